@@ -1,0 +1,117 @@
+"""What can go wrong, as one family; every member carries a code and the values its sentence needs.
+
+GraftError                 something Graft can explain
+├── InputError             what was asked for cannot be done: all problems at once
+├── NotFoundError          an id that names nothing here
+├── DataError              a data set that cannot be used: all problems at once
+├── WeightsError           weights that are absent or damaged
+├── StoreError             the record of runs cannot be opened or written
+├── RunError               a run that failed for a known reason (memory, disk, diverged)
+└── StoppedError           the user asked the run to stop
+
+Core speaks in codes and values; `core.messages` holds the sentence of every code, and the pages
+translate it. Logs stay English.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: an error blocks, a warning asks.
+
+    `field` names the spec's field it belongs to, so that a form can show it there.
+    """
+
+    code: str
+    severity: Severity = "error"
+    field: str | None = None
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "field": self.field,
+            "values": dict(self.values),
+        }
+
+
+class GraftError(Exception):
+    """Something Graft can explain. `code` selects the sentence, `values` fill it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, code: str, **values: Any) -> None:
+        super().__init__(code, values)
+        self.code = code
+        self.values = values
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return (Problem(self.code, values=self.values),)
+
+    def __str__(self) -> str:
+        from core.messages import explain
+
+        return " ".join(explain(problem) for problem in self.problems)
+
+
+class _ProblemsError(GraftError):
+    """An error that tells all its problems at once."""
+
+    def __init__(self, problems: Iterable[Problem] | str, **values: Any) -> None:
+        if isinstance(problems, str):
+            problems = [Problem(problems, values=values)]
+        self._problems = tuple(problems)
+        first = next((p for p in self._problems if p.severity == "error"), self._problems[0])
+        super().__init__(first.code, **dict(first.values))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self._problems
+
+
+class InputError(_ProblemsError):
+    """What was asked for cannot be done as asked."""
+
+    exit_code = 2
+
+
+class DataError(_ProblemsError):
+    """A data set that cannot be used."""
+
+    exit_code = 2
+
+
+class NotFoundError(GraftError):
+    """An id that names nothing here; the remedy lists what is near."""
+
+    exit_code = 2
+
+
+class WeightsError(GraftError):
+    """Weights that are not on this machine, or not what they should be."""
+
+
+class StoreError(GraftError):
+    """The record of runs cannot be opened, read or written."""
+
+
+class RunError(GraftError):
+    """A run failed for a reason that is known."""
+
+
+class StoppedError(GraftError):
+    """The user asked the run to stop; what was done so far is kept."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("run.stopped")

@@ -1,0 +1,59 @@
+"""What can be set from outside, in one table: name, default, help. The environment overrides.
+
+Nothing else in Graft reads `os.environ` for its own purposes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS: dict[str, Setting] = {
+    s.name: s
+    for s in (
+        Setting("GRAFT_HOME", "", "Folder of runs, caches and uploads. Default: the user's data folder."),
+        Setting("GRAFT_CACHE_GB", "10", "Upper limit of decoded data, features and reports kept, in GB."),
+        Setting("GRAFT_OFFLINE", "", "1: never use the network."),
+        Setting("GRAFT_DATA_ROOTS", "", "Folders that path: data may come from, separated like PATH."),
+        Setting("GRAFT_SLOTS", "1", "Runs at once per device."),
+    )
+}
+
+
+def get(name: str) -> str:
+    """The value of a setting: the environment's, else its default."""
+    return os.environ.get(name) or SETTINGS[name].default
+
+
+def home() -> Path:
+    """The folder that holds everything Graft writes; created on first use."""
+    path = Path(get("GRAFT_HOME") or platformdirs.user_data_dir("graft", appauthor=False)).expanduser()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def folder(name: str) -> Path:
+    """A folder inside `home()`: runs, cache, uploads."""
+    path = home() / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def is_offline() -> bool:
+    return get("GRAFT_OFFLINE").lower() in {"1", "true", "yes"}
+
+
+def data_roots() -> tuple[Path, ...]:
+    """The only folders `path:` data may come from; empty: anywhere the user may read."""
+    return tuple(Path(part).expanduser().resolve() for part in get("GRAFT_DATA_ROOTS").split(os.pathsep) if part)

@@ -1,0 +1,264 @@
+"""What can be asked for: small frozen records that cross every border.
+
+A field carries its range, choices, unit, default, level and when it is shown, once, as metadata
+(`knob`); the form, the command line and the docs are drawn from it. `check_spec` returns all problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from core.errors import InputError, Problem
+from core.i18n import N_
+
+Method = Literal["head", "last", "full"]
+Weights = Literal["pretrained", "random"]
+Level = Literal["basic", "expert"]
+
+# Learning rate of AdamW by method, where the user gives none: a new head learns fast, old layers move little.
+DEFAULT_LR: dict[str, float] = {"head": 1e-3, "last": 1e-3, "full": 5e-4}
+
+
+def knob(
+    default: Any,
+    *,
+    label: str,
+    help: str,
+    unit: str = "",
+    level: Level = "basic",
+    choices: Mapping[Any, str] | None = None,
+    shown_when: tuple[str, tuple[Any, ...]] | None = None,
+    ge: float | None = None,
+    le: float | None = None,
+    gt: float | None = None,
+) -> Any:
+    """A spec field with everything that a form, a command line and a manual need to know of it.
+
+    `choices` maps each allowed value to its label; `shown_when` names another field and the values of it
+    for which this one matters. Labels and helps are English source texts, translated where shown.
+    """
+    return Field(
+        default,
+        title=label,
+        description=help,
+        ge=ge,
+        le=le,
+        gt=gt,
+        json_schema_extra={
+            "unit": unit,
+            "level": level,
+            "choices": dict(choices) if choices else None,
+            "shown_when": [shown_when[0], list(shown_when[1])] if shown_when else None,
+        },
+    )
+
+
+class Spec(BaseModel):
+    """A frozen record; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelRef(Spec):
+    """A model by its id, with the published weights or random ones.
+
+    Ids: `bundled/efficientnet_lite0`, `torchvision/resnet18.imagenet1k_v1`, `run/RUN-ID`.
+    """
+
+    id: str = Field(min_length=3, max_length=300, pattern=r"^[a-z]+/\S.*$")
+    weights: Weights = "pretrained"
+
+    @property
+    def source(self) -> str:
+        return self.id.partition("/")[0]
+
+
+class DataRef(Spec):
+    """A data set by its id.
+
+    Ids: `builtin/digits`, `torchvision/cifar10`, `hub/ORG/NAME[:config]`, `upload/NAME`,
+    `path:/any/folder-or-file`.
+    """
+
+    id: str = Field(min_length=3, max_length=4096, pattern=r"^([a-z]+/|path:)\S.*$")
+
+    @property
+    def source(self) -> str:
+        return "path" if self.id.startswith("path:") else self.id.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The id without its source."""
+        return self.id[5:] if self.source == "path" else self.id.partition("/")[2]
+
+
+class FinetuneSpec(Spec):
+    """Adapt a pretrained classifier to one's own data."""
+
+    model: ModelRef
+    data: DataRef
+    method: Method = knob(
+        "head",
+        label=N_("Method"),
+        help=N_("How much of the network learns: only the new last layer, the last blocks too, or everything."),
+        choices={
+            "head": N_("Train only the last layer (head)"),
+            "last": N_("Train the last blocks too"),
+            "full": N_("Train all layers (full)"),
+        },
+    )
+    last_blocks: int = knob(
+        2,
+        label=N_("Blocks that learn"),
+        help=N_("How many blocks below the head learn with it, counted from the output."),
+        ge=1,
+        le=200,
+        shown_when=("method", ("last",)),
+    )
+    epochs: int = knob(
+        5,
+        label=N_("Epochs"),
+        help=N_("How often the training sees every picture. More takes longer and may learn by heart."),
+        ge=1,
+        le=1000,
+    )
+    train_size: int | None = knob(
+        None,
+        label=N_("Training pictures"),
+        help=N_("How many pictures to train on, drawn evenly from the classes. Empty: all."),
+        ge=2,
+        le=10_000_000,
+    )
+    image_size: int | None = knob(
+        None,
+        label=N_("Picture size"),
+        help=N_("Pictures are scaled to this edge. Smaller is faster, larger sees more. Empty: the model's own."),
+        unit="px",
+        ge=32,
+        le=1024,
+    )
+    lr: float | None = knob(
+        None,
+        label=N_("Learning rate"),
+        help=N_("How far each step moves the weights. Empty: 0.001 for the head and the last blocks, 0.0005 for all."),
+        gt=0,
+        le=10,
+        level="expert",
+    )
+    batch_size: int = knob(
+        32,
+        label=N_("Batch size"),
+        help=N_("How many pictures make one step. Larger needs more memory."),
+        ge=2,
+        le=4096,
+        level="expert",
+    )
+    augment: Literal["none", "light", "strong"] = knob(
+        "none",
+        label=N_("Vary the pictures"),
+        help=N_("Shift, mirror and crop the pictures anew in each epoch. Helps when there are few; no cache then."),
+        choices={
+            "none": N_("Not at all"),
+            "light": N_("Lightly (shift, zoom)"),
+            "strong": N_("Strongly (crop, mirror)"),
+        },
+        level="expert",
+    )
+    patience: int | None = knob(
+        None,
+        label=N_("Stop early after"),
+        help=N_("Stop when validation accuracy has not risen for this many epochs. Empty: never."),
+        unit=N_("epochs"),
+        ge=1,
+        le=1000,
+        level="expert",
+    )
+    weight_decay: float = knob(
+        1e-4,
+        label=N_("Weight decay"),
+        help=N_("Pulls the weights gently towards zero, against learning by heart."),
+        ge=0,
+        le=1,
+        level="expert",
+    )
+    schedule: Literal["cosine", "constant"] = knob(
+        "cosine",
+        label=N_("Learning rate over time"),
+        help=N_("Warm up for a tenth of the steps and fall to zero along a cosine, or stay constant."),
+        choices={"cosine": N_("Warm up, then fall (cosine)"), "constant": N_("Constant")},
+        level="expert",
+    )
+    test_size: int | None = knob(
+        None,
+        label=N_("Test pictures"),
+        help=N_("How many held-back pictures measure the result, once, at the end. Empty: all there are."),
+        ge=2,
+        le=10_000_000,
+        level="expert",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
+        "auto",
+        label=N_("Number format"),
+        help=N_("How numbers are held while computing. Auto times what this machine offers and takes the fastest."),
+        choices={"auto": N_("Timed on this machine"), "fp32": "fp32", "bf16": "bf16", "fp16": "fp16"},
+        level="expert",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = knob(
+        "auto",
+        label=N_("Device"),
+        help=N_("Where to compute. Auto takes a GPU when there is one."),
+        choices={"auto": N_("The best there is"), "cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"},
+        level="expert",
+    )
+    seed: int = knob(
+        0,
+        label=N_("Seed"),
+        help=N_("The same seed draws the same pictures in the same order: the run can be repeated exactly."),
+        ge=0,
+        le=2**31 - 1,
+        level="expert",
+    )
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in force."""
+        return DEFAULT_LR[self.method] if self.lr is None else self.lr
+
+
+class ImportSpec(Spec):
+    """Read a data set, check it and describe it (preview, classes, problems) without training."""
+
+    data: DataRef
+
+
+SPECS: dict[str, type[Spec]] = {"finetune": FinetuneSpec, "import": ImportSpec}
+
+S = TypeVar("S", bound=Spec)
+
+
+def parse_spec(kind: type[S], values: Mapping[str, Any]) -> S:
+    """Build a spec from plain values. Raises `InputError` with every field that is wrong."""
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        problems = []
+        for item in error.errors(include_url=False):
+            name = str(item["loc"][0]) if item["loc"] else ""
+            if item["type"] == "extra_forbidden":
+                known = ", ".join(kind.model_fields)
+                problems.append(Problem("spec.unknown_field", field=name, values={"field": name, "known": known}))
+            else:
+                received = repr(item.get("input"))[:80]
+                values_ = {"field": name, "received": received, "rule": item["msg"]}
+                problems.append(Problem("spec.invalid_value", field=name, values=values_))
+        raise InputError(problems) from None
+
+
+def metadata(field: FieldInfo) -> dict[str, Any]:
+    """The unit, level, choices and `shown_when` of a spec's field."""
+    extra = field.json_schema_extra
+    return dict(extra) if isinstance(extra, dict) else {}

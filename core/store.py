@@ -1,0 +1,293 @@
+"""The record of everything that ever ran: one SQLite file in WAL mode, read by pages, written by workers.
+
+Tables: `run`, `metric` (one row per run, name and step: logging again after a resume replaces, never
+doubles; `id` only grows, so a reader asks for what is newer than its last) and `artifact`. The schema's
+version is SQLite's `user_version`; a store of another version is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.pool import NullPool
+
+from core import settings
+from core.errors import NotFoundError, StoreError
+
+VERSION = 1
+Status = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
+ACTIVE: tuple[Status, ...] = ("queued", "running")
+RESUMABLE: tuple[Status, ...] = ("stopped", "failed", "interrupted")
+
+_meta = sa.MetaData()
+_run = sa.Table(
+    "run",
+    _meta,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False, index=True),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("device", sa.String, nullable=False, default="cpu"),
+    sa.Column("parent", sa.String, index=True),
+    sa.Column("sibling_group", sa.String, index=True),
+    sa.Column("owner", sa.String),
+    sa.Column("note", sa.String, nullable=False, default=""),
+    sa.Column("tags", sa.JSON, nullable=False, default=list),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),
+    sa.Column("stop_requested", sa.Boolean, nullable=False, default=False),
+    sa.Column("phase", sa.JSON),  # {"code": …, "values": {…}}
+    sa.Column("progress", sa.Float),  # 0 … 1
+    sa.Column("eta_s", sa.Float),
+    sa.Column("error", sa.JSON),  # list of Problem.as_dict()
+    sa.Column("summary", sa.JSON, nullable=False, default=dict),
+    sa.Column("host", sa.String),
+    sa.Column("pid", sa.Integer),
+    sa.Column("pid_started", sa.Float),
+    sa.Column("heartbeat_at", sa.Float),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("started_at", sa.Float),
+    sa.Column("ended_at", sa.Float),
+)
+_metric = sa.Table(
+    "metric",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Float),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("time", sa.Float, nullable=False),
+    sa.UniqueConstraint("run", "name", "step"),
+    sa.Index("metric_news", "run", "id"),
+    sqlite_autoincrement=True,  # an id is never used twice, so "newer than" cannot miss a replaced row
+)
+_artifact = sa.Table(
+    "artifact",
+    _meta,
+    sa.Column("run", sa.String, primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("path", sa.String, nullable=False),  # relative to the run's folder
+    sa.Column("bytes", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of `run`; see the table for what a column holds."""
+
+    id: str
+    kind: str
+    name: str
+    status: Status
+    spec: dict[str, Any]
+    device: str
+    parent: str | None
+    sibling_group: str | None
+    owner: str | None
+    note: str
+    tags: list[str]
+    attempt: int
+    stop_requested: bool
+    phase: dict[str, Any] | None
+    progress: float | None
+    eta_s: float | None
+    error: list[dict[str, Any]] | None
+    summary: dict[str, Any]
+    host: str | None
+    pid: int | None
+    pid_started: float | None
+    heartbeat_at: float | None
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+
+    @property
+    def folder(self) -> Path:
+        return settings.folder("runs") / self.id
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One measurement; `id` grows with every write, so `read_metrics(after=id)` finds what is new."""
+
+    id: int
+    name: str
+    step: int
+    epoch: float | None
+    value: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    run: str
+    name: str
+    kind: str
+    path: str
+    bytes: int
+    sha256: str
+    created_at: float
+
+
+class Store:
+    """The store of one file. Every call opens its own short-lived connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # NullPool: a connection is opened, used and closed; SQLite makes that cheap and it never outlives a fork.
+        self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 15})
+        sa.event.listen(self._engine, "connect", _tune)
+        try:
+            with self._engine.begin() as connection:
+                version = connection.execute(sa.text("PRAGMA user_version")).scalar_one()
+                has_tables = bool(sa.inspect(connection).get_table_names())
+                if version not in (0, VERSION) or (version == 0 and has_tables):
+                    raise StoreError("store.other_version", path=str(path), found=version, wanted=VERSION)
+                if version == 0:
+                    _meta.create_all(connection)
+                    connection.execute(sa.text(f"PRAGMA user_version = {VERSION}"))
+        except sa.exc.DatabaseError as error:
+            raise StoreError("store.cannot_open", path=str(path), detail=str(error.orig)) from error
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        try:
+            # IMMEDIATE: a write waits for its turn instead of failing half-way through.
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
+        except sa.exc.OperationalError as error:
+            raise StoreError("store.cannot_write", path=str(self.path), detail=str(error.orig)) from error
+
+    def create_run(self, run_id: str, *, kind: str, name: str, spec: Mapping[str, Any], **columns: Any) -> None:
+        """Add a queued run."""
+        values = {"id": run_id, "kind": kind, "name": name, "spec": dict(spec), "status": "queued"}
+        with self._begin() as connection:
+            connection.execute(sa.insert(_run).values(**values, created_at=time.time(), **columns))
+
+    def get_run(self, run_id: str) -> Run:
+        """The run of this id. Raises `NotFoundError`."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_run).where(_run.c.id == run_id)).mappings().first()
+        if row is None:
+            raise NotFoundError("run.unknown", id=run_id)
+        return Run(**row)
+
+    def list_runs(
+        self,
+        *,
+        statuses: Iterable[str] | None = None,
+        kind: str | None = None,
+        sibling_group: str | None = None,
+        parent: str | None = None,
+        limit: int | None = None,
+    ) -> list[Run]:
+        """Runs, the newest first."""
+        query = sa.select(_run).order_by(_run.c.created_at.desc(), _run.c.id.desc())
+        if statuses is not None:
+            query = query.where(_run.c.status.in_(tuple(statuses)))
+        for column, value in (("kind", kind), ("sibling_group", sibling_group), ("parent", parent)):
+            if value is not None:
+                query = query.where(_run.c[column] == value)
+        with self._engine.connect() as connection:
+            return [Run(**row) for row in connection.execute(query.limit(limit)).mappings()]
+
+    def update_run(self, run_id: str, *, only_if: Iterable[str] | None = None, **columns: Any) -> bool:
+        """Set columns; with `only_if`, only while the status is one of these. Returns whether it was done."""
+        change = sa.update(_run).where(_run.c.id == run_id).values(**columns)
+        if only_if is not None:
+            change = change.where(_run.c.status.in_(tuple(only_if)))
+        with self._begin() as connection:
+            return connection.execute(change).rowcount == 1
+
+    def claim_next(self, device: str, slots: int, **columns: Any) -> Run | None:
+        """Turn the oldest queued run of a device to running if fewer than `slots` run there, in one transaction."""
+        with self._begin() as connection:
+            here = _run.c.device == device
+            busy = connection.execute(
+                sa.select(sa.func.count()).select_from(_run).where(here, _run.c.status == "running")
+            ).scalar_one()
+            if busy >= slots:
+                return None
+            oldest = sa.select(_run.c.id).where(here, _run.c.status == "queued")
+            run_id = connection.execute(oldest.order_by(_run.c.created_at, _run.c.id).limit(1)).scalar()
+            if run_id is None:
+                return None
+            connection.execute(sa.update(_run).where(_run.c.id == run_id).values(status="running", **columns))
+        return self.get_run(run_id)
+
+    def delete_run(self, run_id: str) -> None:
+        """Forget a run, its metrics and artifacts (rows only)."""
+        with self._begin() as connection:
+            for table, column in ((_metric, "run"), (_artifact, "run"), (_run, "id")):
+                connection.execute(sa.delete(table).where(table.c[column] == run_id))
+
+    def write_metrics(self, run_id: str, rows: Iterable[tuple[str, int, float | None, float, float]]) -> None:
+        """Write (name, step, epoch, value, time) rows; a row of the same name and step is replaced."""
+        names = ("name", "step", "epoch", "value", "time")
+        values = [{"run": run_id, **dict(zip(names, row, strict=True))} for row in rows]
+        if values:
+            with self._begin() as connection:
+                connection.execute(sa.insert(_metric).prefix_with("OR REPLACE"), values)
+
+    def read_metrics(self, run_id: str, *, after: int = 0, names: Iterable[str] | None = None) -> list[Metric]:
+        """Measurements written since the one whose `id` is `after`, in the order they were written."""
+        columns = [_metric.c[name] for name in Metric.__slots__]
+        query = sa.select(*columns).where(_metric.c.run == run_id, _metric.c.id > after).order_by(_metric.c.id)
+        if names is not None:
+            query = query.where(_metric.c.name.in_(tuple(names)))
+        with self._engine.connect() as connection:
+            return [Metric(*row) for row in connection.execute(query)]
+
+    def write_artifact(self, artifact: Artifact) -> None:
+        """Add or replace an artifact of a run."""
+        values = {name: getattr(artifact, name) for name in Artifact.__slots__}
+        change = upsert(_artifact).values(values)
+        with self._begin() as connection:
+            connection.execute(change.on_conflict_do_update(index_elements=["run", "name"], set_=values))
+
+    def list_artifacts(self, run_id: str) -> list[Artifact]:
+        query = sa.select(_artifact).where(_artifact.c.run == run_id).order_by(_artifact.c.name)
+        with self._engine.connect() as connection:
+            return [Artifact(**row) for row in connection.execute(query).mappings()]
+
+
+def _tune(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def open_store() -> Store:
+    """The store in `GRAFT_HOME`."""
+    return _open(settings.home() / "graft.sqlite")
+
+
+@lru_cache(maxsize=4)
+def _open(path: Path) -> Store:
+    return Store(path)
+
+
+def to_json(value: Any) -> str:
+    """JSON as Graft writes it: UTF-8, stable key order, no NaN."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=2)
