@@ -13,8 +13,52 @@ SENTENCES: dict[str, str] = {
     # -- specs -------------------------------------------------------------------------------------
     "spec.invalid_value": N_("{field}: {received} is not allowed. {rule}"),
     "spec.unknown_field": N_("{field} is not a setting of this job. Known: {known}."),
+    "spec.random_frozen": N_(
+        "Random weights and only part of the network learns: the rest stays random and sees little. "
+        "Train all layers, or take the pretrained weights."
+    ),
+    "spec.no_such_device": N_("This machine has no {device} that the installed torch can use. It has: {known}."),
+    "spec.fp16_on_cpu": N_("fp16 is a hundred times slower than fp32 on a processor. Take fp32, bf16 or auto."),
+    "spec.bf16_emulated": N_(
+        "{processor} has no bf16 arithmetic: bf16 is emulated here and may be slower than fp32. Auto takes the faster."
+    ),
+    "spec.batch_larger_than_data": N_(
+        "A batch of {batch_size} is more than the {train_size} training pictures: every epoch is a single step."
+    ),
+    "spec.patience_never": N_("Stopping early after {patience} epochs cannot happen within {epochs} epochs."),
+    "data.unknown_source": N_("{id} is no data set id. It begins with one of: {known}."),
+    "data.path_missing": N_("There is no file or folder {path} on this machine. Check the spelling."),
+    "data.path_not_allowed": N_("{path} lies outside the folders that data may come from here: {roots}."),
+    "weights.not_local": N_(
+        "The weights of {id} are not on this machine. Put {file} from {url} into the torch hub cache, "
+        "choose a model marked as local, or take random weights."
+    ),
     # -- runs --------------------------------------------------------------------------------------
+    "run.unknown": N_("There is no run {id} here. `python -m core runs` lists them."),
+    "run.name_empty": N_("A name needs at least one letter."),
+    "run.active": N_("{id} is {status}: stop it before deleting it."),
+    "run.not_resumable": N_("{id} is {status}; only a stopped, failed or interrupted run can be resumed."),
+    "run.cannot_delete": N_("Not all files of {id} could be removed: {detail}. The run is kept; delete it again."),
+    "run.cannot_start": N_("The worker could not be started: {detail}."),
+    "run.never_started": N_("The run was taken from the queue, but its worker never started. Resume it."),
+    "run.process_gone": N_(
+        "The worker (process {pid}) ended without a word: killed, switched off, or out of memory. "
+        "Resume it to go on from the last checkpoint."
+    ),
+    "run.host_lost": N_("The machine {host} has not been heard of for {seconds} s. Resume the run here."),
+    "run.killed": N_("Ended by force. What the last checkpoint holds is kept."),
+    "run.out_of_memory": N_(
+        "The memory did not suffice. Take a smaller batch, smaller pictures, or train fewer layers, and resume."
+    ),
+    "run.disk_full": N_(
+        "The disk is full{path}. Make room (Settings shows the caches, Runs deletes runs), then resume the run."
+    ),
     "run.stopped": N_("Stopped on request. What was done so far is kept."),
+    "run.diverged": N_(
+        "The loss became infinite at step {step}: the learning rate {lr} is too high for this model and data. "
+        "Try a tenth of it."
+    ),
+    "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
     "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
 }
 

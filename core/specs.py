@@ -6,13 +6,17 @@ A field carries its range, choices, unit, default, level and when it is shown, o
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from core.errors import InputError, Problem
+from core import settings
+from core.errors import GraftError, InputError, Problem
 from core.i18n import N_
 
 Method = Literal["head", "last", "full"]
@@ -262,3 +266,87 @@ def metadata(field: FieldInfo) -> dict[str, Any]:
     """The unit, level, choices and `shown_when` of a spec's field."""
     extra = field.json_schema_extra
     return dict(extra) if isinstance(extra, dict) else {}
+
+
+def with_absolute_paths(spec: S) -> S:
+    """The spec with `path:` data spelled from the root: a worker has another current folder."""
+    data = getattr(spec, "data", None)
+    if not isinstance(data, DataRef) or data.source != "path":
+        return spec
+    path = Path(data.name).expanduser().absolute()
+    return spec.model_copy(update={"data": DataRef(id=f"path:{os.path.normpath(path)}")})
+
+
+def check_spec(spec: Spec) -> list[Problem]:
+    """Everything that speaks against doing this here: errors block, warnings ask. Never raises.
+
+    Looks at the ids, the disk and this machine, not into the data: that is the import's work.
+    """
+    problems: list[Problem] = []
+    if isinstance(spec, FinetuneSpec | ImportSpec):
+        problems += _check_data(spec.data)
+    if isinstance(spec, FinetuneSpec):
+        problems += _check_model(spec) + _check_precision(spec) + _check_sizes(spec)
+    return problems
+
+
+def _check_data(data: DataRef) -> list[Problem]:
+    known = ("builtin", "torchvision", "hub", "upload", "path")
+    if data.source not in known:
+        values = {"id": data.id, "known": ", ".join(known)}
+        return [Problem("data.unknown_source", field="data", values=values)]
+    if data.source == "path":
+        path = Path(data.name).expanduser().absolute()
+        roots = settings.data_roots()
+        if roots and not any(path.resolve().is_relative_to(root) for root in roots):
+            values = {"path": str(path), "roots": ", ".join(map(str, roots))}
+            return [Problem("data.path_not_allowed", field="data", values=values)]
+        if not path.exists():
+            return [Problem("data.path_missing", field="data", values={"path": str(path)})]
+    return []
+
+
+def _check_model(spec: FinetuneSpec) -> list[Problem]:
+    from core import catalog
+
+    try:
+        card = catalog.get_model(spec.model.id)
+    except GraftError as error:
+        return [dataclasses.replace(problem, field="model") for problem in error.problems]
+    problems = []
+    if spec.model.weights == "pretrained" and not catalog.is_local(card):
+        values = {"id": card.id, "file": card.file_name, "url": card.url}
+        problems.append(Problem("weights.not_local", field="model", values=values))
+    if spec.model.weights == "random" and spec.method != "full":
+        problems.append(Problem("spec.random_frozen", "warning", "method", {"method": spec.method}))
+    size = spec.image_size or card.preprocessing.image_size
+    problems += [dataclasses.replace(p, field="image_size") for p in catalog.check_image_size(card, size)]
+    return problems
+
+
+def _check_precision(spec: FinetuneSpec) -> list[Problem]:
+    from core.hardware import best_device, describe_machine
+
+    machine = describe_machine()
+    device = best_device() if spec.device == "auto" else spec.device
+    problems = []
+    if device != "cpu" and device not in machine.devices:
+        values = {"device": device, "known": ", ".join(machine.devices)}
+        problems.append(Problem("spec.no_such_device", field="device", values=values))
+    if device == "cpu" and spec.precision == "fp16":
+        problems.append(Problem("spec.fp16_on_cpu", field="precision"))
+    if device == "cpu" and spec.precision == "bf16" and not machine.is_native("bf16", "cpu"):
+        values = {"processor": machine.processor}
+        problems.append(Problem("spec.bf16_emulated", "warning", "precision", values))
+    return problems
+
+
+def _check_sizes(spec: FinetuneSpec) -> list[Problem]:
+    problems = []
+    if spec.train_size is not None and spec.batch_size > spec.train_size:
+        values = {"batch_size": spec.batch_size, "train_size": spec.train_size}
+        problems.append(Problem("spec.batch_larger_than_data", "warning", "batch_size", values))
+    if spec.patience is not None and spec.patience >= spec.epochs:
+        values = {"patience": spec.patience, "epochs": spec.epochs}
+        problems.append(Problem("spec.patience_never", "warning", "patience", values))
+    return problems

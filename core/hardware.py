@@ -1,0 +1,198 @@
+"""What this machine has: processor, memory, accelerators, and which number formats it computes natively.
+
+No torch: flags come from the operating system, an NVIDIA GPU from `nvidia-smi`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Accelerator(_Card):
+    """A GPU; `precisions` are the formats it computes natively. Not usable: torch was installed without it."""
+
+    device: str  # "cuda", "mps"
+    name: str
+    memory_mb: float | None
+    precisions: tuple[str, ...]
+    usable: bool = True
+
+
+class Precision(_Card):
+    """A number format on a device: native, or emulated and slow."""
+
+    device: str
+    name: str
+    native: bool
+
+
+class MachineCard(_Card):
+    """One machine. `devices` are what a spec may ask for here."""
+
+    host: str
+    system: str
+    processor: str
+    cores: int  # physical
+    threads: int
+    usable_threads: int  # what this process may use (containers, taskset)
+    memory_mb: float
+    free_memory_mb: float
+    accelerators: tuple[Accelerator, ...]
+    precisions: tuple[Precision, ...]
+    devices: tuple[str, ...]
+
+    def is_native(self, precision: str, device: str = "cpu") -> bool:
+        """Whether the device computes in this format without emulating it."""
+        return any(p.native for p in self.precisions if p.name == precision and p.device == device)
+
+
+def describe_machine() -> MachineCard:
+    """This machine as it is now; everything but the free memory is looked up once."""
+    cores, accelerators = _fixed_facts()
+    total, free = memory_mb()
+    native_bf16 = bool(_cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16", "svebf16", "feat_bf16"})
+    on_cpu = [Precision(device="cpu", name=name, native=native) for name, native in _cpu_formats(native_bf16)]
+    on_gpu = [
+        Precision(device=gpu.device, name=name, native=name in gpu.precisions)
+        for gpu in accelerators
+        for name in ("fp32", "bf16", "fp16")
+    ]
+    return MachineCard(
+        host=platform.node(),
+        system=f"{platform.system()} {platform.release()}",
+        processor=_processor_name(),
+        cores=cores,
+        threads=psutil.cpu_count() or 1,
+        usable_threads=usable_threads(),
+        memory_mb=total,
+        free_memory_mb=free,
+        accelerators=accelerators,
+        precisions=tuple(on_cpu + on_gpu),
+        devices=("cpu", *dict.fromkeys(gpu.device for gpu in accelerators if gpu.usable)),
+    )
+
+
+def _cpu_formats(native_bf16: bool) -> list[tuple[str, bool]]:
+    # fp16 on a CPU is a hundred times slower than fp32 where torch has no kernel for it: never called native.
+    return [("fp32", True), ("bf16", native_bf16), ("fp16", False)]
+
+
+def best_device() -> str:
+    """The device that "auto" means here."""
+    _, accelerators = _fixed_facts()
+    return next((gpu.device for gpu in accelerators if gpu.usable), "cpu")
+
+
+def usable_threads() -> int:
+    """Processors this process may use: its affinity and, in a container, its share of time."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        count = psutil.cpu_count() or 1
+    quota = _read("/sys/fs/cgroup/cpu.max").split()
+    if len(quota) == 2 and quota[0].isdigit() and quota[1].isdigit():
+        count = min(count, max(1, round(int(quota[0]) / int(quota[1]))))
+    return max(1, count)
+
+
+def memory_mb() -> tuple[float, float]:
+    """Memory in all and free, in MB; a container's limit counts where it is lower."""
+    memory = psutil.virtual_memory()
+    total, free = float(memory.total), float(memory.available)
+    limit, used = _read("/sys/fs/cgroup/memory.max"), _read("/sys/fs/cgroup/memory.current")
+    if limit.isdigit() and int(limit) < total:
+        total = float(limit)
+        free = min(free, total - float(used)) if used.isdigit() else min(free, total)
+    return total / 1e6, max(0.0, free) / 1e6
+
+
+def free_disk_mb(folder: Path) -> float:
+    """Free space where this folder lies, in MB."""
+    return shutil.disk_usage(folder).free / 1e6
+
+
+@lru_cache(maxsize=1)
+def _fixed_facts() -> tuple[int, tuple[Accelerator, ...]]:
+    return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1, (*_nvidia(), *_apple())
+
+
+def _nvidia() -> tuple[Accelerator, ...]:
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"} or shutil.which("nvidia-smi") is None:
+        return ()
+    rows = _output(["nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"])
+    found = []
+    for row in rows.splitlines():
+        name, memory, capability = ([part.strip() for part in row.split(",")] + ["", "", ""])[:3]
+        if not name or not memory.replace(".", "").isdigit():
+            continue
+        generation = float(capability) if capability.replace(".", "", 1).isdigit() else 0.0
+        formats = ["fp32", *(["fp16"] if generation >= 5.3 else []), *(["bf16"] if generation >= 8.0 else [])]
+        facts = {"name": name, "memory_mb": float(memory) * 1.048576, "precisions": tuple(formats)}
+        found.append(Accelerator(device="cuda", usable=torch_has_cuda(), **facts))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def torch_has_cuda() -> bool:
+    """Whether the installed torch was built for NVIDIA GPUs, read from its version file without importing it."""
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        return False
+    version = _read(str(Path(found.origin).with_name("version.py")))
+    return re.search(r"^cuda\b[^=]*=\s*['\"]", version, flags=re.MULTILINE) is not None
+
+
+def _apple() -> tuple[Accelerator, ...]:
+    if sys.platform != "darwin" or platform.machine() != "arm64":
+        return ()
+    total = psutil.virtual_memory().total / 1e6  # shared with the processor
+    return (Accelerator(device="mps", name=_processor_name(), memory_mb=total, precisions=("fp32", "fp16")),)
+
+
+@lru_cache(maxsize=1)
+def _cpu_flags() -> frozenset[str]:
+    if sys.platform == "darwin":
+        return frozenset({"bf16"} if _output(["sysctl", "-n", "hw.optional.arm.FEAT_BF16"]).strip() == "1" else ())
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.lower().startswith(("flags", "features")):  # x86, arm
+            return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+@lru_cache(maxsize=1)
+def _processor_name() -> str:
+    if sys.platform == "darwin":
+        return _output(["sysctl", "-n", "machdep.cpu.brand_string"]).strip() or platform.processor()
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _output(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""

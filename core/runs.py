@@ -1,0 +1,258 @@
+"""What can be done with runs: make, submit, resume, repeat, name, read, compare, export, delete.
+
+A run is a row of the store and a folder: `runs/<id>/spec.json worker.log artifacts/ checkpoint/`. The
+folder alone tells what was done and what came out, without Graft.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from core import jobs, settings
+from core.errors import InputError, NotFoundError, RunError
+from core.specs import FinetuneSpec, ImportSpec, ModelRef, Spec, check_spec, with_absolute_paths
+from core.store import RESUMABLE, Run, Store, open_store, to_json
+
+_PREFIX: dict[str, str] = {"finetune": "ft", "import": "im"}
+_KINDS: dict[type[Spec], str] = {FinetuneSpec: "finetune", ImportSpec: "import"}
+_METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers"}
+
+
+def new_run(
+    spec: Spec,
+    *,
+    name: str | None = None,
+    group: str | None = None,
+    parent: str | None = None,
+    store: Store | None = None,
+) -> Run:
+    """Put a run into the queue: its folder with `spec.json`, then its row.
+
+    Raises `InputError` with every problem that blocks it.
+    """
+    store = store or open_store()
+    spec = with_absolute_paths(spec)
+    blocking = [problem for problem in check_spec(spec) if problem.severity == "error"]
+    if blocking:
+        raise InputError(blocking)
+    kind = _KINDS[type(spec)]
+    run_id, folder = _make_folder(_PREFIX[kind])
+    values = spec.model_dump(mode="json")
+    try:
+        write_atomically(folder / "spec.json", to_json({"kind": kind, **values}) + "\n")
+        store.create_run(
+            run_id,
+            kind=kind,
+            name=(name or "").strip() or name_for(spec),
+            spec=values,
+            device=device_for(spec),
+            sibling_group=group,
+            parent=parent or _parent_of(spec),
+        )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # no folder without its row
+        raise
+    return store.get_run(run_id)
+
+
+def submit(
+    spec: Spec,
+    *,
+    name: str | None = None,
+    group: str | None = None,
+    parent: str | None = None,
+    store: Store | None = None,
+) -> Run:
+    """Put a run into the queue and start it if a slot is free."""
+    store = store or open_store()
+    run = new_run(spec, name=name, group=group, parent=parent, store=store)
+    jobs.pump(store)
+    return store.get_run(run.id)
+
+
+def new_group() -> str:
+    """A name for runs that are started together to be compared."""
+    return time.strftime("g-%m%d-%H%M%S-") + secrets.token_hex(2)
+
+
+def _make_folder(prefix: str) -> tuple[str, Path]:
+    while True:
+        run_id = f"{prefix}-{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)[:3]}"
+        folder = settings.folder("runs") / run_id
+        try:
+            folder.mkdir()
+            return run_id, folder
+        except FileExistsError:  # another run of the same second drew the same three letters
+            continue
+
+
+def _parent_of(spec: Spec) -> str | None:
+    """The run whose model is adapted further: a model's ancestors are a walk up the parents."""
+    model = getattr(spec, "model", None)
+    return model.id.partition("/")[2] if isinstance(model, ModelRef) and model.source == "run" else None
+
+
+def device_for(spec: Spec) -> str:
+    """The device whose slots a run takes. Reading data computes nothing: it never waits behind a training."""
+    if not isinstance(spec, FinetuneSpec):
+        return "disk"
+    if spec.device != "auto":
+        return spec.device
+    from core.hardware import best_device
+
+    return best_device()
+
+
+def name_for(spec: Spec) -> str:
+    """A readable name: "EfficientNet-Lite0 · digits · head"."""
+    data = data_name(spec.data.name) if isinstance(spec, FinetuneSpec | ImportSpec) else ""
+    if not isinstance(spec, FinetuneSpec):
+        return data
+    method = _METHOD_WORDS[spec.method].format(n=spec.last_blocks)
+    parts = [model_name(spec.model), data, method]
+    if spec.model.weights == "random":
+        parts.insert(1, "random")
+    return " · ".join(parts)
+
+
+def model_name(ref: ModelRef) -> str:
+    """A model's name without its id's source and tag; the id where the catalog does not know it."""
+    from core.catalog import get_model
+
+    try:
+        return get_model(ref.id).name
+    except NotFoundError:
+        return ref.id
+
+
+def data_name(name: str) -> str:
+    """The last part of a path or hub id, without an archive's ending."""
+    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name
+    return re.sub(r"\.(zip|tar|tar\.gz|tgz|parquet|csv|tsv|jsonl)$", "", last, flags=re.IGNORECASE)
+
+
+def rename_run(run_id: str, name: str) -> None:
+    """Give a run another name."""
+    if not name.strip():
+        raise InputError("run.name_empty")
+    _change(run_id, name=name.strip()[:200])
+
+
+def note_run(run_id: str, note: str) -> None:
+    """Keep a remark with a run."""
+    _change(run_id, note=note.strip()[:10_000])
+
+
+def tag_run(run_id: str, tags: Iterable[str]) -> None:
+    """Set a run's tags."""
+    _change(run_id, tags=sorted({tag.strip()[:50] for tag in tags if tag.strip()}))
+
+
+def _change(run_id: str, **columns: Any) -> None:
+    if not open_store().update_run(run_id, **columns):
+        raise NotFoundError("run.unknown", id=run_id)
+
+
+def resume_run(run_id: str, store: Store | None = None) -> Run:
+    """Queue an ended run again: it goes on from its checkpoint, or begins anew where it left none."""
+    store = store or open_store()
+    run = store.get_run(run_id)
+    change: dict[str, Any] = dict.fromkeys(
+        ("error", "phase", "eta_s", "pid", "pid_started", "heartbeat_at", "ended_at")
+    )
+    change |= {"status": "queued", "stop_requested": False, "attempt": run.attempt + 1}
+    if not store.update_run(run_id, only_if=RESUMABLE, **change):
+        raise RunError("run.not_resumable", id=run_id, status=store.get_run(run_id).status)
+    jobs.pump(store)
+    return store.get_run(run_id)
+
+
+def has_checkpoint(run: Run) -> bool:
+    """Whether a resumed run would go on instead of beginning anew."""
+    folder = run.folder / "checkpoint"
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def repeat_run(run_id: str, store: Store | None = None) -> Run:
+    """The same settings and seed again, as a new run."""
+    store = store or open_store()
+    run = store.get_run(run_id)
+    return submit(spec_of(run), name=run.name, store=store)
+
+
+def spec_of(run: Run) -> Spec:
+    """What the run was asked to do."""
+    from core.specs import SPECS, parse_spec
+
+    return parse_spec(SPECS[run.kind], run.spec)
+
+
+def delete_run(run_id: str, store: Store | None = None) -> None:
+    """Remove a run's files and rows; refused while it is queued or running.
+
+    Rows go last: a deletion that fails half-way leaves a run that can be deleted again, and on a full disk
+    the files make the room that the change of rows needs.
+    """
+    store = store or open_store()
+    run = store.get_run(run_id)
+    if run.is_active:
+        raise RunError("run.active", id=run_id, status=run.status)
+    try:
+        shutil.rmtree(run.folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise RunError("run.cannot_delete", id=run_id, detail=str(error)) from error
+    store.delete_run(run_id)
+
+
+def run_size(run_id: str) -> int:
+    """Bytes of a run's folder."""
+    folder = open_store().get_run(run_id).folder
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:  # removed meanwhile
+            continue
+    return total
+
+
+def read_log(run_id: str, tail: int = 200, max_bytes: int = 256_000) -> str:
+    """The last lines of a run's log, without a terminal's colours and with only the last state of a bar."""
+    path = open_store().get_run(run_id).folder / "worker.log"
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - max_bytes))
+            text = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r\n", "\n")
+    lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n")]
+    return "\n".join(lines[-tail - 1 :] if lines[-1] == "" else lines[-tail:]).rstrip("\n")
+
+
+def read_report(run_id: str) -> dict[str, Any] | None:
+    """What a run reported (`artifacts/report.json`); None before there is a report."""
+    path = open_store().get_run(run_id).folder / "artifacts" / "report.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return report if isinstance(report, dict) else None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is either the old one or the whole new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
