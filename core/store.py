@@ -8,6 +8,7 @@ version is SQLite's `user_version`; a store of another version is refused.
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -156,16 +157,27 @@ class Store:
         self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 15})
         sa.event.listen(self._engine, "connect", _tune)
         try:
-            with self._engine.begin() as connection:
-                version = connection.execute(sa.text("PRAGMA user_version")).scalar_one()
-                has_tables = bool(sa.inspect(connection).get_table_names())
-                if version not in (0, VERSION) or (version == 0 and has_tables):
-                    raise StoreError("store.other_version", path=str(path), found=version, wanted=VERSION)
-                if version == 0:
-                    _meta.create_all(connection)
-                    connection.execute(sa.text(f"PRAGMA user_version = {VERSION}"))
+            # IMMEDIATE: of several processes that open a new store at once, one makes the tables.
+            with self._engine.connect() as connection:
+                if self._version(connection) != VERSION:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    self._make_tables(connection)
+                    connection.commit()
         except sa.exc.DatabaseError as error:
             raise StoreError("store.cannot_open", path=str(path), detail=str(error.orig)) from error
+
+    @staticmethod
+    def _version(connection: sa.Connection) -> int:
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+    def _make_tables(self, connection: sa.Connection) -> None:
+        version = self._version(connection)
+        if version == VERSION:  # another process was faster
+            return
+        if version != 0 or sa.inspect(connection).get_table_names():
+            raise StoreError("store.other_version", path=str(self.path), found=version, wanted=VERSION)
+        _meta.create_all(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
@@ -273,9 +285,21 @@ class Store:
 
 def _tune(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Switch a new file to WAL. SQLite does not wait for a lock here, so this does."""
+    for _ in range(100):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            time.sleep(0.05)
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def open_store() -> Store:
