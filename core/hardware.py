@@ -11,7 +11,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -142,8 +141,15 @@ def _nvidia() -> tuple[Accelerator, ...]:
             continue
         generation = float(capability) if capability.replace(".", "", 1).isdigit() else 0.0
         formats = ["fp32", *(["fp16"] if generation >= 5.3 else []), *(["bf16"] if generation >= 8.0 else [])]
-        facts = {"name": name, "memory_mb": float(memory) * 1.048576, "precisions": tuple(formats)}
-        found.append(Accelerator(device="cuda", usable=torch_has_cuda(), **facts))
+        found.append(
+            Accelerator(
+                device="cuda",
+                name=name,
+                memory_mb=float(memory) * 1.048576,
+                precisions=tuple(formats),
+                usable=torch_has_cuda(),
+            )
+        )
     return tuple(found)
 
 
@@ -158,7 +164,7 @@ def torch_has_cuda() -> bool:
 
 
 def _apple() -> tuple[Accelerator, ...]:
-    if sys.platform != "darwin" or platform.machine() != "arm64":
+    if platform.system() != "Darwin" or platform.machine() != "arm64":
         return ()
     total = psutil.virtual_memory().total / 1e6  # shared with the processor
     return (Accelerator(device="mps", name=_processor_name(), memory_mb=total, precisions=("fp32", "fp16")),)
@@ -166,7 +172,7 @@ def _apple() -> tuple[Accelerator, ...]:
 
 @lru_cache(maxsize=1)
 def _cpu_flags() -> frozenset[str]:
-    if sys.platform == "darwin":
+    if platform.system() == "Darwin":
         return frozenset({"bf16"} if _output(["sysctl", "-n", "hw.optional.arm.FEAT_BF16"]).strip() == "1" else ())
     for line in _read("/proc/cpuinfo").splitlines():
         if line.lower().startswith(("flags", "features")):  # x86, arm
@@ -176,7 +182,7 @@ def _cpu_flags() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _processor_name() -> str:
-    if sys.platform == "darwin":
+    if platform.system() == "Darwin":
         return _output(["sysctl", "-n", "machdep.cpu.brand_string"]).strip() or platform.processor()
     for line in _read("/proc/cpuinfo").splitlines():
         if line.startswith("model name"):

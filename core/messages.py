@@ -39,6 +39,7 @@ SENTENCES: dict[str, str] = {
     "run.active": N_("{id} is {status}: stop it before deleting it."),
     "run.not_resumable": N_("{id} is {status}; only a stopped, failed or interrupted run can be resumed."),
     "run.cannot_delete": N_("Not all files of {id} could be removed: {detail}. The run is kept; delete it again."),
+    "run.cannot_export": N_("{id} could not be packed: {detail}."),
     "run.cannot_start": N_("The worker could not be started: {detail}."),
     "run.never_started": N_("The run was taken from the queue, but its worker never started. Resume it."),
     "run.process_gone": N_(
@@ -60,6 +61,30 @@ SENTENCES: dict[str, str] = {
     ),
     "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
     "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
+    # -- store -------------------------------------------------------------------------------------
+    "store.cannot_open": N_("The record of runs {path} cannot be opened: {detail}. Check the disk and the file."),
+    "store.other_version": N_(
+        "{path} was written by another version of Graft (format {found}, this one reads {wanted}). "
+        "Set GRAFT_HOME to another folder, or use that version."
+    ),
+    "store.cannot_write": N_("The record of runs {path} cannot be written: {detail}. Make room on the disk, or wait."),
+    # -- comparing siblings ------------------------------------------------------------------------
+    "compare.better": N_(
+        "{best} is better than {second}: {best_accuracy} against {second_accuracy} on the same {n} pictures, "
+        "{difference} points apart (95%: {low} to {high}; p {p})."
+    ),
+    "compare.no_difference": N_(
+        "No difference shown between {best} and {second}: {best_accuracy} and {second_accuracy} on {n} pictures "
+        "could be chance (p {p})."
+    ),
+    "compare.not_comparable": N_(
+        "{best} and {second} were not tested on the same pictures: their numbers say nothing about each other."
+    ),
+    "compare.waiting": N_("{n} of these runs are still at work; the comparison follows."),
+    # -- estimates ---------------------------------------------------------------------------------
+    "estimate.unknown": N_(
+        "Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell."
+    ),
 }
 
 PHASES: dict[str, str] = {

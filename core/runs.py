@@ -18,8 +18,32 @@ from typing import Any
 
 from core import jobs, settings
 from core.errors import InputError, NotFoundError, RunError
-from core.specs import FinetuneSpec, ImportSpec, ModelRef, Spec, check_spec, with_absolute_paths
+from core.export import export_run
+from core.options import command_line
+from core.siblings import compare_siblings
+from core.specs import SPECS, FinetuneSpec, ImportSpec, ModelRef, Spec, check_spec, parse_spec, with_absolute_paths
 from core.store import RESUMABLE, Run, Store, open_store, to_json
+
+__all__ = [
+    "command_line",
+    "compare_siblings",
+    "delete_run",
+    "export_run",
+    "has_checkpoint",
+    "name_for",
+    "new_group",
+    "new_run",
+    "note_run",
+    "read_log",
+    "read_report",
+    "rename_run",
+    "repeat_run",
+    "resume_run",
+    "run_size",
+    "spec_of",
+    "submit",
+    "tag_run",
+]
 
 _PREFIX: dict[str, str] = {"finetune": "ft", "import": "im"}
 _KINDS: dict[type[Spec], str] = {FinetuneSpec: "finetune", ImportSpec: "import"}
@@ -190,8 +214,6 @@ def repeat_run(run_id: str, store: Store | None = None) -> Run:
 
 def spec_of(run: Run) -> Spec:
     """What the run was asked to do."""
-    from core.specs import SPECS, parse_spec
-
     return parse_spec(SPECS[run.kind], run.spec)
 
 

@@ -1,0 +1,246 @@
+"""What a fine-tuning will cost here, before it starts: time, memory, disk.
+
+Time is only told from something measured on this machine: an earlier run, else the calibration that
+`python -m core doctor` makes. Work is counted in multiply-adds of one picture's forward pass; a step that
+learns costs about three forward passes through the part that learns.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from core import settings
+from core.errors import GraftError
+from core.specs import FinetuneSpec, parse_spec
+from core.store import Run, Store, open_store
+
+if TYPE_CHECKING:
+    from core.catalog import ModelCard
+
+LOW, HIGH = 0.7, 1.5  # the true time lies in this range of the estimate in most cases
+_START_S = 6.0  # libraries, model, data that is already cached
+_BYTES_PER_MAC = 0.045  # activations kept for the backward pass of a convolutional net, by its multiply-adds
+_LIBRARIES_MB = 600.0
+_DEFAULT_ROWS = 2000  # stands for the size of a data set nobody has read yet
+_SUFFIX_SHARE = 0.25  # of the multiply-adds in two of eight blocks, where the cut is not known without torch
+
+
+class EstimateReport(BaseModel):
+    """A range of seconds, or the reason why none can be told; memory and disk in MB."""
+
+    model_config = ConfigDict(frozen=True)
+
+    time_s: tuple[float, float] | None
+    reason: str | None = None  # code of core.messages, when time_s is None
+    memory_mb: float
+    disk_mb: float
+    download_mb: float
+    from_run: str | None = None  # the run whose speed this is based on; None with a time: the calibration
+    rows: int | None = None  # training pictures counted with; None: assumed, the data was never read
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One job in billions of multiply-adds."""
+
+    forward: float
+    learning: float  # of the forward passes through what learns: a third of a learning step's cost
+
+    @property
+    def total(self) -> float:
+        return self.forward + 3 * self.learning
+
+
+def estimate_finetune(spec: FinetuneSpec, store: Store | None = None) -> EstimateReport:
+    """What this fine-tuning will take on this machine. Never raises for a model or data it cannot know."""
+    from core import catalog
+
+    store = store or open_store()
+    try:
+        card = catalog.get_model(spec.model.id)
+    except GraftError:
+        return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
+    size = spec.image_size or card.preprocessing.image_size
+    gmacs = card.gmacs * (size / card.preprocessing.image_size) ** 2
+    known = _known_rows(spec, store)
+    train, validation, test = known or _assumed_rows(spec)
+    time_s, from_run = _time(spec, gmacs, train, validation, test, store)
+    pictures = train + validation + test
+    disk_mb = pictures * size * size * 3 / 1e6 + _feature_mb(spec, pictures, size) + 3 * _learned_mb(spec, card)
+    needs_download = spec.model.weights == "pretrained" and not catalog.is_local(card)
+    return EstimateReport(
+        time_s=time_s,
+        reason=None if time_s else "estimate.unknown",
+        memory_mb=round(_memory_mb(spec, card, gmacs), -1),
+        disk_mb=round(disk_mb + card.size_mb, 1),
+        download_mb=card.size_mb if needs_download else 0.0,
+        from_run=from_run,
+        rows=train if known else None,
+    )
+
+
+# -- time ----------------------------------------------------------------------------------------------
+
+
+def _time(
+    spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: int, store: Store
+) -> tuple[tuple[float, float] | None, str | None]:
+    work = _work(spec, gmacs, train, validation, test)
+    found = _nearest_run(spec, store)
+    if found is not None:
+        run, rate = found
+        seconds = _START_S + work.total / rate
+        return (LOW * seconds, HIGH * seconds), run.id
+    calibration = read_calibration()
+    if calibration is None:
+        return None, None
+    seconds = _START_S + work.forward / calibration["forward_gmacs_per_s"]
+    seconds += 3 * work.learning / calibration["learning_gmacs_per_s"]
+    return (LOW * seconds, HIGH * seconds), None
+
+
+def _work(spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: int) -> _Work:
+    """All passes of a run: what is frozen and not augmented runs once, everything else in each epoch."""
+    share = {"head": 0.002, "last": min(1.0, _SUFFIX_SHARE * spec.last_blocks / 2), "full": 1.0}[spec.method]
+    is_cached = spec.method != "full" and spec.augment == "none"
+    frozen = (1 - share) * gmacs
+    prefix_rows = train + validation + test if is_cached else spec.epochs * (train + validation) + test
+    forward = prefix_rows * frozen + (spec.epochs * validation + test) * share * gmacs
+    return _Work(forward=forward, learning=spec.epochs * train * share * gmacs)
+
+
+def _nearest_run(spec: FinetuneSpec, store: Store) -> tuple[Run, float] | None:
+    """The most alike finished run of this machine, and its speed in billions of multiply-adds a second."""
+    best: tuple[tuple[int, ...], Run, float] | None = None
+    for run in store.list_runs(statuses=["done"], kind="finetune", limit=200):
+        rate = _rate_of(run)
+        if rate is None:
+            continue
+        other = run.spec
+        model = (other.get("model") or {}).get("id") == spec.model.id
+        likeness = (
+            int(model),
+            int(other.get("method") == spec.method),
+            int(other.get("image_size") == spec.image_size),
+            int(other.get("batch_size") == spec.batch_size),
+        )
+        if not model and other.get("method") != spec.method:
+            continue  # another net in another way tells nothing
+        if best is None or likeness > best[0]:
+            best = (likeness, run, rate)
+    return None if best is None else (best[1], best[2])
+
+
+def _rate_of(run: Run) -> float | None:
+    from core import catalog
+    from core.jobs import this_host
+
+    summary = run.summary
+    data, phases = summary.get("data") or {}, summary.get("phases") or {}
+    if run.host != this_host() or run.attempt or not data or not phases:
+        return None
+    engine = summary.get("engine") or {}
+    if engine.get("cached_rows"):  # it read features that an earlier run had computed: faster than a fresh one
+        return None
+    try:
+        spec = parse_spec(FinetuneSpec, run.spec)
+        card = catalog.get_model(spec.model.id)
+    except GraftError:
+        return None
+    spec = spec.model_copy(update={"epochs": summary.get("epochs_done") or spec.epochs})
+    size = summary.get("image_size") or card.preprocessing.image_size
+    gmacs = card.gmacs * (size / card.preprocessing.image_size) ** 2
+    work = _work(spec, gmacs, data.get("train", 0), data.get("validation", 0), data.get("test", 0))
+    computing = ("autotune", "compile", "features", "train", "validate", "test")
+    seconds = sum(float(phases.get(name, 0.0)) for name in computing)
+    return work.total / seconds if seconds > 0 and work.total > 0 else None
+
+
+def read_calibration() -> dict[str, float] | None:
+    """What `doctor` measured on this machine; None before that or when the file says something else."""
+    from core.jobs import this_host
+
+    try:
+        values = json.loads((settings.home() / "calibration.json").read_text(encoding="utf-8"))
+        if values["host"] != this_host():
+            return None
+        rates = {name: float(values[name]) for name in ("forward_gmacs_per_s", "learning_gmacs_per_s")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return rates if all(rate > 0 for rate in rates.values()) else None
+
+
+# -- rows ----------------------------------------------------------------------------------------------
+
+
+def _known_rows(spec: FinetuneSpec, store: Store) -> tuple[int, int, int] | None:
+    """Training, validation and test rows of data that was read before; None for data nobody has read."""
+    counts = _counts(spec, store)
+    if counts is None:
+        return None
+    all_train, all_test = counts
+    train = min(spec.train_size or all_train, all_train)
+    validation = min(max(50, min(1000, train // 5)), max(1, all_train // 2))
+    if spec.train_size is None or train + validation > all_train:
+        train = max(1, all_train - validation)
+    return train, validation, min(spec.test_size or all_test, all_test)
+
+
+def _counts(spec: FinetuneSpec, store: Store) -> tuple[int, int] | None:
+    """(rows of the train split, rows of the test split), from a report or an earlier run of this data."""
+    for run in store.list_runs(statuses=["done"], limit=200):
+        if (run.spec.get("data") or {}).get("id") != spec.data.id:
+            continue
+        if run.kind == "import":
+            from core.runs import read_report
+
+            counts = (read_report(run.id) or {}).get("counts")
+            if isinstance(counts, dict) and counts:
+                totals = {name: sum(values) for name, values in counts.items()}
+                test = totals.get("test") or totals.get("validation") or totals.get("train", 0) // 5
+                return totals.get("train", 0), test
+        data = run.summary.get("data") or {}
+        if run.kind == "finetune" and not run.spec.get("train_size") and not run.spec.get("test_size") and data:
+            return int(data["train"]) + int(data["validation"]), int(data["test"])
+    if spec.data.id == "builtin/digits":
+        return 1437, 360
+    return None
+
+
+def _assumed_rows(spec: FinetuneSpec) -> tuple[int, int, int]:
+    train = spec.train_size or _DEFAULT_ROWS
+    return train, max(50, min(1000, train // 5)), spec.test_size or _DEFAULT_ROWS
+
+
+# -- memory and disk -----------------------------------------------------------------------------------
+
+
+def _learned_share(spec: FinetuneSpec) -> float:
+    return {"head": 0.01, "last": min(1.0, 0.3 * spec.last_blocks / 2), "full": 1.0}[spec.method]
+
+
+def _learned_mb(spec: FinetuneSpec, card: ModelCard) -> float:
+    """The tensors that learn with their two Adam moments, as a checkpoint holds them."""
+    return 3 * 4 * card.parameters * _learned_share(spec) / 1e6
+
+
+def _memory_mb(spec: FinetuneSpec, card: ModelCard, gmacs: float) -> float:
+    """Libraries, weights, gradients and moments of what learns, and the activations of a batch."""
+    weights = 4 * card.parameters / 1e6
+    learned = 3 * weights * _learned_share(spec)
+    # Frozen layers keep nothing for a backward pass: about a fifth is alive at once.
+    kept = {"head": 0.2, "last": 0.45, "full": 1.0}[spec.method]
+    activations = spec.batch_size * gmacs * 1e9 * _BYTES_PER_MAC * kept / 1e6
+    return _LIBRARIES_MB + weights + learned + activations
+
+
+def _feature_mb(spec: FinetuneSpec, pictures: int, size: int) -> float:
+    """Kept outputs of the frozen part: a vector for the head, a small map for the last blocks, in bf16."""
+    if spec.method == "full" or spec.augment != "none":
+        return 0.0
+    values = 1280.0 if spec.method == "head" else 200.0 * (size / 16) ** 2
+    return pictures * values * 2 / 1e6

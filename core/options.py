@@ -1,0 +1,63 @@
+"""A spec as command-line options: one option per field, named after it, and the line that repeats a run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef, Spec
+
+# Options that stand for a part of a field: the model's id and weights are two options of one record.
+_PARTS = {"model": "--model", "data": "--data"}
+
+
+def option_name(field: str) -> str:
+    """The option of a spec's field: batch_size → --batch-size."""
+    return "--" + field.replace("_", "-")
+
+
+def command_line(spec: Spec) -> str:
+    """The command that does the same: only what differs from the defaults, quoted for this system's shell."""
+    if isinstance(spec, ImportSpec):
+        return _join(["python", "-m", "core", "data", spec.data.id])
+    if not isinstance(spec, FinetuneSpec):
+        raise TypeError(f"no command for {type(spec).__name__}")
+    words = ["python", "-m", "core", "finetune", *spec_options(spec)]
+    return _join(words)
+
+
+def spec_options(spec: FinetuneSpec) -> list[str]:
+    """The options of a spec, in the order of its fields."""
+    words: list[str] = []
+    for name, field in type(spec).model_fields.items():
+        value = getattr(spec, name)
+        if isinstance(value, ModelRef):
+            words += [_PARTS[name], value.id]
+            if value.weights != "pretrained":
+                words += ["--weights", value.weights]
+        elif isinstance(value, DataRef):
+            words += [_PARTS[name], value.id]
+        # The method says what the run is: it is spelled out even where it is the default.
+        elif name == "method" or (value != field.default and _matters(spec, name)):
+            words += [option_name(name), _spell(value)]
+    return words
+
+
+def _matters(spec: Spec, name: str) -> bool:
+    extra = type(spec).model_fields[name].json_schema_extra
+    condition = extra.get("shown_when") if isinstance(extra, dict) else None
+    if not isinstance(condition, list):
+        return True
+    other, values = condition
+    return isinstance(values, list) and getattr(spec, str(other)) in values
+
+
+def _spell(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def _join(words: Sequence[str]) -> str:
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

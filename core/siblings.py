@@ -1,0 +1,117 @@
+"""Runs that were started together, compared: a table, and whether the best one is really better.
+
+Two runs are compared on the same test rows only, by their predictions of every row: the difference of two
+accuracies says little where the same pictures are easy for both.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+from core.store import Run, Store, open_store
+
+
+def compare_siblings(group: str, store: Store | None = None) -> dict[str, Any]:
+    """The runs of a group with what they reached and cost, and a conclusion.
+
+    {"rows": [one per run, the most accurate first], "pairs": [paired tests], "conclusion": {"code", "values"} or
+    None}. Codes: `compare.better`, `compare.no_difference`, `compare.not_comparable`, `compare.waiting` while a run
+    is active, None when fewer than two runs are done.
+    """
+    store = store or open_store()
+    runs = store.list_runs(sibling_group=group)
+    rows = sorted(
+        (_row(run, store) for run in runs), key=lambda row: (row["accuracy"] is None, -(row["accuracy"] or 0))
+    )
+    done = {run.id: run for run in runs if run.status == "done"}
+    ranked = [done[row["run"]] for row in rows if row["run"] in done and row["accuracy"] is not None]
+    pairs = [_pair(a, b) for a, b in combinations(ranked, 2)]
+    return {"group": group, "rows": rows, "pairs": pairs, "conclusion": _conclude(runs, ranked, pairs)}
+
+
+def _row(run: Run, store: Store) -> dict[str, Any]:
+    summary, test = run.summary, run.summary.get("test") or {}
+    model = [artifact.bytes for artifact in store.list_artifacts(run.id) if artifact.kind == "model"]
+    return {
+        "run": run.id,
+        "name": run.name,
+        "status": run.status,
+        "method": run.spec.get("method"),
+        "weights": (run.spec.get("model") or {}).get("weights"),
+        "last_blocks": run.spec.get("last_blocks"),
+        "accuracy": test.get("accuracy"),
+        "interval": test.get("interval"),
+        "n": test.get("n"),
+        "seconds": _seconds(run),
+        "train_seconds": summary.get("train_seconds"),
+        "trainable_parameters": summary.get("trainable_parameters"),
+        "peak_memory_mb": summary.get("peak_memory_mb"),
+        "size_mb": sum(model) / 1e6 if model else None,
+    }
+
+
+def _seconds(run: Run) -> float | None:
+    return None if run.started_at is None or run.ended_at is None else run.ended_at - run.started_at
+
+
+def _pair(a: Run, b: Run) -> dict[str, Any]:
+    """The paired test of two done runs; `comparable` is False when their tests were not the same."""
+    pair: dict[str, Any] = {"a": a.id, "b": b.id, "comparable": False}
+    mine, other = (run.summary.get("data") or {} for run in (a, b))
+    # Row numbers mean the same pictures only within the same data.
+    if mine.get("fingerprint") != other.get("fingerprint") or mine.get("labels") != other.get("labels"):
+        return pair
+    from core.evaluate import compare_paired
+
+    try:
+        tested = compare_paired(*(run.folder / "artifacts" / "predictions.parquet" for run in (a, b)))
+    except (OSError, ValueError):  # predictions were removed, or the rows differ
+        return pair
+    return {**pair, "comparable": True, **tested, "better": {"a": a.id, "b": b.id}.get(tested["better"] or "")}
+
+
+def _conclude(runs: list[Run], ranked: list[Run], pairs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The best against the runner-up, in a code and the values of its sentence."""
+    waiting = sum(run.is_active for run in runs)
+    if waiting and len(runs) > 1:
+        return {"code": "compare.waiting", "values": {"n": waiting}}
+    if len(ranked) < 2:
+        return None
+    best, second = ranked[:2]
+    pair = pairs[0]  # combinations() begins with the first two
+    names = {"best": best.name, "second": second.name, "best_run": best.id, "second_run": second.id}
+    if not pair["comparable"]:
+        return {"code": "compare.not_comparable", "values": names}
+    low, high = pair["interval"]
+    values = {
+        **names,
+        "best_accuracy": pair["a_accuracy"],
+        "second_accuracy": pair["b_accuracy"],
+        "difference": pair["difference"],
+        "low": low,
+        "high": high,
+        "p": pair["p"],
+        "n": pair["n"],
+    }
+    code = "compare.better" if pair["better"] == best.id else "compare.no_difference"
+    return {"code": code, "values": values}
+
+
+def explain_conclusion(conclusion: dict[str, Any], translate: Any = None) -> str:
+    """The sentence of a conclusion, its numbers rounded as far as the test supports them."""
+    from core.errors import Problem
+    from core.i18n import translator
+    from core.messages import explain
+
+    translate = translate or translator("en")
+    values = dict(conclusion["values"])
+    for name in ("best_accuracy", "second_accuracy"):
+        if name in values:
+            values[name] = translate.percent(values[name])
+    for name in ("difference", "low", "high"):
+        if name in values:
+            values[name] = translate.number(round(100 * values[name], 1))
+    if "p" in values:
+        values["p"] = "< 0.001" if values["p"] < 0.001 else "= " + translate.number(values["p"], 2)
+    return explain(Problem(conclusion["code"], values=values), translate)
