@@ -1,0 +1,293 @@
+"""The training loop: the Hugging Face Trainer, told what Graft's runs need of it.
+
+A checkpoint is written when the user stops, at the end of an epoch and at least every half minute; the
+best epoch is chosen on the validation rows; every step is reported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from core.checkpoints import Checkpoints
+from core.clock import PhaseClock
+from core.engine import Engine
+from core.errors import RunError, StoppedError
+from core.learner import Learner, Rows
+from core.specs import FinetuneSpec
+
+SAVE_EVERY_S = 30.0
+# An epoch end is a good moment to save, but not one after another of a tenth of a second each.
+SAVE_AT_MOST_EVERY_S = 3.0
+
+
+def autocast(engine: Engine, device: torch.device) -> torch.autocast:
+    """The precision of the part that learns."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(engine.precision, torch.bfloat16)
+    return torch.autocast(device.type, dtype=dtype, enabled=engine.precision != "fp32")
+
+
+def predict_rows(
+    learner: Learner, rows: NDArray[np.int64], clock: PhaseClock, batch_size: int, engine: Engine
+) -> Tensor:
+    """Logits [n, C] of rows, in order, on the CPU. Raises `StoppedError` between batches."""
+    learner.eval()
+    logits = []
+    with torch.inference_mode(), autocast(engine, learner.batcher.device):
+        for start in range(0, len(rows), batch_size):
+            clock.raise_if_stopped()
+            part = rows[start : start + batch_size]
+            logits.append(learner(torch.from_numpy(part))["logits"].float().cpu())
+            clock.work("predict", len(part))
+    return torch.cat(logits)
+
+
+class Loop:
+    """Trains one learner as its spec says."""
+
+    def __init__(
+        self, learner: Learner, spec: FinetuneSpec, checkpoints: Checkpoints, clock: PhaseClock, engine: Engine
+    ) -> None:
+        self.learner, self.spec, self.checkpoints, self.clock, self.engine = learner, spec, checkpoints, clock, engine
+        data = learner.data
+        self.rows = Rows(data.train, data.targets)
+        self.batch_size = min(spec.batch_size, len(data.train))
+        # A batch of one picture has no variance to normalise by; its picture comes in another epoch's batches.
+        self.drop_last = len(data.train) % self.batch_size == 1
+        steps = len(data.train) / self.batch_size
+        self.steps_per_epoch = math.floor(steps) if self.drop_last else math.ceil(steps)
+        self.total_steps = self.steps_per_epoch * spec.epochs
+        self.epochs_done = 0
+        self.images_per_s: float | None = None
+
+    # -- before --------------------------------------------------------------------------------------
+    def trial_step(self, engine: Engine) -> None:
+        """One forward and backward pass as `engine` would do it; leaves the learner as it was."""
+        self.use(engine)
+        learner = self.learner
+        before = learner.learned_state()
+        batch = self.rows.collate([self.rows[i] for i in range(self.batch_size)])
+        device = learner.batcher.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            learner.train()
+            with autocast(engine, device):
+                loss = learner(batch["rows"], batch["labels"].to(device))["loss"]
+            loss.backward()
+        learner.zero_grad(set_to_none=True)
+        learner.load_learned_state(before)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    def use(self, engine: Engine) -> None:
+        """Compute as this engine says from now on."""
+        self.engine = engine
+        channels_last = engine.layout == "channels_last"
+        if channels_last != self.learner.batcher.channels_last:
+            layout = torch.channels_last if channels_last else torch.contiguous_format
+            self.learner.model.to(memory_format=layout)  # type: ignore[call-overload]
+            self.learner.batcher = dataclasses.replace(self.learner.batcher, channels_last=channels_last)
+            if self.learner.prefix is not None:
+                self.learner.prefix.batcher = self.learner.batcher
+
+    # -- training ------------------------------------------------------------------------------------
+    @property
+    def _finished(self) -> Path:
+        return self.checkpoints.folder / "finished.json"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all training was done in an earlier attempt."""
+        if not self._finished.exists():
+            return False
+        kept = json.loads(self._finished.read_text(encoding="utf-8"))
+        self.epochs_done, self.images_per_s = kept["epochs_done"], kept["images_per_s"]
+        return True
+
+    def train(self, *, resume: bool) -> None:
+        """Train to the end, or until the user stops (`StoppedError`, after a checkpoint)."""
+        last = self.checkpoints.last() if resume else None
+        self.checkpoints.drop_unusable()
+        listener = _Listener(self)
+        trainer = _Trainer(self, listener)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        listener.flush()
+        if listener.is_stopping:
+            raise StoppedError()
+        kept = {"epochs_done": self.epochs_done, "images_per_s": self.images_per_s}
+        unfinished = self._finished.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(kept), encoding="utf-8")
+        unfinished.replace(self._finished)
+
+    def validate(self, step: int, epoch: int) -> dict[str, float]:
+        """Measure on the validation rows, report, and keep the tensors if this epoch is the best."""
+        self.clock.phase("validate")
+        rows = self.learner.data.validation
+        logits = predict_rows(self.learner, rows, self.clock, self.batch_size, self.engine)
+        targets = torch.from_numpy(self.learner.data.targets[rows])
+        loss = float(F.cross_entropy(logits, targets))
+        accuracy = float((logits.argmax(1) == targets).float().mean())
+        self.clock.metrics(step, float(epoch), val__loss=loss, val__accuracy=accuracy)
+        best = self.checkpoints.best_facts()
+        if best is None or (accuracy, -loss) > (best["accuracy"], -best["loss"]):
+            facts = {"epoch": epoch, "step": step, "accuracy": accuracy, "loss": loss}
+            self.checkpoints.save_best(self.learner.learned_state(), facts)
+        self.epochs_done = epoch
+        return {"eval_accuracy": accuracy, "eval_loss": loss}
+
+    def is_patience_over(self, epoch: int) -> bool:
+        best = self.checkpoints.best_facts()
+        return self.spec.patience is not None and best is not None and epoch - best["epoch"] >= self.spec.patience
+
+    def load_best(self) -> dict[str, Any]:
+        """Give the learner the tensors of the best epoch; returns what is known of it."""
+        facts = self.checkpoints.best_facts()
+        if facts is None:
+            raise RunError("run.best_epoch_lost", detail="no epoch was finished")
+        self.learner.load_learned_state(self.checkpoints.load_best())
+        return facts
+
+
+class _Trainer(Trainer):
+    """The Trainer with Graft's validation and with checkpoints of what learns only."""
+
+    def __init__(self, loop: Loop, listener: _Listener) -> None:
+        self.loop = loop
+        super().__init__(
+            model=loop.learner,
+            args=_arguments(loop),
+            train_dataset=loop.rows,
+            eval_dataset=loop.rows,  # asked for by the Trainer; `evaluate` below reads the validation rows
+            data_collator=loop.rows.collate,
+            callbacks=[listener],
+        )
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        epoch = round(self.state.epoch or 0)
+        found = self.loop.validate(self.state.global_step, epoch)
+        if self.loop.is_patience_over(epoch):
+            self.control.should_training_stop = True
+        return found
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir or ".")
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(self.loop.learner.learned_state(), folder / "model.safetensors")
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        self.loop.learner.load_learned_state(load_file(Path(resume_from_checkpoint) / "model.safetensors"))
+
+
+def _arguments(loop: Loop) -> TrainingArguments:
+    spec, device = loop.spec, loop.learner.batcher.device
+    return TrainingArguments(
+        output_dir=str(loop.checkpoints.folder),
+        per_device_train_batch_size=loop.batch_size,
+        num_train_epochs=spec.epochs,
+        learning_rate=spec.learning_rate,
+        lr_scheduler_type="cosine" if spec.schedule == "cosine" else "constant",
+        warmup_steps=round(0.1 * loop.total_steps) if spec.schedule == "cosine" else 0,
+        weight_decay=spec.weight_decay,
+        optim="adamw_torch" if device.type == "mps" else "adamw_torch_fused",
+        bf16=loop.engine.precision == "bf16",
+        fp16=loop.engine.precision == "fp16",
+        use_cpu=device.type == "cpu",
+        seed=spec.seed,
+        data_seed=spec.seed,
+        eval_strategy="epoch",
+        save_strategy="no",  # the listener says when
+        save_total_limit=2,
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_num_workers=0,  # rows are numbers; reading them is the learner's work, on whole batches
+        dataloader_pin_memory=False,
+        dataloader_drop_last=loop.drop_last,
+        remove_unused_columns=False,
+        label_names=["labels"],
+    )
+
+
+class _Listener(TrainerCallback):
+    """Reports every step, and decides when to save and when to stop."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.is_stopping = False
+        self._saved_at = time.monotonic()
+        self._began, self._pictures, self._seconds = 0.0, 0, 0.0
+        self._pending: list[tuple[int, float, Tensor, Tensor, int, float, float]] = []
+        self._flushed_at = 0.0
+
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.loop.clock.phase("train", epoch=int(state.epoch or 0) + 1, epochs=self.loop.spec.epochs)
+
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._began = time.perf_counter()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **context: Any
+    ) -> None:
+        loop, learner = self.loop, self.loop.learner
+        seconds = time.perf_counter() - self._began
+        pictures = loop.batch_size
+        if state.global_step % loop.steps_per_epoch == 0 and not loop.drop_last:
+            pictures = len(loop.rows) - (loop.steps_per_epoch - 1) * loop.batch_size
+        self._pictures, self._seconds = self._pictures + pictures, self._seconds + seconds
+        loop.images_per_s = self._pictures / self._seconds
+        rate = context["lr_scheduler"].get_last_lr()[0]
+        step = (state.global_step, state.epoch or 0.0, learner.last_loss, learner.last_right)
+        self._pending.append((*step, pictures, seconds, rate))
+        if time.monotonic() - self._flushed_at > 0.2:
+            self.flush()
+        loop.clock.work("train", pictures)
+        if loop.clock.should_stop():
+            self.is_stopping = True
+        # At an epoch's last step the epoch is validated first: a checkpoint before that would skip it.
+        if state.global_step % loop.steps_per_epoch:
+            if self.is_stopping:
+                control.should_training_stop = control.should_save = True
+            elif time.monotonic() - self._saved_at > SAVE_EVERY_S:
+                control.should_save = True
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.flush()
+        if state.global_step % self.loop.steps_per_epoch:
+            control.should_evaluate = control.should_save = False  # stopped in mid-epoch, and saved already
+            return
+        if self.is_stopping:
+            control.should_training_stop = control.should_save = True
+        elif time.monotonic() - self._saved_at > SAVE_AT_MOST_EVERY_S:
+            control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.loop.checkpoints.mark_complete(state.global_step)
+        self._saved_at = time.monotonic()
+
+    def flush(self) -> None:
+        """Report the steps since the last time: reading a loss from a GPU waits for it, so not at each step."""
+        for step, epoch, loss, right, pictures, seconds, rate in self._pending:
+            value = float(loss)
+            if not math.isfinite(value):
+                raise RunError("run.diverged", step=step, lr=self.loop.spec.learning_rate)
+            self.loop.clock.metrics(
+                step,
+                epoch,
+                train__loss=value,
+                train__accuracy=float(right) / pictures,
+                train__images_per_s=pictures / max(seconds, 1e-9),
+                train__lr=rate,
+            )
+        self._pending.clear()
+        self._flushed_at = time.monotonic()

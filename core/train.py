@@ -1,0 +1,284 @@
+"""Fine-tune an image classifier: from a spec to a model, a report and everything measured on the way.
+
+The Hugging Face Trainer does the training (optimizer, precision, checkpoints, resume with RNG and sampler
+state); this module gives it the data, the frozen part's cache and the reporter, chooses the best epoch on
+the validation rows, and reads the test rows once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from transformers import set_seed
+
+from core.batches import Batcher
+from core.catalog import get_model
+from core.checkpoints import Checkpoints
+from core.clock import PhaseClock
+from core.data import ImageData, load_images
+from core.engine import Engine, Timing, default_engine, engine_key, load_engine, pick_device, save_engine, time_training
+from core.evaluate import report_classification, write_predictions
+from core.events import Reporter
+from core.learner import Learner
+from core.loop import Loop, predict_rows
+from core.models import build_classifier, count_parameters, save_classifier, set_trainable
+from core.prefix import FrozenPrefix
+from core.specs import FinetuneSpec
+from core.store import to_json
+
+MISTAKES_SHOWN = 24
+# Cached block activations may take this much disk; above it they are computed anew in each epoch.
+CUT_CACHE_LIMIT_BYTES = 6_000_000_000
+
+
+def finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, *, resume: bool) -> dict[str, Any]:
+    """Train, test and save into `folder`; returns the summary of the run.
+
+    With `resume`, goes on from the last complete checkpoint (from the beginning when there is none) and
+    gives the same numbers as an uninterrupted run. Raises `StoppedError` after saving a checkpoint when the
+    reporter asks to stop, `DataError` and `WeightsError` for inputs that cannot be used.
+    """
+    return _Finetuning(spec, folder, reporter, resume).run()
+
+
+class _Finetuning:
+    """One run, step by step."""
+
+    def __init__(self, spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool) -> None:
+        self.spec, self.clock, self.resume = spec, PhaseClock(reporter), resume
+        self.artifacts = folder / "artifacts"
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        self.checkpoints = Checkpoints(folder / "checkpoint")
+        if not resume:
+            self.checkpoints.clear()
+        self.card = get_model(spec.model.id)
+        self.size = spec.image_size or self.card.preprocessing.image_size
+        self.device = pick_device(spec.device)
+        self.timings: list[Timing] = []
+
+    def run(self) -> dict[str, Any]:
+        spec = self.spec
+        set_seed(spec.seed)
+        self.clock.phase("data")
+        self.data = self._load_data()
+        self.clock.phase("model")
+        self.learner = self._build_learner()
+        loop = Loop(self.learner, spec, self.checkpoints, self.clock, self.engine)
+        self._expect(loop)
+        if not loop.is_finished:
+            self._tune(loop)
+            loop.train(resume=self.resume)
+        best = loop.load_best()
+        self.clock.phase("test")
+        logits = predict_rows(self.learner, self.data.test, self.clock, loop.batch_size, loop.engine)
+        report = self._write_report(logits)
+        self.clock.phase("save")
+        self._save_model(report, best)
+        self._save_engine()
+        return self._summary(report, best, loop)
+
+    # -- making ready ------------------------------------------------------------------------------------
+    def _load_data(self) -> ImageData:
+        spec, how = self.spec, self.card.preprocessing
+        data = load_images(
+            spec.data,
+            image_size=self.size,
+            resize_size=round(how.resize_size * self.size / how.image_size),
+            interpolation=how.interpolation,
+            train_size=spec.train_size,
+            test_size=spec.test_size,
+            seed=spec.seed,
+            reporter=self.clock,
+        )
+        data.pixels.ensure(np.concatenate([data.train, data.validation, data.test]), self.clock)
+        return data
+
+    def _build_learner(self) -> Learner:
+        spec = self.spec
+        labels = list(self.data.labels)
+        model = build_classifier(spec.model, labels, seed=spec.seed, image_size=self.size)
+        set_trainable(model, spec.method, spec.last_blocks)
+        cut = model.cut(spec.method, spec.last_blocks)
+        self.key = engine_key(spec.model.id, spec.model.weights, cut, self.size, spec.batch_size, self.device)
+        known = self._engine_of_run() or load_engine(self.key)
+        self.engine = known or default_engine(spec.precision, self.device)
+        if cut == 0:
+            self.engine = self.engine.replace(prefix="none")
+        self.is_engine_known = known is not None
+        channels_last = self.engine.layout == "channels_last"
+        model.to(self.device)
+        model.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+        batcher = Batcher(self.card.preprocessing, self.size, self.device, channels_last)
+        prefix = self._build_prefix(model, cut, batcher) if cut and spec.augment == "none" else None
+        return Learner(model, cut, batcher, self.data, prefix, spec.augment)
+
+    def _build_prefix(self, model: Any, cut: int, batcher: Batcher) -> FrozenPrefix | None:
+        spec = self.spec
+        weights = f"{self.card.id}|{self.card.file_name}"
+        if spec.model.weights == "random":
+            weights = f"{self.card.architecture}|random|{spec.seed}"
+        prefix = FrozenPrefix(model, cut, batcher, self.data.pixels, self.engine, weights, self.clock)
+        rows = np.concatenate([self.data.train, self.data.validation, self.data.test])
+        prefix.rows_expected = prefix.missing(rows)
+        if prefix.rows_expected * prefix.row_bytes > CUT_CACHE_LIMIT_BYTES:
+            self.clock.log(
+                f"The frozen part's output would take {prefix.rows_expected * prefix.row_bytes} bytes: not kept"
+            )
+            return None
+        return prefix
+
+    def _expect(self, loop: Loop) -> None:
+        """Tell the clock how much work lies ahead, in passes of one picture through the whole network."""
+        data, prefix, model = self.data, self.learner.prefix, self.learner.model
+        learning = 1 - self.learner.cut / max(1, model.num_blocks)
+        frozen = 1 - learning
+        train, validation, test = len(data.train), len(data.validation), len(data.test)
+        suffix = train * 3 * learning + validation * learning
+        per_epoch = suffix + (0 if prefix else frozen * (train + validation))
+        once = test * (learning + (0 if prefix else frozen)) + (frozen * prefix.rows_expected if prefix else 0)
+        self.clock.expect(
+            once + self.spec.epochs * per_epoch,
+            train=3 * learning + (0 if prefix else frozen) + 1e-3,
+            predict=learning + (0 if prefix else frozen) + 1e-3,
+            prefix=frozen,
+        )
+
+    def _tune(self, loop: Loop) -> None:
+        """Time candidates for the training steps, unless this engine is known or was asked for."""
+        if self.is_engine_known or self.spec.precision != "auto" or self.learner.cut == self.learner.model.num_blocks:
+            return
+        self.clock.phase("autotune")
+        self.engine, table = time_training(loop.trial_step, self.engine, loop.batch_size, loop.total_steps, self.device)
+        self.timings += table
+        loop.use(self.engine)
+
+    def _engine_of_run(self) -> Engine | None:
+        """The engine this run used before it was interrupted."""
+        try:
+            return Engine(**json.loads((self.artifacts / "autotune.json").read_text(encoding="utf-8"))["engine"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    # -- keeping what came out ---------------------------------------------------------------------------
+    def _write_report(self, logits: torch.Tensor) -> dict[str, Any]:
+        rows, labels = self.data.test, list(self.data.labels)
+        targets = self.data.targets[rows]
+        probabilities = logits.double().softmax(1).numpy()
+        report = report_classification(targets, probabilities, labels)
+        write_predictions(self.artifacts / "predictions.parquet", rows, targets, probabilities)
+        report["mistakes"] = self._write_mistakes(rows, targets, probabilities)
+        (self.artifacts / "report.json").write_text(to_json(report), encoding="utf-8")
+        return report
+
+    def _write_mistakes(
+        self, rows: NDArray[np.int64], targets: NDArray[np.int64], probabilities: NDArray[np.float64]
+    ) -> list[dict[str, Any]]:
+        """The wrong answers the model was surest of, as pictures."""
+        folder = self.artifacts / "mistakes"
+        folder.mkdir(exist_ok=True)
+        predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+        wrong = np.flatnonzero(predicted != targets)
+        worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES_SHOWN]
+        mistakes = []
+        for place, i in enumerate(worst):
+            picture = Image.fromarray(self.data.pixels.read(rows[i : i + 1])[0])
+            if picture.width < 96:  # enlarged without smoothing: the model saw no more than these squares
+                picture = picture.resize((96, 96), Image.Resampling.NEAREST)
+            picture.thumbnail((256, 256))
+            picture.save(folder / f"{place}.webp", quality=85)
+            mistakes.append(
+                {
+                    "row": int(rows[i]),
+                    "file": f"mistakes/{place}.webp",
+                    "true": self.data.labels[targets[i]],
+                    "predicted": self.data.labels[predicted[i]],
+                    "confidence": float(confidence[i]),
+                }
+            )
+        return mistakes
+
+    def _save_model(self, report: dict[str, Any], best: dict[str, Any]) -> None:
+        spec = self.spec
+        save_classifier(
+            self.learner.model,
+            self.artifacts / "model",
+            method=spec.method,
+            image_size=self.size,
+            parent=spec.model.id,
+            weights=spec.model.weights,
+            data={"id": spec.data.id, "fingerprint": self.data.fingerprint},
+            test={name: report[name] for name in ("accuracy", "interval", "n", "macro_f1")},
+            epoch=best["epoch"],
+            seed=spec.seed,
+        )
+
+    def _save_engine(self) -> None:
+        if self.learner.prefix is not None:
+            self.timings += self.learner.prefix.timings
+            self.engine = self.learner.prefix.engine.replace(precision=self.engine.precision, layout=self.engine.layout)
+        # A prefix that was read from the cache has timed nothing: what others find out stays open.
+        if self.engine.prefix != "auto" and self.spec.precision == "auto":
+            save_engine(self.key, self.engine)
+        table = [dataclasses.asdict(timing) for timing in self.timings]
+        kept = {"engine": dataclasses.asdict(self.engine), "timings": table}
+        (self.artifacts / "autotune.json").write_text(to_json(kept), encoding="utf-8")
+
+    def _summary(self, report: dict[str, Any], best: dict[str, Any], loop: Loop) -> dict[str, Any]:
+        data, engine, prefix = self.data, self.engine, self.learner.prefix
+        total, trainable = count_parameters(self.learner.model)
+        return {
+            "test": {name: report[name] for name in ("accuracy", "interval", "n", "macro_f1", "loss")},
+            "val": {"accuracy": best["accuracy"], "n": len(data.validation)},
+            "best_epoch": best["epoch"],
+            "epochs_done": loop.epochs_done,
+            "train_seconds": self.clock.total(("train", "validate", "compile", "autotune")),
+            "images_per_s": loop.images_per_s,
+            "parameters": total,
+            "trainable_parameters": trainable,
+            "peak_memory_mb": peak_memory_mb(self.device),
+            "data": {
+                "id": self.spec.data.id,
+                "fingerprint": data.fingerprint,
+                "labels": list(data.labels),
+                "train": len(data.train),
+                "validation": len(data.validation),
+                "test": len(data.test),
+            },
+            "engine": {
+                "precision": engine.precision,
+                "layout": engine.layout,
+                "threads": engine.threads,
+                "device": self.device.type,
+                "prefix": engine.prefix if prefix else "none",
+                "prefix_precision": engine.prefix_precision if prefix else None,
+                "cached_rows": len(data.train) + len(data.validation) + len(data.test) - prefix.rows_computed
+                if prefix
+                else 0,
+                "computed_rows": prefix.rows_computed if prefix else 0,
+            },
+            "learning_rate": self.spec.learning_rate,
+            "image_size": self.size,
+            "phases": self.clock.seconds,
+        }
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory this process held so far: of the GPU when it computes there, else of the machine."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
