@@ -33,6 +33,18 @@ SENTENCES: dict[str, str] = {
         "The weights of {id} are not on this machine. Put {file} from {url} into the torch hub cache, "
         "choose a model marked as local, or take random weights."
     ),
+    # -- models ------------------------------------------------------------------------------------
+    "model.unknown": N_("{id} is no model here. Spelled alike: {near}."),
+    "model.run_without_model": N_("Run {id} holds no finished model. Take a run that is done."),
+    "model.size_too_small": N_("{model} needs pictures of at least {smallest} px; {size} px is too small."),
+    "model.size_not_a_multiple": N_(
+        "{model} takes picture sizes that are a multiple of {multiple} px, not {size} px. The nearest is {near} px."
+    ),
+    "model.no_classifier": N_("The weights of {id} hold no classifier of their own: train a new one on your data."),
+    "weights.damaged": N_(
+        "The weight file {file} is damaged: its checksum begins with {found}, not {wanted}. Delete it and get it anew."
+    ),
+    "weights.other_model": N_("The weight file {file} does not fit {id}: {detail}."),
     # -- runs --------------------------------------------------------------------------------------
     "run.unknown": N_("There is no run {id} here. `python -m core runs` lists them."),
     "run.name_empty": N_("A name needs at least one letter."),

@@ -1,0 +1,215 @@
+"""Any image classifier in one shape: ordered stages (blocks) that make features, and a head that answers.
+
+A stage is what "the last k blocks" counts. How a torchvision network falls into stages is told in
+`core.stages`, family by family; everything else (new head, freezing, counting, saving) is the same for all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from core.catalog import ModelCard, Preprocessing, get_model, model_folder, published_labels
+from core.errors import InputError, WeightsError
+from core.specs import ModelRef
+from core.stages import Stages, build_stages
+from core.store import to_json
+from core.weights import load_weights
+
+FORMAT = 1
+
+
+class ImageClassifier(nn.Module):
+    """Pictures [n, 3, s, s], normalised → logits [n, classes].
+
+    Frozen stages stay in eval mode whatever `train()` says: their BatchNorm statistics and their output
+    never change. With `freeze_batchnorm` the BatchNorms of learning stages keep their statistics too, which
+    small batches would only spoil.
+    """
+
+    def __init__(
+        self,
+        parts: Stages,
+        head: nn.Module,
+        labels: list[str],
+        preprocessing: Preprocessing,
+        base: str,
+        *,
+        freeze_batchnorm: bool,
+    ) -> None:
+        super().__init__()
+        self.net, self.head = parts.net, head
+        self.stages = parts.stages
+        self.labels, self.preprocessing, self.base = labels, preprocessing, base
+        self.freeze_batchnorm = freeze_batchnorm
+        self.num_frozen = 0  # stages below the lowest one that learns
+
+    @property
+    def num_blocks(self) -> int:
+        """How many stages there are below the head."""
+        return len(self.stages)
+
+    def run(self, x: Tensor, start: int, stop: int | None = None) -> Tensor:
+        """The output of stages `start` … `stop` (all that follow without `stop`), the head left out."""
+        for stage in self.stages[start:stop]:
+            x = stage.run(x)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.run(x, 0))
+        return logits
+
+    def cut(self, method: str, last_blocks: int) -> int:
+        """The number of stages that a tuning method leaves as they are."""
+        return {"head": self.num_blocks, "last": max(0, self.num_blocks - last_blocks), "full": 0}[method]
+
+    def train(self, mode: bool = True) -> ImageClassifier:
+        super().train(mode)
+        for stage in self.stages[: self.num_frozen]:
+            for module in stage.modules:
+                module.eval()
+        if self.freeze_batchnorm:
+            for module in self.net.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+
+def build_classifier(
+    ref: ModelRef, labels: list[str] | None, *, seed: int, image_size: int | None = None
+) -> ImageClassifier:
+    """The network of a model id, with a new head for `labels`, or with its own head for None.
+
+    `image_size` (px) is what it will see; vision transformers are built for it. Raises `NotFoundError`,
+    `WeightsError`, and `InputError` when weights without a classifier are asked for their own.
+    """
+    card = get_model(ref.id)
+    size = image_size or card.preprocessing.image_size
+    own = card.preprocessing
+    preprocessing = own.model_copy(
+        update={"image_size": size, "resize_size": round(own.resize_size * size / own.image_size)}
+    )
+    if card.source == "run" and ref.weights == "pretrained":
+        return _adapt(load_classifier(model_folder(card), image_size=size), labels, preprocessing, seed)
+    base = get_model(card.base) if card.source == "run" else card
+    is_pretrained = ref.weights == "pretrained"
+    weights = load_weights(base) if is_pretrained else None
+    torch.manual_seed(seed)
+    parts = _stages(base, size, weights)
+    if labels is None:
+        if not base.num_classes:
+            raise InputError("model.no_classifier", id=card.id)
+        head, labels = parts.head, list(published_labels(base))
+    else:
+        torch.manual_seed(seed)  # the head's first values do not depend on how the network was built
+        head = new_head(parts.num_features, len(labels), is_map=parts.is_map)
+    return ImageClassifier(parts, head, labels, preprocessing, base.id, freeze_batchnorm=is_pretrained)
+
+
+def _stages(base: ModelCard, size: int, weights: dict[str, Tensor] | None) -> Stages:
+    try:
+        return build_stages(base, size, weights)
+    except (RuntimeError, KeyError, ValueError) as error:
+        if weights is None:
+            raise
+        detail = str(error).strip().split("\n")[0][:200]
+        raise WeightsError("weights.other_model", id=base.id, file=base.file_name, detail=detail) from error
+
+
+def _adapt(
+    model: ImageClassifier, labels: list[str] | None, preprocessing: Preprocessing, seed: int
+) -> ImageClassifier:
+    """A run's model with a new head, where the labels differ from those it knows."""
+    model.preprocessing = preprocessing
+    if labels is not None and labels != model.labels:
+        torch.manual_seed(seed)
+        features = next(module for module in reversed(list(model.head.modules())) if isinstance(module, nn.Linear))
+        is_map = any(isinstance(module, nn.AdaptiveAvgPool2d) for module in model.head.modules())
+        model.head = new_head(features.in_features, len(labels), is_map=is_map)
+        model.labels = labels
+    return model
+
+
+def new_head(num_features: int, num_classes: int, *, is_map: bool = False) -> nn.Sequential:
+    """The new last layer: features are standardised first, so that one learning rate suits every network.
+
+    `is_map`: the features are a map [n, F, h, w] that is averaged first.
+    """
+    parts: list[tuple[str, nn.Module]] = []
+    if is_map:
+        parts += [("pool", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten(1))]
+    parts += [("norm", nn.BatchNorm1d(num_features, affine=False)), ("linear", nn.Linear(num_features, num_classes))]
+    return nn.Sequential(OrderedDict(parts))
+
+
+def set_trainable(model: ImageClassifier, method: str, last_blocks: int = 2) -> None:
+    """Freeze what a tuning method leaves as it is: all but the head, all but the last blocks, or nothing."""
+    model.num_frozen = model.cut(method, last_blocks)
+    for index, stage in enumerate(model.stages):
+        for parameter in stage.parameters():
+            parameter.requires_grad_(index >= model.num_frozen)
+    model.head.requires_grad_(True)
+    model.train(model.training)
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """(all parameters, those that learn)."""
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(n for n, _ in counts), sum(n for n, learns in counts if learns)
+
+
+# -- on disk ---------------------------------------------------------------------------------------------
+
+
+def save_classifier(model: ImageClassifier, folder: Path, **facts: Any) -> None:
+    """Write `model.safetensors` and `model.json` (labels, preprocessing, base, and the given facts)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    unfinished = folder / "model.safetensors.tmp"
+    save_file(tensors, unfinished, metadata={"format": "pt", "graft": str(FORMAT)})
+    unfinished.replace(folder / "model.safetensors")
+    card = {
+        "format": FORMAT,
+        "base": model.base,
+        "labels": model.labels,
+        "preprocessing": model.preprocessing.model_dump(mode="json"),
+        "parameters": count_parameters(model)[0],
+        "freeze_batchnorm": model.freeze_batchnorm,
+        "head": "new" if isinstance(model.head, nn.Sequential) and hasattr(model.head, "norm") else "published",
+    }
+    unfinished = folder / "model.json.tmp"
+    unfinished.write_text(to_json({**facts, **card}), encoding="utf-8")
+    unfinished.replace(folder / "model.json")
+
+
+def load_classifier(folder: Path, *, image_size: int | None = None) -> ImageClassifier:
+    """What `save_classifier` wrote, with the same logits. Raises `WeightsError` when it cannot be read."""
+    try:
+        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if card["format"] != FORMAT:
+            raise ValueError(f"format {card['format']}, this version of Graft reads {FORMAT}")
+        tensors = load_file(folder / "model.safetensors")
+        preprocessing = Preprocessing.model_validate(card["preprocessing"])
+        base = get_model(card["base"])
+        net = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
+        parts = build_stages(base, image_size or preprocessing.image_size, net, is_headless=True)
+        labels: list[str] = card["labels"]
+        head = parts.head
+        if card["head"] == "new":
+            head = new_head(parts.num_features, len(labels), is_map=parts.is_map)
+        model = ImageClassifier(
+            parts, head, labels, preprocessing, base.id, freeze_batchnorm=bool(card["freeze_batchnorm"])
+        )
+        own = {name.removeprefix("head."): value for name, value in tensors.items() if name.startswith("head.")}
+        model.head.load_state_dict(own, assign=True)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+        detail = str(error).strip().split("\n")[0][:200]
+        raise WeightsError("weights.other_model", id=folder.name, file=str(folder), detail=detail) from error
+    return model.eval()

@@ -1,0 +1,372 @@
+"""How every network falls into ordered stages: what "the last k blocks" counts, family by family.
+
+A stage is a residual or inverted block, a stack of them where the family is built of few (EfficientNet), or
+a fully connected layer below the last one. Features leave the last stage as [n, F], or as a map where the
+classifier is convolutional (SqueezeNet).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision import models as zoo
+from torchvision.models.vision_transformer import interpolate_embeddings
+
+from core.catalog import ModelCard
+
+Step = nn.Module | Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some consecutive steps of a network; `own` are parameters that belong to no module of these."""
+
+    name: str
+    steps: tuple[Step, ...]
+    own: tuple[nn.Parameter, ...] = ()
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        return [step for step in self.steps if isinstance(step, nn.Module)]
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        yield from self.own
+        for module in self.modules:
+            yield from module.parameters()
+
+    def run(self, x: Tensor) -> Tensor:
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+@dataclass
+class Stages:
+    """A network in stages, its published head taken out."""
+
+    net: nn.Module
+    stages: list[Stage]
+    head: nn.Module
+    num_features: int
+    is_map: bool = False
+
+
+@dataclass
+class _Plan:
+    """What a family's function returns: stages in order, and where the published head sits."""
+
+    stages: list[Stage]
+    head: str  # dotted name of the module that is taken out
+    tail: list[Step] = field(default_factory=list)  # joined to the last stage
+    is_map: bool = False
+
+
+def build_stages(
+    card: ModelCard, size: int, weights: dict[str, Tensor] | None, *, is_headless: bool = False
+) -> Stages:
+    """The network of a published card for pictures of `size` px, in stages.
+
+    With `weights` they are loaded (with `is_headless` they are a saved backbone's, without the head), else
+    the network keeps its random values. Raises RuntimeError when weights do not fit.
+    """
+    # On the meta device nothing is initialised: the weights take the place of what was never computed.
+    with torch.device("meta" if weights is not None else "cpu"):
+        net = _create(card, size, is_whole=weights is not None and not is_headless)
+    if weights is not None and not is_headless:
+        _load(net, _renamed(card, net, weights, size))
+    if hasattr(net, "aux_logits"):
+        _drop_auxiliary_heads(net)
+    plan = _plan(card, net)
+    head = net.get_submodule(plan.head)
+    parent, _, name = plan.head.rpartition(".")
+    setattr(net.get_submodule(parent), name, nn.Identity())
+    if not card.num_classes:  # weights of the convolutions alone: the layers above them hold nothing
+        net.classifier = nn.Identity()
+    if weights is not None and is_headless:
+        _load(net, _resized(card, weights, size))
+    if plan.tail:
+        last = plan.stages[-1]
+        plan.stages[-1] = Stage(last.name, (*last.steps, *plan.tail), last.own)
+    return Stages(net, plan.stages, head, _num_features(head), plan.is_map)
+
+
+def _create(card: ModelCard, size: int, *, is_whole: bool) -> nn.Module:
+    if card.source == "bundled":
+        import timm
+
+        return timm.create_model(card.architecture, pretrained=False)
+    options: dict[str, Any] = {}
+    if card.architecture.startswith("vit"):
+        options["image_size"] = size
+    if card.architecture in {"googlenet", "inception_v3"}:
+        # The published weights hold auxiliary heads and expect pictures normalised in another way.
+        options = {"aux_logits": is_whole, "transform_input": True, "init_weights": not is_whole}
+    net: nn.Module = getattr(zoo, card.architecture)(weights=None, **options)
+    return net
+
+
+def _drop_auxiliary_heads(net: Any) -> None:
+    """Auxiliary heads helped to train a deep network from nothing (Szegedy et al. 2014); answers never need them."""
+    net.aux_logits = False
+    for name in ("aux1", "aux2", "AuxLogits"):
+        if hasattr(net, name):
+            setattr(net, name, None)
+
+
+def _load(net: nn.Module, weights: dict[str, Tensor]) -> None:
+    state = OrderedDict(weights)
+    # Some networks ask which version of themselves wrote the file; a plain dict means the present one.
+    state._metadata = getattr(weights, "_metadata", None) or net.state_dict()._metadata  # type: ignore[attr-defined]
+    net.load_state_dict(state, assign=True)
+
+
+def _renamed(card: ModelCard, net: nn.Module, weights: dict[str, Tensor], size: int) -> dict[str, Tensor]:
+    """The published tensors under the names that the network uses."""
+    if card.source == "bundled":  # written by another implementation of the same layers, in the same order
+        names = list(net.state_dict())
+        if len(names) != len(weights):
+            raise ValueError(f"{len(weights)} tensors, the network has {len(names)}")
+        return dict(zip(names, weights.values(), strict=True))
+    if card.architecture.startswith("densenet"):  # written when module names could hold dots
+        pattern = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
+        return {pattern.sub(r"\1\2", name): tensor for name, tensor in weights.items()}
+    return _resized(card, weights, size)
+
+
+def _resized(card: ModelCard, weights: dict[str, Tensor], size: int) -> dict[str, Tensor]:
+    """A vision transformer's position embeddings, interpolated to another number of patches."""
+    if not card.architecture.startswith("vit"):
+        return weights
+    patch = card.size_multiple
+    resized: dict[str, Tensor] = interpolate_embeddings(size, patch, OrderedDict(weights))
+    return resized
+
+
+def _num_features(head: nn.Module) -> int:
+    for module in head.modules():
+        if isinstance(module, nn.Linear):
+            return module.in_features
+        if isinstance(module, nn.Conv2d):
+            return module.in_channels
+    raise ValueError("a head without a layer")
+
+
+# -- families --------------------------------------------------------------------------------------------
+
+
+def _plan(card: ModelCard, net: Any) -> _Plan:
+    if card.source == "bundled":
+        return _lite0(net)
+    name = card.architecture
+    prefix = max((prefix for prefix in _FAMILIES if name.startswith(prefix)), key=len)
+    return _FAMILIES[prefix](net, card)
+
+
+def _flatten(x: Tensor) -> Tensor:
+    return torch.flatten(x, 1)
+
+
+def _mean_of_map(x: Tensor) -> Tensor:
+    return x.mean((2, 3))
+
+
+def _each(prefix: str, modules: Iterable[nn.Module], start: int = 0) -> list[Stage]:
+    return [Stage(f"{prefix}.{index}", (module,)) for index, module in enumerate(modules, start)]
+
+
+def _by(
+    kinds: type[nn.Module] | tuple[type[nn.Module], ...], prefix: str, modules: Iterable[nn.Module]
+) -> list[Stage]:
+    """Stages that begin at each module of these kinds; what stands before the first joins it."""
+    groups: list[list[nn.Module]] = [[]]
+    for module in modules:
+        if isinstance(module, kinds) and any(isinstance(other, kinds) for other in groups[-1]):
+            groups.append([])
+        groups[-1].append(module)
+    return [Stage(f"{prefix}.{index}", tuple(group)) for index, group in enumerate(groups)]
+
+
+def _lite0(net: Any) -> _Plan:
+    stem = Stage("stem", (net.conv_stem, net.bn1))
+    return _Plan([stem, *_each("blocks", net.blocks)], "classifier", [net.conv_head, net.bn2, net.global_pool])
+
+
+def _resnet(net: Any, card: ModelCard) -> _Plan:
+    stem = Stage("stem", (net.conv1, net.bn1, net.relu, net.maxpool))
+    blocks = [
+        stage for name in ("layer1", "layer2", "layer3", "layer4") for stage in _each(name, getattr(net, name))
+    ]
+    return _Plan([stem, *blocks], "fc", [net.avgpool, _flatten])
+
+
+def _features(net: Any, card: ModelCard) -> _Plan:
+    """EfficientNet, MobileNetV2: the features in order, the last convolution joined to the last block."""
+    stages = _each("features", net.features[:-1])
+    pool = [net.avgpool] if hasattr(net, "avgpool") else [nn.functional.adaptive_avg_pool2d]
+    if hasattr(net, "avgpool"):
+        return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [net.features[-1], *pool, _flatten])
+    return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [net.features[-1], _mean_of_map])
+
+
+def _mobilenet_v3(net: Any, card: ModelCard) -> _Plan:
+    plan = _features(net, card)
+    last = plan.stages[-1]
+    plan.stages[-1] = Stage(last.name, (*last.steps, *plan.tail))
+    plan.stages.append(Stage("classifier", tuple(net.classifier[:-1])))
+    return _Plan(plan.stages, plan.head)
+
+
+def _vgg(net: Any, card: ModelCard) -> _Plan:
+    stages = _by(nn.Conv2d, "features", net.features)
+    if not card.num_classes:
+        return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [_mean_of_map], is_map=False)
+    last = stages[-1]
+    stages[-1] = Stage(last.name, (*last.steps, net.avgpool, _flatten))
+    stages += _by(nn.Linear, "classifier", net.classifier[:-1])
+    return _Plan(stages, f"classifier.{len(net.classifier) - 1}")
+
+
+def _squeezenet(net: Any, card: ModelCard) -> _Plan:
+    from torchvision.models.squeezenet import Fire
+
+    # The classifier is a convolution over the map: the map itself is what a new head begins with.
+    net.classifier = nn.Sequential(OrderedDict(answer=nn.Sequential(*net.classifier, nn.Flatten(1))))
+    return _Plan(_by((nn.Conv2d, Fire), "features", net.features), "classifier.answer", is_map=True)
+
+
+def _densenet(net: Any, card: ModelCard) -> _Plan:
+    features = dict(net.features.named_children())
+    stages = [Stage("stem", tuple(features[name] for name in ("conv0", "norm0", "relu0", "pool0")))]
+    waiting: list[Step] = []
+    for name, module in features.items():
+        if name.startswith("transition"):
+            waiting.append(module)
+        elif name.startswith("denseblock"):
+            stages.append(Stage(name, (*waiting, module)))
+            waiting = []
+    return _Plan(stages, "classifier", [features["norm5"], nn.functional.relu, _mean_of_map])
+
+
+def _googlenet(net: Any, card: ModelCard) -> _Plan:
+    stem = (net._transform_input, net.conv1, net.maxpool1, net.conv2, net.conv3, net.maxpool2)
+    return _inception_like(net, stem, "inception", ("maxpool",))
+
+
+def _inception_v3(net: Any, card: ModelCard) -> _Plan:
+    names = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
+    stem = (net._transform_input, *(getattr(net, name) for name in names), net.maxpool2)
+    return _inception_like(net, stem, "Mixed_", ())
+
+
+def _inception_like(net: Any, stem: tuple[Step, ...], prefix: str, between: tuple[str, ...]) -> _Plan:
+    stages, waiting, is_behind_stem = [Stage("stem", stem)], [], False
+    for name, module in net.named_children():
+        if name.startswith(prefix):
+            stages.append(Stage(name, (*waiting, module)))
+            waiting, is_behind_stem = [], True
+        elif is_behind_stem and between and name.startswith(between):
+            waiting.append(module)
+    return _Plan(stages, "fc", [net.avgpool, _flatten])
+
+
+def _mnasnet(net: Any, card: ModelCard) -> _Plan:
+    stem = Stage("stem", tuple(net.layers[:8]))
+    return _Plan(
+        [stem, *_each("layers", net.layers[8:14], 8)], "classifier.1", [*net.layers[14:], _mean_of_map]
+    )
+
+
+def _regnet(net: Any, card: ModelCard) -> _Plan:
+    blocks = [stage for name, group in net.trunk_output.named_children() for stage in _each(name, group)]
+    return _Plan([Stage("stem", (net.stem,)), *blocks], "fc", [net.avgpool, _flatten])
+
+
+def _shufflenet(net: Any, card: ModelCard) -> _Plan:
+    blocks = [stage for name in ("stage2", "stage3", "stage4") for stage in _each(name, getattr(net, name))]
+    return _Plan([Stage("stem", (net.conv1, net.maxpool)), *blocks], "fc", [net.conv5, _mean_of_map])
+
+
+def _convnext(net: Any, card: ModelCard) -> _Plan:
+    norm, flatten = net.classifier[0], net.classifier[1]
+    return _Plan(_alternating(net.features), "classifier.2", [net.avgpool, norm, flatten])
+
+
+def _swin(net: Any, card: ModelCard) -> _Plan:
+    return _Plan(_alternating(net.features), "head", [net.norm, net.permute, net.avgpool, net.flatten])
+
+
+def _alternating(features: nn.Sequential) -> list[Stage]:
+    """Stem, blocks, downsampling, blocks …: a downsampling layer joins the block that follows it."""
+    stages, waiting = [Stage("stem", (features[0],))], []
+    for index, group in enumerate(features[1:], 1):
+        if index % 2 == 0:
+            waiting.append(group)
+            continue
+        for place, block in enumerate(group):
+            stages.append(Stage(f"features.{index}.{place}", (*waiting, block)))
+            waiting = []
+    return stages
+
+
+def _vit(net: Any, card: ModelCard) -> _Plan:
+    def embed(x: Tensor) -> Tensor:
+        x = net._process_input(x)
+        x = torch.cat([net.class_token.expand(x.shape[0], -1, -1), x], dim=1)
+        added: Tensor = x + net.encoder.pos_embedding
+        return added
+
+    own = (net.class_token, net.encoder.pos_embedding)
+    # `_process_input` runs conv_proj; it is named as a module too, so that it is frozen with the stage.
+    first = Stage("embed", (_Calls(embed, net.conv_proj), net.encoder.dropout), own)
+    layers = _each("encoder", net.encoder.layers)
+    return _Plan([first, *layers], "heads.head", [net.encoder.ln, _class_token])
+
+
+class _Calls(nn.Module):
+    """A function that runs some modules, as a module, so that freezing finds them."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], *modules: nn.Module) -> None:
+        super().__init__()
+        self._function = function
+        self._inner = nn.ModuleList(modules)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._function(x)
+
+
+def _class_token(x: Tensor) -> Tensor:
+    return x[:, 0]
+
+
+def _maxvit(net: Any, card: ModelCard) -> _Plan:
+    layers = [stage for index, block in enumerate(net.blocks) for stage in _each(f"blocks.{index}", block.layers)]
+    return _Plan([Stage("stem", (net.stem,)), *layers], "classifier.5", list(net.classifier[:5]))
+
+
+_FAMILIES: dict[str, Callable[[Any, ModelCard], _Plan]] = {
+    "alexnet": _vgg,
+    "convnext": _convnext,
+    "densenet": _densenet,
+    "efficientnet": _features,
+    "googlenet": _googlenet,
+    "inception": _inception_v3,
+    "maxvit": _maxvit,
+    "mnasnet": _mnasnet,
+    "mobilenet_v2": _features,
+    "mobilenet_v3": _mobilenet_v3,
+    "regnet": _regnet,
+    "resnet": _resnet,
+    "resnext": _resnet,
+    "shufflenet": _shufflenet,
+    "squeezenet": _squeezenet,
+    "swin": _swin,
+    "vgg": _vgg,
+    "vit": _vit,
+    "wide_resnet": _resnet,
+}
