@@ -100,7 +100,7 @@ def _title(name: str) -> str:
 
 
 def _lite0() -> ModelCard:
-    """EfficientNet-Lite0; accuracy as its authors publish it for these weights (github.com/RangiLyu/EfficientNet-Lite)."""
+    """EfficientNet-Lite0; accuracy as github.com/RangiLyu/EfficientNet-Lite publishes it for these weights."""
     import timm
 
     net = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()

@@ -62,7 +62,7 @@ def pick_device(wanted: str) -> torch.device:
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether bf16 runs on instructions of its own here."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return False
@@ -76,6 +76,12 @@ def default_engine(precision: str, device: torch.device) -> Engine:
     frozen: Literal["fp32", "bf16"] = "bf16" if has_fast_bf16(device) else "fp32"
     train: Literal["fp32", "bf16"] = "bf16" if device.type == "cuda" and frozen == "bf16" else "fp32"
     return Engine(precision=train, prefix_precision=frozen, threads=threads)
+
+
+def autocast(engine: Engine, device: torch.device) -> torch.autocast:
+    """The precision of the part that learns."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(engine.precision, torch.bfloat16)
+    return torch.autocast(device.type, dtype=dtype, enabled=engine.precision != "fp32")
 
 
 def time_training(

@@ -44,7 +44,7 @@ def report_classification(targets: Ints, probabilities: Floats, labels: list[str
     confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
     np.add.at(confusion, (targets, predicted), 1)
     hits, truths, guesses = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    per_class = []
+    per_class: list[dict[str, Any]] = []
     for c, label in enumerate(labels):
         precision = float(hits[c] / guesses[c]) if guesses[c] else None
         recall = float(hits[c] / truths[c]) if truths[c] else None

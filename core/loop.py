@@ -23,7 +23,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from core.checkpoints import Checkpoints
 from core.clock import PhaseClock
-from core.engine import Engine
+from core.engine import Engine, autocast
 from core.errors import RunError, StoppedError
 from core.learner import Learner, Rows
 from core.specs import FinetuneSpec
@@ -31,12 +31,6 @@ from core.specs import FinetuneSpec
 SAVE_EVERY_S = 30.0
 # An epoch end is a good moment to save, but not one after another of a tenth of a second each.
 SAVE_AT_MOST_EVERY_S = 3.0
-
-
-def autocast(engine: Engine, device: torch.device) -> torch.autocast:
-    """The precision of the part that learns."""
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(engine.precision, torch.bfloat16)
-    return torch.autocast(device.type, dtype=dtype, enabled=engine.precision != "fp32")
 
 
 def predict_rows(
@@ -96,7 +90,7 @@ class Loop:
         channels_last = engine.layout == "channels_last"
         if channels_last != self.learner.batcher.channels_last:
             layout = torch.channels_last if channels_last else torch.contiguous_format
-            self.learner.model.to(memory_format=layout)  # type: ignore[call-overload]
+            self.learner.model.to(memory_format=layout)
             self.learner.batcher = dataclasses.replace(self.learner.batcher, channels_last=channels_last)
             if self.learner.prefix is not None:
                 self.learner.prefix.batcher = self.learner.batcher

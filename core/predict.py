@@ -22,7 +22,7 @@ class Predictor:
     """A model ready to answer. Safe to share between threads: one asks at a time."""
 
     def __init__(self, model: ImageClassifier, image_size: int) -> None:
-        self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = model.eval().to(memory_format=torch.channels_last)
         self.image_size = image_size
         self.labels: list[str] = list(model.labels)
         self.latency_ms: float | None = None

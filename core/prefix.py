@@ -75,7 +75,7 @@ class FrozenPrefix:
 
     @property
     def row_bytes(self) -> int:
-        return self._store.row_bytes
+        return int(self._store.row_bytes)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """The prefix's output [n, …] as float32 on the device; what is missing is computed and kept."""

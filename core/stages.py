@@ -67,9 +67,7 @@ class _Plan:
     is_map: bool = False
 
 
-def build_stages(
-    card: ModelCard, size: int, weights: dict[str, Tensor] | None, *, is_headless: bool = False
-) -> Stages:
+def build_stages(card: ModelCard, size: int, weights: dict[str, Tensor] | None, *, is_headless: bool = False) -> Stages:
     """The network of a published card for pictures of `size` px, in stages.
 
     With `weights` they are loaded (with `is_headless` they are a saved backbone's, without the head), else
@@ -93,7 +91,7 @@ def build_stages(
     if plan.tail:
         last = plan.stages[-1]
         plan.stages[-1] = Stage(last.name, (*last.steps, *plan.tail), last.own)
-    return Stages(net, plan.stages, head, _num_features(head), plan.is_map)
+    return Stages(net, plan.stages, head, _num_features(head if card.num_classes else plan.stages), plan.is_map)
 
 
 def _create(card: ModelCard, size: int, *, is_whole: bool) -> nn.Module:
@@ -148,8 +146,12 @@ def _resized(card: ModelCard, weights: dict[str, Tensor], size: int) -> dict[str
     return resized
 
 
-def _num_features(head: nn.Module) -> int:
-    for module in head.modules():
+def _num_features(source: nn.Module | list[Stage]) -> int:
+    """What a head takes in, or what the last convolution of some stages gives."""
+    if isinstance(source, list):
+        found = [module for stage in source for part in stage.modules for module in part.modules()]
+        return next(module.out_channels for module in reversed(found) if isinstance(module, nn.Conv2d))
+    for module in source.modules():
         if isinstance(module, nn.Linear):
             return module.in_features
         if isinstance(module, nn.Conv2d):
@@ -180,9 +182,7 @@ def _each(prefix: str, modules: Iterable[nn.Module], start: int = 0) -> list[Sta
     return [Stage(f"{prefix}.{index}", (module,)) for index, module in enumerate(modules, start)]
 
 
-def _by(
-    kinds: type[nn.Module] | tuple[type[nn.Module], ...], prefix: str, modules: Iterable[nn.Module]
-) -> list[Stage]:
+def _by(kinds: type[nn.Module] | tuple[type[nn.Module], ...], prefix: str, modules: Iterable[nn.Module]) -> list[Stage]:
     """Stages that begin at each module of these kinds; what stands before the first joins it."""
     groups: list[list[nn.Module]] = [[]]
     for module in modules:
@@ -199,18 +199,13 @@ def _lite0(net: Any) -> _Plan:
 
 def _resnet(net: Any, card: ModelCard) -> _Plan:
     stem = Stage("stem", (net.conv1, net.bn1, net.relu, net.maxpool))
-    blocks = [
-        stage for name in ("layer1", "layer2", "layer3", "layer4") for stage in _each(name, getattr(net, name))
-    ]
+    blocks = [stage for name in ("layer1", "layer2", "layer3", "layer4") for stage in _each(name, getattr(net, name))]
     return _Plan([stem, *blocks], "fc", [net.avgpool, _flatten])
 
 
 def _features(net: Any, card: ModelCard) -> _Plan:
     """EfficientNet, MobileNetV2: the features in order, the last convolution joined to the last block."""
     stages = _each("features", net.features[:-1])
-    pool = [net.avgpool] if hasattr(net, "avgpool") else [nn.functional.adaptive_avg_pool2d]
-    if hasattr(net, "avgpool"):
-        return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [net.features[-1], *pool, _flatten])
     return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [net.features[-1], _mean_of_map])
 
 
@@ -225,7 +220,7 @@ def _mobilenet_v3(net: Any, card: ModelCard) -> _Plan:
 def _vgg(net: Any, card: ModelCard) -> _Plan:
     stages = _by(nn.Conv2d, "features", net.features)
     if not card.num_classes:
-        return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [_mean_of_map], is_map=False)
+        return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [_mean_of_map])
     last = stages[-1]
     stages[-1] = Stage(last.name, (*last.steps, net.avgpool, _flatten))
     stages += _by(nn.Linear, "classifier", net.classifier[:-1])
@@ -265,7 +260,9 @@ def _inception_v3(net: Any, card: ModelCard) -> _Plan:
 
 
 def _inception_like(net: Any, stem: tuple[Step, ...], prefix: str, between: tuple[str, ...]) -> _Plan:
-    stages, waiting, is_behind_stem = [Stage("stem", stem)], [], False
+    stages = [Stage("stem", stem)]
+    waiting: list[Step] = []
+    is_behind_stem = False
     for name, module in net.named_children():
         if name.startswith(prefix):
             stages.append(Stage(name, (*waiting, module)))
@@ -277,9 +274,7 @@ def _inception_like(net: Any, stem: tuple[Step, ...], prefix: str, between: tupl
 
 def _mnasnet(net: Any, card: ModelCard) -> _Plan:
     stem = Stage("stem", tuple(net.layers[:8]))
-    return _Plan(
-        [stem, *_each("layers", net.layers[8:14], 8)], "classifier.1", [*net.layers[14:], _mean_of_map]
-    )
+    return _Plan([stem, *_each("layers", net.layers[8:14], 8)], "classifier.1", [*net.layers[14:], _mean_of_map])
 
 
 def _regnet(net: Any, card: ModelCard) -> _Plan:
@@ -301,9 +296,10 @@ def _swin(net: Any, card: ModelCard) -> _Plan:
     return _Plan(_alternating(net.features), "head", [net.norm, net.permute, net.avgpool, net.flatten])
 
 
-def _alternating(features: nn.Sequential) -> list[Stage]:
+def _alternating(features: Any) -> list[Stage]:
     """Stem, blocks, downsampling, blocks …: a downsampling layer joins the block that follows it."""
-    stages, waiting = [Stage("stem", (features[0],))], []
+    stages = [Stage("stem", (features[0],))]
+    waiting: list[Step] = []
     for index, group in enumerate(features[1:], 1):
         if index % 2 == 0:
             waiting.append(group)

@@ -1,0 +1,349 @@
+"""`python -m core …`: everything the pages do, by the same specs.
+
+With `--json` one JSON document goes to stdout and nothing else; progress goes to stderr. Exit status: 0
+done, 1 failed, 2 bad input, 130 stopped. Long verbs wait and show their progress unless `--detach`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from core import catalog, jobs, runs
+from core.errors import GraftError, InputError
+from core.export import metric_rows, run_facts
+from core.messages import explain, explain_phase
+from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef, check_spec, metadata, parse_spec
+from core.store import Run, open_store, to_json
+
+app = typer.Typer(
+    name="core",
+    help="Graft: adapt pretrained models to your own data, and know what it brought.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]
+_POLL_S = 0.25
+
+
+def main() -> None:
+    """Run the command line; what Graft can explain is told in a sentence."""
+    try:
+        app(prog_name="python -m core")
+    except GraftError as error:
+        _tell_problems(error, as_json="--json" in sys.argv)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:  # the reader of a pipe had enough
+        raise SystemExit(0) from None
+
+
+def _tell_problems(error: GraftError, *, as_json: bool) -> None:
+    if as_json:
+        problems = [{**problem.as_dict(), "sentence": explain(problem)} for problem in error.problems]
+        print(to_json({"error": problems}))
+    for problem in error.problems:
+        print(f"{problem.severity}: {explain(problem)}", file=sys.stderr)
+
+
+def _print(value: Any, as_json: bool, text: str) -> None:
+    print(to_json(value) if as_json else text)
+
+
+# -- reading -----------------------------------------------------------------------------------------------
+
+
+@app.command()
+def models(
+    query: Annotated[str, typer.Argument(help="Part of an id, name or family.")] = "",
+    local: Annotated[bool, typer.Option("--local", help="Only models whose weights are on this machine.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """List the models: id, parameters, multiply-adds, published accuracy, size."""
+    cards = [*catalog.list_run_models(), *catalog.list_models()]
+    wanted = query.lower()
+    cards = [card for card in cards if wanted in f"{card.id} {card.name} {card.family}".lower()]
+    rows = [{**card.model_dump(mode="json"), "local": catalog.is_local(card)} for card in cards]
+    rows = [row for row in rows if row["local"] or not local]
+    lines = [
+        f"{row['id']:46} {row['parameters'] / 1e6:7.1f} M {row['gmacs']:8.2f} GMACs "
+        f"{row['metrics'].get('acc@1', float('nan')):6.1f}% {row['size_mb']:8.1f} MB{'  local' if row['local'] else ''}"
+        for row in rows
+    ]
+    _print(rows, json_, "\n".join(lines))
+
+
+@app.command()
+def model(model_id: Annotated[str, typer.Argument(metavar="ID")], json_: JsonOption = False) -> None:
+    """Show one model's card."""
+    card = catalog.get_model(model_id)
+    values = {**card.model_dump(mode="json"), "local": catalog.is_local(card)}
+    _print(values, json_, "\n".join(f"{name:14} {value}" for name, value in values.items() if value not in ("", {})))
+
+
+@app.command()
+def data(data_id: Annotated[str, typer.Argument(metavar="ID")], json_: JsonOption = False) -> None:
+    """Read a data set and say what is in it: classes, splits, problems."""
+    spec = parse_spec(ImportSpec, {"data": {"id": data_id}})
+    run = runs.submit(spec)
+    ended = _wait(run, quiet=json_)
+    report = runs.read_report(ended.id) or {}
+    if ended.status != "done":
+        _end(ended, json_)
+    counts = report.get("counts", {})
+    lines = [f"{report.get('name', data_id)}: {report.get('num_images', 0)} pictures, {len(report['labels'])} classes"]
+    lines += [f"  {split:11} {sum(numbers):7}  {numbers}" for split, numbers in counts.items()]
+    lines += [f"  {problem.get('sentence') or problem['code']}" for problem in report.get("problems", [])]
+    _print({**report, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))
+
+
+@app.command(name="runs")
+def list_runs(
+    kind: Annotated[str, typer.Option(help="Only this kind: finetune, import.")] = "",
+    limit: Annotated[int, typer.Option(help="At most this many, the newest first.", min=1)] = 50,
+    json_: JsonOption = False,
+) -> None:
+    """List the runs, the newest first."""
+    jobs.pump()
+    found = open_store().list_runs(kind=kind or None, limit=limit)
+    rows = [run_facts(run) for run in found]
+    lines = [f"{run.id}  {run.status:11}  {_accuracy(run):>6}  {run.name}" for run in found]
+    _print(rows, json_, "\n".join(lines))
+
+
+def _accuracy(run: Run) -> str:
+    accuracy = (run.summary.get("test") or {}).get("accuracy")
+    return "" if accuracy is None else f"{accuracy:.1%}"
+
+
+# -- one run -----------------------------------------------------------------------------------------------
+
+
+@app.command(name="run")
+def one_run(
+    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    verb: Annotated[
+        Literal["show", "log", "stop", "kill", "resume", "repeat", "export", "delete"],
+        typer.Argument(help="What to do with it."),
+    ] = "show",
+    json_: JsonOption = False,
+    detach: DetachOption = False,
+) -> None:
+    """Show, stop, resume, repeat, export or delete a run."""
+    jobs.pump()
+    run = open_store().get_run(run_id)
+    if verb == "show":
+        _show(run, json_)
+    elif verb == "log":
+        _print({"run": run.id, "log": runs.read_log(run.id)}, json_, runs.read_log(run.id))
+    elif verb in ("stop", "kill"):
+        run = jobs.stop_run(run_id) if verb == "stop" else jobs.kill_run(run_id)
+        _print({"run": run.id, "status": run.status}, json_, f"{run.id} {run.status}, asked to {verb}")
+    elif verb in ("resume", "repeat"):
+        again = runs.resume_run(run_id) if verb == "resume" else runs.repeat_run(run_id)
+        _follow(again, json_, detach)
+    elif verb == "export":
+        path = runs.export_run(run_id)
+        _print({"run": run_id, "path": str(path), "bytes": path.stat().st_size}, json_, str(path))
+    else:
+        size = runs.run_size(run_id)
+        runs.delete_run(run_id)
+        _print({"run": run_id, "deleted": True, "bytes": size}, json_, f"{run_id} deleted, {size / 1e6:.1f} MB")
+
+
+def _show(run: Run, as_json: bool) -> None:
+    store = open_store()
+    artifacts = [
+        {"name": a.name, "kind": a.kind, "bytes": a.bytes, "sha256": a.sha256, "path": str(run.folder / a.path)}
+        for a in store.list_artifacts(run.id)
+    ]
+    facts = {**run_facts(run), "run": run.id, **_results(run)}
+    if as_json:
+        print(to_json({**facts, "metrics": metric_rows(run.id, store), "artifacts": artifacts}))
+        return
+    print(f"{run.id}  {run.status}  {run.name}")
+    for problem in run.error or []:
+        print(f"  {_sentence(problem)}")
+    print(f"  {runs.command_line(runs.spec_of(run))}")
+    for artifact in artifacts:
+        print(f"  {artifact['bytes']:>12,}  {artifact['name']}")
+
+
+def _sentence(problem: dict[str, Any]) -> str:
+    from core.errors import Problem
+
+    return explain(Problem(problem["code"], problem["severity"], problem["field"], problem["values"]))
+
+
+def _results(run: Run) -> dict[str, Any]:
+    """What a finished run found out, for the top level of the JSON."""
+    summary = run.summary
+    names = ("test", "val", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases", "data")
+    seconds = None if run.started_at is None or run.ended_at is None else run.ended_at - run.started_at
+    return {**{name: summary[name] for name in names if name in summary}, "seconds": seconds}
+
+
+# -- fine-tuning -------------------------------------------------------------------------------------------
+
+
+def finetune(json: bool = False, detach: bool = False, **options: Any) -> None:
+    """Adapt a pretrained classifier to your own data."""
+    values = {name: value for name, value in options.items() if value is not None}
+    values["model"] = {"id": values.pop("model"), "weights": values.pop("weights")}
+    values["data"] = {"id": values["data"]}
+    spec = parse_spec(FinetuneSpec, values)
+    problems = check_spec(spec)
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(problems)
+    for problem in problems:
+        print(f"warning: {explain(problem)}", file=sys.stderr)
+    _follow(runs.submit(spec), json, detach)
+
+
+def _signature() -> inspect.Signature:
+    """The options of `finetune`: one for each field of its spec, with the field's help, range and default."""
+    parameters = [
+        _option("model", str, ..., "Model id; `models` lists them."),
+        _option("weights", Literal["pretrained", "random"], "pretrained", "Published weights, or random ones."),
+        _option("data", str, ..., "Data set id: builtin/digits, upload/NAME, hub/ORG/NAME, path:/folder-or-zip."),
+    ]
+    for name, field in FinetuneSpec.model_fields.items():
+        if field.annotation in (ModelRef, DataRef):
+            continue
+        unit = metadata(field).get("unit")
+        text = (field.description or "") + (f" In {unit}." if unit else "")
+        parameters.append(_option(name, field.annotation, field.default, text))
+    parameters += [
+        inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption),
+        inspect.Parameter("detach", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DetachOption),
+    ]
+    return inspect.Signature(parameters)
+
+
+def _option(name: str, kind: Any, default: Any, text: str) -> inspect.Parameter:
+    option = typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=default is not None)
+    if get_origin(kind) is not Literal and type(None) in get_args(kind):
+        kind = next(part for part in get_args(kind) if part is not type(None)) | None
+    value = inspect.Parameter.empty if default is ... else default
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=Annotated[kind, option])
+
+
+finetune.__signature__ = _signature()  # type: ignore[attr-defined]
+app.command(name="finetune")(finetune)
+
+
+def _follow(run: Run, as_json: bool, detach: bool) -> None:
+    if detach:
+        _print({"run": run.id, "status": run.status}, as_json, run.id)
+        return
+    _end(_wait(run, quiet=False), as_json)
+
+
+def _wait(run: Run, *, quiet: bool) -> Run:
+    """Wait for a run's end, with its progress on stderr. Ctrl-C asks it to stop; twice leaves it alone."""
+    store = open_store()
+    show = _Progress(quiet)
+    try:
+        while run.is_active:
+            jobs.pump(store)
+            run = store.get_run(run.id)
+            show(run)
+            time.sleep(_POLL_S)
+    except KeyboardInterrupt:
+        jobs.stop_run(run.id, store)
+        print(f"\nstopping {run.id}; what was done so far is kept", file=sys.stderr)
+        while (run := store.get_run(run.id)).is_active:
+            jobs.pump(store)
+            time.sleep(_POLL_S)
+    show.close()
+    return run
+
+
+class _Progress:
+    """One line on a terminal that is written over; a line for each phase elsewhere."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet, self._last, self._on_terminal = quiet, "", sys.stderr.isatty()
+
+    def __call__(self, run: Run) -> None:
+        phase = run.phase or {"code": run.status, "values": {}}
+        words = explain_phase(phase["code"], phase["values"]) if run.status == "running" else run.status
+        if self._on_terminal:
+            words += "" if run.progress is None else f"  {run.progress:4.0%}"
+            words += "" if run.eta_s is None else f"  {run.eta_s:.0f} s left"
+        if self._quiet or words == self._last:
+            return
+        self._last = words
+        end = "" if self._on_terminal else "\n"
+        start = "\r\x1b[2K" if self._on_terminal else ""
+        print(f"{start}{run.id}  {words}", end=end, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._on_terminal and self._last:
+            print(file=sys.stderr)
+
+
+def _end(run: Run, as_json: bool) -> None:
+    """Say how a run ended and leave with its exit status."""
+    values: dict[str, Any] = {"run": run.id, "status": run.status, **_results(run)}
+    if run.error:
+        values["error"] = [{**problem, "sentence": _sentence(problem)} for problem in run.error]
+        for problem in values["error"]:
+            print(problem["sentence"], file=sys.stderr)
+    test = run.summary.get("test")
+    text = f"{run.id} {run.status}"
+    if test:
+        low, high = test["interval"]
+        text += f": {test['accuracy']:.1%} of {test['n']} test pictures (95%: {low:.1%} to {high:.1%})"
+    _print(values, as_json, text)
+    raise SystemExit({"done": 0, "stopped": 130, "interrupted": 1}.get(run.status, 1))
+
+
+# -- asking ------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def predict(
+    model_id: Annotated[str, typer.Option("--model", help="run/RUN-ID, or a published model.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
+    top: Annotated[int, typer.Option(help="How many answers for each picture.", min=1)] = 5,
+    json_: JsonOption = False,
+) -> None:
+    """Ask a model what is in pictures."""
+    from core.data import open_image
+    from core.predict import load_predictor
+
+    images = [open_image(path) for path in pictures]
+    predictor = load_predictor(model_id)
+    rows, lines = [], []
+    for path, answer in zip(pictures, predictor.predict(images), strict=True):
+        rows.append({"file": str(path), "answers": [{"label": label, "probability": p} for label, p in answer[:top]]})
+        lines.append(f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer[:top]))
+    _print({"model": model_id, "predictions": rows, "latency_ms": predictor.latency_ms}, json_, "\n".join(lines))
+
+
+@app.command()
+def doctor(
+    calibrate: Annotated[bool, typer.Option(help="Time this machine, about 20 s, for estimates.")] = True,
+    json_: JsonOption = False,
+) -> None:
+    """Say what this machine has, what is reachable, and how fast it is."""
+    from core.doctor import examine
+
+    report = examine(calibrate=calibrate, tell=lambda text: print(text, file=sys.stderr))
+    lines = [
+        f"{name:22} {value if not isinstance(value, dict | list) else json.dumps(value)}"
+        for name, value in report.items()
+    ]
+    _print(report, json_, "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
