@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from accelerate import init_empty_weights
 from torch import Tensor, nn
 from torchvision import models as zoo
 from torchvision.models.vision_transformer import interpolate_embeddings
@@ -73,8 +75,8 @@ def build_stages(card: ModelCard, size: int, weights: dict[str, Tensor] | None, 
     With `weights` they are loaded (with `is_headless` they are a saved backbone's, without the head), else
     the network keeps its random values. Raises RuntimeError when weights do not fit.
     """
-    # On the meta device nothing is initialised: the weights take the place of what was never computed.
-    with torch.device("meta" if weights is not None else "cpu"):
+    # Without values nothing is initialised: the weights take the place of what was never computed.
+    with init_empty_weights() if weights is not None else nullcontext():
         net = _create(card, size, is_whole=weights is not None and not is_headless)
     if weights is not None and not is_headless:
         _load(net, _renamed(card, net, weights, size))
