@@ -1,0 +1,43 @@
+"""`python -m bench finetune` and `python -m bench live`: race, print a table, save it as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.command()
+def finetune(
+    data: Annotated[str, typer.Option(help="Images in hub layout to race on (CIFAR-10).")],
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = Path("bench-finetune.json"),
+    train: Annotated[int, typer.Option(help="Training images.")] = 2000,
+    epochs: Annotated[int, typer.Option(help="Epochs that times are extrapolated to.")] = 5,
+    steps: Annotated[int, typer.Option(help="Timed steps of a contender in a round.")] = 8,
+    rounds: Annotated[int, typer.Option(help="Rounds.")] = 3,
+    accuracy: Annotated[bool, typer.Option(help="Compare accuracy too, once, at 96 px.")] = True,
+    cut: Annotated[bool, typer.Option(help="Race the last blocks from a cached cut against the head, 128 px.")] = True,
+) -> None:
+    """Fine-tuning EfficientNet-Lite0: the tutorial's loop, plain Trainer, Lightning and Graft."""
+    from bench.finetune import race
+
+    race(data, out, train=train, epochs=epochs, steps=steps, rounds=rounds, accuracy=accuracy, cut=cut)
+
+
+@app.command()
+def live(
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = Path("bench-live.json"),
+    chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",
+    seconds: Annotated[float, typer.Option(help="Seconds of each measurement.")] = 60.0,
+) -> None:
+    """The live page: from a point in the store to the drawn curve, and what viewers cost the trainer."""
+    from bench.live import race
+
+    race(out, chromium=chromium, seconds=seconds)
+
+
+if __name__ == "__main__":
+    app()
