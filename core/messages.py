@@ -26,6 +26,8 @@ SENTENCES: dict[str, str] = {
         "A batch of {batch_size} is more than the {train_size} training pictures: every epoch is a single step."
     ),
     "spec.patience_never": N_("Stopping early after {patience} epochs cannot happen within {epochs} epochs."),
+    "form.no_method": N_("No method is chosen: choose at least one."),
+    "form.no_data": N_("No data is chosen: upload a zip, or name a folder of this machine."),
     "data.unknown_source": N_("{id} is no data set id. It begins with one of: {known}."),
     "data.path_missing": N_("There is no file or folder {path} on this machine. Check the spelling."),
     "data.path_not_allowed": N_("{path} lies outside the folders that data may come from here: {roots}."),
@@ -33,6 +35,51 @@ SENTENCES: dict[str, str] = {
         "The weights of {id} are not on this machine. Put {file} from {url} into the torch hub cache, "
         "choose a model marked as local, or take random weights."
     ),
+    # -- data --------------------------------------------------------------------------------------
+    "data.unknown_builtin": N_("There is no data set {id} here. Known: {known}."),
+    "data.unknown_upload": N_("There is no uploaded data set {name} here; it may have been deleted. Upload it again."),
+    "data.unknown_file": N_("{path} is neither a zip nor parquet. Give a folder or a zip of class folders."),
+    "data.unreadable_file": N_("{path} cannot be read: {detail}."),
+    "data.mixed_files": N_("The parquet files of {name} have different columns: they are not one data set."),
+    "data.no_column": N_("No {missing} column was found among: {columns}. Pictures with one label each are needed."),
+    "data.several_labels": N_(
+        "Column {column} holds several labels for a picture. Graft tells one class a picture: keep one label each."
+    ),
+    "data.unlabelled": N_("{n} pictures have no label and are left out."),
+    "data.hub_unreachable": N_(
+        "{id} could not be loaded: {detail}. Check the name and the network, or give a folder with path:."
+    ),
+    "data.cifar10_not_here": N_(
+        "CIFAR-10 is not on this machine and could not be downloaded. "
+        "Put cifar-10-python.tar.gz from {url} into {folder}."
+    ),
+    "data.no_train_split": N_("{id} has nothing labelled to train on; it has: {splits}."),
+    "data.one_class": N_("All {n} pictures are of one class ({label}). At least two classes are needed to tell apart."),
+    "data.too_few": N_("{n} pictures for {classes} classes are very few: the result will mean little."),
+    "data.empty_class": N_("{n} classes have no training picture and cannot be learned: {labels}."),
+    "data.single_picture": N_("{n} classes have a single training picture: {labels}."),
+    "data.labels_alike": N_("Classes {a} and {b} differ only in capitals or blanks. Are they one class?"),
+    "data.unreadable": N_("{n} files are no readable pictures and are left out: {names}."),
+    "data.too_large": N_("{n} pictures have more than 100 million pixels or 64 MB and are left out: {names}."),
+    "data.leak": N_("{n} of {total} test pictures are among the training pictures too: the result will flatter."),
+    "data.duplicates": N_("{n} training pictures are exact copies of others."),
+    "data.picture_unreadable": N_("{name} is not a picture that can be read, or it is cut short."),
+    "data.picture_too_large": N_("{name} is too large: {size}; at most {limit} are read."),
+    "data.no_pictures": N_(
+        "No pictures were found in {name} ({n} other files). Pack one folder for each class, with pictures in it."
+    ),
+    "data.no_class_folders": N_(
+        "The {n} pictures in {name} lie in no class folder. Put each class into a folder of its name."
+    ),
+    "data.too_many_files": N_("{name} holds more than {limit} files. Take fewer, or give a folder with path:."),
+    "data.not_a_zip": N_("{name} is not a zip file. Pack one folder for each class into a zip."),
+    "data.upload_too_large": N_("The file has {size} MB; at most {limit} MB can be uploaded. Give its path instead."),
+    "data.zip_damaged": N_("The zip {name} cannot be read: {detail}. Pack it again."),
+    "data.zip_unsafe_path": N_("The zip {name} is refused: {n} entries point outside it ({entry})."),
+    "data.zip_symlink": N_("The zip {name} is refused: {n} entries are links ({entry}). Pack the files themselves."),
+    "data.zip_encrypted": N_("The zip {name} is encrypted ({n} files). Pack it without a password."),
+    "data.zip_bomb": N_("The zip {name} is refused: {n} entries unpack to over 200 times their size ({entry})."),
+    "data.zip_too_large": N_("The zip {name} is refused: it would unpack to {size}, or its entries overlap."),
     # -- models ------------------------------------------------------------------------------------
     "model.unknown": N_("{id} is no model here. Spelled alike: {near}."),
     "model.run_without_model": N_("Run {id} holds no finished model. Take a run that is done."),
@@ -103,6 +150,7 @@ PHASES: dict[str, str] = {
     "starting": N_("Starting the worker"),
     "libraries": N_("Loading the libraries"),
     "data": N_("Reading the data"),
+    "decode": N_("Reading the pictures, {done} of {total}"),
     "model": N_("Loading the model"),
     "autotune": N_("Timing this machine's options"),
     "compile": N_("Preparing the fast path for the frozen part"),

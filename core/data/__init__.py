@@ -1,0 +1,33 @@
+"""Data sets of pictures: read from anywhere, checked, split, decoded once. No torch here.
+
+`load_images` is what training uses, `describe_data` what the Data page shows, `open_image` and `fit_image`
+what a prediction does with one picture.
+"""
+
+from core.data.images import ImageData, Pixels, load_images
+from core.data.library import (
+    UPLOAD_LIMIT_MB,
+    DataCard,
+    delete_upload,
+    list_data,
+    store_upload,
+    upload_size,
+)
+from core.data.pictures import fit_image, open_image
+from core.data.report import DataReport, describe_data
+
+__all__ = [
+    "UPLOAD_LIMIT_MB",
+    "DataCard",
+    "DataReport",
+    "ImageData",
+    "Pixels",
+    "delete_upload",
+    "describe_data",
+    "fit_image",
+    "list_data",
+    "load_images",
+    "open_image",
+    "store_upload",
+    "upload_size",
+]

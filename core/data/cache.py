@@ -1,0 +1,167 @@
+"""What was computed once and is kept: decoded pictures, features, facts. Locked per key, capped, disposable.
+
+Everything lies under `GRAFT_HOME/cache/<kind>/<key>/`; deleting it costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from core import settings
+
+KINDS = ("pixels", "features", "facts", "onnx")
+# A folder that was opened so recently may be at work in another process: it is not trimmed.
+_IN_USE_S = 3600.0
+_STAMP = "used"
+
+
+def cache_folder(kind: str, key: str) -> Path:
+    """The folder of a key, made if need be and marked as used now."""
+    path = settings.folder("cache") / kind / key
+    path.mkdir(parents=True, exist_ok=True)
+    (path / _STAMP).touch()
+    return path
+
+
+@contextmanager
+def with_lock(key: str) -> Iterator[None]:
+    """One process at a time for this key; others wait."""
+    folder = settings.folder("cache") / "locks"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / f"{key}.lock"):
+        yield
+
+
+class RowStore:
+    """Rows of one shape and type in a sparse file, written in any order, by several processes if need be.
+
+    A row counts once its mark is set, and the mark is set after the row: a killed writer leaves at worst a
+    row that is computed again. Two writers of one row write the same bytes.
+    """
+
+    def __init__(self, folder: Path, num_rows: int, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        self.row_bytes = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        self._lock = threading.Lock()
+        self._data = _open(folder / "data.bin", num_rows * self.row_bytes)
+        self._marks = _open(folder / "present.bin", num_rows)
+        self._present = np.memmap(self._marks, dtype=np.uint8, mode="r", shape=(num_rows,))
+        self._rows: NDArray[Any] = np.memmap(self._data, dtype=self.dtype, mode="r", shape=(num_rows, *shape))
+
+    def missing(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the rows that are not there yet."""
+        found: NDArray[np.int64] = rows[self._present[rows] == 0]
+        return found
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """A copy of rows [n, *shape] that are there."""
+        return np.asarray(self._rows[rows])
+
+    def write(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
+        """Keep rows. Raises OSError on a full disk, with nothing marked."""
+        values = np.ascontiguousarray(values, dtype=self.dtype).reshape(len(rows), -1).view(np.uint8)
+        with self._lock:
+            for start, stop in _runs(rows):
+                self._data.seek(int(rows[start]) * self.row_bytes)
+                self._data.write(values[start:stop].tobytes())
+            for start, stop in _runs(rows):
+                self._marks.seek(int(rows[start]))
+                self._marks.write(b"\x01" * (stop - start))
+
+
+def _runs(rows: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Where consecutive row numbers begin and end, so that they are written in one go."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    edges = [0, *breaks.tolist(), len(rows)]
+    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
+
+
+def _open(path: Path, size: int) -> Any:
+    # Unbuffered: what is written is the kernel's at once and outlives this process.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    file = os.fdopen(descriptor, "r+b", buffering=0)
+    if os.fstat(descriptor).st_size < max(1, size):
+        file.truncate(max(1, size))  # sparse: takes room only as rows are written
+    return file
+
+
+# -- how much there is, and less of it ---------------------------------------------------------------------
+
+
+def cache_sizes() -> dict[str, int]:
+    """Bytes on the disk by kind."""
+    root = settings.folder("cache")
+    return {kind: sum(_disk_bytes(path) for path in _keys(root / kind)) for kind in KINDS}
+
+
+def clear_cache(kind: str | None = None) -> int:
+    """Delete everything, or everything of a kind; returns the bytes freed."""
+    freed = 0
+    for name in KINDS if kind is None else (kind,):
+        for path in _keys(settings.folder("cache") / name):
+            freed += _remove(path)
+    return freed
+
+
+def trim_cache() -> int:
+    """Delete the least recently used until `GRAFT_CACHE_GB` is kept; returns the bytes freed."""
+    try:
+        limit = float(settings.get("GRAFT_CACHE_GB")) * 1e9
+    except ValueError:
+        limit = float(settings.SETTINGS["GRAFT_CACHE_GB"].default) * 1e9
+    root = settings.folder("cache")
+    found = [(_used_at(path), _disk_bytes(path), path) for kind in KINDS for path in _keys(root / kind)]
+    total, freed = sum(size for _, size, _ in found), 0
+    for used, size, path in sorted(found, key=lambda item: item[0]):
+        if total - freed <= limit or time.time() - used < _IN_USE_S:
+            break
+        _remove(path)
+        freed += size
+    return freed
+
+
+def _keys(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+
+
+def _used_at(path: Path) -> float:
+    try:
+        return (path / _STAMP).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _disk_bytes(folder: Path) -> int:
+    """What a folder really takes: sparse files take less than their length."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        total += stat.st_blocks * 512 if hasattr(stat, "st_blocks") else stat.st_size
+    return total
+
+
+def _remove(path: Path) -> int:
+    size = _disk_bytes(path)
+    # Out of sight first: nobody opens half a folder.
+    gone = path.with_name(f".{path.name}.{os.getpid()}.gone")
+    try:
+        path.rename(gone)
+    except OSError:  # Windows does not move what is open
+        return 0
+    shutil.rmtree(gone, ignore_errors=True)
+    return size

@@ -1,0 +1,129 @@
+"""One picture: from bytes that nobody vouches for to a square of uint8 RGB."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core.errors import DataError
+
+MAX_BYTES = 64_000_000
+MAX_PIXELS = 100_000_000
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "HEIF", "AVIF")
+SUFFIXES = {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".heic",
+    ".heif", ".avif",
+}  # fmt: skip
+# Pillow's own limit speaks of attacks in a warning; Graft's own check comes before any decoding.
+Image.MAX_IMAGE_PIXELS = None
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+Interpolation = Literal["bilinear", "bicubic"]
+
+
+@lru_cache(maxsize=1)
+def _with_heic() -> bool:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def open_image(source: bytes | Path | Any, name: str = "") -> Image.Image:
+    """A decoded picture from bytes, a path or an open file. The type is told by the content, not the name.
+
+    Raises `DataError`: not a picture, damaged or cut short, too many bytes or pixels.
+    """
+    name = name or (source.name if isinstance(source, Path) else "")
+    data = _bytes_of(source)
+    if len(data) > MAX_BYTES:
+        raise DataError("data.picture_too_large", name=name, size=f"{len(data) / 1e6:.0f} MB", limit="64 MB")
+    try:
+        image = read_header(data)
+    except OSError as error:
+        raise DataError("data.picture_unreadable", name=name) from error
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width} × {image.height}"
+        raise DataError("data.picture_too_large", name=name, size=size, limit=f"{MAX_PIXELS // 10**6} MP")
+    try:
+        image.load()
+    except Exception as error:  # decoders fail in many ways on damaged files
+        raise DataError("data.picture_unreadable", name=name) from error
+    return image
+
+
+def _bytes_of(source: Any) -> bytes:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    data: bytes = source.read(MAX_BYTES + 1)
+    return data
+
+
+def read_header(data: bytes) -> Image.Image:
+    """The picture not yet decoded: its size and mode are known. Raises OSError for anything else."""
+    _with_heic()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Image.open(io.BytesIO(data), formats=FORMATS)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, KeyError) as error:
+        raise OSError(str(error)) from error
+
+
+def decode(data: bytes, size: int, resize_size: int, interpolation: Interpolation) -> NDArray[np.uint8]:
+    """A picture's bytes as a square [size, size, 3]; large JPEGs are decoded at a fraction of their size.
+
+    Raises OSError when it cannot be read and ValueError when it is too large.
+    """
+    if len(data) > MAX_BYTES:
+        raise ValueError("too many bytes")
+    image = read_header(data)
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError("too many pixels")
+    if image.format in {"JPEG", "MPO"}:
+        image.draft("RGB", (2 * resize_size, 2 * resize_size))
+    try:
+        image.load()
+        return fit_image(image, size, resize_size, interpolation)
+    except Exception as error:
+        raise OSError(str(error)) from error
+
+
+def fit_image(image: Image.Image, size: int, resize_size: int, interpolation: Interpolation) -> NDArray[np.uint8]:
+    """A square [size, size, 3] as networks were trained to see: shorter edge to `resize_size`, centre crop.
+
+    Turned upright by its EXIF tag; transparency on white; grey, palette, CMYK and 16-bit become RGB.
+    """
+    image = to_rgb(ImageOps.exif_transpose(image))
+    width, height = image.size
+    if (width, height) == (size, size) and resize_size == size:
+        return np.asarray(image)
+    edge = min(width, height) * size / resize_size  # the crop, measured in the picture's own pixels
+    left, top = (width - edge) / 2, (height - edge) / 2
+    box = (max(0.0, left), max(0.0, top), min(float(width), left + edge), min(float(height), top + edge))
+    return np.asarray(image.resize((size, size), _RESAMPLING[interpolation], box=box))
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode as RGB."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float64)
+        # 16-bit files come as I or I;16: their range is 0 … 65535 whatever this picture's brightest point is.
+        scale = 257.0 if values.max(initial=0) > 255 else 1.0
+        return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(ground, image).convert("RGB")
+    return image.convert("RGB")

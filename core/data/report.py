@@ -1,0 +1,166 @@
+"""What is in a data set, before anything is trained on it: counts, pictures, sizes, and everything odd."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from pydantic import BaseModel, ConfigDict
+
+from core.data.images import Facts, check_collection, unreadable_problems
+from core.data.pictures import open_image, to_rgb
+from core.data.sources import Collection, open_collection
+from core.data.splits import make_split, stratified_order
+from core.errors import GraftError, Problem, StoppedError
+from core.events import Reporter
+from core.specs import DataRef
+
+Ints = NDArray[np.int64]
+
+PREVIEWS = 24
+_PREVIEW_PX = 96
+# More pictures than this, or more seconds, and the check is a sample: it says so.
+_CHECKED_AT_MOST = 20_000
+_CHECK_S = 60.0
+
+
+class DataReport(BaseModel):
+    """Everything the Data page shows; plain values only."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    fingerprint: str
+    task: str = "image-classification"
+    labels: list[str]
+    num_images: int
+    counts: dict[str, list[int]]  # pictures of each class, by split
+    planned: dict[str, int]  # rows a run on everything would train on, validate and test with
+    checked: int  # pictures that were opened
+    problems: list[dict[str, Any]]
+    sizes: dict[str, list[int]]  # width and height: smallest, median, largest
+    modes: dict[str, int]  # of the preview's pictures
+    bytes: int
+    preview: list[dict[str, str]]  # {"label", "name", "picture": data URI}
+
+
+def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
+    """Read a data set and describe it. Raises `DataError` only where nothing can be shown at all."""
+    collection = open_collection(ref)
+    rows = np.concatenate(list(collection.splits.values())) if collection.splits else np.zeros(0, dtype=np.int64)
+    order = stratified_order(collection.targets, rows, 0)[:_CHECKED_AT_MOST]
+    facts = Facts(collection)
+    checked = _look(facts, order, reporter)
+    unusable = facts.unusable(checked)
+    usable = {name: found[~np.isin(found, unusable)] for name, found in collection.splits.items()}
+    problems = check_collection(collection, usable)
+    problems += unreadable_problems(collection, facts, unusable)
+    planned: dict[str, int] = {}
+    if not any(problem.severity == "error" for problem in problems):
+        split = make_split(collection.targets, usable, train_size=None, test_size=None, seed=0)
+        planned = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
+        problems += _duplicates(facts, collection, checked)
+    good = checked[~np.isin(checked, unusable)]
+    preview, modes, damaged = _preview(collection, good)
+    facts.mark_unreadable(damaged)
+    problems += unreadable_problems(collection, facts, damaged)
+    return DataReport(
+        id=ref.id,
+        name=collection.name,
+        fingerprint=collection.fingerprint,
+        labels=collection.labels,
+        num_images=len(rows),
+        counts={
+            name: np.bincount(collection.targets[found], minlength=len(collection.labels)).tolist()
+            for name, found in collection.splits.items()
+        },
+        planned=planned,
+        checked=len(checked),
+        problems=[problem.as_dict() for problem in problems],
+        sizes=_sizes(facts, good),
+        modes=modes,
+        bytes=collection.num_bytes,
+        preview=preview,
+    )
+
+
+def _look(facts: Facts, order: Ints, reporter: Reporter) -> Ints:
+    """Open pictures in this order until all are seen or time is over; returns those seen."""
+    began = time.monotonic()
+    for start in range(0, len(order), 1000):
+        reporter.progress(start, len(order))
+        facts.look(order[start : start + 1000], reporter)
+        if reporter.should_stop():
+            raise StoppedError()
+        if time.monotonic() - began > _CHECK_S:
+            return order[: start + 1000]
+    return order
+
+
+def _duplicates(facts: Facts, collection: Collection, checked: Ints) -> list[Problem]:
+    """The same picture twice in training, or in training and test."""
+    problems = []
+    hashes = {name: facts.hashes(rows[np.isin(rows, checked)]) for name, rows in collection.splits.items()}
+    train = hashes.get("train", np.zeros(0, dtype=np.int64))
+    twice = len(train) - len(np.unique(train))
+    if twice:
+        problems.append(Problem("data.duplicates", "warning", "data", {"n": twice}))
+    for name in ("test", "validation"):
+        n = int(np.isin(hashes.get(name, train[:0]), train).sum())
+        if n:
+            problems.append(Problem("data.leak", "warning", "data", {"n": n, "total": len(hashes[name])}))
+            break
+    return problems
+
+
+def _sizes(facts: Facts, rows: Ints) -> dict[str, list[int]]:
+    if not len(rows):
+        return {}
+    sizes = facts.sizes(rows)
+    return {
+        name: [int(np.quantile(column, q, method="nearest")) for q in (0, 0.5, 1)]
+        for name, column in (("width", sizes[:, 0]), ("height", sizes[:, 1]))
+    }
+
+
+def _preview(collection: Collection, rows: Ints) -> tuple[list[dict[str, str]], dict[str, int], Ints]:
+    """Thumbnails spread over the classes, the modes seen, and the rows whose body is damaged."""
+    shown: list[dict[str, str]] = []
+    modes: dict[str, int] = {}
+    damaged: list[int] = []
+    chosen = _spread(collection, rows)
+    for row, raw in sorted(collection.items.read_many(chosen), key=lambda item: chosen.tolist().index(item[0])):
+        try:
+            image = Image.fromarray(raw) if isinstance(raw, np.ndarray) else open_image(raw or b"")
+        except GraftError:
+            damaged.append(row)
+            continue
+        modes[image.mode] = modes.get(image.mode, 0) + 1
+        label = collection.labels[int(collection.targets[row])]
+        shown.append({"label": label, "name": collection.items.name(row), "picture": thumbnail(image)})
+    return shown, modes, np.array(damaged, dtype=np.int64)
+
+
+def _spread(collection: Collection, rows: Ints) -> Ints:
+    """Some rows of every class in turn, so that each is seen before any is seen twice."""
+    by_class = [rows[collection.targets[rows] == c] for c in range(len(collection.labels))]
+    turns = [part[k] for k in range(PREVIEWS) for part in by_class if k < len(part)]
+    return np.array(turns[:PREVIEWS], dtype=np.int64)
+
+
+def thumbnail(image: Image.Image) -> str:
+    """A small picture as a data URI."""
+    image = to_rgb(ImageOps.exif_transpose(image))
+    if max(image.size) < _PREVIEW_PX // 2:  # tiny pictures keep their squares
+        factor = _PREVIEW_PX // max(image.size)
+        image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    image.thumbnail((_PREVIEW_PX, _PREVIEW_PX))
+    content = io.BytesIO()
+    image.save(content, "WEBP", quality=80)
+    return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()

@@ -1,0 +1,74 @@
+"""Which rows are trained on, which choose the best epoch, and which measure the result.
+
+The test rows never depend on the seed or on the number of training rows, so that every run on a data set is
+measured on the same pictures. The training rows of a smaller run are among those of a larger one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+_FIXED_SEED = 20_240_229  # of draws that must be the same in every run
+HELD_OUT = 0.2
+MIN_VALIDATION, MAX_VALIDATION = 50, 1000
+
+
+@dataclass(frozen=True)
+class Split:
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
+def stratified_order(targets: NDArray[np.int64], rows: Rows, seed: int) -> Rows:
+    """The rows in a random order of which every beginning holds the classes in their proportions."""
+    generator = np.random.default_rng(seed)
+    places = np.empty(len(rows))
+    for label in np.unique(targets[rows]):
+        members = np.flatnonzero(targets[rows] == label)
+        # A class of n members takes the places (i + u) / n: evenly spread, with a random start.
+        places[members[generator.permutation(len(members))]] = (np.arange(len(members)) + generator.random()) / len(
+            members
+        )
+    return rows[np.argsort(places, kind="stable")]
+
+
+def make_split(
+    targets: NDArray[np.int64],
+    official: dict[str, Rows],
+    *,
+    train_size: int | None,
+    test_size: int | None,
+    seed: int,
+) -> Split:
+    """Split readable rows. `official` has the data set's own "train" and maybe "validation" and "test" rows.
+
+    Without a test split the validation split is the test; without both, a fifth is held out. Validation rows
+    come from the training rows that are not trained on; from those trained on only when nothing is left.
+    """
+    pool, held_out = official["train"], official.get("test")
+    own_validation = official.get("validation")
+    if held_out is None or not len(held_out):
+        held_out, own_validation = own_validation, None
+    if held_out is None or not len(held_out):
+        order = stratified_order(targets, pool, _FIXED_SEED)
+        n = max(1, round(HELD_OUT * len(pool)))
+        held_out, pool = order[:n], np.sort(order[n:])
+    test = stratified_order(targets, held_out, _FIXED_SEED)[:test_size]
+    order = stratified_order(targets, pool, seed)
+    wanted = len(order) if train_size is None else min(train_size, len(order))
+    aim = min(MAX_VALIDATION, max(MIN_VALIDATION, wanted // 5))
+    if own_validation is not None and len(own_validation):
+        validation = stratified_order(targets, own_validation, _FIXED_SEED)[:aim]
+        return Split(order[:wanted], np.sort(validation), np.sort(test))
+    left = len(order) - wanted
+    take = min(aim, max(1, len(order) // 2)) if left == 0 else min(aim, left)
+    if len(order) < 2:
+        return Split(order, order, np.sort(test))
+    if left == 0:
+        wanted -= take
+    return Split(order[:wanted], np.sort(order[wanted : wanted + take]), np.sort(test))
