@@ -41,8 +41,9 @@ class Batcher:
     def _fit(self, x: Tensor) -> Tensor:
         if x.shape[-1] == self.size:
             return x
-        mode = self.preprocessing.interpolation
+        # Stored pictures are smaller than this only when they are tiny: enlarging is bilinear (core.data.pictures).
         smaller = x.shape[-1] > self.size
+        mode = self.preprocessing.interpolation if smaller else "bilinear"
         x = F.interpolate(x, size=(self.size, self.size), mode=mode, align_corners=False, antialias=smaller)
         return x.clamp_(0, 255)  # bicubic overshoots; 8-bit pictures do not
 

@@ -105,6 +105,8 @@ class _Finetuning:
         spec = self.spec
         labels = list(self.data.labels)
         model = build_classifier(spec.model, labels, seed=spec.seed, image_size=self.size)
+        if self.data.is_native:  # tiny pictures are learned whole: predictions must not crop theirs
+            model.preprocessing = model.preprocessing.model_copy(update={"resize_size": self.size})
         set_trainable(model, spec.method, spec.last_blocks)
         cut = model.cut(spec.method, spec.last_blocks)
         self.key = engine_key(spec.model.id, spec.model.weights, cut, self.size, spec.batch_size, self.device)
