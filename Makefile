@@ -1,0 +1,63 @@
+# `make run` opens the app, `make test` passes the tests: each does all its own set-up.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p && break; done)
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8501
+
+.PHONY: run test lint texts bench clean
+.DEFAULT_GOAL := run
+
+# A stamp for each set of requirements: it is older than a changed file, so the change is installed.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Graft needs Python 3.11 or newer; $(PYTHON) is older."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Install venv first: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.run: requirements.txt | $(BIN)/python
+	@echo "Installing what the app needs (some minutes, about 7 GB; README has the line for a smaller torch)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
+	@echo "Installing what the app and its tests need (some minutes, about 7 GB)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.run
+
+run: $(VENV)/.run
+	@echo "Graft: http://localhost:$(PORT)    Ctrl-C ends the page; runs at work go on."
+	@trap 'echo; echo "The page is closed. Runs at work go on; see them with: $(BIN)/python -m core runs"; \
+	  echo "stop one with: $(BIN)/python -m core run RUN-ID stop"; exit 0' INT TERM; \
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+# The browser tests need a Chromium; on a Debian-like machine it is installed when there is none.
+.PHONY: chromium
+chromium:
+	@if [ "$$GRAFT_NO_BROWSER" = 1 ] || $(PYTHON) tests/browser/chromium.py >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
+	  echo "Installing Chromium for the browser tests"; \
+	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; \
+	else \
+	  echo "The browser tests need Chromium: install it (apt-get install chromium), set GRAFT_CHROMIUM to it,"; \
+	  echo "or skip them with GRAFT_NO_BROWSER=1."; exit 1; \
+	fi
+
+test: $(VENV)/.dev chromium lint
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+texts: $(VENV)/.dev
+	@$(BIN)/python -m core.locales.texts
+
+bench: $(VENV)/.dev chromium
+	@test -n "$(DATA)" || { echo "Say what to race on: make bench DATA=path:/folder/of/cifar10"; exit 2; }
+	@$(BIN)/python -m bench finetune --data $(DATA)
+	@$(BIN)/python -m bench live
+
+clean:
+	rm -rf $(VENV) static .pytest_cache .mypy_cache .ruff_cache
