@@ -46,6 +46,7 @@ LOOKS: dict[str, Look] = {
 BRAND = {"light": "#1B7F5C", "dark": "#4CC38A"}
 TEXT = {"light": "#16211C", "dark": "#E7F0EB"}
 GRID = {"light": "#E3E9E6", "dark": "#26322D"}
+FONT = "'Source Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 _SCALE = {
     "light": ["#FFFFFF", "#BFDBEE", "#4A9ACA", "#0072B2", "#003F66"],
     "dark": ["#0E1512", "#1A445F", "#246D98", "#56B4E9", "#C3E5F8"],
@@ -102,7 +103,7 @@ def _curves_of(run: RunCurves, dash: str, what: str, _: Translator, *, is_alone:
     if not is_alone:
         training, checked = f"{run.name}, {training}", run.name
     epoch = _("epoch")
-    base = {"type": "scatter", "legendgroup": run.name}
+    base: dict[str, Any] = {"type": "scatter"} if is_alone else {"type": "scatter", "legendgroup": run.name}
     marked = len(run.validation.x) <= 40
     found = [
         {
@@ -155,7 +156,17 @@ def _chosen_epochs(runs: Sequence[RunCurves]) -> list[dict[str, Any]]:
     line = {"color": GRID, "width": 2, "dash": "dot"}
     x = runs[0].best_epoch
     return [
-        {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line, "layer": "below"}
+        {
+            "type": "line",
+            "xref": "x",
+            "yref": "paper",
+            "x0": x,
+            "x1": x,
+            "y0": 0,
+            "y1": 1,
+            "line": line,
+            "layer": "below",
+        }
     ]
 
 
@@ -180,7 +191,7 @@ def _layout(x: str, y: str) -> dict[str, Any]:
         "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": TEXT, "size": 13},
+        "font": {"color": TEXT, "size": 13, "family": FONT},
         "hoverlabel": {"font": {"size": 13}},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
         "xaxis": {**axis, "title": {"text": x}, "rangemode": "tozero"},
@@ -222,7 +233,11 @@ def confusion_chart(report: Mapping[str, Any], _: Translator, theme: Theme) -> g
         x=list(range(size)),
         y=list(range(size)),
         customdata=np.dstack(
-            [counts, np.array(report["labels"])[:, None].repeat(size, 1), np.array(report["labels"])[None].repeat(size, 0)]
+            [
+                counts,
+                np.array(report["labels"])[:, None].repeat(size, 1),
+                np.array(report["labels"])[None].repeat(size, 0),
+            ]
         ),
         text=[[str(n) if n else "" for n in row] for row in counts] if size <= 15 else None,
         texttemplate="%{text}" if size <= 15 else None,
@@ -231,7 +246,11 @@ def confusion_chart(report: Mapping[str, Any], _: Translator, theme: Theme) -> g
         zmax=1,
         xgap=1 if size <= 30 else 0,
         ygap=1 if size <= 30 else 0,
-        colorbar={"title": {"text": _("share of the true class"), "side": "right"}, "tickformat": ".0%", "thickness": 12},
+        colorbar={
+            "title": {"text": _("share of the true class"), "side": "right"},
+            "tickformat": ".0%",
+            "thickness": 12,
+        },
         hovertemplate=_("{truth} taken for {answer}: {n} ({share})").format(
             truth="%{customdata[1]}", answer="%{customdata[2]}", n="%{customdata[0]}", share="%{z:.0%}"
         )
@@ -241,7 +260,7 @@ def confusion_chart(report: Mapping[str, Any], _: Translator, theme: Theme) -> g
     figure = _figure([trace], theme, x=_("answer of the model"), y=_("truth"), height=height)
     every = max(1, size // 40)
     ticks = {"tickvals": list(range(0, size, every)), "ticktext": labels[::every], "showgrid": False}
-    figure.update_xaxes(**ticks, tickangle=-45 if size > 6 or max(map(len, labels)) > 4 else 0, constrain="domain")
+    figure.update_xaxes(**ticks, tickangle=-45 if sum(map(len, labels)) > 60 else 0, constrain="domain")
     figure.update_yaxes(**ticks, autorange="reversed")
     return figure
 

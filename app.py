@@ -1,0 +1,35 @@
+"""Graft's frame: page settings, language, menu, runs at work. `streamlit run app.py` opens it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import curve, live, parts, state
+
+BRAND = Path(__file__).parent / "pages" / "ui" / "brand"
+st.set_page_config(page_title="Graft", page_icon=str(BRAND / "mark.svg"), layout="wide")
+st.logo(str(BRAND / "logo.svg"), size="large", icon_image=str(BRAND / "mark.svg"))
+parts.dress()
+curve.serve_plotly()
+
+with st.sidebar:
+    at_work = st.container(key="at_work")
+    state.choose_language()
+_ = state.words()
+
+page = st.navigation(
+    [
+        st.Page(parts.VIEWS["home"], title=_("Home"), icon=":material/home:", url_path="home", default=True),
+        st.Page(parts.VIEWS["models"], title=_("Models"), icon=":material/deployed_code:", url_path="models"),
+        st.Page(parts.VIEWS["data"], title=_("Data"), icon=":material/photo_library:", url_path="data"),
+        st.Page(parts.VIEWS["finetune"], title=_("Fine-tune"), icon=":material/model_training:", url_path="finetune"),
+        st.Page(parts.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),
+        st.Page(parts.VIEWS["settings"], title=_("Settings"), icon=":material/settings:", url_path="settings"),
+    ]
+)
+with at_work:
+    live.watch_runs(page.title)
+with parts.guarded():
+    page.run()

@@ -1,0 +1,134 @@
+"""What several viewers share for a while: the only cache decorators, and the only door to a loaded model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core import catalog, settings
+from core.curves import CurveBuffer
+from core.hardware import MachineCard, describe_machine, free_disk_mb
+from core.store import open_store
+
+if TYPE_CHECKING:
+    from core.data import DataCard
+    from core.predict import Predictor
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def machine() -> MachineCard:
+    """This machine, its free memory at most ten seconds old."""
+    return describe_machine()
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def free_disk() -> float:
+    """Free space where Graft keeps its files, in MB."""
+    return free_disk_mb(settings.home())
+
+
+@st.cache_data(ttl=20, show_spinner=False)
+def models() -> list[tuple[catalog.ModelCard, bool]]:
+    """Every model with whether its weights are here: what runs made first, then local ones, then the rest."""
+    published = [(card, catalog.is_local(card)) for card in catalog.list_models()]
+    made = [(card, True) for card in catalog.list_run_models()]
+    return made + sorted(published, key=lambda pair: not pair[1])
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def folder_bytes(path: str) -> int:
+    """Bytes of all files below a folder."""
+    total = 0
+    for file in Path(path).rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except OSError:  # removed meanwhile
+            continue
+    return total
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def curves(run_id: str) -> CurveBuffer:
+    """The curves of a run, shared by all its viewers; `refresh` reads what is new."""
+    return CurveBuffer(run_id)
+
+
+def fresh_curves(run_id: str) -> CurveBuffer:
+    """The curves of a run with everything that was measured until now."""
+    buffer: CurveBuffer = curves(run_id)
+    buffer.refresh(open_store())
+    return buffer
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def predictor(model_id: str) -> Predictor:
+    """A model ready to answer. Loads torch into this process, so only when somebody asks for an answer."""
+    from core.predict import load_predictor
+
+    return load_predictor(model_id)
+
+
+def forget_models() -> None:
+    """Look again for models at the next question: a run has ended or was deleted."""
+    models.clear()
+
+
+def read_picture(data: bytes) -> Any:
+    """An uploaded picture as a PIL image. Raises `DataError` when it is none."""
+    import io
+
+    from core.data import open_image
+
+    return open_image(io.BytesIO(data))
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def data_sets() -> dict[str, DataCard]:
+    """Data sets that can be chosen here, by id."""
+    from core.data import list_data
+
+    return {found.id: found for found in list_data()}
+
+
+def store_upload(file: Any, name: str) -> str:
+    """Keep an uploaded zip as a data set; returns its id. Raises `DataError` for a zip that cannot be used."""
+    from core.data import store_upload
+
+    stored = store_upload(file, name)
+    data_sets.clear()
+    return stored
+
+
+def delete_upload(data_id: str) -> None:
+    """Remove an uploaded data set."""
+    from core.data import delete_upload
+
+    delete_upload(data_id.partition("/")[2])
+    data_sets.clear()
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def cache_bytes() -> dict[str, int]:
+    """Bytes of what is kept to save time, by kind."""
+    from core.data.cache import cache_sizes
+
+    return cache_sizes()
+
+
+def empty_cache(kind: str | None) -> int:
+    """Delete what is kept of a kind, or of all kinds; returns the bytes freed."""
+    from core.data.cache import clear_cache
+
+    freed = clear_cache(kind)
+    cache_bytes.clear()
+    folder_bytes.clear()
+    return freed
+
+
+def upload_limit_mb() -> int:
+    """The largest upload, in MB; above it a folder on this machine is named instead."""
+    from core.data import UPLOAD_LIMIT_MB
+
+    return UPLOAD_LIMIT_MB

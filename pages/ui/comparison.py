@@ -1,0 +1,56 @@
+"""Runs that were started together: which is better, their curves, a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import runs
+from core.figures import look_of
+from core.i18n import Translator
+from core.siblings import explain_conclusion
+from core.store import Run, open_store
+from pages.ui import cached, parts
+from pages.ui.curve import draw_curves
+
+
+def show_comparison(group: str, found: Sequence[Run], _: Translator) -> None:
+    """Runs that were started together: the conclusion, the curves of all, the table."""
+    compared = runs.compare_siblings(group, open_store())
+    if compared["conclusion"]:
+        st.markdown(f"### {explain_conclusion(compared['conclusion'], _)}", anchors=False)
+    begun = [run for run in found if cached.fresh_curves(run.id).curve("train/loss").last is not None]
+    if begun:
+        draw_curves(begun, f"group_{group}", _)
+    rows = [_comparison_row(row, _) for row in compared["rows"]]
+    bar = st.column_config.ProgressColumn(_("Test accuracy"), format="%.1f%%", min_value=0, max_value=100)
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="comparison",
+        column_config={
+            "method": st.column_config.TextColumn(_("Method"), pinned=True),
+            "status": _("Status"),
+            "accuracy": bar,
+            "interval": _("95% interval"),
+            "seconds": st.column_config.NumberColumn(_("Time (s)"), format="%.0f"),
+            "learned": st.column_config.NumberColumn(_("Parameters that learned"), format="compact"),
+            "memory": st.column_config.NumberColumn(_("Peak memory (MB)"), format="%.0f"),
+        },
+    )
+
+
+def _comparison_row(row: Mapping[str, Any], _: Translator) -> dict[str, Any]:
+    interval = row["interval"]
+    return {
+        "method": _(look_of({"method": row["method"], "model": row}).word),
+        "status": parts.status_words(row["status"], _),
+        "accuracy": None if row["accuracy"] is None else 100 * row["accuracy"],
+        "interval": " – ".join(_.percent(share) for share in interval) if interval else "",
+        "seconds": row["seconds"],
+        "learned": row["trainable_parameters"],
+        "memory": row["peak_memory_mb"],
+    }

@@ -1,0 +1,148 @@
+"""The live chart: a component of its own around `Plotly.react`, which keeps zoom and hover while points arrive.
+
+Streamlit's own chart is mounted anew at every change of data. Plotly's script comes from the installed
+package, so that no page needs the network.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.resources
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from core.figures import RunCurves, curve_chart, look_of
+from core.i18n import Translator
+from core.store import Run
+from pages.ui import cached
+
+_STATIC = Path(__file__).resolve().parents[2] / "static"
+
+_JS = """
+const charts = new WeakMap();
+function load(src) {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  window.graftPlotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = new URL(src, document.baseURI);
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = reject;
+    document.head.appendChild(script);
+  });
+  return window.graftPlotly;
+}
+function isDark(element) {
+  const probe = document.createElement('canvas').getContext('2d');
+  probe.fillStyle = getComputedStyle(element).getPropertyValue('--st-background-color') || '#fff';
+  const hex = probe.fillStyle;
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+}
+function pick(value, theme) {
+  if (Array.isArray(value)) return typeof value[0] === 'number' ? value : value.map((v) => pick(v, theme));
+  if (value === null || typeof value !== 'object') return value;
+  if ('light' in value && 'dark' in value) return value[theme];
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, pick(v, theme)]));
+}
+export default function (component) {
+  const { data, parentElement } = component;
+  const box = parentElement.querySelector('.graft-curve');
+  box.setAttribute('aria-label', data.alt);
+  let chart = charts.get(parentElement);
+  if (!chart) {
+    chart = { queue: Promise.resolve(), draw: null };
+    chart.resize = new ResizeObserver(() => { if (box.data && window.Plotly) window.Plotly.Plots.resize(box); });
+    chart.resize.observe(box);
+    chart.theme = new MutationObserver(() => chart.draw?.());
+    chart.theme.observe(document.documentElement, { attributes: true, attributeFilter: ['class', 'style'] });
+    charts.set(parentElement, chart);
+  }
+  chart.draw = async () => {
+    const plotly = await load(data.src);
+    const theme = isDark(parentElement) ? 'dark' : 'light';
+    const font = getComputedStyle(parentElement).getPropertyValue('--st-font') || 'sans-serif';
+    const layout = pick(data.layout, theme);
+    layout.font = { ...layout.font, family: font };
+    const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ['select2d', 'lasso2d'] };
+    await plotly.react(box, pick(data.traces, theme), layout, config);
+    box.dataset.points = data.traces.reduce((n, trace) => n + trace.x.length, 0);
+  };
+  chart.queue = chart.queue.then(chart.draw).catch(() => { box.textContent = data.alt; });
+  return () => {
+    chart.resize.disconnect();
+    chart.theme.disconnect();
+    if (window.Plotly) window.Plotly.purge(box);
+    charts.delete(parentElement);
+  };
+}
+"""
+_curve_component = st.components.v2.component(
+    "graft_curve",
+    html='<div class="graft-curve" role="figure" style="width:100%;min-height:300px"></div>',
+    js=_JS,
+    isolate_styles=False,
+)
+
+
+def serve_plotly() -> str:
+    """Put the installed Plotly's own script where the server gives it out; returns its address."""
+    name = f"plotly-{importlib.metadata.version('plotly')}.min.js"
+    target = _STATIC / name
+    if not target.exists():
+        _STATIC.mkdir(exist_ok=True)
+        for old in _STATIC.glob("plotly-*.min.js"):
+            old.unlink(missing_ok=True)
+        with importlib.resources.as_file(importlib.resources.files("plotly") / "package_data/plotly.min.js") as source:
+            shutil.copyfile(source, target.with_suffix(".tmp"))
+        target.with_suffix(".tmp").replace(target)
+    return f"app/static/{name}"
+
+
+def draw_curves(found: Sequence[Run], key: str, _: Translator) -> None:
+    """Loss and accuracy of one run or several, side by side."""
+    keep = f"{key}-{'-'.join(run.id for run in found)}"
+    columns = st.columns(2, gap="medium")
+    for column, what in zip(columns, ("loss", "accuracy"), strict=True):
+        drawn = [_curves_of(run, what, name) for run, name in zip(found, _short_names(found, _), strict=True)]
+        title = _("Loss") if what == "loss" else _("Accuracy")
+        chart = curve_chart(drawn, what, _, keep=keep)
+        with column:
+            st.markdown(f"**{title}**")
+            data = {**chart, "src": serve_plotly(), "alt": _alt(title, drawn, what, _)}
+            _curve_component(key=f"{key}_{what}", data=data, height="content")
+
+
+def _short_names(found: Sequence[Run], _: Translator) -> list[str]:
+    """Names for a legend: the method where that tells the runs apart, else the run's own name."""
+    methods = [_(look_of(run.spec).word) for run in found]
+    if len(set(methods)) == len(found):
+        return methods
+    names = [run.name for run in found]
+    return names if len(set(names)) == len(found) else [f"{run.name} ({run.id[-3:]})" for run in found]
+
+
+def _curves_of(run: Run, what: str, name: str) -> RunCurves:
+    buffer = cached.fresh_curves(run.id)
+    test = run.summary.get("test")
+    look = look_of(run.spec)
+    return RunCurves(
+        name=name,
+        look=look,
+        train=buffer.curve(f"train/{what}"),
+        validation=buffer.curve(f"val/{what}"),
+        best_epoch=run.summary.get("best_epoch"),
+        test=(test["accuracy"], *test["interval"]) if test else None,
+    )
+
+
+def _alt(title: str, drawn: Sequence[RunCurves], what: str, _: Translator) -> str:
+    """A chart in a sentence, for those who do not see it."""
+    told = []
+    for run in drawn:
+        last = run.validation.last
+        value = "–" if last is None else (_.percent(last) if what == "accuracy" else _.number(last, 3))
+        told.append(_("{name}: validation {value}", name=run.name, value=value))
+    return _("{title} over epochs. {runs}", title=title, runs="; ".join(told))

@@ -1,0 +1,48 @@
+"""What a check found in a data set: numbers, pictures, classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.figures import class_chart
+from pages.ui import parts, state
+
+
+def show_report(report: dict[str, Any]) -> None:
+    """Numbers, classes and pictures of a checked data set."""
+    _ = state.words()
+    planned, sizes = report["planned"], report["sizes"]
+    if planned:
+        counts = {name: _.number(planned[name]) for name in ("train", "validation", "test")}
+        text = _("A training on everything uses {train} pictures, {validation} to choose and {test} to test.", **counts)
+        st.markdown(f"### {text}", anchors=False)
+    median = f"{sizes['width'][1]} × {sizes['height'][1]} px" if sizes else "–"
+    spread = f"{sizes['width'][0]}–{sizes['width'][2]} × {sizes['height'][0]}–{sizes['height'][2]}" if sizes else None
+    checked = report["checked"]
+    seen = None if checked == report["num_images"] else _("{n} opened", n=_.number(checked))
+    parts.numbers(
+        [
+            (_("Pictures"), _.number(report["num_images"]), seen, None),
+            (_("Classes"), _.number(len(report["labels"])), None, None),
+            (_("Typical size"), median, spread, None),
+            (_("On the disk"), _.size(report["bytes"]), ", ".join(report["modes"]) or None, None),
+        ]
+    )
+    st.subheader(_("Pictures of every class"), anchor=False)
+    with st.grid(min_column_width=112, key="data_preview"):
+        for picture in report["preview"]:
+            st.image(picture["picture"], caption=picture["label"], width=96, alt=picture["label"])
+    st.subheader(_("How many of each class"), anchor=False)
+    told = "; ".join(f"{name}: {sum(values)}" for name, values in report["counts"].items())
+    alt = _("Pictures of each class. {counts}", counts=told)
+    st.plotly_chart(
+        class_chart(report["counts"], report["labels"], _, state.theme()), theme=None, key="classes", alt=alt
+    )
+    if len(report["labels"]) > 60:
+        st.caption(_("The 60 largest classes are drawn; the table has all."))
+        st.dataframe(
+            pd.DataFrame({_("Class"): report["labels"], **report["counts"]}), hide_index=True, key="all_classes"
+        )

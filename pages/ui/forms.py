@@ -1,0 +1,244 @@
+"""Forms drawn from what a spec says of its fields: label, help, range, choices, unit, level, when shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from core.catalog import ModelCard
+from core.errors import Problem
+from core.i18n import Translator
+from core.specs import Spec, metadata
+from pages.ui import cached, parts, state
+
+UPLOAD, FOLDER = "upload:new", "path:new"
+
+
+@dataclass
+class Form:
+    """What was filled in so far, and the place below each field where its problems are told."""
+
+    key: str
+    values: dict[str, Any] = field(default_factory=dict)
+    slots: dict[str, Any] = field(default_factory=dict)
+
+    def tell(self, problems: Iterable[Problem]) -> None:
+        """Show problems at their fields; what belongs to no field stays to the caller."""
+        by_field: dict[str, list[Problem]] = {}
+        for problem in problems:
+            if problem.field in self.slots:
+                by_field.setdefault(str(problem.field), []).append(problem)
+        for name, found in by_field.items():
+            with self.slots[name]:
+                parts.show_problems(found)
+
+
+def draw_fields(
+    spec: type[Spec],
+    form: Form,
+    *,
+    skip: Iterable[str] = (),
+    many: Iterable[str] = (),
+    placeholders: Mapping[str, str] | None = None,
+) -> None:
+    """Draw a spec's fields into `form`: basic ones open, expert ones folded away.
+
+    Fields in `many` take several choices at once: their value is a list. Placeholders say what an empty
+    field means.
+    """
+    _ = state.words()
+    named = [(name, info) for name, info in spec.model_fields.items() if name not in set(skip) and info.title]
+    expert = [pair for pair in named if metadata(pair[1]).get("level") == "expert"]
+    for name, info in named:
+        if (name, info) not in expert:
+            _draw(name, info, form, _, name in set(many), (placeholders or {}).get(name, ""))
+    if expert:
+        with st.expander(_("More settings"), key=f"{form.key}_expert", icon=":material/tune:"):
+            for name, info in expert:
+                _draw(name, info, form, _, name in set(many), (placeholders or {}).get(name, ""))
+
+
+def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, placeholder: str) -> None:
+    facts = metadata(info)
+    if not _is_shown(facts, form):
+        return
+    key = f"{form.key}_{name}"
+    unit = _(str(facts.get("unit") or ""))
+    label = _(info.title or name) + (f" ({unit})" if unit else "")
+    help_ = _(info.description or "")
+    choices = facts.get("choices")
+    if choices and is_many:
+        form.values[name] = _draw_many(label, help_, choices, info.default, key, _)
+    elif choices:
+        options = list(choices)
+        form.values[name] = st.selectbox(
+            label,
+            options,
+            index=options.index(info.default),
+            format_func=lambda value: _(choices[value]),
+            key=key,
+            help=help_,
+            persist_state="session",
+        )
+    else:
+        form.values[name] = _draw_number(info, label, help_, key, placeholder)
+    form.slots[name] = st.container(key=f"{key}_problems")
+
+
+def _is_shown(facts: Mapping[str, Any], form: Form) -> bool:
+    condition = facts.get("shown_when")
+    if not condition:
+        return True
+    other, wanted = condition
+    value = form.values.get(other)
+    return any(part in wanted for part in (value if isinstance(value, list) else [value]))
+
+
+def _draw_many(label: str, help_: str, choices: Mapping[Any, str], default: Any, key: str, _: Translator) -> list[Any]:
+    st.markdown(label, help=help_)
+    return [
+        value
+        for value, text in choices.items()
+        if st.checkbox(_(text), value=value == default, key=f"{key}_{value}", persist_state="session")
+    ]
+
+
+def _draw_number(info: FieldInfo, label: str, help_: str, key: str, placeholder: str) -> float | int | None:
+    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
+    is_whole = int in kinds and get_origin(info.annotation) is not float
+    limits: dict[str, Any] = {}
+    for rule in info.metadata:
+        for name, target in (("ge", "min_value"), ("gt", "min_value"), ("le", "max_value")):
+            if hasattr(rule, name):
+                limits[target] = int(getattr(rule, name)) if is_whole else float(getattr(rule, name))
+    value = info.default
+    steps: dict[str, Any] = {"step": 1} if is_whole else {"step": 0.0001, "format": "%g"}
+    return st.number_input(
+        label, value=value, key=key, help=help_, placeholder=placeholder, persist_state="session", **limits, **steps
+    )
+
+
+# -- models and data ---------------------------------------------------------------------------------------
+
+
+def pick_model(form: Form) -> ModelCard | None:
+    """Choose a model, what is on this machine first, and the weights to begin with."""
+    _ = state.words()
+    pairs = cached.models()
+    cards = {card.id: card for card, _is_local in pairs}
+    local = {card.id for card, is_local in pairs if is_local}
+    key = f"{form.key}_model"
+    options = list(cards)
+    bundled = next((model_id for model_id in options if model_id.startswith("bundled/")), options[0])
+    if state.recall(key) not in cards:
+        state.remember(key, bundled)
+    chosen = st.selectbox(
+        _("Model"),
+        options,
+        format_func=lambda model_id: model_line(cards[model_id], model_id in local, _),
+        key=key,
+        help=_("The network to begin with. It has seen a million photos and knows edges, textures and shapes."),
+        persist_state="session",
+    )
+    names = {"pretrained": _("Pretrained weights"), "random": _("Random weights")}
+    weights = st.segmented_control(
+        _("Begin with"),
+        list(names),
+        default="pretrained",
+        required=True,
+        format_func=names.__getitem__,
+        key=f"{form.key}_weights",
+        help=_("Random weights know nothing: they show what pretraining is worth."),
+        persist_state="session",
+    )
+    form.slots["model"] = st.container(key=f"{key}_problems")
+    form.values["model"] = {"id": chosen, "weights": weights or "pretrained"}
+    return cards.get(chosen) if chosen else None
+
+
+def model_line(card: ModelCard, is_local: bool, _: Translator) -> str:
+    """A model in one line of a list."""
+    words = [card.name, _("{n} parameters", n=_.count(card.parameters))]
+    if "acc@1" in card.metrics:
+        words.append(_.percent(card.metrics["acc@1"] / 100))
+    if card.source == "run":
+        words.insert(1, _("your run"))
+    elif not card.is_default:
+        words.insert(1, card.tag)
+    if not is_local:
+        words.append(_("not on this machine"))
+    return " · ".join(words)
+
+
+def pick_data(form: Form) -> str | None:
+    """Choose a data set, upload one, or name a folder of this machine. Returns its id, None while there is none."""
+    _ = state.words()
+    key = f"{form.key}_data"
+    names = {data_id: card.name for data_id, card in cached.data_sets().items()}
+    next_ = state.recall(f"{key}_next")
+    if next_:  # an upload of the run before: it can be chosen now
+        state.forget(f"{key}_next")
+        state.remember(key, next_)
+    extra = {UPLOAD: _("Upload a zip …"), FOLDER: _("A folder or file on this machine …")}
+    chosen_before = state.recall(key)
+    if isinstance(chosen_before, str) and chosen_before not in names | extra:
+        names = {**names, chosen_before: chosen_before}
+    chosen = st.selectbox(
+        _("Data"),
+        [*names, *extra],
+        format_func=lambda data_id: extra.get(data_id) or names[data_id],
+        key=key,
+        help=_("Labelled pictures: a folder for each class, named after it."),
+        persist_state="session",
+    )
+    data_id: str | None = chosen
+    if chosen == UPLOAD:
+        data_id = None
+        uploaded = upload_zip(f"{key}_upload")
+        if uploaded:
+            state.remember(f"{key}_next", uploaded)
+            st.rerun()
+    elif chosen == FOLDER:
+        data_id = ask_path(f"{key}_path")
+    form.slots["data"] = st.container(key=f"{key}_problems")
+    form.values["data"] = {"id": data_id} if data_id else None
+    return data_id
+
+
+def ask_path(key: str) -> str | None:
+    """A folder or file of this machine as a data id."""
+    _ = state.words()
+    path = st.text_input(
+        _("Folder or file on this machine"),
+        key=key,
+        placeholder="/home/me/pictures",
+        help=_("A folder with one folder for each class, a zip of it, or parquet files. Nothing is copied."),
+        persist_state="session",
+    )
+    return f"path:{path.strip()}" if path and path.strip() else None
+
+
+def upload_zip(key: str) -> str | None:
+    """Take in a zip; returns the id of the data set when one has just arrived."""
+    _ = state.words()
+    limit = cached.upload_limit_mb()
+    file = st.file_uploader(
+        _("A zip of class folders"),
+        type="zip",
+        key=key,
+        max_upload_size=limit,
+        help=_("One folder for each class, named after it; with train and test folders above them if you have them."),
+    )
+    st.caption(_("At most {size}. Larger data: name its folder on this machine.", size=_.size(limit * 1e6)))
+    if file is None or state.recall(f"{key}_taken") == file.file_id:
+        return None
+    with parts.guarded():
+        with st.spinner(_("Checking the zip")):
+            data_id = cached.store_upload(file, file.name)
+        state.remember(f"{key}_taken", file.file_id)
+        return data_id
+    return None

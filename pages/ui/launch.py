@@ -1,0 +1,107 @@
+"""Between a filled form and a run: its specs, what they will cost, what speaks against them, and the start."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import runs
+from core.errors import GraftError, InputError, Problem
+from core.estimate import EstimateReport, estimate_finetune
+from core.messages import explain
+from core.specs import FinetuneSpec, check_spec, parse_spec
+from pages.ui import cached, parts, state
+from pages.ui.forms import Form
+
+
+def offer(form: Form) -> None:
+    """Estimate, problems, command line and the one button, for what is in the form now."""
+    _ = state.words()
+    try:
+        specs = specs_of(form)
+        problems = list({repr(problem): problem for spec in specs for problem in check_spec(spec)}.values())
+    except GraftError as error:
+        specs, problems = [], list(error.problems)
+    form.tell(problems)
+    st.subheader(_("What it will cost here"), anchor=False)
+    if specs:
+        show_estimate([estimate_finetune(spec) for spec in specs])
+    else:
+        st.caption(_("Known when model, data and method are chosen."))
+    parts.show_problems(problem for problem in problems if problem.field not in form.slots)
+    is_blocked = not specs or any(problem.severity == "error" for problem in problems)
+    label = _("Start training") if len(specs) < 2 else _("Start {n} trainings to compare", n=len(specs))
+    st.button(
+        label,
+        type="primary",
+        key="ft_start",
+        icon=":material/play_arrow:",
+        disabled=is_blocked,
+        on_click=start,
+        args=(specs,),
+        help=_("Something is missing or wrong: see the fields.") if is_blocked else None,
+    )
+    if specs:
+        with st.expander(_("The same on the command line"), key="ft_command", icon=":material/terminal:"):
+            for spec in specs:
+                st.code(runs.command_line(spec), language="bash", wrap_lines=True)
+
+
+def specs_of(form: Form) -> list[FinetuneSpec]:
+    """One spec for each method chosen. Raises `InputError` when something is missing or wrong."""
+    missing = [Problem("form.no_method", field="method")] if not form.values.get("method") else []
+    if not form.values.get("data"):
+        missing.append(Problem("form.no_data", field="data"))
+    if missing:
+        raise InputError(missing)
+    values = {name: value for name, value in form.values.items() if name != "method" and value is not None}
+    if "last" not in form.values["method"]:
+        values.pop("last_blocks", None)
+    return [parse_spec(FinetuneSpec, {**values, "method": method}) for method in form.values["method"]]
+
+
+def start(specs: list[FinetuneSpec]) -> None:
+    """Put the runs into the queue, once: a second click finds the page already at the run."""
+    if state.query("run") or state.query("group"):
+        return
+    group = runs.new_group() if len(specs) > 1 else None
+    try:
+        made = [runs.submit(spec, group=group) for spec in specs]
+    except GraftError as error:
+        state.remember("ft_refused", error.problems)
+        return
+    state.set_query(**({"group": group} if group else {"run": made[0].id}))
+
+
+def show_estimate(estimates: list[EstimateReport]) -> None:
+    """Time, memory and disk of what is about to start, and what that is known from."""
+    _ = state.words()
+    known = [found.time_s for found in estimates if found.time_s]
+    time = "–"
+    if known and len(known) == len(estimates):
+        low, high = (sum(pair[i] for pair in known) for i in (0, 1))
+        time = f"{_.duration(rough(low))} – {_.duration(rough(high))}"
+    memory, disk = max(found.memory_mb for found in estimates), sum(found.disk_mb for found in estimates)
+    free_memory, free_disk = cached.machine().free_memory_mb, cached.free_disk()
+    parts.numbers(
+        [
+            (_("Time"), time, None, None),
+            (_("Memory"), _.size(memory * 1e6), _("{size} free", size=_.size(free_memory * 1e6)), None),
+            (_("Disk"), _.size(disk * 1e6), _("{size} free", size=_.size(free_disk * 1e6)), None),
+        ]
+    )
+    basis = next((found.from_run for found in estimates if found.from_run), None)
+    if time == "–":
+        reason = next((found.reason for found in estimates if found.reason), "estimate.unknown")
+        st.caption(explain(Problem(reason), _))
+    elif basis:
+        parts.link("runs", _("Estimated from an earlier run on this machine"), ":material/speed:", run=basis)
+    else:
+        st.caption(_("Estimated from this machine's measured speed."))
+    if any(found.rows is None for found in estimates):
+        st.caption(_("This data set was not read yet: its size is assumed."))
+
+
+def rough(seconds: float) -> float:
+    """An estimate says no more than it knows: 5 s steps below a minute, then 10 s, then minutes."""
+    step = 5 if seconds < 60 else 10 if seconds < 600 else 60
+    return max(step, round(seconds / step) * step)

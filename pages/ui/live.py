@@ -1,0 +1,234 @@
+"""What moves: the progress of runs, the badge of runs at work and the tab's title.
+
+Fragments tick once a second, read only what is new, and stop when the run has ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from core import jobs, runs
+from core.i18n import Translator
+from core.store import ACTIVE, Run, open_store
+from pages.ui import cached, parts, state
+from pages.ui.curve import draw_curves
+
+TICK_S = 1.0
+PATIENCE_S = 8.0  # a run that has not stopped by then may be ended by force
+
+
+# -- runs at work ------------------------------------------------------------------------------------------
+
+
+def follow(run_ids: Sequence[str], key: str, bar: Any) -> None:
+    """Show runs at work, once a second, until the last has ended; then the page is drawn anew.
+
+    The switch that pauses goes into `bar`.
+    """
+    _ = state.words()
+    is_paused = bar.toggle(_("Pause updates"), key=f"pause_{key}", help=_("The run goes on; only this page rests."))
+    st.fragment(_tick, run_every=None if is_paused else TICK_S)(tuple(run_ids), key)
+
+
+def _tick(run_ids: tuple[str, ...], key: str) -> None:
+    with parts.guarded():
+        _ = state.words()
+        store = open_store()
+        jobs.pump(store)
+        found = [store.get_run(run_id) for run_id in run_ids]
+        if not any(run.is_active for run in found):
+            cached.forget_models()
+            st.rerun()
+        for run in found:
+            _show_progress(run, _, is_alone=len(found) == 1)
+        begun = [run for run in found if cached.fresh_curves(run.id).curve("train/loss").last is not None]
+        if len(found) == 1:
+            _show_numbers(found[0], _)
+        if begun:
+            draw_curves(begun, key, _)
+        elif found[0].status == "running":
+            st.caption(_("Curves appear with the first training steps."))
+        for run in found:
+            show_log(
+                run, _, key=f"log_{key}_{run.id}", label=_("Log") if len(found) == 1 else f"{_('Log')}: {run.name}"
+            )
+
+
+def follow_check(run_id: str) -> None:
+    """Show a data check at work, once a second; when it has ended the page is drawn anew."""
+    st.fragment(_check_tick, run_every=TICK_S)(run_id)
+
+
+def _check_tick(run_id: str) -> None:
+    with parts.guarded():
+        _ = state.words()
+        store = open_store()
+        jobs.pump(store)
+        run = store.get_run(run_id)
+        if not run.is_active:
+            st.rerun()
+        _show_progress(run, _, is_alone=True)
+        show_log(run, _, key=f"log_{run.id}", label=_("Log"))
+
+
+def _show_progress(run: Run, _: Translator, *, is_alone: bool) -> None:
+    with st.container(border=not is_alone, key=f"progress_{run.id}"):
+        words = [parts.badge_text(run.status, _)]
+        if not is_alone:
+            words.insert(0, f"**{run.name}**")
+        if run.is_active:
+            words.append(parts.phase_words(run, _))
+        elif run.summary.get("test"):
+            words.append(parts.accuracy_words(run.summary["test"], _))
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        left.markdown(" · ".join(words))
+        with right:
+            _stop_buttons(run, _)
+        if run.status == "running":
+            st.progress(run.progress or 0.0, text=_progress_words(run, _))
+        elif run.status == "queued":
+            st.caption(_queue_words(run, _))
+
+
+def _progress_words(run: Run, _: Translator) -> str:
+    words = [_.percent(run.progress or 0.0, 0)]
+    if run.started_at is not None:
+        words.append(_("{time} so far", time=_.duration(max(1.0, time.time() - run.started_at))))
+    if run.eta_s is not None:
+        words.append(_("about {time} left", time=_.duration(max(1.0, run.eta_s))))
+    return " · ".join(words)
+
+
+def _queue_words(run: Run, _: Translator) -> str:
+    active = open_store().list_runs(statuses=ACTIVE)
+    ahead = [other for other in active if other.device == run.device and other.created_at < run.created_at]
+    if not ahead:
+        return _("It begins in a moment.")
+    return _.plural(
+        "{n} run is before it: they run one after another.",
+        "{n} runs are before it: they run one after another.",
+        len(ahead),
+    )
+
+
+def _stop_buttons(run: Run, _: Translator) -> None:
+    """Stop and keep; when the run does not listen, end it by force on the user's word."""
+    if not run.is_active:
+        return
+    if not run.stop_requested:
+        if st.button(_("Stop and keep"), key=f"stop_{run.id}", icon=":material/stop_circle:", width="stretch"):
+            state.remember(f"stopped_at_{run.id}", time.time())
+            jobs.stop_run(run.id)
+            st.rerun()
+        return
+    since = state.recall(f"stopped_at_{run.id}")
+    if since is None:
+        state.remember(f"stopped_at_{run.id}", since := time.time())
+    if time.time() - since < PATIENCE_S:
+        return
+    help_ = _("It has not stopped yet. What the last checkpoint holds is kept.")
+    if not state.recall(f"terminated_{run.id}"):
+        if st.button(_("End it now"), key=f"terminate_{run.id}", help=help_, width="stretch"):
+            state.remember(f"terminated_{run.id}", True)
+            jobs.terminate_run(run.id)
+    elif st.button(_("End by force"), key=f"kill_{run.id}", help=help_, width="stretch"):
+        jobs.kill_run(run.id)
+        st.rerun()
+
+
+def _show_numbers(run: Run, _: Translator) -> None:
+    buffer = cached.fresh_curves(run.id)
+    accuracy, loss = buffer.curve("val/accuracy"), buffer.curve("train/loss")
+    rate, memory = buffer.curve("train/images_per_s").last, buffer.curve("sys/memory_mb").last
+    if all(value is None for value in (accuracy.last, loss.last, rate, memory)):
+        return
+    best = None if accuracy.last is None else float(accuracy.y.max())
+    against = None if best is None else _("best {value}", value=_.percent(best))
+    first = None if loss.last is None else _("at first {value}", value=_.number(float(loss.y[0]), 3))
+    parts.numbers(
+        [
+            (_("Validation accuracy"), "–" if best is None else _.percent(float(accuracy.y[-1])), against, None),
+            (_("Training loss"), "–" if loss.last is None else _.number(loss.last, 3), first, None),
+            (_("Speed"), "–" if rate is None else _("{n} pictures/s", n=_.number(rate, 3)), None, None),
+            (_("Memory"), "–" if memory is None else _.size(memory * 1e6), None, None),
+        ]
+    )
+
+
+def show_end(run: Run, _: Translator) -> None:
+    """A run that ended before it was done: why, what can be done, what it had reached, its log."""
+    parts.show_problems(parts.problem_of(problem) for problem in run.error or [])
+    if not run.error:
+        st.info(_("It was stopped before it began."), icon=":material/info:")
+    elif runs.has_checkpoint(run):
+        st.caption(_("A checkpoint is kept: resuming goes on from there and gives the same numbers."))
+    if cached.fresh_curves(run.id).curve("train/loss").last is not None:
+        draw_curves([run], f"curves_{run.id}", _)
+    show_log(run, _, key=f"log_{run.id}", label=_("Log"))
+    with st.expander(_("The same on the command line"), key=f"command_{run.id}", icon=":material/terminal:"):
+        st.code(runs.command_line(runs.spec_of(run)), language="bash", wrap_lines=True)
+
+
+def resume_button(run: Run, _: Translator) -> None:
+    """Go on from the checkpoint, or begin anew where there is none."""
+    label = _("Go on") if runs.has_checkpoint(run) else _("Begin anew")
+    if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type="primary"):
+        with parts.guarded():
+            runs.resume_run(run.id)
+            state.forget(f"stopped_at_{run.id}", f"terminated_{run.id}")
+            st.rerun()
+
+
+def show_log(run: Run, _: Translator, *, key: str, label: str) -> None:
+    """The run's log, read only while it is open."""
+    box = st.expander(label, key=key, icon=":material/terminal:", on_change="rerun")
+    if box.open:
+        with box:
+            st.code(runs.read_log(run.id) or _("Nothing was written yet."), language=None, wrap_lines=True, height=320)
+
+
+# -- the frame: badge and tab title ------------------------------------------------------------------------
+
+
+def watch_runs(page_title: str) -> None:
+    """Keep the queue moving, count the runs at work in the side bar and tell the end of one in the tab's title."""
+    st.fragment(_watch, run_every=2.0)(page_title)
+
+
+def _watch(page_title: str) -> None:
+    with parts.guarded():
+        _ = state.words()
+        store = open_store()
+        jobs.pump(store)
+        active = store.list_runs(statuses=ACTIVE)
+        st.set_page_config(page_title=_tab_title(active, page_title, _))
+        trainings = [run for run in active if run.kind == "finetune"]
+        if trainings:
+            first = next((run for run in trainings if run.status == "running"), trainings[0])
+            label = _.plural("{n} run at work", "{n} runs at work", len(trainings))
+            with st.container(key="running_badge", gap=None):
+                parts.link("finetune", label, ":material/motion_play:", run=first.id)
+                st.progress(first.progress or 0.0, text=parts.phase_words(first, _))
+
+
+def _tab_title(active: Sequence[Run], page_title: str, _: Translator) -> str:
+    """What runs are at, else how the last one ended while this page was open, else the page."""
+    trainings = [run for run in active if run.kind == "finetune"]
+    watched: list[str] = state.recall("watched_runs", [])
+    ended = [run_id for run_id in watched if run_id not in {run.id for run in active}]
+    if ended:
+        state.remember("ended_run", ended[-1])
+    state.remember("watched_runs", [run.id for run in trainings])
+    running = next((run for run in trainings if run.status == "running"), None)
+    if running is not None:
+        return f"{_.percent(running.progress or 0.0, 0)} · Graft"
+    last = state.recall("ended_run")
+    if last:
+        found = [run for run in open_store().list_runs(limit=50) if run.id == last]
+        if found:
+            return f"{parts.status_words(found[0].status, _)} · Graft"
+    return f"{page_title} · Graft"

@@ -1,0 +1,187 @@
+"""The furniture of every page: heads, states, badges, problems, numbers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from core.errors import GraftError, Problem
+from core.i18n import N_, Translator
+from core.messages import explain, explain_phase
+from core.store import Run
+from pages.ui import state
+
+# status -> icon, glyph for tables and tab titles, word, colour of the theme
+STATUSES: dict[str, tuple[str, str, str, Any]] = {
+    "queued": (":material/schedule:", "○", N_("Queued"), "gray"),
+    "running": (":material/motion_play:", "▶", N_("Running"), "blue"),
+    "done": (":material/check_circle:", "✓", N_("Done"), "green"),
+    "failed": (":material/error:", "✕", N_("Failed"), "red"),
+    "stopped": (":material/stop_circle:", "■", N_("Stopped"), "gray"),
+    "interrupted": (":material/power_off:", "▲", N_("Interrupted"), "yellow"),
+}
+KINDS = {"finetune": N_("Fine-tune"), "import": N_("Data check")}
+VIEWS = {name: f"pages/views/{name}.py" for name in ("home", "models", "data", "finetune", "runs", "settings")}
+
+
+# Test ids are Streamlit's stable names; class names are not. A link to the page one is on is still a link.
+_STYLE = """
+[data-testid=stMainBlockContainer] { padding-top: 3.5rem; padding-bottom: 4rem; }
+[data-testid=stMain] [data-testid=stPageLink-NavLink] { background: transparent; border-radius: .5rem; }
+[data-testid=stMain] [data-testid=stPageLink-NavLink]:hover { background: var(--st-secondary-background-color); }
+[data-testid=stMain] [data-testid=stPageLink-NavLink] p { font-weight: 500; color: var(--st-link-color); }
+"""
+
+
+def dress() -> None:
+    """The few styles that no setting covers."""
+    st.html(f"<style>{_STYLE}</style>")
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Tell what goes wrong in a sentence: a page never shows a traceback."""
+    try:
+        yield
+    except GraftError as error:
+        show_problems(error.problems)
+    except Exception as error:
+        logging.getLogger("graft").exception("a page failed")
+        _ = state.words()
+        detail = f"{type(error).__name__}: {error}"[:300]
+        with st.container(key="unexpected_error"):
+            st.error(
+                _("This page met something Graft does not know: {detail}. The server's log has more.", detail=detail),
+                icon=":material/error:",
+            )
+
+
+def head(title: str, purpose: str) -> None:
+    """A page's title and the one sentence that says what it is for."""
+    st.title(title, anchor=False)
+    st.markdown(f":gray[{purpose}]")
+
+
+def empty(title: str, text: str, *, icon: str, key: str) -> st.delta_generator.DeltaGenerator:
+    """An empty state; draw the one click to a first success into what is returned."""
+    box = st.container(border=True, key=key, horizontal_alignment="center", gap="small")
+    box.markdown(f"### {icon} {title}", text_alignment="center", anchors=False)
+    box.markdown(f":gray[{text}]", text_alignment="center")
+    return box
+
+
+def link(view: str, label: str, icon: str | None = None, **query: str) -> None:
+    """A link to another page with parts of its address."""
+    st.page_link(VIEWS[view], label=label, icon=icon, query_params=query or None)
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """Errors and warnings, each in its sentence."""
+    _ = state.words()
+    for problem in problems:
+        if problem.severity == "error":
+            st.error(explain(problem, _), icon=":material/error:")
+        else:
+            st.warning(explain(problem, _), icon=":material/warning:")
+
+
+def problem_of(value: Mapping[str, Any]) -> Problem:
+    """A problem as a run or a report keeps it."""
+    return Problem(value["code"], value.get("severity", "error"), value.get("field"), value.get("values") or {})
+
+
+def badge(status: str) -> None:
+    """A run's status as icon and word."""
+    icon, _glyph, word, colour = STATUSES[status]
+    st.badge(state.words()(word), icon=icon, color=colour)
+
+
+def badge_text(status: str, _: Translator) -> str:
+    """A run's status inside a line of markdown."""
+    icon, _glyph, word, colour = STATUSES[status]
+    return f":{colour}-badge[{icon} {_(word)}]"
+
+
+def status_words(status: str, _: Translator) -> str:
+    """A run's status inside a table."""
+    _icon, glyph, word, _colour = STATUSES[status]
+    return f"{glyph} {_(word)}"
+
+
+def phase_words(run: Run, _: Translator) -> str:
+    """What a run is doing now, in words."""
+    if run.status == "queued":
+        return _("Waiting for its turn")
+    if run.stop_requested and run.status == "running":
+        return _("Stopping: what was done so far is kept")
+    phase = run.phase or {"code": "starting", "values": {}}
+    return explain_phase(phase["code"], phase.get("values") or {}, _)
+
+
+def accuracy_words(test: Mapping[str, Any] | None, _: Translator) -> str:
+    """75.6% (95%: 73.7% – 77.5%), as far as it is known."""
+    if not test:
+        return ""
+    low, high = test["interval"]
+    return _(
+        "{accuracy} (95%: {low} to {high})",
+        accuracy=_.percent(test["accuracy"]),
+        low=_.percent(low),
+        high=_.percent(high),
+    )
+
+
+def seconds_of(run: Run) -> float | None:
+    """How long a run took from start to end."""
+    return None if run.started_at is None or run.ended_at is None else max(0.0, run.ended_at - run.started_at)
+
+
+def numbers(values: Sequence[tuple[str, str, str | None, str | None]]) -> None:
+    """Up to four numbers that matter: label, value, what it is to be compared with, help."""
+    columns = st.columns(len(values))
+    for column, (label, value, against, help_) in zip(columns, values, strict=True):
+        column.metric(
+            label, value, against, delta_color="off", delta_arrow="off", help=help_, border=True, height="stretch"
+        )
+
+
+def facts(rows: Sequence[tuple[str, str]], *, key: str) -> None:
+    """A few facts, label and value, in two columns."""
+    with st.container(key=key):
+        st.table({label: value for label, value in rows if value}, border="horizontal", hide_header=True)
+
+
+def run_link(run: Run, _: Translator) -> None:
+    """One run in a list: what it is, how it stands, and the way to it."""
+    with st.container(border=True, key=f"run_card_{run.id}", gap=None):
+        view = "finetune" if run.kind == "finetune" else "data"
+        link(view, run.name, ":material/arrow_forward:", **({"run": run.id}))
+        line = [badge_text(run.status, _)]
+        if run.status == "running":
+            line.append(phase_words(run, _))
+            if run.eta_s is not None:
+                line.append(_("about {time} left", time=_.duration(run.eta_s)))
+        else:
+            line.append(accuracy_words(run.summary.get("test"), _))
+            line.append(_.time(run.created_at))
+        st.markdown(" · ".join(part for part in line if part))
+        if run.status == "running":
+            st.progress(run.progress or 0.0)
+
+
+def one_line(run: Run, _: Translator) -> str:
+    """What a fine-tuning was asked for, in one line."""
+    spec = run.spec
+    parts = [_.plural("{n} epoch", "{n} epochs", spec["epochs"])]
+    if spec.get("train_size"):
+        parts.append(_.plural("{n} training picture", "{n} training pictures", spec["train_size"]))
+    if spec.get("image_size"):
+        parts.append(f"{spec['image_size']} px")
+    if spec.get("lr"):
+        parts.append(_("learning rate {lr}", lr=f"{spec['lr']:g}"))
+    parts.append(_("seed {seed}", seed=spec["seed"]))
+    return " · ".join(parts)

@@ -1,0 +1,71 @@
+"""The card of one model: what it is, what it was trained to see, what is published of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.catalog import ModelCard, is_local
+from core.i18n import N_, Translator
+from pages.ui import parts, state
+
+_SOURCES = {"bundled": N_("comes with Graft"), "torchvision": "torchvision", "run": N_("your run")}
+
+
+def source_words(card: ModelCard, _: Translator) -> str:
+    """Where a model comes from."""
+    return _(_SOURCES[card.source])
+
+
+def show_card(card: ModelCard) -> None:
+    """One model: what it is, what it was trained to see, what is published of it."""
+    _ = state.words()
+    parts.head(card.name, f"{card.family} · {source_words(card, _)} · `{card.id}`")
+    has_weights = is_local(card)
+    with st.container(horizontal=True, key="model_actions", vertical_alignment="center"):
+        parts.link("models", _("All models"), ":material/arrow_back:")
+        if st.button(_("Fine-tune this"), key="model_finetune", type="primary", icon=":material/model_training:"):
+            st.switch_page(parts.VIEWS["finetune"], query_params={"model": card.id})
+        if has_weights:
+            st.badge(_("on this machine"), icon=":material/check_circle:", color="green")
+        else:
+            st.badge(_("weights are not on this machine"), icon=":material/cloud_off:", color="gray")
+    accuracy = card.metrics.get("acc@1")
+    parts.numbers(
+        [
+            (_("Accuracy"), "–" if accuracy is None else _.percent(accuracy / 100), card.metrics_on or None, None),
+            (_("Parameters"), _.count(card.parameters), None, None),
+            (_("GMACs"), _.number(card.gmacs, 3), _("at {size} px", size=card.preprocessing.image_size), None),
+            (_("Size"), _.size(card.size_mb * 2**20), None, None),
+        ]
+    )
+    how = card.preprocessing
+    size = _("at least {size} px", size=card.min_size)
+    if card.size_multiple > 1:
+        size += ", " + _("a multiple of {n}", n=card.size_multiple)
+    top5 = card.metrics.get("acc@5")
+    parts.facts(
+        [
+            (_("Published weights"), card.tag),
+            (_("Top-5 accuracy"), "" if top5 is None else _.percent(top5 / 100)),
+            (_("Classes"), _.number(card.num_classes) if card.num_classes else _("none of its own")),
+            (_("Picture size"), f"{how.image_size} px ({size})"),
+            (_("Resized to"), f"{how.resize_size} px, {how.interpolation}"),
+            (_("Mean of the colours"), ", ".join(f"{value:g}" for value in how.mean)),
+            (_("Spread of the colours"), ", ".join(f"{value:g}" for value in how.std)),
+            (_("Licence"), _(card.licence) if card.licence else _("not stated by the publisher")),
+            (_("Recipe"), card.recipe),
+            (_("Notes"), card.notes),
+            (_("File"), card.file_name),
+            (_("From"), card.url),
+        ],
+        key="model_facts",
+    )
+    if not has_weights:
+        st.info(
+            _(
+                "Put {file} from {url} into the torch hub cache to use these weights, or begin with random weights.",
+                file=f"`{card.file_name}`",
+                url=card.url,
+            ),
+            icon=":material/download:",
+        )

@@ -1,0 +1,316 @@
+"""What a finished run found, answer first: words, numbers, curves, pictures, tables, details."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import runs
+from core.errors import GraftError
+from core.figures import confusion_chart
+from core.i18n import Translator
+from core.store import Run
+from pages.ui import cached, live, parts, state
+from pages.ui.curve import draw_curves
+
+SHOWN_MISTAKES = 12
+
+
+def show_result(run: Run) -> None:
+    """The result of a finished fine-tuning."""
+    _ = state.words()
+    report = runs.read_report(run.id)
+    test = run.summary.get("test")
+    if not test:
+        st.info(_("This run kept no test result."), icon=":material/info:")
+        return
+    st.markdown(f"### {_answer(run, test, _)}", anchors=False)
+    _show_numbers(run, test, report, _)
+    draw_curves([run], f"curves_{run.id}", _)
+    if report:
+        trial, mistakes = st.columns([2, 3], gap="large")
+        with trial:
+            try_it(run, _)
+        with mistakes:
+            _show_mistakes(run, report, _)
+        _show_confusion(report, _)
+        _show_classes(report, _)
+    show_details(run, _)
+
+
+def _answer(run: Run, test: Mapping[str, Any], _: Translator) -> str:
+    low, high = (_.percent(share) for share in test["interval"])
+    return _(
+        "{accuracy} of {n} test pictures are recognised (95%: {low} to {high}).",
+        accuracy=_.percent(test["accuracy"]),
+        n=_.number(test["n"]),
+        low=low,
+        high=high,
+    )
+
+
+def _show_numbers(run: Run, test: Mapping[str, Any], report: Mapping[str, Any] | None, _: Translator) -> None:
+    summary = run.summary
+    against = None
+    if report:
+        guess = max(sum(row) for row in report["confusion"]) / max(1, report["n"])
+        gain = _.number(round(100 * (test["accuracy"] - guess), 1))
+        against = _("{points} points above guessing", points=gain)
+    validation = summary.get("val") or {}
+    seconds = parts.seconds_of(run)
+    rate = summary.get("images_per_s")
+    trained, total = summary.get("trainable_parameters"), summary.get("parameters")
+    parts.numbers(
+        [
+            (
+                _("Test accuracy"),
+                _.percent(test["accuracy"]),
+                against,
+                _("The share of test pictures named rightly. They were looked at once, after every choice was made."),
+            ),
+            (
+                _("Macro-F1"),
+                _.percent(test["macro_f1"]),
+                _("validation accuracy {value}", value=_.percent(validation["accuracy"])) if validation else None,
+                _("The mean over classes of a score between precision and recall: small classes count as much."),
+            ),
+            (
+                _("Time"),
+                "–" if seconds is None else _.duration(seconds),
+                None if rate is None else _("{n} pictures/s while training", n=_.number(rate, 3)),
+                None,
+            ),
+            (
+                _("Parameters that learned"),
+                "–" if trained is None else _.count(trained),
+                None if total is None else _("of {n}", n=_.count(total)),
+                None,
+            ),
+        ]
+    )
+
+
+# -- pictures ----------------------------------------------------------------------------------------------
+
+
+def try_it(run: Run, _: Translator) -> None:
+    """Ask the finished model about one's own picture."""
+    st.subheader(_("Try it"), anchor=False)
+    file = st.file_uploader(
+        _("A picture of your own"),
+        type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "heic", "tif", "tiff"],
+        key=f"try_{run.id}",
+        max_upload_size=25,
+    )
+    if file is None:
+        st.caption(_("The model answers with the classes it learned, and how sure it is."))
+        return
+    with parts.guarded():
+        picture = cached.read_picture(file.getvalue())
+        st.image(picture, width=180, alt=file.name)
+        with st.spinner(_("Asking the model; the first time takes some seconds")):
+            predictor = cached.predictor(f"run/{run.id}")
+            (answers,) = predictor.predict([picture])
+        label, share = answers[0]
+        st.markdown(_("**{label}**, {share} sure", label=label, share=_.percent(share)))
+        table = pd.DataFrame([(label, 100 * share) for label, share in answers[:5]], columns=["label", "share"])
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config={
+                "label": st.column_config.TextColumn(_("Class")),
+                "share": st.column_config.ProgressColumn(_("How sure"), format="%.1f%%", min_value=0, max_value=100),
+            },
+            key=f"answers_{run.id}",
+        )
+        if predictor.latency_ms is not None:
+            st.caption(_("Answered in {time}.", time=_.duration(predictor.latency_ms / 1000)))
+
+
+def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:
+    st.subheader(_("Worst mistakes"), anchor=False)
+    mistakes = report.get("mistakes") or []
+    if not mistakes:
+        st.markdown(_("None: every test picture was named rightly."))
+        return
+    st.caption(_("The wrong answers the model was surest of. Often the label is wrong, or the picture is hard."))
+    shown = [row for row in mistakes[:SHOWN_MISTAKES] if (run.folder / "artifacts" / row["file"]).is_file()]
+    with st.grid(min_column_width=132, key=f"mistakes_{run.id}"):
+        for row in shown:
+            told = _(
+                "{answer} ({share}) instead of {truth}",
+                answer=row["predicted"],
+                share=_.percent(row["confidence"], 0),
+                truth=row["true"],
+            )
+            st.image(run.folder / "artifacts" / row["file"], caption=told, width=112, alt=told)
+
+
+# -- tables ------------------------------------------------------------------------------------------------
+
+
+def _show_confusion(report: Mapping[str, Any], _: Translator) -> None:
+    st.subheader(_("What is taken for what"), anchor=False, help=_("The confusion matrix: rows are the truth."))
+    pairs = _confused(report)
+    if pairs:
+        truth, answer, n = pairs[0]
+        st.markdown(
+            _("Most often: {truth} taken for {answer}, {n} times.", truth=truth, answer=answer, n=n)
+            if n > 1
+            else _("No two classes were confused more than once.")
+        )
+    figure = confusion_chart(report, _, state.theme())
+    st.plotly_chart(
+        figure, theme=None, key="confusion", config={"displaylogo": False}, alt=_confusion_alt(report, pairs, _)
+    )
+    if len(report["labels"]) > 15 and pairs:
+        table = pd.DataFrame(pairs[:20], columns=["truth", "answer", "n"])
+        st.dataframe(
+            table,
+            hide_index=True,
+            key="confused_pairs",
+            column_config={"truth": _("Truth"), "answer": _("Answer of the model"), "n": _("Pictures")},
+        )
+
+
+def _confused(report: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    """Pairs of classes that were taken for each other, the most frequent first."""
+    labels, counts = report["labels"], report["confusion"]
+    pairs = [(labels[i], labels[j], int(n)) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
+    return sorted(pairs, key=lambda pair: -pair[2])
+
+
+def _confusion_alt(report: Mapping[str, Any], pairs: Sequence[tuple[str, str, int]], _: Translator) -> str:
+    told = "; ".join(f"{truth} → {answer}: {n}" for truth, answer, n in pairs[:5])
+    return _("Confusion matrix of {n} classes. {pairs}", n=len(report["labels"]), pairs=told)
+
+
+def _show_classes(report: Mapping[str, Any], _: Translator) -> None:
+    st.subheader(_("Class by class"), anchor=False)
+    table = pd.DataFrame(report["per_class"]).sort_values("f1", na_position="last")
+    table[["f1", "recall", "precision"]] *= 100
+    bar: dict[str, Any] = {"format": "%.1f%%", "min_value": 0, "max_value": 100}
+    share = st.column_config.ProgressColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        key="per_class",
+        column_order=["label", "f1", "recall", "precision", "n"],
+        column_config={
+            "label": st.column_config.TextColumn(_("Class"), pinned=True),
+            "f1": share(_("F1"), help=_("Between precision and recall; the worst class first."), **bar),
+            "recall": share(
+                _("Found"), help=_("Recall: of the pictures of this class, how many were named so."), **bar
+            ),
+            "precision": share(
+                _("Right"), help=_("Precision: of the answers of this name, how many were right."), **bar
+            ),
+            "n": st.column_config.NumberColumn(_("Test pictures")),
+        },
+    )
+
+
+# -- details -----------------------------------------------------------------------------------------------
+
+
+def show_details(run: Run, _: Translator) -> None:
+    """How it was computed, the command, the log: folded away."""
+    with st.expander(_("How it was computed"), key=f"details_{run.id}", icon=":material/memory:"):
+        _show_engine(run, _)
+        st.markdown(_("The same on the command line:"))
+        st.code(runs.command_line(runs.spec_of(run)), language="bash", wrap_lines=True)
+    live.show_log(run, _, key=f"log_{run.id}", label=_("Log"))
+
+
+def _show_engine(run: Run, _: Translator) -> None:
+    summary = run.summary
+    engine, data = summary.get("engine") or {}, summary.get("data") or {}
+    phases = summary.get("phases") or {}
+    slowest = sorted(phases.items(), key=lambda pair: -pair[1])[:4]
+    parts.facts(
+        [
+            (_("Device"), str(engine.get("device", ""))),
+            (_("Number format"), str(engine.get("precision", ""))),
+            (_("Layout"), str(engine.get("layout", ""))),
+            (_("Threads"), str(engine.get("threads", ""))),
+            (_("Frozen part"), _frozen(engine, _)),
+            (_("Picture size"), f"{summary['image_size']} px" if "image_size" in summary else ""),
+            (_("Learning rate"), f"{summary['learning_rate']:g}" if "learning_rate" in summary else ""),
+            (_("Pictures"), _rows(data, _)),
+            (_("Peak memory"), _.size(summary["peak_memory_mb"] * 1e6) if summary.get("peak_memory_mb") else ""),
+            (_("Where the time went"), ", ".join(f"{name} {_.duration(seconds)}" for name, seconds in slowest)),
+        ],
+        key=f"engine_{run.id}",
+    )
+    timings = _timings(run)
+    if timings:
+        st.markdown(_("What was timed on this machine before choosing:"))
+        best = max((row["images_per_s"] or 0.0) for row in timings)
+        st.dataframe(
+            pd.DataFrame(timings).sort_values("images_per_s", ascending=False),
+            hide_index=True,
+            key=f"timings_{run.id}",
+            column_config={
+                "part": _("Part"),
+                "option": _("Option"),
+                "images_per_s": st.column_config.ProgressColumn(
+                    _("Pictures/s"), format="%.0f", min_value=0, max_value=best or 1.0
+                ),
+                "reason": _("Not timed because"),
+            },
+        )
+
+
+def _frozen(engine: Mapping[str, Any], _: Translator) -> str:
+    if not engine or engine.get("prefix") in (None, "none"):
+        return ""
+    return _(
+        "{n} pictures computed once by {engine} ({precision}), {cached} read from the cache",
+        n=_.number(engine.get("computed_rows") or 0),
+        engine=engine["prefix"],
+        precision=engine.get("prefix_precision") or "",
+        cached=_.number(engine.get("cached_rows") or 0),
+    )
+
+
+def _rows(data: Mapping[str, Any], _: Translator) -> str:
+    if "train" not in data:
+        return ""
+    return _(
+        "{train} training, {validation} validation, {test} test",
+        **{name: _.number(data[name]) for name in ("train", "validation", "test")},
+    )
+
+
+def _timings(run: Run) -> list[dict[str, Any]]:
+    try:
+        kept = json.loads((run.folder / "artifacts" / "autotune.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    found: list[dict[str, Any]] = kept.get("timings") or []
+    return found
+
+
+def export_button(run: Run, _: Translator) -> None:
+    """The whole run as one zip, packed when it is asked for."""
+
+    def pack() -> Any:
+        return runs.export_run(run.id).open("rb")
+
+    try:
+        st.download_button(
+            _("Download all"),
+            pack,
+            file_name=f"{run.id}.zip",
+            mime="application/zip",
+            key=f"export_{run.id}",
+            icon=":material/download:",
+            on_click="ignore",
+            help=_("Model, settings, measurements, predictions and log in one zip that needs no Graft to be read."),
+        )
+    except GraftError as error:
+        parts.show_problems(error.problems)

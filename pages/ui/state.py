@@ -1,0 +1,67 @@
+"""What a session knows: language, address and choices. The only door to session_state and query params.
+
+A session holds ids and choices, never results: those are read from the record of runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core.figures import Theme
+from core.i18n import LANGUAGES, Translator, pick_language, translator
+
+_LANGUAGE = "lang"
+
+
+def choose_language() -> None:
+    """Draw the switch of languages; the browser's language is the default."""
+    names = list(LANGUAGES)
+    st.selectbox(
+        "Language · 语言",
+        names,
+        index=names.index(pick_language(st.context.locale)),
+        format_func=LANGUAGES.__getitem__,
+        key=_LANGUAGE,
+        bind="query-params",
+    )
+
+
+def words() -> Translator:
+    """The translator of this session's language."""
+    return translator(st.session_state.get(_LANGUAGE) or pick_language(st.context.locale))
+
+
+def theme() -> Theme:
+    """The theme in which this session's figures are drawn."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def query(name: str) -> str:
+    """A part of the address, empty when it is not there."""
+    return str(st.query_params.get(name, ""))
+
+
+def set_query(**values: str) -> None:
+    """Change parts of the address; an empty value removes one."""
+    for name, value in values.items():
+        if value:
+            st.query_params[name] = value
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+def recall(name: str, default: Any = None) -> Any:
+    """What this session remembers under a name, or the value of the widget of this key."""
+    return st.session_state.get(name, default)
+
+
+def remember(name: str, value: Any) -> None:
+    """Keep a small choice for this session, or give a widget its value before it is drawn."""
+    st.session_state[name] = value
+
+
+def forget(*names: str) -> None:
+    for name in names:
+        st.session_state.pop(name, None)

@@ -1,0 +1,136 @@
+"""Data: what there is, bring your own, and what a check finds in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import jobs, runs
+from core.errors import GraftError
+from core.specs import DataRef, ImportSpec
+from core.store import Run, open_store
+from pages.ui import cached, dataset, forms, live, parts, state
+
+_ = state.words()
+
+
+def check(data_id: str) -> None:
+    """Start a check of a data set and go to it."""
+    try:
+        run = runs.submit(ImportSpec(data=DataRef(id=data_id)))
+    except (GraftError, ValueError) as error:
+        problems = error.problems if isinstance(error, GraftError) else ()
+        state.remember("data_refused", problems)
+        return
+    state.set_query(run=run.id)
+
+
+def latest_check(data_id: str) -> Run | None:
+    """The newest check of a data set that ended well."""
+    found = open_store().list_runs(kind="import", statuses=["done"], limit=200)
+    return next((run for run in found if (run.spec.get("data") or {}).get("id") == data_id), None)
+
+
+def show_list() -> None:
+    """What there is, and two ways to bring more."""
+    parts.head(_("Data"), _("Labelled pictures to learn from: what is here, and how to bring your own."))
+    refused = state.recall("data_refused")
+    if refused:
+        parts.show_problems(refused)
+        state.forget("data_refused")
+    sets = list(cached.data_sets().items())
+    with st.grid(min_column_width=260, key="data_cards"):
+        for data_id, card in sets:
+            show_one(data_id, card)
+    st.subheader(_("Bring your own"), anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        uploaded = forms.upload_zip("data_upload")
+        if uploaded:
+            check(uploaded)
+            st.rerun()
+    with right:
+        data_id = forms.ask_path("data_path")
+        if (
+            st.button(_("Check this"), key="data_check_path", icon=":material/fact_check:", disabled=not data_id)
+            and data_id
+        ):
+            check(data_id)
+            st.rerun()
+
+
+def show_one(data_id: str, card: Any) -> None:
+    """One data set as a card."""
+    with st.container(border=True, key=f"data_{data_id}", height="stretch"):
+        st.markdown(f"**{card.name}**")
+        note = _(card.note) + (f" · {_.size(card.bytes)}" if card.bytes else "")
+        st.markdown(f":gray[{note}]")
+        done = latest_check(data_id)
+        with st.container(horizontal=True, gap="small"):
+            if done:
+                parts.link("data", _("Open"), ":material/open_in_full:", run=done.id)
+            else:
+                st.button(
+                    _("Check"), key=f"check_{data_id}", icon=":material/fact_check:", on_click=check, args=(data_id,)
+                )
+            parts.link("finetune", _("Fine-tune on this"), ":material/model_training:", data=data_id)
+            is_upload = data_id.startswith("upload/")
+            if is_upload and st.button(_("Delete"), key=f"delete_{data_id}", icon=":material/delete:"):
+                ask_delete(data_id, card)
+
+
+def ask_delete(data_id: str, card: Any) -> None:
+    """Ask before an upload is deleted, with its size."""
+
+    @st.dialog(_("Delete for good?"), icon=":material/delete:")
+    def dialog() -> None:
+        with parts.guarded():
+            used = [
+                run for run in open_store().list_runs(limit=500) if (run.spec.get("data") or {}).get("id") == data_id
+            ]
+            st.markdown(_("{name} takes {size}.", name=f"**{card.name}**", size=_.size(card.bytes or 0)))
+            if used:
+                st.markdown(
+                    _.plural(
+                        "{n} run used it: it stays, and cannot be repeated.",
+                        "{n} runs used it: they stay, and cannot be repeated.",
+                        len(used),
+                    )
+                )
+            if st.button(_("Delete"), key="data_delete_confirmed", type="primary", icon=":material/delete:"):
+                cached.delete_upload(data_id)
+                st.rerun()
+
+    dialog()
+
+
+def show_check(run: Run) -> None:
+    """One check: at work, done, or ended in another way."""
+    parts.head(run.name, _("What is in this data set: {id}", id=f"`{run.spec['data']['id']}`"))
+    with st.container(horizontal=True, vertical_alignment="center", key="data_actions"):
+        parts.link("data", _("All data"), ":material/arrow_back:")
+        if not run.is_active:
+            again = _("Check again")
+            st.button(
+                again, key="check_again", icon=":material/refresh:", on_click=check, args=(run.spec["data"]["id"],)
+            )
+        report = runs.read_report(run.id) if run.status == "done" else None
+        can_train = bool(report and report.get("planned"))
+        icon = ":material/model_training:"
+        if can_train and st.button(_("Fine-tune on this"), key="data_finetune", type="primary", icon=icon):
+            st.switch_page(parts.VIEWS["finetune"], query_params={"data": run.spec["data"]["id"]})
+    if run.is_active:
+        live.follow_check(run.id)
+    elif report is None:
+        live.show_end(run, _)
+    else:
+        parts.show_problems(parts.problem_of(problem) for problem in report["problems"])
+        dataset.show_report(report)
+
+
+jobs.pump()
+if state.query("run"):
+    show_check(open_store().get_run(state.query("run")))
+else:
+    show_list()

@@ -1,0 +1,101 @@
+"""Fine-tune: choose a model, data and methods; watch them learn; read what came out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import jobs
+from core.specs import DEFAULT_LR, FinetuneSpec
+from core.store import RESUMABLE, Run, open_store
+from pages.ui import comparison, forms, launch, live, parts, results, state
+
+_ = state.words()
+
+
+def choose() -> None:
+    """The form, and beside it what it will cost."""
+    form = forms.Form("ft")
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        card = forms.pick_model(form)
+        forms.pick_data(form)
+        methods = [method for method in DEFAULT_LR if state.recall(f"ft_method_{method}")] or ["head"]
+        empty = {
+            "train_size": _("all"),
+            "test_size": _("all"),
+            "patience": _("never"),
+            "lr": f"{DEFAULT_LR[methods[0]]:g}",
+        }
+        empty["image_size"] = str(card.preprocessing.image_size) if card else ""
+        forms.draw_fields(FinetuneSpec, form, skip=("model", "data"), many=("method",), placeholders=empty)
+    with right:
+        launch.offer(form)
+
+
+def show_run(run: Run) -> None:
+    """One run: at work, finished, or ended in another way."""
+    parts.head(run.name, parts.one_line(run, _))
+    bar = actions(run)
+    if run.is_active:
+        live.follow([run.id], "live", bar)
+        return
+    if run.status == "done":
+        results.show_result(run)
+        return
+    live.show_end(run, _)
+
+
+def actions(run: Run) -> Any:
+    """What can be done with a run, in one row, which is returned."""
+    bar = st.container(horizontal=True, vertical_alignment="center", key="run_actions")
+    with bar:
+        if not run.is_active:
+            parts.badge(run.status)
+        parts.link("finetune", _("New training"), ":material/add:")
+        parts.link("runs", _("Its record"), ":material/history:", run=run.id)
+        if run.sibling_group:
+            parts.link("finetune", _("Compare with its siblings"), ":material/compare_arrows:", group=run.sibling_group)
+        if run.status == "done":
+            parts.link("finetune", _("Train it further"), ":material/model_training:", model=f"run/{run.id}")
+            results.export_button(run, _)
+        if run.status in RESUMABLE:
+            live.resume_button(run, _)
+    return bar
+
+
+def show_group(group: str) -> None:
+    """Runs that were started together, side by side."""
+    found = sorted(open_store().list_runs(sibling_group=group), key=lambda run: run.created_at)
+    if not found:
+        st.info(_("There are no runs of this comparison any more."), icon=":material/info:")
+        return
+    parts.head(_("{n} methods compared", n=len(found)), parts.one_line(found[0], _))
+    bar = st.container(horizontal=True, vertical_alignment="center", key="group_actions")
+    with bar:
+        parts.link("finetune", _("New training"), ":material/add:")
+    if any(run.is_active for run in found):
+        live.follow([run.id for run in found], "group", bar)
+    else:
+        comparison.show_comparison(group, found, _)
+        for run in found:
+            parts.run_link(run, _)
+
+
+jobs.pump()
+for name in ("model", "data"):
+    if state.query(name):  # another page sent this choice along
+        state.remember(f"ft_{name}", state.query(name))
+        state.set_query(**{name: ""})
+if state.query("run"):
+    show_run(open_store().get_run(state.query("run")))
+elif state.query("group"):
+    show_group(state.query("group"))
+else:
+    parts.head(_("Fine-tune"), _("Teach a pretrained network your own classes and watch it learn."))
+    refused = state.recall("ft_refused")
+    if refused:
+        parts.show_problems(refused)
+        state.forget("ft_refused")
+    choose()

@@ -1,0 +1,98 @@
+"""Home: this machine, ways to begin, and what is and was at work."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.store import ACTIVE, open_store
+from pages.ui import cached, parts, state
+
+_ = state.words()
+RECENT = 5
+
+
+def show_machine() -> None:
+    """Processor, accelerators, memory and the number formats that are native here."""
+    machine = cached.machine()
+    st.subheader(_("This machine"), anchor=False)
+    gpus = [
+        f"{gpu.name}{'' if gpu.usable else ' (' + _('torch was installed without it') + ')'}"
+        for gpu in machine.accelerators
+    ]
+    native = sorted({p.name for p in machine.precisions if p.native}, reverse=True)
+    memory = _("{total}, {free} free", total=_.size(machine.memory_mb * 1e6), free=_.size(machine.free_memory_mb * 1e6))
+    parts.facts(
+        [
+            (_("Processor"), machine.processor),
+            (_("Cores"), _.plural("{n} core in use", "{n} cores in use", machine.usable_threads)),
+            (_("Accelerator"), ", ".join(gpus) or _("none: everything runs on the processor")),
+            (_("Memory"), memory),
+            (_("Disk"), _("{size} free", size=_.size(cached.free_disk() * 1e6))),
+            (_("Number formats"), ", ".join(native)),
+        ],
+        key="machine",
+    )
+
+
+def show_ways() -> None:
+    """Three ways to begin."""
+    ways = [
+        (
+            "finetune",
+            ":material/model_training:",
+            _("Fine-tune a model"),
+            _("Start with handwritten digits: done in under a minute."),
+            {},
+        ),
+        (
+            "data",
+            ":material/upload:",
+            _("Bring your own pictures"),
+            _("A zip with one folder for each class, or a folder of this machine."),
+            {},
+        ),
+        (
+            "models",
+            ":material/deployed_code:",
+            _("Look at the models"),
+            _("Size, speed and accuracy of every network there is."),
+            {},
+        ),
+    ]
+    for column, (view, icon, label, text, query) in zip(st.columns(3), ways, strict=True):
+        with column.container(border=True, height="stretch", key=f"way_{view}"):
+            parts.link(view, f"**{label}**", icon, **query)
+            st.markdown(f":gray[{text}]")
+
+
+def show_runs() -> None:
+    """Runs at work, then the last ones that ended."""
+    found = open_store().list_runs(kind="finetune", limit=30)
+    active = [run for run in found if run.status in ACTIVE]
+    ended = [run for run in found if run.status not in ACTIVE][:RECENT]
+    if active:
+        st.subheader(_("At work"), anchor=False)
+        for run in active:
+            parts.run_link(run, _)
+    st.subheader(_("Recent runs"), anchor=False)
+    if not ended:
+        with parts.empty(
+            _("No run has ended yet"),
+            _("A first model that reads handwritten digits is one click away."),
+            icon=":material/history:",
+            key="no_runs",
+        ):
+            parts.link("finetune", _("Fine-tune on digits"), ":material/model_training:", data="builtin/digits")
+    for run in ended:
+        parts.run_link(run, _)
+    if len(found) > RECENT:
+        parts.link("runs", _("All runs"), ":material/history:")
+
+
+parts.head("Graft", _("Take a pretrained network, adapt it to your own pictures, and know what it was worth."))
+show_ways()
+left, right = st.columns([3, 2], gap="large")
+with left:
+    show_runs()
+with right:
+    show_machine()

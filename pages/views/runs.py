@@ -1,0 +1,153 @@
+"""Runs: everything that ever ran; open, compare, name, resume, repeat, export and delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import jobs
+from core.figures import look_of
+from core.store import Run, open_store
+from pages.ui import parts, record, state
+from pages.ui.curve import draw_curves
+
+_ = state.words()
+MOST = 500
+
+
+def filters(found: list[Run]) -> list[Run]:
+    """Narrow the list by words, status and kind."""
+    left, middle, right = st.columns([3, 4, 2], vertical_alignment="bottom")
+    text = left.text_input(
+        _("Search"),
+        key="runs_search",
+        placeholder=_("name, tag, note or id"),
+        icon=":material/search:",
+        persist_state="session",
+    )
+    chosen = middle.pills(
+        _("Status"),
+        list(parts.STATUSES),
+        selection_mode="multi",
+        format_func=lambda status: parts.status_words(status, _),
+        key="runs_status",
+        wrap=True,
+        persist_state="session",
+    )
+    kinds = {"": _("All kinds"), **{kind: _(word) for kind, word in parts.KINDS.items()}}
+    kind = right.selectbox(
+        _("Kind"), list(kinds), format_func=kinds.__getitem__, key="runs_kind", persist_state="session"
+    )
+    wanted = (text or "").lower().split()
+    return [
+        run
+        for run in found
+        if (not chosen or run.status in chosen)
+        and (not kind or run.kind == kind)
+        and all(word in f"{run.name} {run.id} {run.note} {' '.join(run.tags)}".lower() for word in wanted)
+    ]
+
+
+def row_of(run: Run) -> dict[str, Any]:
+    """One run in the table."""
+    test = run.summary.get("test") or {}
+    return {
+        "name": run.name,
+        "status": parts.status_words(run.status, _),
+        "accuracy": 100 * test["accuracy"] if test else None,
+        "method": _(look_of(run.spec).word) if run.kind == "finetune" else _(parts.KINDS[run.kind]),
+        "begun": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(st.context.timezone or "UTC"),
+        "took": parts.seconds_of(run),
+        "tags": run.tags,
+        "note": run.note,
+    }
+
+
+def show_table(shown: Sequence[Run]) -> list[Run]:
+    """The table; returns the runs that are selected."""
+    event = st.dataframe(
+        pd.DataFrame([row_of(run) for run in shown]),
+        hide_index=True,
+        key="runs_table",
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(560, 40 + 35 * len(shown)),
+        column_config={
+            "name": st.column_config.TextColumn(_("Run"), width="large", pinned=True),
+            "status": st.column_config.TextColumn(_("Status")),
+            "accuracy": st.column_config.ProgressColumn(
+                _("Test accuracy"), format="%.1f%%", min_value=0, max_value=100
+            ),
+            "method": st.column_config.TextColumn(_("Method")),
+            "begun": st.column_config.DatetimeColumn(_("Begun"), format="D MMM, HH:mm"),
+            "took": st.column_config.NumberColumn(_("Took (s)"), format="%.0f"),
+            "tags": st.column_config.ListColumn(_("Tags")),
+            "note": st.column_config.TextColumn(_("Note")),
+        },
+    )
+    return [shown[i] for i in event.selection.rows if i < len(shown)]
+
+
+def show_selected(chosen: list[Run]) -> None:
+    """What can be done with the selected runs."""
+    trainings = [run for run in chosen if run.kind == "finetune"]
+    with st.container(horizontal=True, key="selected_actions", vertical_alignment="center"):
+        st.markdown(_.plural("{n} selected", "{n} selected", len(chosen)))
+        if len(chosen) == 1:
+            view = "finetune" if chosen[0].kind == "finetune" else "data"
+            parts.link(view, _("Open"), ":material/open_in_full:", run=chosen[0].id)
+            parts.link("runs", _("Record"), ":material/history:", run=chosen[0].id)
+        if st.button(_("Delete"), key="delete_selected", icon=":material/delete:"):
+            record.ask_delete([run.id for run in chosen])
+    if len(trainings) > 1:
+        st.subheader(_("Compared"), anchor=False)
+        draw_curves(trainings[:5], "runs_compared", _)
+        if len(trainings) > 5:
+            st.caption(_("The first five are drawn: more colours cannot be told apart."))
+        show_differences(trainings[:5])
+
+
+def show_differences(found: Sequence[Run]) -> None:
+    """Settings in which runs differ, side by side."""
+    settings = {run.name + f" ({run.id[-3:]})": record.settings_of(run, _) for run in found}
+    table = pd.DataFrame(settings)
+    different = table[table.nunique(axis=1) > 1]
+    st.markdown(f"**{_('Settings that differ')}**")
+    if different.empty:
+        st.caption(_("None: all settings are the same."))
+    else:
+        st.dataframe(different, key="runs_differences")
+
+
+def show_list() -> None:
+    """The whole list, or what to do while it is empty."""
+    parts.head(_("Runs"), _("Everything that ever ran here. Select rows to compare, open or delete them."))
+    found = open_store().list_runs(limit=MOST)
+    if not found:
+        with parts.empty(
+            _("Nothing ran yet"),
+            _("Every training and every data check is kept here, with its settings, curves and results."),
+            icon=":material/history:",
+            key="no_runs",
+        ):
+            parts.link("finetune", _("Fine-tune on digits"), ":material/model_training:", data="builtin/digits")
+        return
+    shown = filters(found)
+    if not shown:
+        st.info(_("No run fits these filters."), icon=":material/filter_alt_off:")
+        return
+    chosen = show_table(shown)
+    if chosen:
+        show_selected(chosen)
+    else:
+        st.caption(_.plural("{n} run", "{n} runs", len(shown)))
+
+
+jobs.pump()
+if state.query("run"):
+    record.show_record(open_store().get_run(state.query("run")))
+else:
+    show_list()
