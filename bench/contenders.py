@@ -202,7 +202,7 @@ def lightning(job: dict[str, Any]) -> dict[str, Any]:
 
 def graft(job: dict[str, Any]) -> dict[str, Any]:
     """Graft's own run, as its worker does it, on a cold cache: nothing of it is extrapolated when frozen."""
-    from core.worker import keep_freed_memory
+    from core.hardware import keep_freed_memory
 
     keep_freed_memory()
     from core.specs import FinetuneSpec

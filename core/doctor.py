@@ -11,13 +11,10 @@ import torch
 
 from core import catalog, settings
 from core.engine import autocast, default_engine, pick_device
-from core.hardware import describe_machine, free_disk_mb
-from core.jobs import this_host
+from core.hardware import describe_machine, free_disk_mb, keep_freed_memory, this_host
 from core.models import build_classifier, set_trainable
-from core.runs import write_atomically
 from core.specs import ModelRef
-from core.store import open_store, to_json
-from core.worker import keep_freed_memory
+from core.store import open_store, to_json, write_atomically
 
 _MODEL = "bundled/efficientnet_lite0"
 _SIZE, _BATCH, _BUDGET_S = 128, 32, 8.0

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core import settings
 from core.errors import GraftError
+from core.hardware import this_host
 from core.specs import FinetuneSpec, parse_spec
 from core.store import Run, Store, open_store
 
@@ -137,7 +138,6 @@ def _nearest_run(spec: FinetuneSpec, store: Store) -> tuple[Run, float] | None:
 
 def _rate_of(run: Run) -> float | None:
     from core import catalog
-    from core.jobs import this_host
 
     summary = run.summary
     data, phases = summary.get("data") or {}, summary.get("phases") or {}
@@ -155,14 +155,13 @@ def _rate_of(run: Run) -> float | None:
     size = summary.get("image_size") or card.preprocessing.image_size
     gmacs = card.gmacs * (size / card.preprocessing.image_size) ** 2
     work = _work(spec, gmacs, data.get("train", 0), data.get("validation", 0), data.get("test", 0))
-    computing = ("autotune", "compile", "features", "train", "validate", "test")
+    computing = ("autotune", "compile", "train", "validate", "test")
     seconds = sum(float(phases.get(name, 0.0)) for name in computing)
     return work.total / seconds if seconds > 0 and work.total > 0 else None
 
 
 def read_calibration() -> dict[str, float] | None:
     """What `doctor` measured on this machine; None before that or when the file says something else."""
-    from core.jobs import this_host
 
     try:
         values = json.loads((settings.home() / "calibration.json").read_text(encoding="utf-8"))

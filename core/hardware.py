@@ -5,6 +5,7 @@ No torch: flags come from the operating system, an NVIDIA GPU from `nvidia-smi`.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import platform
@@ -89,6 +90,26 @@ def describe_machine() -> MachineCard:
 def _cpu_formats(native_bf16: bool) -> list[tuple[str, bool]]:
     # fp16 on a CPU is a hundred times slower than fp32 where torch has no kernel for it: never called native.
     return [("fp32", True), ("bf16", native_bf16), ("fp16", False)]
+
+
+def this_host() -> str:
+    """The name under which this machine claims runs."""
+    return platform.node() or "localhost"
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep freed memory instead of returning it to the kernel after every layer.
+
+    EfficientNet-Lite0 at batch 32 trains 2 to 7 times faster for it. Call it before torch allocates
+    anything, in batch workers only: at batch 1 the effect is mixed. Returns whether it took effect.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL("libc.so.6", use_errno=False)
+    trim_threshold, top_pad, mmap_max = -1, -2, -4  # malloc.h
+    largest = 2**31 - 1
+    settings = ((mmap_max, 0), (trim_threshold, largest), (top_pad, 256 * 1024 * 1024))
+    return all(libc.mallopt(name, value) == 1 for name, value in settings)
 
 
 def best_device() -> str:

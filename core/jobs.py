@@ -11,7 +11,6 @@ start time: a pid alone may long belong to somebody else.
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ import psutil
 
 from core import settings
 from core.errors import Problem
+from core.hardware import this_host
 from core.store import Run, Store, open_store
 
 CLAIM_GRACE_S = 15.0  # between claiming a run and knowing its pid lie milliseconds; this much means the claimer died
@@ -134,11 +134,6 @@ def _windows_flags() -> int:
     if sys.platform == "win32":
         return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     return 0
-
-
-def this_host() -> str:
-    """The name under which this machine claims runs."""
-    return platform.node() or "localhost"
 
 
 def slots() -> int:

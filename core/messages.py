@@ -154,7 +154,6 @@ PHASES: dict[str, str] = {
     "model": N_("Loading the model"),
     "autotune": N_("Timing this machine's options"),
     "compile": N_("Preparing the fast path for the frozen part"),
-    "features": N_("Computing features of the frozen part"),
     "train": N_("Training, epoch {epoch} of {epochs}"),
     "validate": N_("Checking on the validation pictures"),
     "test": N_("Measuring on the test pictures"),

@@ -22,7 +22,7 @@ from core.export import export_run
 from core.options import command_line
 from core.siblings import compare_siblings
 from core.specs import SPECS, FinetuneSpec, ImportSpec, ModelRef, Spec, check_spec, parse_spec, with_absolute_paths
-from core.store import RESUMABLE, Run, Store, open_store, to_json
+from core.store import RESUMABLE, Run, Store, open_store, to_json, write_atomically
 
 __all__ = [
     "command_line",
@@ -271,10 +271,3 @@ def read_report(run_id: str) -> dict[str, Any] | None:
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     return report if isinstance(report, dict) else None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is either the old one or the whole new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -315,3 +315,10 @@ def _open(path: Path) -> Store:
 def to_json(value: Any) -> str:
     """JSON as Graft writes it: UTF-8, stable key order, no NaN."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=2)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is either the old one or the whole new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
