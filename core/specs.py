@@ -215,7 +215,7 @@ class FinetuneSpec(Spec):
         "auto",
         label=N_("Device"),
         help=N_("Where to compute. Auto takes a GPU when there is one."),
-        choices={"auto": N_("The best there is"), "cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"},
+        choices={"auto": N_("The best there is"), "cpu": "CPU", "cuda": N_("NVIDIA GPU"), "mps": N_("Apple GPU")},
         level="expert",
     )
     seed: int = knob(
