@@ -11,6 +11,8 @@ from pathlib import Path
 
 import platformdirs
 
+from core.i18n import N_
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -22,11 +24,11 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     s.name: s
     for s in (
-        Setting("GRAFT_HOME", "", "Folder of runs, caches and uploads. Default: the user's data folder."),
-        Setting("GRAFT_CACHE_GB", "10", "Upper limit of decoded data, features and reports kept, in GB."),
-        Setting("GRAFT_OFFLINE", "", "1: never use the network."),
-        Setting("GRAFT_DATA_ROOTS", "", "Folders that path: data may come from, separated like PATH."),
-        Setting("GRAFT_SLOTS", "1", "Runs at once per device."),
+        Setting("GRAFT_HOME", "", N_("Folder of runs, caches and uploads. Default: the user's data folder.")),
+        Setting("GRAFT_CACHE_GB", "10", N_("Upper limit of decoded data, features and reports kept, in GB.")),
+        Setting("GRAFT_OFFLINE", "", N_("1: never use the network.")),
+        Setting("GRAFT_DATA_ROOTS", "", N_("Folders that path: data may come from, separated like PATH.")),
+        Setting("GRAFT_SLOTS", "1", N_("Runs at once per device.")),
     )
 }
 

@@ -31,6 +31,7 @@ def show_comparison(group: str, found: Sequence[Run], _: Translator) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         key="comparison",
+        placeholder="–",
         column_config={
             "method": st.column_config.TextColumn(_("Method"), pinned=True),
             "status": _("Status"),

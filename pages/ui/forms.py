@@ -68,7 +68,9 @@ def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, 
         return
     key = f"{form.key}_{name}"
     unit = _(str(facts.get("unit") or ""))
-    label = _(info.title or name) + (f" ({unit})" if unit else "")
+    label = _(info.title or name)
+    if unit:
+        label = _("{label} ({unit})", label=label, unit=unit)
     help_ = _(info.description or "")
     choices = facts.get("choices")
     if choices and is_many:
@@ -99,7 +101,7 @@ def _is_shown(facts: Mapping[str, Any], form: Form) -> bool:
 
 
 def _draw_many(label: str, help_: str, choices: Mapping[Any, str], default: Any, key: str, _: Translator) -> list[Any]:
-    st.markdown(label, help=help_)
+    st.markdown(f":small[{label}]", help=help_)
     return [
         value
         for value, text in choices.items()

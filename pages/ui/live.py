@@ -13,6 +13,7 @@ import streamlit as st
 
 from core import jobs, runs
 from core.i18n import Translator
+from core.messages import explain
 from core.store import ACTIVE, Run, open_store
 from pages.ui import cached, parts, state
 from pages.ui.curve import draw_curves
@@ -52,10 +53,9 @@ def _tick(run_ids: tuple[str, ...], key: str) -> None:
             draw_curves(begun, key, _)
         elif found[0].status == "running":
             st.caption(_("Curves appear with the first training steps."))
+        log = _("Log")
         for run in found:
-            show_log(
-                run, _, key=f"log_{key}_{run.id}", label=_("Log") if len(found) == 1 else f"{_('Log')}: {run.name}"
-            )
+            show_log(run, _, key=f"log_{key}_{run.id}", label=log if len(found) == 1 else f"{log}: {run.name}")
 
 
 def follow_check(run_id: str) -> None:
@@ -161,9 +161,14 @@ def _show_numbers(run: Run, _: Translator) -> None:
 
 def show_end(run: Run, _: Translator) -> None:
     """A run that ended before it was done: why, what can be done, what it had reached, its log."""
-    parts.show_problems(parts.problem_of(problem) for problem in run.error or [])
+    problems = [parts.problem_of(problem) for problem in run.error or []]
+    if run.status == "stopped":  # as was asked for: nothing went wrong
+        for problem in problems:
+            st.info(explain(problem, _), icon=":material/stop_circle:")
+    else:
+        parts.show_problems(problems)
     if not run.error:
-        st.info(_("It was stopped before it began."), icon=":material/info:")
+        st.info(_("It was stopped before it began."), icon=":material/stop_circle:")
     elif runs.has_checkpoint(run):
         st.caption(_("A checkpoint is kept: resuming goes on from there and gives the same numbers."))
     if cached.fresh_curves(run.id).curve("train/loss").last is not None:
@@ -210,7 +215,7 @@ def _watch(page_title: str) -> None:
         if trainings:
             first = next((run for run in trainings if run.status == "running"), trainings[0])
             label = _.plural("{n} run at work", "{n} runs at work", len(trainings))
-            with st.container(key="running_badge", gap=None):
+            with st.container(key="running_badge", gap="xxsmall"):
                 parts.link("finetune", label, ":material/motion_play:", run=first.id)
                 st.progress(first.progress or 0.0, text=parts.phase_words(first, _))
 

@@ -18,7 +18,7 @@ from pages.ui import state
 # status -> icon, glyph for tables and tab titles, word, colour of the theme
 STATUSES: dict[str, tuple[str, str, str, Any]] = {
     "queued": (":material/schedule:", "○", N_("Queued"), "gray"),
-    "running": (":material/motion_play:", "▶", N_("Running"), "blue"),
+    "running": (":material/motion_play:", "●", N_("Running"), "blue"),
     "done": (":material/check_circle:", "✓", N_("Done"), "green"),
     "failed": (":material/error:", "✕", N_("Failed"), "red"),
     "stopped": (":material/stop_circle:", "■", N_("Stopped"), "gray"),

@@ -12,12 +12,25 @@ import streamlit as st
 from core import runs
 from core.errors import GraftError
 from core.figures import confusion_chart
-from core.i18n import Translator
+from core.i18n import N_, Translator
 from core.store import Run
 from pages.ui import cached, live, parts, state
 from pages.ui.curve import draw_curves
 
 SHOWN_MISTAKES = 12
+_PHASES = {
+    "libraries": N_("loading libraries"),
+    "data": N_("reading data"),
+    "model": N_("loading the model"),
+    "autotune": N_("timing options"),
+    "compile": N_("preparing the fast path"),
+    "features": N_("computing features"),
+    "train": N_("training itself"),
+    "validate": N_("validating"),
+    "test": N_("testing"),
+    "save": N_("saving"),
+}
+_PARTS = {"prefix": N_("frozen part"), "train": N_("training step")}
 
 
 def show_result(run: Run) -> None:
@@ -139,7 +152,7 @@ def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:
         return
     st.caption(_("The wrong answers the model was surest of. Often the label is wrong, or the picture is hard."))
     shown = [row for row in mistakes[:SHOWN_MISTAKES] if (run.folder / "artifacts" / row["file"]).is_file()]
-    with st.grid(min_column_width=132, key=f"mistakes_{run.id}"):
+    with st.grid(min_column_width=140, key=f"mistakes_{run.id}"):
         for row in shown:
             told = _(
                 "{answer} ({share}) instead of {truth}",
@@ -147,7 +160,7 @@ def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:
                 share=_.percent(row["confidence"], 0),
                 truth=row["true"],
             )
-            st.image(run.folder / "artifacts" / row["file"], caption=told, width=112, alt=told)
+            st.image(run.folder / "artifacts" / row["file"], caption=told, width=128, alt=told)
 
 
 # -- tables ------------------------------------------------------------------------------------------------
@@ -199,6 +212,7 @@ def _show_classes(report: Mapping[str, Any], _: Translator) -> None:
         table,
         hide_index=True,
         key="per_class",
+        placeholder="–",
         column_order=["label", "f1", "recall", "precision", "n"],
         column_config={
             "label": st.column_config.TextColumn(_("Class"), pinned=True),
@@ -231,6 +245,7 @@ def _show_engine(run: Run, _: Translator) -> None:
     engine, data = summary.get("engine") or {}, summary.get("data") or {}
     phases = summary.get("phases") or {}
     slowest = sorted(phases.items(), key=lambda pair: -pair[1])[:4]
+    times = ", ".join(f"{_(_PHASES.get(code, code))} {_.duration(seconds)}" for code, seconds in slowest)
     parts.facts(
         [
             (_("Device"), str(engine.get("device", ""))),
@@ -242,7 +257,7 @@ def _show_engine(run: Run, _: Translator) -> None:
             (_("Learning rate"), f"{summary['learning_rate']:g}" if "learning_rate" in summary else ""),
             (_("Pictures"), _rows(data, _)),
             (_("Peak memory"), _.size(summary["peak_memory_mb"] * 1e6) if summary.get("peak_memory_mb") else ""),
-            (_("Where the time went"), ", ".join(f"{name} {_.duration(seconds)}" for name, seconds in slowest)),
+            (_("Where the time went"), times),
         ],
         key=f"engine_{run.id}",
     )
@@ -251,9 +266,12 @@ def _show_engine(run: Run, _: Translator) -> None:
         st.markdown(_("What was timed on this machine before choosing:"))
         best = max((row["images_per_s"] or 0.0) for row in timings)
         st.dataframe(
-            pd.DataFrame(timings).sort_values("images_per_s", ascending=False),
+            pd.DataFrame([{**row, "part": _(_PARTS.get(row["part"], row["part"]))} for row in timings]).sort_values(
+                "images_per_s", ascending=False
+            ),
             hide_index=True,
             key=f"timings_{run.id}",
+            placeholder="–",
             column_config={
                 "part": _("Part"),
                 "option": _("Option"),

@@ -15,10 +15,8 @@ def show_machine() -> None:
     """Processor, accelerators, memory and the number formats that are native here."""
     machine = cached.machine()
     st.subheader(_("This machine"), anchor=False)
-    gpus = [
-        f"{gpu.name}{'' if gpu.usable else ' (' + _('torch was installed without it') + ')'}"
-        for gpu in machine.accelerators
-    ]
+    missing = _("torch was installed without it")
+    gpus = [gpu.name if gpu.usable else f"{gpu.name} ({missing})" for gpu in machine.accelerators]
     native = sorted({p.name for p in machine.precisions if p.native}, reverse=True)
     memory = _("{total}, {free} free", total=_.size(machine.memory_mb * 1e6), free=_.size(machine.free_memory_mb * 1e6))
     parts.facts(

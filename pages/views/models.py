@@ -79,6 +79,7 @@ def show_table() -> None:
         key="models_table",
         on_select="rerun",
         selection_mode="single-row",
+        placeholder="–",
         height=min(640, 40 + 35 * len(shown)),
         column_config={
             "name": st.column_config.TextColumn(_("Model"), pinned=True),

@@ -74,6 +74,7 @@ def show_table(shown: Sequence[Run]) -> list[Run]:
         key="runs_table",
         on_select="rerun",
         selection_mode="multi-row",
+        placeholder="–",
         height=min(560, 40 + 35 * len(shown)),
         column_config={
             "name": st.column_config.TextColumn(_("Run"), width="large", pinned=True),
@@ -82,7 +83,7 @@ def show_table(shown: Sequence[Run]) -> list[Run]:
                 _("Test accuracy"), format="%.1f%%", min_value=0, max_value=100
             ),
             "method": st.column_config.TextColumn(_("Method")),
-            "begun": st.column_config.DatetimeColumn(_("Begun"), format="D MMM, HH:mm"),
+            "begun": st.column_config.DatetimeColumn(_("Begun"), format=_("D MMM, HH:mm")),
             "took": st.column_config.NumberColumn(_("Took (s)"), format="%.0f"),
             "tags": st.column_config.ListColumn(_("Tags")),
             "note": st.column_config.TextColumn(_("Note")),
@@ -115,7 +116,7 @@ def show_differences(found: Sequence[Run]) -> None:
     settings = {run.name + f" ({run.id[-3:]})": record.settings_of(run, _) for run in found}
     table = pd.DataFrame(settings)
     different = table[table.nunique(axis=1) > 1]
-    st.markdown(f"**{_('Settings that differ')}**")
+    st.subheader(_("Settings that differ"), anchor=False)
     if different.empty:
         st.caption(_("None: all settings are the same."))
     else:

@@ -43,7 +43,7 @@ def show_folders() -> None:
 def show_caches() -> None:
     """What is kept to save time; deleting it costs time and nothing else."""
     st.subheader(_("Caches"), anchor=False)
-    st.markdown(f":gray[{_('Kept to save time. Deleting them costs time at the next run, nothing else.')}]")
+    st.caption(_("Kept to save time. Deleting them costs time at the next run, nothing else."))
     sizes = cached.cache_bytes()
     for kind, size in sizes.items():
         left, right = st.columns([3, 1], vertical_alignment="center")
@@ -67,7 +67,7 @@ def clear(kind: str | None) -> None:
 def show_table() -> None:
     """Every setting with its value now."""
     st.subheader(_("Set from outside"), anchor=False)
-    st.markdown(f":gray[{_('These are environment variables: set them before starting Graft.')}]")
+    st.caption(_("These are environment variables: set them before starting Graft."))
     rows = [
         {"name": item.name, "value": settings.get(item.name) or "–", "help": _(item.help)}
         for item in settings.SETTINGS.values()
