@@ -1,0 +1,340 @@
+"""The fences of the house: who may import whom, where things live, and that every code has its sentence."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from core.messages import PHASES, SENTENCES
+from core.settings import SETTINGS
+from core.specs import SPECS, metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = sorted((ROOT / "core").rglob("*.py"))
+PAGES = sorted((ROOT / "pages").rglob("*.py"))
+HOUSE = [*CORE, *PAGES, ROOT / "app.py"]
+BENCH = sorted((ROOT / "bench").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+# Every module of core stands in exactly one of these rooms; a new one is put where it belongs.
+LIGHT = {
+    "core",
+    *(f"core.{name}" for name in ("errors", "events", "messages", "i18n", "settings", "specs", "options", "store")),
+    *(f"core.{name}" for name in ("catalog", "hardware", "figures", "curves", "clock", "estimate", "evaluate")),
+    *(f"core.{name}" for name in ("siblings", "export", "runs", "jobs", "reporter")),
+    "core.locales",
+    "core.locales.texts",
+}
+DATA = {f"core.data{name}" for name in ("", ".cache", ".cifar", ".folders", ".images", ".library", ".pictures")}
+DATA |= {"core.data.report", "core.data.sources", "core.data.splits"}
+HEAVY = {
+    *(f"core.{name}" for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train")),
+    *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
+}
+DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy meet
+
+TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
+LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"}
+DATA_PACKAGES = {"PIL", "datasets", "filelock", "numpy", "pillow_heif", "pyarrow", "pydantic", "sklearn"}
+PAGE_PACKAGES = {"numpy", "pandas", "pydantic", "streamlit"}
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_module(path): path for path in HOUSE}
+
+
+def _names(node: ast.AST) -> list[str]:
+    """The modules an import statement imports, as far as a name from one of our packages is a module."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute here"
+        module = node.module or ""
+        inner = [f"{module}.{alias.name}" for alias in node.names]
+        return [name for name in inner if name in MODULES] or [module]
+    return []
+
+
+def _for_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _walk(node: ast.AST, *, into_functions: bool) -> Iterator[ast.AST]:
+    """Every node below, without what only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if _for_types_only(child):
+            continue
+        if not into_functions and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        yield child
+        yield from _walk(child, into_functions=into_functions)
+
+
+@cache
+def _imports(module: str, *, lazy: bool = True) -> frozenset[str]:
+    """What a module imports; `lazy` counts what its functions import when called."""
+    nodes = _walk(_tree(MODULES[module]), into_functions=lazy)
+    return frozenset(name for node in nodes for name in _names(node))
+
+
+def _ours(names: frozenset[str]) -> set[str]:
+    return {name for name in names if name.partition(".")[0] in {"core", "pages", "app", "bench", "tests"}}
+
+
+def _foreign(names: frozenset[str]) -> set[str]:
+    packages = {name.partition(".")[0] for name in names - _ours(names)}
+    return packages - sys.stdlib_module_names
+
+
+def test_every_module_of_core_has_a_room() -> None:
+    rooms = LIGHT | DATA | HEAVY | DOORS
+    assert len(rooms) == len(LIGHT) + len(DATA) + len(HEAVY) + len(DOORS), "a module stands in two rooms"
+    found = {name for name in MODULES if name.partition(".")[0] == "core"}
+    assert found == rooms
+
+
+@pytest.mark.parametrize("module", sorted(LIGHT))
+def test_light_rooms_import_only_light_ones(module: str) -> None:
+    names = _imports(module)
+    assert _foreign(names) <= LIGHT_PACKAGES
+    assert _ours(names) <= LIGHT
+
+
+@pytest.mark.parametrize("module", sorted(DATA))
+def test_data_imports_no_torch_even_when_called(module: str) -> None:
+    names = _imports(module)
+    assert _foreign(names) <= DATA_PACKAGES
+    assert _ours(names) <= DATA | LIGHT - {"core.runs", "core.jobs", "core.reporter"}
+
+
+@pytest.mark.parametrize("module", sorted(HEAVY))
+def test_heavy_rooms_know_nothing_of_runs_jobs_and_pages(module: str) -> None:
+    assert _ours(_imports(module)) <= HEAVY | DATA | LIGHT - {"core.runs", "core.jobs", "core.reporter"}
+    assert "streamlit" not in _foreign(_imports(module))
+
+
+@pytest.mark.parametrize("module", sorted(DOORS))
+def test_doors_open_heavy_rooms_only_when_needed(module: str) -> None:
+    at_once = _imports(module, lazy=False)
+    assert not _foreign(at_once) & (TORCH_FAMILY | {"streamlit"})
+    assert not _ours(at_once) & HEAVY
+    assert _ours(_imports(module)) <= LIGHT | DATA | HEAVY
+
+
+def test_core_never_imports_pages_streamlit_or_the_races() -> None:
+    for module in sorted(LIGHT | DATA | HEAVY | DOORS):
+        names = _imports(module)
+        assert "streamlit" not in _foreign(names), module
+        assert {name.partition(".")[0] for name in _ours(names)} <= {"core"}, module
+
+
+def test_pages_import_light_rooms_only_and_views_no_other_view() -> None:
+    for module in sorted(name for name in MODULES if name.partition(".")[0] in {"pages", "app"}):
+        names = _imports(module)
+        assert _foreign(names) <= PAGE_PACKAGES, module
+        allowed = LIGHT | {name for name in MODULES if name.startswith("pages.ui")} - {"pages.ui"}
+        if module == "pages.ui.cached":
+            allowed |= DATA | {"core.predict"}
+            assert "core.predict" not in _imports(module, lazy=False), "a model is loaded when somebody asks for it"
+            assert not _ours(_imports(module, lazy=False)) & DATA, "reading data waits until somebody asks for it"
+        assert _ours(names) <= allowed, module
+
+
+def test_nothing_of_the_house_imports_races_or_tests() -> None:
+    for module in MODULES:
+        assert not {name.partition(".")[0] for name in _ours(_imports(module))} & {"bench", "tests"}, module
+
+
+def test_torch_stays_unloaded_when_every_light_room_and_page_is_imported() -> None:
+    script = f"""
+import sys
+for name in {sorted(LIGHT | DATA | DOORS)!r}:
+    __import__(name)
+loaded = sorted({TORCH_FAMILY!r} & set(sys.modules))
+assert not loaded, loaded
+assert "streamlit" not in sys.modules
+for name in {sorted(name for name in MODULES if name.startswith("pages.ui"))!r}:
+    __import__(name)
+loaded = sorted({TORCH_FAMILY!r} & set(sys.modules))
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+# -- where things live -----------------------------------------------------------------------------------
+
+
+def _attributes(path: Path) -> set[str]:
+    return {node.attr for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)}
+
+
+def test_caches_stand_only_in_cached() -> None:
+    for path in HOUSE:
+        if path != ROOT / "pages" / "ui" / "cached.py":
+            assert not _attributes(path) & {"cache_data", "cache_resource"}, path
+
+
+def test_session_and_address_are_reached_only_through_state() -> None:
+    for path in HOUSE:
+        if path != ROOT / "pages" / "ui" / "state.py":
+            assert not _attributes(path) & {"session_state", "query_params"}, path
+
+
+def test_no_script_lies_directly_in_pages() -> None:
+    """Streamlit would treat it as a page of the old kind and open it without the frame."""
+    assert [path.name for path in (ROOT / "pages").glob("*.py")] == ["__init__.py"]
+
+
+def test_files_stay_short_and_say_what_they_are() -> None:
+    for path in [*HOUSE, *BENCH, *TESTS]:
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        limit = 150 if path.parent == ROOT / "pages" / "views" else 500
+        assert lines <= limit, f"{path} has {lines} lines"
+        assert not re.search(r"util|helper|manager", path.stem), path
+        if path.name != "__init__.py":
+            assert ast.get_docstring(_tree(path)), f"{path} does not say what it is"
+
+
+def test_only_settings_reads_settings_of_graft_from_the_environment() -> None:
+    for path in HOUSE:
+        if path == ROOT / "core" / "settings.py":
+            continue
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+                is_environ = isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "environ"
+                named = node.args and isinstance(node.args[0], ast.Constant) and str(node.args[0].value)
+                assert not (is_environ and named and named.startswith("GRAFT_")), path
+
+
+# -- codes and sentences ---------------------------------------------------------------------------------
+
+_RAISERS = {"Problem", "GraftError", "InputError", "DataError", "RunError", "WeightsError", "NotFoundError"}
+_RAISERS |= {"StoreError"}
+
+
+def _texts(node: ast.expr | None) -> Iterator[str]:
+    """The texts an expression may be: a literal or a choice of literals."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from _texts(node.body)
+        yield from _texts(node.orelse)
+
+
+def _calls(names: set[str], files: list[Path]) -> Iterator[tuple[Path, ast.Call]]:
+    for path in files:
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.Call):
+                func = node.func
+                name = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+                if name in names:
+                    yield path, node
+
+
+def _literals(files: list[Path]) -> set[str]:
+    return {
+        node.value
+        for path in files
+        if path != ROOT / "core" / "messages.py"
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_every_code_that_is_raised_has_a_sentence() -> None:
+    found = {
+        (str(path.relative_to(ROOT)), code)
+        for path, call in _calls(_RAISERS, HOUSE)
+        for code in _texts(call.args[0] if call.args else None)
+    }
+    assert len(found) > 50, "the search finds nothing any more"
+    unknown = {pair for pair in found if pair[1] not in SENTENCES}
+    assert not unknown
+
+
+def test_every_literal_that_looks_like_a_code_has_a_sentence() -> None:
+    """Codes that reach their Problem through a variable: they stand in no call of their own."""
+    rooms = {code.partition(".")[0] for code in SENTENCES}
+    shape = re.compile(rf"({'|'.join(sorted(rooms))})\.[a-z][a-z0-9_]*")
+    files = {".bin", ".json", ".log", ".parquet", ".safetensors", ".zip"}
+    found = {text for text in _literals(HOUSE) if shape.fullmatch(text) and Path(text).suffix not in files}
+    unknown = found - set(SENTENCES)
+    assert not unknown
+
+
+def test_no_sentence_is_unused() -> None:
+    unused = set(SENTENCES) - _literals(HOUSE)
+    assert not unused
+
+
+def test_every_phase_has_a_word_and_every_word_a_phase() -> None:
+    said = {text for _, call in _calls({"phase"}, HOUSE) for text in _texts(call.args[0] if call.args else None)}
+    said |= set(_phases_as_records())
+    assert len(said) > 5
+    assert said == set(PHASES)
+
+
+def _phases_as_records() -> Iterator[str]:
+    """phase = {"code": …}, as the queue writes it into a row."""
+    for path in HOUSE:
+        for node in ast.walk(_tree(path)):
+            if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Dict):
+                continue
+            if any(isinstance(target, ast.Name) and target.id == "phase" for target in node.targets):
+                for key, value in zip(node.value.keys, node.value.values, strict=True):
+                    if "code" in _texts(key):
+                        yield from _texts(value)
+
+
+def test_values_of_a_problem_fill_its_sentence() -> None:
+    """Where code and values stand in one call, every placeholder of the sentence is given."""
+    checked = 0
+    for path, call in _calls(_RAISERS, HOUSE):
+        code = next(_texts(call.args[0] if call.args else None), "")
+        given = {keyword.arg for keyword in call.keywords}
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        if code not in SENTENCES or None in given or "problems" in given:
+            continue
+        if name == "Problem":
+            values = next(
+                (k.value for k in call.keywords if k.arg == "values"), call.args[3] if call.args[3:] else None
+            )
+            if values is not None and not isinstance(values, ast.Dict):
+                continue  # built above the call
+            given = {text for key in (values.keys if values else []) for text in _texts(key)}
+        wanted = set(re.findall(r"{(\w+)", SENTENCES[code]))
+        assert wanted <= given, f"{path.name}: {code} lacks {sorted(wanted - given)}"
+        checked += 1
+    assert checked > 30
+
+
+def test_every_text_of_a_form_and_setting_is_marked_for_translation() -> None:
+    """Labels, helps, units and choices reach the reader through a variable: they are marked where they stand."""
+    marked = {text for _, call in _calls({"N_"}, HOUSE) for text in _texts(call.args[0] if call.args else None)}
+    plain = re.compile(r"[a-z0-9%]{0,4}|CPU")  # px, fp32: the same in every language
+    texts = {item.help for item in SETTINGS.values()}
+    for spec in SPECS.values():
+        for name, field in spec.model_fields.items():
+            if name in {"model", "data"}:
+                continue
+            facts = metadata(field)
+            texts |= {field.title or name, field.description or name, facts["unit"], *(facts["choices"] or {}).values()}
+    unmarked = {text for text in texts if text not in marked and not plain.fullmatch(text)}
+    assert not unmarked
