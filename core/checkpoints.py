@@ -51,7 +51,20 @@ class Checkpoints:
             if newer:
                 shutil.rmtree(path, ignore_errors=True)
 
-    # -- the best epoch ----------------------------------------------------------------------------------
+    # -- what was validated, and the best epoch ----------------------------------------------------------------------------------
+    def note_validated(self, epoch: int) -> None:
+        """Remember that an epoch was measured; its checkpoint may be older than that."""
+        unfinished = self.folder / "validated.tmp"
+        unfinished.write_text(str(epoch), encoding="utf-8")
+        unfinished.replace(self.folder / "validated")
+
+    def validated_epoch(self) -> int:
+        """The last epoch that was measured; 0 before the first."""
+        try:
+            return int((self.folder / "validated").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0
+
     def save_best(self, state: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Keep the learned tensors of the best epoch and what is known of it, both or neither."""
         unfinished = self.folder / "best.tmp"

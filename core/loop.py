@@ -1,7 +1,7 @@
 """The training loop: the Hugging Face Trainer, told what Graft's runs need of it.
 
-A checkpoint is written when the user stops, at the end of an epoch and at least every half minute; the
-best epoch is chosen on the validation rows; every step is reported.
+A checkpoint is written when the user stops, at the end of an epoch (before it is validated) and at least
+every half minute; the best epoch is chosen on the validation rows; every step is reported.
 """
 
 from __future__ import annotations
@@ -113,16 +113,28 @@ class Loop:
         """Train to the end, or until the user stops (`StoppedError`, after a checkpoint)."""
         last = self.checkpoints.last() if resume else None
         self.checkpoints.drop_unusable()
-        listener = _Listener(self)
-        trainer = _Trainer(self, listener)
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
-        listener.flush()
-        if listener.is_stopping:
-            raise StoppedError()
+        if last is None or not self._is_over_after(last):
+            listener = _Listener(self)
+            trainer = _Trainer(self, listener)
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+            listener.flush()
+            if listener.is_stopping:
+                raise StoppedError()
         kept = {"epochs_done": self.epochs_done, "images_per_s": self.images_per_s}
         unfinished = self._finished.with_suffix(".tmp")
         unfinished.write_text(json.dumps(kept), encoding="utf-8")
         unfinished.replace(self._finished)
+
+    def _is_over_after(self, last: Path) -> bool:
+        """Whether nothing is left to train after this checkpoint; validates its epoch if that was cut off."""
+        epoch, rest = divmod(int(last.name.rpartition("-")[2]), self.steps_per_epoch)
+        self.epochs_done = min(epoch, self.checkpoints.validated_epoch())
+        if rest or epoch == 0:
+            return False
+        if self.epochs_done < epoch:
+            self.learner.load_learned_state(load_file(last / "model.safetensors"))
+            self.validate(epoch * self.steps_per_epoch, epoch)
+        return epoch == self.spec.epochs or self.is_patience_over(epoch)
 
     def validate(self, step: int, epoch: int) -> dict[str, float]:
         """Measure on the validation rows, report, and keep the tensors if this epoch is the best."""
@@ -137,6 +149,7 @@ class Loop:
         if best is None or (accuracy, -loss) > (best["accuracy"], -best["loss"]):
             facts = {"epoch": epoch, "step": step, "accuracy": accuracy, "loss": loss}
             self.checkpoints.save_best(self.learner.learned_state(), facts)
+        self.checkpoints.note_validated(epoch)
         self.epochs_done = epoch
         return {"eval_accuracy": accuracy, "eval_loss": loss}
 
@@ -157,7 +170,7 @@ class _Trainer(Trainer):
     """The Trainer with Graft's validation and with checkpoints of what learns only."""
 
     def __init__(self, loop: Loop, listener: _Listener) -> None:
-        self.loop = loop
+        self.loop, self.listener = loop, listener
         super().__init__(
             model=loop.learner,
             args=_arguments(loop),
@@ -169,10 +182,23 @@ class _Trainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         epoch = round(self.state.epoch or 0)
-        found = self.loop.validate(self.state.global_step, epoch)
+        # Before validating, which may take long: a crash in it loses no training.
+        is_saved = self.listener.is_due(SAVE_AT_MOST_EVERY_S)
+        if is_saved:
+            self._save_now()
+        try:
+            found = self.loop.validate(self.state.global_step, epoch)
+        except StoppedError:
+            if not is_saved:
+                self._save_now()
+            raise
         if self.loop.is_patience_over(epoch):
             self.control.should_training_stop = True
         return found
+
+    def _save_now(self) -> None:
+        self._save_checkpoint(self.loop.learner, trial=None)
+        self.listener.note_saved(self.state.global_step)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir or ".")
@@ -250,23 +276,25 @@ class _Listener(TrainerCallback):
             self.is_stopping = True
         # At an epoch's last step the epoch is validated first: a checkpoint before that would skip it.
         if state.global_step % loop.steps_per_epoch:
-            if self.is_stopping:
-                control.should_training_stop = control.should_save = True
-            elif time.monotonic() - self._saved_at > SAVE_EVERY_S:
-                control.should_save = True
+            control.should_training_stop = control.should_training_stop or self.is_stopping
+            control.should_save = self.is_due(SAVE_EVERY_S)
 
     def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.flush()
         if state.global_step % self.loop.steps_per_epoch:
-            control.should_evaluate = control.should_save = False  # stopped in mid-epoch, and saved already
-            return
-        if self.is_stopping:
-            control.should_training_stop = control.should_save = True
-        elif time.monotonic() - self._saved_at > SAVE_AT_MOST_EVERY_S:
-            control.should_save = True
+            control.should_evaluate = False  # stopped in mid-epoch, and saved already
+        elif self.is_stopping:
+            control.should_training_stop = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self.loop.checkpoints.mark_complete(state.global_step)
+        self.note_saved(state.global_step)
+
+    def is_due(self, seconds: float) -> bool:
+        """Whether to save now: asked to stop, or nothing was saved for so long."""
+        return self.is_stopping or time.monotonic() - self._saved_at > seconds
+
+    def note_saved(self, step: int) -> None:
+        self.loop.checkpoints.mark_complete(step)
         self._saved_at = time.monotonic()
 
     def flush(self) -> None:

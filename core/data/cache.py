@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,7 @@ class RowStore:
         self._data = _open(folder / "data.bin", num_rows * self.row_bytes)
         self._marks = _open(folder / "present.bin", num_rows)
         self._present = np.memmap(self._marks, dtype=np.uint8, mode="r", shape=(num_rows,))
+        weakref.finalize(self, _close, self._data, self._marks)
         self._rows: NDArray[Any] = np.memmap(self._data, dtype=self.dtype, mode="r", shape=(num_rows, *shape))
 
     def missing(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -79,6 +81,11 @@ class RowStore:
             for start, stop in _runs(rows):
                 self._marks.seek(int(rows[start]))
                 self._marks.write(b"\x01" * (stop - start))
+
+
+def _close(*files: Any) -> None:
+    for file in files:
+        file.close()
 
 
 def _runs(rows: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -28,11 +28,13 @@ Interpolation = Literal["bilinear", "bicubic"]
 
 
 @lru_cache(maxsize=1)
-def _with_heic() -> bool:
+def _known_formats() -> tuple[str, ...]:
+    """Those of FORMATS that this build of Pillow reads, phones' HEIC among them."""
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    return True
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def open_image(source: bytes | Path | Any, name: str = "") -> Image.Image:
@@ -70,11 +72,10 @@ def _bytes_of(source: Any) -> bytes:
 
 def read_header(data: bytes) -> Image.Image:
     """The picture not yet decoded: its size and mode are known. Raises OSError for anything else."""
-    _with_heic()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+            return Image.open(io.BytesIO(data), formats=_known_formats())
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, KeyError) as error:
         raise OSError(str(error)) from error
 
