@@ -58,21 +58,22 @@ class Translator:
         chinese = self.language.startswith("zh")
         steps = [(1e8, " 亿"), (1e4, " 万")] if chinese else [(1e9, " B"), (1e6, " M"), (1e3, " k")]
         for size, unit in steps:
-            if abs(value) >= size:
+            # Rounded first: 999,999 is 1 M, not 1000 k; below the smallest unit the number is told in full.
+            if abs(_rounded(value / size)) >= 1 and abs(value) >= steps[-1][0]:
                 return self.number(value / size, 3).replace(",", "") + unit
         return self.number(round(value, 2) if value != int(value) else int(value))
 
     def size(self, num_bytes: float) -> str:
         """44,700,000 → 44.7 MB (decimal units)."""
         for step, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-            if num_bytes >= step:
+            if _rounded(num_bytes / step) >= 1 and num_bytes >= 1e3:
                 return f"{self.number(num_bytes / step, 3)} {unit}"
         return f"{self.number(int(num_bytes))} B"
 
     def duration(self, seconds: float) -> str:
         """130 → 2 min 10 s, 2 分 10 秒."""
         units = ("天", "小时", "分", "秒", "毫秒") if self.language.startswith("zh") else ("d", "h", "min", "s", "ms")
-        if seconds < 1:
+        if seconds < 0.995:
             return f"{self.number(seconds * 1000, 2)} {units[4]}"
         if seconds < 9.95:
             return f"{self.number(seconds, 2)} {units[3]}"
@@ -86,6 +87,10 @@ class Translator:
         """A moment, in this machine's time zone."""
         pattern = "M月d日 HH:mm" if self.language.startswith("zh") else "d MMM, HH:mm"
         return str(format_datetime(datetime.fromtimestamp(timestamp), pattern, locale=self.language))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")
 
 
 def pick_language(wanted: str | None) -> str:
