@@ -51,6 +51,7 @@ _SCALE = {
     "light": ["#FFFFFF", "#BFDBEE", "#4A9ACA", "#0072B2", "#003F66"],
     "dark": ["#0E1512", "#1A445F", "#246D98", "#56B4E9", "#C3E5F8"],
 }
+_EPOCHS_IN_VIEW = 50  # a longer run scales as it grows, else its beginning would be a dot
 # Comparing more runs of one method than there are colours: the next lines differ by dash.
 _DASHES = ("solid", "dot", "dashdot", "longdash", "longdashdot")
 
@@ -72,6 +73,7 @@ class RunCurves:
     validation: Curve
     best_epoch: float | None = None
     test: tuple[float, float, float] | None = None  # value, low, high
+    planned: int | None = None  # epochs, while the run is at work
 
 
 def curve_chart(
@@ -89,6 +91,9 @@ def curve_chart(
         traces += _curves_of(run, dash, what, _, is_alone=len(runs) == 1)
     layout = _layout(_("Epoch"), _("Loss") if what == "loss" else _("Accuracy"))
     layout |= {"uirevision": keep, "hovermode": "closest", "shapes": _chosen_epochs(runs), "showlegend": True}
+    planned = max((run.planned or 0 for run in runs), default=0)
+    if 0 < planned <= _EPOCHS_IN_VIEW:  # the curve grows into the room that is left
+        layout["xaxis"]["range"] = [0, planned]
     if what == "accuracy":
         layout["yaxis"] |= {"tickformat": ".0%"}
         layout["yaxis"]["range"] = _share_range(runs)
@@ -193,6 +198,7 @@ def _layout(x: str, y: str) -> dict[str, Any]:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": TEXT, "size": 13, "family": FONT},
         "hoverlabel": {"font": {"size": 13}},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": LOOKS["random"].colour, "activecolor": TEXT},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
         "xaxis": {**axis, "title": {"text": x}, "rangemode": "tozero"},
         "yaxis": {**axis, "title": {"text": y}},

@@ -66,7 +66,8 @@ export default function (component) {
     const font = getComputedStyle(parentElement).getPropertyValue('--st-font') || 'sans-serif';
     const layout = pick(data.layout, theme);
     layout.font = { ...layout.font, family: font };
-    const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ['select2d', 'lasso2d'] };
+    const buttons = [['zoom2d', 'pan2d', 'autoScale2d', 'toImage']];
+    const config = { responsive: true, displaylogo: false, modeBarButtons: buttons };
     await plotly.react(box, pick(data.traces, theme), layout, config);
     box.dataset.points = data.traces.reduce((n, trace) => n + trace.x.length, 0);
   };
@@ -134,6 +135,7 @@ def _curves_of(run: Run, what: str, name: str) -> RunCurves:
         train=buffer.curve(f"train/{what}"),
         validation=buffer.curve(f"val/{what}"),
         best_epoch=run.summary.get("best_epoch"),
+        planned=run.spec.get("epochs") if run.is_active else None,
         test=(test["accuracy"], *test["interval"]) if test else None,
     )
 

@@ -79,7 +79,7 @@ def show_estimate(estimates: list[EstimateReport]) -> None:
     time = "–"
     if known and len(known) == len(estimates):
         low, high = (sum(pair[i] for pair in known) for i in (0, 1))
-        time = f"{_.duration(rough(low))} – {_.duration(rough(high))}"
+        time = f"{_.duration(parts.rough(low))} – {_.duration(parts.rough(high))}"
     memory, disk = max(found.memory_mb for found in estimates), sum(found.disk_mb for found in estimates)
     free_memory, free_disk = cached.machine().free_memory_mb, cached.free_disk()
     parts.numbers(
@@ -99,9 +99,3 @@ def show_estimate(estimates: list[EstimateReport]) -> None:
         st.caption(_("Estimated from this machine's measured speed."))
     if any(found.rows is None for found in estimates):
         st.caption(_("This data set was not read yet: its size is assumed."))
-
-
-def rough(seconds: float) -> float:
-    """An estimate says no more than it knows: 5 s steps below a minute, then 10 s, then minutes."""
-    step = 5 if seconds < 60 else 10 if seconds < 600 else 60
-    return max(step, round(seconds / step) * step)

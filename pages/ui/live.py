@@ -46,11 +46,11 @@ def _tick(run_ids: tuple[str, ...], key: str) -> None:
             st.rerun()
         for run in found:
             _show_progress(run, _, is_alone=len(found) == 1)
-        begun = [run for run in found if cached.fresh_curves(run.id).curve("train/loss").last is not None]
+        has_begun = any(cached.fresh_curves(run.id).curve("train/loss").last is not None for run in found)
         if len(found) == 1:
             _show_numbers(found[0], _)
-        if begun:
-            draw_curves(begun, key, _)
+        if has_begun:
+            draw_curves(found, key, _)
         elif found[0].status == "running":
             st.caption(_("Curves appear with the first training steps."))
         log = _("Log")
@@ -99,7 +99,7 @@ def _progress_words(run: Run, _: Translator) -> str:
     if run.started_at is not None:
         words.append(_("{time} so far", time=_.duration(max(1.0, time.time() - run.started_at))))
     if run.eta_s is not None:
-        words.append(_("about {time} left", time=_.duration(max(1.0, run.eta_s))))
+        words.append(_("about {time} left", time=_.duration(parts.rough(run.eta_s))))
     return " · ".join(words)
 
 

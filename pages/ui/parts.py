@@ -140,6 +140,12 @@ def seconds_of(run: Run) -> float | None:
     return None if run.started_at is None or run.ended_at is None else max(0.0, run.ended_at - run.started_at)
 
 
+def rough(seconds: float) -> float:
+    """A duration said no finer than it is known: 5 s steps below a minute, then 10 s, then minutes."""
+    step = 1 if seconds < 10 else 5 if seconds < 60 else 10 if seconds < 600 else 60
+    return max(1.0, round(seconds / step) * step)
+
+
 def numbers(values: Sequence[tuple[str, str, str | None, str | None]]) -> None:
     """Up to four numbers that matter: label, value, what it is to be compared with, help."""
     columns = st.columns(len(values))
@@ -164,7 +170,7 @@ def run_link(run: Run, _: Translator) -> None:
         if run.status == "running":
             line.append(phase_words(run, _))
             if run.eta_s is not None:
-                line.append(_("about {time} left", time=_.duration(run.eta_s)))
+                line.append(_("about {time} left", time=_.duration(rough(run.eta_s))))
         else:
             line.append(accuracy_words(run.summary.get("test"), _))
             line.append(_.time(run.created_at))

@@ -178,7 +178,11 @@ def _show_confusion(report: Mapping[str, Any], _: Translator) -> None:
         )
     figure = confusion_chart(report, _, state.theme())
     st.plotly_chart(
-        figure, theme=None, key="confusion", config={"displaylogo": False}, alt=_confusion_alt(report, pairs, _)
+        figure,
+        theme=None,
+        key="confusion",
+        config={"displaylogo": False, "modeBarButtons": [["toImage"]]},
+        alt=_confusion_alt(report, pairs, _),
     )
     if len(report["labels"]) > 15 and pairs:
         table = pd.DataFrame(pairs[:20], columns=["truth", "answer", "n"])
@@ -271,6 +275,7 @@ def _show_engine(run: Run, _: Translator) -> None:
             ),
             hide_index=True,
             key=f"timings_{run.id}",
+            column_order=["part", "option", "images_per_s", "reason"],
             placeholder="–",
             column_config={
                 "part": _("Part"),
