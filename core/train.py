@@ -143,15 +143,12 @@ class _Finetuning:
         learning = 1 - self.learner.cut / max(1, model.num_blocks)
         frozen = 1 - learning
         train, validation, test = len(data.train), len(data.validation), len(data.test)
-        suffix = train * 3 * learning + validation * learning
-        per_epoch = suffix + (0 if prefix else frozen * (train + validation))
-        once = test * (learning + (0 if prefix else frozen)) + (frozen * prefix.rows_expected if prefix else 0)
-        self.clock.expect(
-            once + self.spec.epochs * per_epoch,
-            train=3 * learning + (0 if prefix else frozen) + 1e-3,
-            predict=learning + (0 if prefix else frozen) + 1e-3,
-            prefix=frozen,
-        )
+        # The last term is the head's own work: little, but all there is when the frozen part is in the cache.
+        kept = 0 if prefix else frozen
+        cost = {"train": 3 * learning + kept + 1e-3, "predict": learning + kept + 1e-3, "prefix": frozen}
+        per_epoch = train * cost["train"] + validation * cost["predict"]
+        once = test * cost["predict"] + (frozen * prefix.rows_expected if prefix else 0)
+        self.clock.expect(once + self.spec.epochs * per_epoch, **cost)
 
     def _tune(self, loop: Loop) -> None:
         """Time candidates for the training steps, unless this engine is known or was asked for."""
