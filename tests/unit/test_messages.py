@@ -33,7 +33,7 @@ def test_sentence_ends_like_one(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(PHASES))
 def test_phase_is_told_in_both_languages(code: str) -> None:
-    values: dict[str, object] = {name: 3 for name in _placeholders(PHASES[code])}
+    values: dict[str, object] = dict.fromkeys(_placeholders(PHASES[code]), 3)
     english, chinese = (explain_phase(code, values, translator(language)) for language in ("en", "zh_CN"))
     assert english != chinese
     assert "{" not in english + chinese

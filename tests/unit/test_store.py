@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,8 +10,7 @@ import pytest
 
 from core.errors import NotFoundError, StoreError
 from core.store import Artifact, Store, open_store, to_json, write_atomically
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.unit.processes import spawn_together
 
 
 def _add(store: Store, run_id: str, **columns: object) -> None:
@@ -22,24 +19,6 @@ def _add(store: Store, run_id: str, **columns: object) -> None:
 
 def _losses(store: Store, after: int = 0) -> list[tuple[int, float]]:
     return [(m.step, m.value) for m in store.read_metrics("a", after=after, names=["train/loss"])]
-
-
-def _spawn(home: Path, script: str, count: int) -> list[str]:
-    """Run a script in several processes that begin together; returns what each printed."""
-    go = home / "go"
-    wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.005)\n"
-    script = "from core.store import open_store\nstore = open_store()\nprint('up', flush=True)\n" + wait + script
-    started = [
-        subprocess.Popen([sys.executable, "-c", script, str(i)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for i in range(count)
-    ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-    go.touch()
-    found = [process.communicate(timeout=60)[0] for process in started]
-    assert [process.returncode for process in started] == [0] * count
-    return found
 
 
 def test_metrics_are_replaced_when_a_resumed_run_logs_them_again() -> None:
@@ -158,7 +137,7 @@ def test_each_run_is_claimed_once_when_two_processes_claim(home: Path) -> None:
     for name in names:
         _add(store, name, device="cpu")
     script = "while (run := store.claim_next('cpu', 1000)) is not None: print(run.id)"
-    found = [text.split() for text in _spawn(home, script, 2)]
+    found = [text.split() for text in spawn_together(home, script, 2)]
     assert sorted(found[0] + found[1]) == names
     assert all(run.status == "running" for run in store.list_runs())
 
@@ -166,11 +145,10 @@ def test_each_run_is_claimed_once_when_two_processes_claim(home: Path) -> None:
 def test_nothing_is_lost_when_processes_write_at_once(home: Path) -> None:
     _add(open_store(), "a")
     script = (
-        "import sys\n"
         "for step in range(40):\n"
         "    store.write_metrics('a', [(f'w{sys.argv[1]}/{k}', step, None, step + k, 0.0) for k in range(5)])\n"
     )
-    _spawn(home, script, 3)
+    spawn_together(home, script, 3)
     found = open_store().read_metrics("a")
     assert len(found) == 3 * 40 * 5
     assert all(m.value == m.step + int(m.name[-1]) for m in found)
