@@ -1,0 +1,146 @@
+"""A server and a browser for the journeys; the server's words are printed when one fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+READY = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
+expect.set_options(timeout=30_000)
+
+
+def _find_chromium() -> str | None:
+    place = importlib.util.spec_from_file_location("chromium", Path(__file__).with_name("chromium.py"))
+    assert place is not None
+    assert place.loader is not None
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    found: str | None = module.find_chromium()
+    return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if os.environ.get("GRAFT_NO_BROWSER") == "1":
+                item.add_marker(pytest.mark.skip(reason="GRAFT_NO_BROWSER=1: skipped as asked"))
+
+
+class Server:
+    """`streamlit run app.py` with a home of its own; it can be killed and started again on its port."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = home / "server.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        environment = {**os.environ, "GRAFT_HOME": str(self.home), "GRAFT_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
+                    return
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.1)
+
+    def kill(self) -> None:
+        """Without a word, as a power cut would."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def imports_torch(self) -> bool:
+        """Whether torch's library is mapped into the server's memory."""
+        assert self.process is not None
+        return any("libtorch" in region.path for region in psutil.Process(self.process.pid).memory_maps())
+
+
+@pytest.fixture
+def server(home: Path) -> Iterator[Server]:
+    found = Server(home)
+    found.start()
+    yield found
+    found.kill()
+    from core import jobs
+    from core.store import open_store
+
+    for run in open_store().list_runs(statuses=["running", "queued"]):
+        jobs.kill_run(run.id)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = _find_chromium()
+    if path is None:
+        pytest.fail(
+            "No Chromium for the browser tests. Install it (apt-get install chromium), set GRAFT_CHROMIUM to it, "
+            "or skip them with GRAFT_NO_BROWSER=1."
+        )
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: Server) -> Iterator[Any]:
+    """Opens an address in a browser of its own: `open_page("/finetune", locale="zh-CN", width=390)`."""
+    contexts = []
+
+    def open_(path: str = "/", *, locale: str = "en-US", width: int = 1440, scheme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, locale=locale, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(server.url + path)
+        settle(page)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    server = getattr(item, "funcargs", {}).get("server")
+    if report.when == "call" and report.failed and server is not None and server.log.exists():
+        report.sections.append(("server", server.log.read_text()[-5000:]))
+    return report
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has been drawn."""
+    expect(page.locator(READY)).to_be_attached()

@@ -1,0 +1,140 @@
+"""What people do, as they would tell it."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from core.store import open_store
+
+LONG = 60_000
+
+
+def _picture(colour: tuple[int, int, int], seed: int) -> bytes:
+    noise = np.random.default_rng(seed).integers(-60, 60, (48, 48, 3))
+    content = io.BytesIO()
+    Image.fromarray(np.clip(noise + colour, 0, 255).astype(np.uint8)).save(content, "PNG")
+    return content.getvalue()
+
+
+def _zip() -> bytes:
+    """Two classes told by colour, as somebody on a Mac would pack them."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, colour in (("红", (200, 40, 40)), ("blue", (40, 40, 200))):
+            for i in range(40):
+                archive.writestr(f"my pictures/{name}/{i}.png", _picture(colour, i))
+        archive.writestr("__MACOSX/my pictures/._x.png", b"rubbish")
+    return content.getvalue()
+
+
+def _choose_small(page: Page, size: int = 32) -> None:
+    """Smaller pictures, so that the journey is short."""
+    field = page.get_by_label("Picture size")
+    field.fill(str(size))
+    field.press("Enter")
+
+
+def _run_of(page: Page) -> str:
+    expect(page).to_have_url(re.compile(r"run=ft-"))
+    return re.search(r"run=(ft-[\w-]+)", page.url)[1]
+
+
+def test_newcomer_trains_on_digits_leaves_comes_back_and_tries_a_picture(open_page: Any, server: Any) -> None:
+    page = open_page("/")
+    page.get_by_role("link", name="Fine-tune", exact=True).click()
+    expect(page.get_by_role("heading", name="Fine-tune")).to_be_visible()
+    _choose_small(page)
+    expect(page.get_by_text("What it will cost here")).to_be_visible()
+    page.get_by_role("button", name="Start training").click()
+    # At once: what is happening, in words.
+    expect(page.get_by_role("button", name="Stop and keep")).to_be_visible()
+    run_id = _run_of(page)
+    # Then curves, drawn by Plotly.
+    expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached(timeout=LONG)
+    address = page.url
+    page.close()
+    again = open_page(address.removeprefix(server.url))
+    expect(again.get_by_text("Confusion matrix").first).to_be_visible(timeout=LONG)
+    expect(again.get_by_text(re.compile(r"\d+(\.\d)?%")).first).to_be_visible()
+    assert open_store().get_run(run_id).status == "done"
+    assert not server.imports_torch(), "the pages need no torch until somebody asks the model"
+    again.locator(f".st-key-try_{run_id} input[type=file]").set_input_files(
+        {"name": "seven.png", "mimeType": "image/png", "buffer": _picture((20, 20, 20), 1)}
+    )
+    expect(again.get_by_text(re.compile(r"\d% sure"))).to_be_visible(timeout=LONG)
+
+
+def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
+    page = open_page("/finetune")
+    _choose_small(page, 64)
+    epochs = page.get_by_label("Epochs", exact=False).first
+    epochs.fill("60")
+    epochs.press("Enter")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached(timeout=LONG)
+    run_id = _run_of(page)
+    page.get_by_role("button", name="Stop and keep").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=LONG)
+    assert open_store().get_run(run_id).status == "stopped"
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Confusion matrix").first).to_be_visible(timeout=2 * LONG)
+    steps = [m.step for m in open_store().read_metrics(run_id, names=["train/loss"])]
+    assert sorted(steps) == list(range(1, max(steps) + 1)), "no step is missing, none is doubled"
+
+
+def test_server_is_killed_and_the_run_goes_on(open_page: Any, server: Any) -> None:
+    page = open_page("/finetune")
+    _choose_small(page)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("button", name="Stop and keep")).to_be_visible()
+    run_id = _run_of(page)
+    server.kill()
+    server.start()
+    # The open tab finds the new server by itself.
+    expect(page.get_by_text("Confusion matrix").first).to_be_visible(timeout=2 * LONG)
+    assert open_store().get_run(run_id).attempt == 0
+
+
+def test_own_zip_is_uploaded_checked_and_compared_in_two_methods(open_page: Any) -> None:
+    page = open_page("/data")
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "我的图片.zip", "mimeType": "application/zip", "buffer": _zip()}
+    )
+    expect(page.get_by_text("80 pictures").first).to_be_visible(timeout=LONG)
+    page.get_by_role("link", name="Fine-tune on this").click()
+    _choose_small(page)
+    page.get_by_text("Train the last blocks too").click()
+    page.get_by_role("button", name="Start 2 trainings to compare").click()
+    expect(page).to_have_url(re.compile(r"group="))
+    expect(page.get_by_text(re.compile(r"No difference shown|is better than")).first).to_be_visible(timeout=3 * LONG)
+    labels = open_store().list_runs(kind="finetune")[0].summary["data"]["labels"]
+    assert labels == ["blue", "红"]
+
+
+def test_hostile_zip_is_refused_with_a_sentence(open_page: Any) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("../../outside.png", _picture((1, 2, 3), 0))
+    page = open_page("/data")
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "evil.zip", "mimeType": "application/zip", "buffer": content.getvalue()}
+    )
+    expect(page.get_by_text("entries point outside it")).to_be_visible()
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+
+
+def test_page_speaks_the_browsers_language_and_changes_it_at_once(open_page: Any) -> None:
+    page = open_page("/finetune", locale="zh-CN")
+    expect(page.get_by_role("heading", name="微调")).to_be_visible()
+    expect(page.get_by_role("button", name="开始训练")).to_be_visible()
+    page = open_page("/", locale="en-US")
+    page.locator("[data-testid=stSidebar]").get_by_role("combobox").click()
+    page.get_by_role("option", name="简体中文").click()
+    expect(page.get_by_role("link", name="微调", exact=True)).to_be_visible()
