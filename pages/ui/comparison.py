@@ -21,7 +21,7 @@ def show_comparison(group: str, found: Sequence[Run], _: Translator) -> None:
     """Runs that were started together: the conclusion, the curves of all, the table."""
     compared = runs.compare_siblings(group, open_store())
     if compared["conclusion"]:
-        st.markdown(f"### {explain_conclusion(compared['conclusion'], _)}", anchors=False)
+        st.markdown(f"## {explain_conclusion(compared['conclusion'], _)}", anchors=False)
     begun = [run for run in found if cached.fresh_curves(run.id).curve("train/loss").last is not None]
     if begun:
         draw_curves(begun, f"group_{group}", _)

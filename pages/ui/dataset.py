@@ -18,7 +18,7 @@ def show_report(report: dict[str, Any]) -> None:
     if planned:
         counts = {name: _.number(planned[name]) for name in ("train", "validation", "test")}
         text = _("A training on everything uses {train} pictures, {validation} to choose and {test} to test.", **counts)
-        st.markdown(f"### {text}", anchors=False)
+        st.markdown(f"## {text}", anchors=False)
     median = f"{sizes['width'][1]} × {sizes['height'][1]} px" if sizes else "–"
     spread = f"{sizes['width'][0]}–{sizes['width'][2]} × {sizes['height'][0]}–{sizes['height'][2]}" if sizes else None
     checked = report["checked"]
@@ -31,11 +31,11 @@ def show_report(report: dict[str, Any]) -> None:
             (_("On the disk"), _.size(report["bytes"]), ", ".join(report["modes"]) or None, None),
         ]
     )
-    st.subheader(_("Pictures of every class"), anchor=False)
+    st.header(_("Pictures of every class"), anchor=False)
     with st.grid(min_column_width=112, key="data_preview"):
         for picture in report["preview"]:
             st.image(picture["picture"], caption=picture["label"], width=96, alt=picture["label"])
-    st.subheader(_("How many of each class"), anchor=False)
+    st.header(_("How many of each class"), anchor=False)
     told = "; ".join(f"{name}: {sum(values)}" for name, values in report["counts"].items())
     alt = _("Pictures of each class. {counts}", counts=told)
     st.plotly_chart(

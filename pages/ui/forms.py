@@ -147,18 +147,17 @@ def pick_model(form: Form) -> ModelCard | None:
         persist_state="session",
     )
     names = {"pretrained": _("Pretrained weights"), "random": _("Random weights")}
-    weights = st.segmented_control(
+    weights = st.radio(
         _("Begin with"),
         list(names),
-        default="pretrained",
-        required=True,
+        horizontal=True,
         format_func=names.__getitem__,
         key=f"{form.key}_weights",
         help=_("Random weights know nothing: they show what pretraining is worth."),
         persist_state="session",
     )
     form.slots["model"] = st.container(key=f"{key}_problems")
-    form.values["model"] = {"id": chosen, "weights": weights or "pretrained"}
+    form.values["model"] = {"id": chosen, "weights": weights}
     return cards.get(chosen) if chosen else None
 
 

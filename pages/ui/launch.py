@@ -22,7 +22,7 @@ def offer(form: Form) -> None:
     except GraftError as error:
         specs, problems = [], list(error.problems)
     form.tell(problems)
-    st.subheader(_("What it will cost here"), anchor=False)
+    st.header(_("What it will cost here"), anchor=False)
     if specs:
         show_estimate([estimate_finetune(spec) for spec in specs])
     else:
@@ -43,7 +43,7 @@ def offer(form: Form) -> None:
     if specs:
         with st.expander(_("The same on the command line"), key="ft_command", icon=":material/terminal:"):
             for spec in specs:
-                st.code(runs.command_line(spec), language="bash", wrap_lines=True)
+                st.code(runs.command_line(spec), language=None, wrap_lines=True)
 
 
 def specs_of(form: Form) -> list[FinetuneSpec]:

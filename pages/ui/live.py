@@ -175,7 +175,7 @@ def show_end(run: Run, _: Translator) -> None:
         draw_curves([run], f"curves_{run.id}", _)
     show_log(run, _, key=f"log_{run.id}", label=_("Log"))
     with st.expander(_("The same on the command line"), key=f"command_{run.id}", icon=":material/terminal:"):
-        st.code(runs.command_line(runs.spec_of(run)), language="bash", wrap_lines=True)
+        st.code(runs.command_line(runs.spec_of(run)), language=None, wrap_lines=True)
 
 
 def resume_button(run: Run, _: Translator) -> None:

@@ -33,7 +33,10 @@ _STYLE = """
 [data-testid=stMainBlockContainer] { padding-top: 3.5rem; padding-bottom: 4rem; }
 [data-testid=stMain] [data-testid=stPageLink-NavLink] { background: transparent; border-radius: .5rem; }
 [data-testid=stMain] [data-testid=stPageLink-NavLink]:hover { background: var(--st-secondary-background-color); }
-[data-testid=stMain] [data-testid=stPageLink-NavLink] p { font-weight: 500; color: var(--st-link-color); }
+[data-testid=stMain] [data-testid=stPageLink-NavLink] p { font-weight: 500; }
+[data-testid=stTable] td * { overflow-wrap: anywhere; }
+[data-testid=stCaptionContainer], [data-testid=stCaptionContainer] p { color: inherit; }
+[data-testid=stCaptionContainer], [data-testid=stImageCaption] { opacity: .8; }
 """
 
 
@@ -69,7 +72,7 @@ def head(title: str, purpose: str) -> None:
 def empty(title: str, text: str, *, icon: str, key: str) -> st.delta_generator.DeltaGenerator:
     """An empty state; draw the one click to a first success into what is returned."""
     box = st.container(border=True, key=key, horizontal_alignment="center", gap="small")
-    box.markdown(f"### {icon} {title}", text_alignment="center", anchors=False)
+    box.markdown(f"## {icon} {title}", text_alignment="center", anchors=False)
     box.markdown(f":gray[{text}]", text_alignment="center")
     return box
 
@@ -146,13 +149,13 @@ def rough(seconds: float) -> float:
     return max(1.0, round(seconds / step) * step)
 
 
-def numbers(values: Sequence[tuple[str, str, str | None, str | None]]) -> None:
+def numbers(values: Sequence[tuple[str, str, str | None, str | None]], *, key: str = "numbers") -> None:
     """Up to four numbers that matter: label, value, what it is to be compared with, help."""
-    columns = st.columns(len(values))
-    for column, (label, value, against, help_) in zip(columns, values, strict=True):
-        column.metric(
-            label, value, against, delta_color="off", delta_arrow="off", help=help_, border=True, height="stretch"
-        )
+    with st.grid(len(values), min_column_width=150, key=key):
+        for label, value, against, help_ in values:
+            st.metric(
+                label, value, against, delta_color="off", delta_arrow="off", help=help_, border=True, height="stretch"
+            )
 
 
 def facts(rows: Sequence[tuple[str, str]], *, key: str) -> None:

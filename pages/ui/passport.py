@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
-from core.catalog import ModelCard, is_local
+from core.catalog import SMALLEST_PX, ModelCard, is_local
 from core.i18n import N_, Translator
 from pages.ui import parts, state
 
@@ -14,6 +16,11 @@ _SOURCES = {"bundled": N_("comes with Graft"), "torchvision": "torchvision", "ru
 def source_words(card: ModelCard, _: Translator) -> str:
     """Where a model comes from."""
     return _(_SOURCES[card.source])
+
+
+def plain(text: str) -> str:
+    """A publisher's note without the marks of its markup."""
+    return re.sub(r"`+([^`<]+?)\s*(?:<[^>]*>)?`+_*", r"\1", text)
 
 
 def show_card(card: ModelCard) -> None:
@@ -39,7 +46,7 @@ def show_card(card: ModelCard) -> None:
         ]
     )
     how = card.preprocessing
-    size = _("at least {size} px", size=card.min_size)
+    size = _("at least {size} px", size=max(SMALLEST_PX, card.min_size))
     if card.size_multiple > 1:
         size += ", " + _("a multiple of {n}", n=card.size_multiple)
     top5 = card.metrics.get("acc@5")
@@ -54,7 +61,7 @@ def show_card(card: ModelCard) -> None:
             (_("Spread of the colours"), ", ".join(f"{value:g}" for value in how.std)),
             (_("Licence"), _(card.licence) if card.licence else _("not stated by the publisher")),
             (_("Recipe"), card.recipe),
-            (_("Notes"), card.notes),
+            (_("Notes"), plain(card.notes)),
             (_("File"), card.file_name),
             (_("From"), card.url),
         ],

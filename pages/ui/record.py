@@ -25,11 +25,11 @@ def show_record(run: Run) -> None:
     with left:
         _edit(run, _)
     with right:
-        st.subheader(_("Settings"), anchor=False)
+        st.header(_("Settings"), anchor=False)
         parts.facts(list(settings_of(run, _).items()), key="record_settings")
         if run.parent:
             parts.link("runs", _("Made from run {id}", id=run.parent), ":material/account_tree:", run=run.parent)
-        st.code(runs.command_line(runs.spec_of(run)), language="bash", wrap_lines=True)
+        st.code(runs.command_line(runs.spec_of(run)), language=None, wrap_lines=True)
     if run.kind == "finetune" and cached.fresh_curves(run.id).curve("train/loss").last is not None:
         draw_curves([run], f"record_{run.id}", _)
     _files(run, _)
@@ -91,7 +91,7 @@ def _actions(run: Run, _: Translator) -> None:
 
 def _edit(run: Run, _: Translator) -> None:
     """Name, tags and note."""
-    st.subheader(_("Name and notes"), anchor=False)
+    st.header(_("Name and notes"), anchor=False)
     known = sorted({tag for other in open_store().list_runs(limit=500) for tag in other.tags})
     with st.form(f"edit_{run.id}", border=False):
         name = st.text_input(_("Name"), run.name, key=f"name_{run.id}", max_chars=200)

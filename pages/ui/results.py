@@ -41,7 +41,7 @@ def show_result(run: Run) -> None:
     if not test:
         st.info(_("This run kept no test result."), icon=":material/info:")
         return
-    st.markdown(f"### {_answer(run, test, _)}", anchors=False)
+    st.markdown(f"## {_answer(run, test, _)}", anchors=False)
     _show_numbers(run, test, report, _)
     draw_curves([run], f"curves_{run.id}", _)
     if report:
@@ -112,7 +112,7 @@ def _show_numbers(run: Run, test: Mapping[str, Any], report: Mapping[str, Any] |
 
 def try_it(run: Run, _: Translator) -> None:
     """Ask the finished model about one's own picture."""
-    st.subheader(_("Try it"), anchor=False)
+    st.header(_("Try it"), anchor=False)
     file = st.file_uploader(
         _("A picture of your own"),
         type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "heic", "tif", "tiff"],
@@ -145,7 +145,7 @@ def try_it(run: Run, _: Translator) -> None:
 
 
 def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:
-    st.subheader(_("Worst mistakes"), anchor=False)
+    st.header(_("Worst mistakes"), anchor=False)
     mistakes = report.get("mistakes") or []
     if not mistakes:
         st.markdown(_("None: every test picture was named rightly."))
@@ -167,7 +167,7 @@ def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:
 
 
 def _show_confusion(report: Mapping[str, Any], _: Translator) -> None:
-    st.subheader(_("What is taken for what"), anchor=False, help=_("The confusion matrix: rows are the truth."))
+    st.header(_("What is taken for what"), anchor=False, help=_("The confusion matrix: rows are the truth."))
     pairs = _confused(report)
     if pairs:
         truth, answer, n = pairs[0]
@@ -207,7 +207,7 @@ def _confusion_alt(report: Mapping[str, Any], pairs: Sequence[tuple[str, str, in
 
 
 def _show_classes(report: Mapping[str, Any], _: Translator) -> None:
-    st.subheader(_("Class by class"), anchor=False)
+    st.header(_("Class by class"), anchor=False)
     table = pd.DataFrame(report["per_class"]).sort_values("f1", na_position="last")
     table[["f1", "recall", "precision"]] *= 100
     bar: dict[str, Any] = {"format": "%.1f%%", "min_value": 0, "max_value": 100}
@@ -240,7 +240,7 @@ def show_details(run: Run, _: Translator) -> None:
     with st.expander(_("How it was computed"), key=f"details_{run.id}", icon=":material/memory:"):
         _show_engine(run, _)
         st.markdown(_("The same on the command line:"))
-        st.code(runs.command_line(runs.spec_of(run)), language="bash", wrap_lines=True)
+        st.code(runs.command_line(runs.spec_of(run)), language=None, wrap_lines=True)
     live.show_log(run, _, key=f"log_{run.id}", label=_("Log"))
 
 

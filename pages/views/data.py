@@ -43,7 +43,7 @@ def show_list() -> None:
     with st.grid(min_column_width=260, key="data_cards"):
         for data_id, card in sets:
             show_one(data_id, card)
-    st.subheader(_("Bring your own"), anchor=False)
+    st.header(_("Bring your own"), anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
         uploaded = forms.upload_zip("data_upload")

@@ -14,7 +14,7 @@ RECENT = 5
 def show_machine() -> None:
     """Processor, accelerators, memory and the number formats that are native here."""
     machine = cached.machine()
-    st.subheader(_("This machine"), anchor=False)
+    st.header(_("This machine"), anchor=False)
     missing = _("torch was installed without it")
     gpus = [gpu.name if gpu.usable else f"{gpu.name} ({missing})" for gpu in machine.accelerators]
     native = sorted({p.name for p in machine.precisions if p.native}, reverse=True)
@@ -69,10 +69,10 @@ def show_runs() -> None:
     active = [run for run in found if run.status in ACTIVE]
     ended = [run for run in found if run.status not in ACTIVE][:RECENT]
     if active:
-        st.subheader(_("At work"), anchor=False)
+        st.header(_("At work"), anchor=False)
         for run in active:
             parts.run_link(run, _)
-    st.subheader(_("Recent runs"), anchor=False)
+    st.header(_("Recent runs"), anchor=False)
     if not ended:
         with parts.empty(
             _("No run has ended yet"),

@@ -46,11 +46,19 @@ def narrow(pairs: list[tuple[ModelCard, bool]]) -> list[tuple[ModelCard, bool]]:
     )
     only_local = top[2].toggle(_("Only on this machine"), key="models_local", persist_state="session")
     bottom = st.columns(2)
-    largest = max(card.parameters for card, _local in pairs) / 1e6
-    most = bottom[0].slider(
-        _("At most this many parameters (millions)"), 1, int(largest) + 1, int(largest) + 1, key="models_size"
+    most = bottom[0].number_input(
+        _("At most this many parameters (millions)"), 0.1, None, None, 1.0, "%g", "models_size", placeholder=_("any")
     )
-    least = bottom[1].slider(_("At least this accuracy on ImageNet (%)"), 0, 90, 0, key="models_accuracy")
+    least = bottom[1].number_input(
+        _("At least this accuracy on ImageNet (%)"),
+        0.0,
+        100.0,
+        None,
+        1.0,
+        "%g",
+        "models_accuracy",
+        placeholder=_("any"),
+    )
     wanted = (text or "").lower().split()
     return [
         (card, has_weights)
@@ -58,8 +66,8 @@ def narrow(pairs: list[tuple[ModelCard, bool]]) -> list[tuple[ModelCard, bool]]:
         if all(word in f"{card.id} {card.name} {card.family}".lower() for word in wanted)
         and (not family or card.family in family)
         and (has_weights or not only_local)
-        and card.parameters <= most * 1e6
-        and (not least or (card.source != "run" and card.metrics.get("acc@1", 0) >= least))
+        and (most is None or card.parameters <= most * 1e6)
+        and (least is None or (card.source != "run" and card.metrics.get("acc@1", 0) >= least))
     ]
 
 

@@ -28,13 +28,12 @@ def filters(found: list[Run]) -> list[Run]:
         icon=":material/search:",
         persist_state="session",
     )
-    chosen = middle.pills(
+    chosen = middle.multiselect(
         _("Status"),
         list(parts.STATUSES),
-        selection_mode="multi",
         format_func=lambda status: parts.status_words(status, _),
         key="runs_status",
-        wrap=True,
+        placeholder=_("any"),
         persist_state="session",
     )
     kinds = {"": _("All kinds"), **{kind: _(word) for kind, word in parts.KINDS.items()}}
@@ -77,7 +76,7 @@ def show_table(shown: Sequence[Run]) -> list[Run]:
         placeholder="–",
         height=min(560, 40 + 35 * len(shown)),
         column_config={
-            "name": st.column_config.TextColumn(_("Run"), width="large", pinned=True),
+            "name": st.column_config.TextColumn(_("Run"), width=270),
             "status": st.column_config.TextColumn(_("Status")),
             "accuracy": st.column_config.ProgressColumn(
                 _("Test accuracy"), format="%.1f%%", min_value=0, max_value=100
@@ -104,7 +103,7 @@ def show_selected(chosen: list[Run]) -> None:
         if st.button(_("Delete"), key="delete_selected", icon=":material/delete:"):
             record.ask_delete([run.id for run in chosen])
     if len(trainings) > 1:
-        st.subheader(_("Compared"), anchor=False)
+        st.header(_("Compared"), anchor=False)
         draw_curves(trainings[:5], "runs_compared", _)
         if len(trainings) > 5:
             st.caption(_("The first five are drawn: more colours cannot be told apart."))
@@ -116,7 +115,7 @@ def show_differences(found: Sequence[Run]) -> None:
     settings = {run.name + f" ({run.id[-3:]})": record.settings_of(run, _) for run in found}
     table = pd.DataFrame(settings)
     different = table[table.nunique(axis=1) > 1]
-    st.subheader(_("Settings that differ"), anchor=False)
+    st.header(_("Settings that differ"), anchor=False)
     if different.empty:
         st.caption(_("None: all settings are the same."))
     else:

@@ -19,7 +19,7 @@ CACHES = {
 
 def show_folders() -> None:
     """Where everything lies and how much room it takes."""
-    st.subheader(_("Folders"), anchor=False)
+    st.header(_("Folders"), anchor=False)
     home = settings.home()
     names = {
         "runs": _("Runs and their models"),
@@ -42,7 +42,7 @@ def show_folders() -> None:
 
 def show_caches() -> None:
     """What is kept to save time; deleting it costs time and nothing else."""
-    st.subheader(_("Caches"), anchor=False)
+    st.header(_("Caches"), anchor=False)
     st.caption(_("Kept to save time. Deleting them costs time at the next run, nothing else."))
     sizes = cached.cache_bytes()
     for kind, size in sizes.items():
@@ -66,7 +66,7 @@ def clear(kind: str | None) -> None:
 
 def show_table() -> None:
     """Every setting with its value now."""
-    st.subheader(_("Set from outside"), anchor=False)
+    st.header(_("Set from outside"), anchor=False)
     st.caption(_("These are environment variables: set them before starting Graft."))
     rows = [
         {"name": item.name, "value": settings.get(item.name) or "–", "help": _(item.help)}
