@@ -17,7 +17,12 @@ def show_report(report: dict[str, Any]) -> None:
     planned, sizes = report["planned"], report["sizes"]
     if planned:
         counts = {name: _.number(planned[name]) for name in ("train", "validation", "test")}
-        text = _("A training on everything uses {train} pictures, {validation} to choose and {test} to test.", **counts)
+        told = _.plural("{n} picture", "{n} pictures", report["num_images"])
+        text = _(
+            "{pictures}: a training on all learns from {train}, chooses on {validation}, tests on {test}.",
+            pictures=told,
+            **counts,
+        )
         st.markdown(f"## {text}", anchors=False)
     median = f"{sizes['width'][1]} × {sizes['height'][1]} px" if sizes else "–"
     spread = f"{sizes['width'][0]}–{sizes['width'][2]} × {sizes['height'][0]}–{sizes['height'][2]}" if sizes else None

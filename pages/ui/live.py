@@ -180,7 +180,7 @@ def show_end(run: Run, _: Translator) -> None:
 
 def resume_button(run: Run, _: Translator) -> None:
     """Go on from the checkpoint, or begin anew where there is none."""
-    label = _("Go on") if runs.has_checkpoint(run) else _("Begin anew")
+    label = _("Resume") if runs.has_checkpoint(run) else _("Begin anew")
     if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type="primary"):
         with parts.guarded():
             runs.resume_run(run.id)

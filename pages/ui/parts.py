@@ -34,6 +34,9 @@ _STYLE = """
 [data-testid=stMain] [data-testid=stPageLink-NavLink] { background: transparent; border-radius: .5rem; }
 [data-testid=stMain] [data-testid=stPageLink-NavLink]:hover { background: var(--st-secondary-background-color); }
 [data-testid=stMain] [data-testid=stPageLink-NavLink] p { font-weight: 500; }
+[data-testid=stMain] [class*=st-key-primary_] a { background: #1B7F5C; padding: .35rem .75rem; }
+[data-testid=stMain] [class*=st-key-primary_] a:hover { background: #166A4D; }
+[data-testid=stMain] [class*=st-key-primary_] a * { color: #fff; }
 [data-testid=stTable] td * { overflow-wrap: anywhere; }
 [data-testid=stCaptionContainer], [data-testid=stCaptionContainer] p { color: inherit; }
 [data-testid=stCaptionContainer], [data-testid=stImageCaption] { opacity: .8; }
@@ -80,6 +83,12 @@ def empty(title: str, text: str, *, icon: str, key: str) -> st.delta_generator.D
 def link(view: str, label: str, icon: str | None = None, **query: str) -> None:
     """A link to another page with parts of its address."""
     st.page_link(VIEWS[view], label=label, icon=icon, query_params=query or None)
+
+
+def primary_link(view: str, label: str, icon: str, **query: str) -> None:
+    """The page's one way on, where it leads to another page: a link that looks like the primary button."""
+    with st.container(key=f"primary_{view}", width="content"):
+        link(view, label, icon, **query)
 
 
 def show_problems(problems: Iterable[Problem]) -> None:

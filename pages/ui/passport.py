@@ -30,8 +30,7 @@ def show_card(card: ModelCard) -> None:
     has_weights = is_local(card)
     with st.container(horizontal=True, key="model_actions", vertical_alignment="center"):
         parts.link("models", _("All models"), ":material/arrow_back:")
-        if st.button(_("Fine-tune this"), key="model_finetune", type="primary", icon=":material/model_training:"):
-            st.switch_page(parts.VIEWS["finetune"], query_params={"model": card.id})
+        parts.primary_link("finetune", _("Fine-tune this"), ":material/model_training:", model=card.id)
         if has_weights:
             st.badge(_("on this machine"), icon=":material/check_circle:", color="green")
         else:

@@ -167,7 +167,11 @@ def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:
 
 
 def _show_confusion(report: Mapping[str, Any], _: Translator) -> None:
-    st.header(_("What is taken for what"), anchor=False, help=_("The confusion matrix: rows are the truth."))
+    st.header(
+        _("What is taken for what (confusion matrix)"),
+        anchor=False,
+        help=_("Rows are the truth, columns what the model said; the diagonal is right."),
+    )
     pairs = _confused(report)
     if pairs:
         truth, answer, n = pairs[0]

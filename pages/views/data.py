@@ -116,10 +116,9 @@ def show_check(run: Run) -> None:
                 again, key="check_again", icon=":material/refresh:", on_click=check, args=(run.spec["data"]["id"],)
             )
         report = runs.read_report(run.id) if run.status == "done" else None
-        can_train = bool(report and report.get("planned"))
-        icon = ":material/model_training:"
-        if can_train and st.button(_("Fine-tune on this"), key="data_finetune", type="primary", icon=icon):
-            st.switch_page(parts.VIEWS["finetune"], query_params={"data": run.spec["data"]["id"]})
+        if report and report.get("planned"):
+            icon = ":material/model_training:"
+            parts.primary_link("finetune", _("Fine-tune on this"), icon, data=run.spec["data"]["id"])
     if run.is_active:
         live.follow_check(run.id)
     elif report is None:

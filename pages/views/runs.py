@@ -103,10 +103,8 @@ def show_selected(chosen: list[Run]) -> None:
         if st.button(_("Delete"), key="delete_selected", icon=":material/delete:"):
             record.ask_delete([run.id for run in chosen])
     if len(trainings) > 1:
-        st.header(_("Compared"), anchor=False)
+        st.header(_("Compared"), anchor=False, help=_("At most five: more colours cannot be told apart."))
         draw_curves(trainings[:5], "runs_compared", _)
-        if len(trainings) > 5:
-            st.caption(_("The first five are drawn: more colours cannot be told apart."))
         show_differences(trainings[:5])
 
 
@@ -118,8 +116,8 @@ def show_differences(found: Sequence[Run]) -> None:
     st.header(_("Settings that differ"), anchor=False)
     if different.empty:
         st.caption(_("None: all settings are the same."))
-    else:
-        st.dataframe(different, key="runs_differences")
+        return
+    st.dataframe(different, key="runs_differences")
 
 
 def show_list() -> None:
@@ -140,10 +138,9 @@ def show_list() -> None:
         st.info(_("No run fits these filters."), icon=":material/filter_alt_off:")
         return
     chosen = show_table(shown)
+    st.caption(_.plural("{n} run", "{n} runs", len(shown)))
     if chosen:
         show_selected(chosen)
-    else:
-        st.caption(_.plural("{n} run", "{n} runs", len(shown)))
 
 
 jobs.pump()

@@ -1,0 +1,206 @@
+"""Fine-tune: the form, its problems, the start, a run in every state, several methods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.store import Run, open_store
+from tests.app.conftest import assert_sound, texts_of
+
+
+def test_form_starts_a_run_as_it_is_filled_in(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune")
+    at.number_input(key="ft_epochs").set_value(3).run()
+    at.number_input(key="ft_lr").set_value(0.01).run()
+    at.button(key="ft_start").click().run()
+    assert_sound(at)
+    (run,) = open_store().list_runs()
+    assert run.spec["model"] == {"id": "bundled/efficientnet_lite0", "weights": "pretrained"}
+    assert run.spec["data"] == {"id": "builtin/digits"}
+    assert (run.spec["method"], run.spec["epochs"], run.spec["lr"]) == ("head", 3, 0.01)
+    assert run.status == "running"
+    assert at.title[0].value == run.name
+    assert "Starting the worker" in texts_of(at)
+
+
+def test_second_click_starts_nothing_more(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune")
+    button = at.button(key="ft_start")
+    button.click().run()
+    button.click().run()
+    assert len(open_store().list_runs()) == 1
+
+
+def test_several_methods_become_sibling_runs(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune")
+    at.checkbox(key="ft_method_last").check().run()
+    at.number_input(key="ft_last_blocks").set_value(3).run()
+    assert at.button(key="ft_start").label == "Start 2 trainings to compare"
+    at.button(key="ft_start").click().run()
+    assert_sound(at)
+    found = {run.spec["method"]: run for run in open_store().list_runs()}
+    assert set(found) == {"head", "last"}
+    assert found["last"].spec["last_blocks"] == 3
+    assert found["head"].sibling_group == found["last"].sibling_group is not None
+    assert at.title[0].value == "2 methods compared"
+
+
+def test_fields_appear_only_when_they_matter(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune")
+    assert "ft_last_blocks" not in [field.key for field in at.number_input]
+    at.checkbox(key="ft_method_last").check().run()
+    assert "ft_last_blocks" in [field.key for field in at.number_input]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "No method is chosen: choose at least one."), ("zh_CN", "还没有选方法：至少选一种。")],
+)
+def test_start_is_blocked_when_no_method_is_chosen(
+    open_page: Callable[..., AppTest], language: str, sentence: str
+) -> None:
+    at = open_page("finetune", language)
+    at.checkbox(key="ft_method_head").uncheck().run()
+    assert at.button(key="ft_start").disabled
+    assert [box.value for box in at.error] == [sentence]
+
+
+def test_start_is_blocked_when_the_weights_are_not_here(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune", model="torchvision/resnet18.imagenet1k_v1")
+    assert at.selectbox(key="ft_model").value == "torchvision/resnet18.imagenet1k_v1"
+    assert at.button(key="ft_start").disabled
+    assert "are not on this machine" in at.error[0].value
+    at.radio(key="ft_weights").set_value("random").run()
+    at.checkbox(key="ft_method_head").uncheck().run()
+    at.checkbox(key="ft_method_full").check().run()
+    assert not at.error
+    assert not at.button(key="ft_start").disabled
+
+
+def test_warning_is_shown_and_does_not_block(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune")
+    at.number_input(key="ft_train_size").set_value(20).run()
+    assert "A batch of 32 is more than the 20 training pictures" in at.warning[0].value
+    assert not at.button(key="ft_start").disabled
+
+
+def test_estimate_names_the_run_it_is_based_on(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
+    assert open_page("finetune").metric[0].value == "–"
+    from core.jobs import this_host
+
+    make_run("done", host=this_host())
+    at = open_page("finetune")
+    assert " – " in at.metric[0].value
+    assert "Estimated from this machine's measured speed." not in texts_of(at)
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_running_run_says_what_it_does_and_stops_on_request(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run], language: str
+) -> None:
+    run = make_run("running")
+    at = open_page("finetune", language, run=run.id)
+    assert ("Training, epoch 2 of 5" if language == "en" else "训练中：第 2 轮，共 5 轮") in texts_of(at)
+    assert at.metric[0].value == "80.0%"
+    at.button(key=f"stop_{run.id}").click().run()
+    assert_sound(at)
+    assert open_store().get_run(run.id).stop_requested
+    assert "Stopping" in texts_of(at) or "正在停止" in texts_of(at)
+
+
+def test_run_that_does_not_listen_can_be_ended_by_force(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core import jobs
+
+    asked: list[bool] = []
+    monkeypatch.setattr(jobs.LocalExecutor, "stop", lambda _self, _run, force=False: asked.append(force))
+    run = make_run("running", stop_requested=True)
+    at = open_page("finetune", run=run.id)
+    assert not [button for button in at.button if button.key == f"terminate_{run.id}"]
+    at.session_state[f"stopped_at_{run.id}"] = 0.0
+    at.run()
+    at.button(key=f"terminate_{run.id}").click().run()
+    at.run()
+    at.button(key=f"kill_{run.id}").click().run()
+    assert asked == [False, True]
+
+
+def test_queued_run_says_what_it_waits_for(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
+    make_run("running")
+    at = open_page("finetune", run=make_run("queued").id)
+    assert "1 run is before it" in texts_of(at)
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_done_run_gives_the_answer_first(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run], language: str
+) -> None:
+    at = open_page("finetune", language, run=make_run("done").id)
+    said = [element.value for element in at.markdown]
+    answer = "85.0% of 100 test pictures are recognised" if language == "en" else "100 张测试图片认对 85.0%"
+    assert any(answer in text for text in said)
+    assert [box.value for box in at.metric][:1] == ["85.0%"]
+    chart = json.loads(at.get("plotly_chart")[0].proto.spec)
+    assert chart["data"][0]["type"] == "heatmap"
+    classes = at.dataframe[0].value
+    assert set(classes["label"]) == {"cat", "dog", "数字"}
+    assert classes["f1"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted", "stopped"])
+def test_ended_run_tells_why_and_begins_again(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run], status: str
+) -> None:
+    from tests.app.test_views import ENDED
+
+    run = make_run(status, error=ENDED[status])
+    at = open_page("finetune", run=run.id)
+    told = {"failed": "The memory did not suffice", "interrupted": "ended without a word", "stopped": "on request"}
+    assert told[status] in texts_of(at)
+    assert at.button(key=f"resume_{run.id}").label == "Begin anew"  # it left no checkpoint
+    at.button(key=f"resume_{run.id}").click().run()
+    assert_sound(at)
+    again = open_store().get_run(run.id)
+    assert (again.status, again.attempt) == ("running", 1)
+
+
+def test_stopped_run_with_a_checkpoint_goes_on(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
+    run = make_run("stopped")
+    (run.folder / "checkpoint" / "checkpoint-10").mkdir(parents=True)
+    assert open_page("finetune", run=run.id).button(key=f"resume_{run.id}").label == "Resume"
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_siblings_end_in_a_conclusion(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run], language: str
+) -> None:
+    make_run("done", "head", right=60, group="g-1")
+    make_run("done", "full", right=95, group="g-1")
+    at = open_page("finetune", language, group="g-1")
+    assert ("is better than" if language == "en" else "优于") in texts_of(at)
+    assert at.dataframe[0].value["accuracy"].tolist() == [95.0, 60.0]
+
+
+def test_siblings_at_work_stand_side_by_side(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
+    first, second = make_run("running", "head", group="g-2"), make_run("queued", "full", group="g-2")
+    at = open_page("finetune", group="g-2")
+    assert {f"stop_{first.id}", f"stop_{second.id}"} <= {button.key for button in at.button}
+
+
+def test_data_chosen_elsewhere_is_taken_over(open_page: Callable[..., AppTest], tmp_path: Path) -> None:
+    at = open_page("finetune", data=f"path:{tmp_path}")
+    assert at.selectbox(key="ft_data").value == f"path:{tmp_path}"
+
+
+def test_path_that_is_not_there_is_told_at_its_field(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune")
+    at.selectbox(key="ft_data").select("path:new").run()
+    assert at.button(key="ft_start").disabled
+    at.text_input(key="ft_data_path").input("/no/such/folder").run()
+    assert "There is no file or folder /no/such/folder" in at.error[0].value

@@ -1,0 +1,129 @@
+"""Runs and Data: tables, records, checks."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.store import Run, open_store
+from tests.app.conftest import assert_sound, texts_of
+
+
+def test_runs_narrow_down_by_words_and_status(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
+    make_run("done")
+    make_run("failed", "full")
+    at = open_page("runs")
+    assert len(at.dataframe[0].value) == 2
+    at.multiselect(key="runs_status").select("failed").run()
+    assert at.dataframe[0].value["status"].tolist() == ["✕ Failed"]
+    at.text_input(key="runs_search").input("no such run").run()
+    assert at.info[0].value == "No run fits these filters."
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("status", ["running", "done", "failed"])
+def test_record_opens_in_every_state(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run], status: str, language: str
+) -> None:
+    run = make_run(status)
+    at = open_page("runs", language, run=run.id)
+    assert at.title[0].value == run.name
+    assert "--method head" in at.code[0].value
+
+
+def test_record_keeps_name_tags_and_note(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
+    run = make_run("done", tags=["mine"])
+    at = open_page("runs", run=run.id)
+    at.text_input(key=f"name_{run.id}").input("Best so far")
+    at.text_area(key=f"note_{run.id}").input("with the new pictures")
+    at.button(key=f"save_{run.id}").click().run()
+    assert_sound(at)
+    kept = open_store().get_run(run.id)
+    assert (kept.name, kept.note, kept.tags) == ("Best so far", "with the new pictures", ["mine"])
+
+
+def test_name_without_a_letter_is_refused_in_a_sentence(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run]
+) -> None:
+    run = make_run("done")
+    at = open_page("runs", run=run.id)
+    at.text_input(key=f"name_{run.id}").input("  ")
+    at.button(key=f"save_{run.id}").click().run()
+    assert at.error[0].value == "A name needs at least one letter."
+
+
+def test_delete_asks_first_and_shows_the_size(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
+    run = make_run("done")
+    at = open_page("runs", run=run.id)
+    at.button(key="record_delete").click().run()
+    assert "This frees" in texts_of(at)
+    assert open_store().get_run(run.id).status == "done"
+
+
+def test_running_run_cannot_be_deleted(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
+    at = open_page("runs", run=make_run("running").id)
+    assert "record_delete" not in {button.key for button in at.button}
+
+
+def test_repeat_makes_a_new_run_of_the_same_settings(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run]
+) -> None:
+    run = make_run("done")
+    at = open_page("runs", run=run.id)
+    at.button(key="record_repeat").click().run()
+    assert_sound(at)
+    again, first = open_store().list_runs()
+    assert first.id == run.id
+    assert again.spec == run.spec
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_check_tells_classes_and_problems(
+    open_page: Callable[..., AppTest], make_check: Callable[..., Run], language: str
+) -> None:
+    problem = {"code": "data.duplicates", "severity": "warning", "field": "data", "values": {"n": 4}}
+    at = open_page("data", language, run=make_check([problem]).id)
+    assert "4" in at.warning[0].value
+    assert at.metric[0].value == "90"
+    assert at.get("plotly_chart")
+
+
+def test_data_set_is_checked_by_a_run(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("data")
+    at.button(key="check_builtin/digits").click().run()
+    assert_sound(at)
+    (run,) = open_store().list_runs()
+    assert (run.kind, run.spec["data"]["id"]) == ("import", "builtin/digits")
+    assert "Starting the worker" in texts_of(at)
+
+
+def test_upload_becomes_a_data_set_and_is_checked(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("data")
+    at.file_uploader(key="data_upload").upload("flowers.zip", _zip_of_pictures()).run()
+    assert_sound(at)
+    (run,) = open_store().list_runs()
+    assert run.spec["data"]["id"] == "upload/flowers"
+
+
+def test_upload_that_is_no_zip_is_refused_in_a_sentence(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("data")
+    at.file_uploader(key="data_upload").upload("flowers.zip", b"MZ this is a program").run()
+    assert "is not a zip file" in at.error[0].value
+    assert not open_store().list_runs()
+
+
+def _zip_of_pictures() -> bytes:
+    from PIL import Image
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for label, colour in (("rose", "red"), ("violet", "purple")):
+            for n in range(4):
+                picture = io.BytesIO()
+                Image.new("RGB", (32 + n, 32), colour).save(picture, "PNG")
+                archive.writestr(f"{label}/{n}.png", picture.getvalue())
+    return content.getvalue()
