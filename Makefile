@@ -25,10 +25,8 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
 	@touch $@ $(VENV)/.run
 
 run: $(VENV)/.run
-	@echo "Graft: http://localhost:$(PORT)    Ctrl-C ends the page; runs at work go on."
-	@trap 'echo; echo "The page is closed. Runs at work go on; see them with: $(BIN)/python -m core runs"; \
-	  echo "stop one with: $(BIN)/python -m core run RUN-ID stop"; exit 0' INT TERM; \
-	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+	@echo "Graft opens at http://localhost:$(PORT); Ctrl-C closes the page, runs at work go on."
+	@$(BIN)/python app.py --server.port $(PORT)
 
 # The browser tests need a Chromium; on a Debian-like machine it is installed when there is none.
 .PHONY: chromium

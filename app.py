@@ -1,10 +1,18 @@
-"""Graft's frame: page settings, language, menu, runs at work. `streamlit run app.py` opens it."""
+"""Graft's frame: page settings, language, menu, runs at work. `python app.py` opens it."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+if get_script_run_ctx(suppress_warning=True) is None:  # not drawn by a server: become one
+    from pages.ui.server import serve
+
+    serve(__file__, sys.argv[1:])
+    sys.exit()
 
 from pages.ui import curve, live, parts, state
 

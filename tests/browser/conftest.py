@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Server:
-    """`streamlit run app.py` with a home of its own; it can be killed and started again on its port."""
+    """`python app.py` with a home of its own; it can be killed and started again on its port."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -59,7 +59,7 @@ class Server:
 
     def start(self) -> None:
         environment = {**os.environ, "GRAFT_HOME": str(self.home), "GRAFT_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        command = [sys.executable, "app.py", "--server.port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=log, stderr=log

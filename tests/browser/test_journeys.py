@@ -36,7 +36,7 @@ def _zip() -> bytes:
 
 def _choose_small(page: Page, size: int = 32) -> None:
     """Smaller pictures, so that the journey is short."""
-    field = page.get_by_label("Picture size")
+    field = page.get_by_role("spinbutton", name="Picture size")
     field.fill(str(size))
     field.press("Enter")
 
@@ -74,7 +74,7 @@ def test_newcomer_trains_on_digits_leaves_comes_back_and_tries_a_picture(open_pa
 def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
     page = open_page("/finetune")
     _choose_small(page, 64)
-    epochs = page.get_by_label("Epochs", exact=False).first
+    epochs = page.get_by_role("spinbutton", name="Epochs")
     epochs.fill("60")
     epochs.press("Enter")
     page.get_by_role("button", name="Start training").click()
