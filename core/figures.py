@@ -91,6 +91,7 @@ def curve_chart(
         traces += _curves_of(run, dash, what, _, is_alone=len(runs) == 1)
     layout = _layout(_("Epoch"), _("Loss") if what == "loss" else _("Accuracy"))
     layout |= {"uirevision": keep, "hovermode": "closest", "shapes": _chosen_epochs(runs), "showlegend": True}
+    layout["height"] += 22 * max(0, len(runs) - 2)  # a legend line for each run
     planned = max((run.planned or 0 for run in runs), default=0)
     if 0 < planned <= _EPOCHS_IN_VIEW:  # the curve grows into the room that is left
         layout["xaxis"]["range"] = [0, planned]
@@ -119,7 +120,7 @@ def _curves_of(run: RunCurves, dash: str, what: str, _: Translator, *, is_alone:
             "name": training,
             "opacity": 0.55,
             "showlegend": is_alone,
-            "line": {"color": colour, "width": 1.2, "dash": dash},
+            "line": {"color": colour, "width": 1.2},
             "hovertemplate": f"{percent}<br>{epoch} %{{x:.2f}}<extra>{training}</extra>",
         },
         {
@@ -266,7 +267,9 @@ def confusion_chart(report: Mapping[str, Any], _: Translator, theme: Theme) -> g
     figure = _figure([trace], theme, x=_("answer of the model"), y=_("truth"), height=height)
     every = max(1, size // 40)
     ticks = {"tickvals": list(range(0, size, every)), "ticktext": labels[::every], "showgrid": False}
-    figure.update_xaxes(**ticks, tickangle=-45 if sum(map(len, labels)) > 60 else 0, constrain="domain")
+    is_slanted = sum(map(len, labels)) > 60
+    # Too many names to set side by side: the rows carry them, and hovering tells both.
+    figure.update_xaxes(**ticks, tickangle=-45 if is_slanted else 0, showticklabels=size <= 40, constrain="domain")
     figure.update_yaxes(**ticks, autorange="reversed")
     return figure
 

@@ -27,7 +27,6 @@ SENTENCES: dict[str, str] = {
     ),
     "spec.patience_never": N_("Stopping early after {patience} epochs cannot happen within {epochs} epochs."),
     "form.no_method": N_("No method is chosen: choose at least one."),
-    "form.no_data": N_("No data is chosen: upload a zip, or name a folder of this machine."),
     "data.unknown_source": N_("{id} is no data set id. It begins with one of: {known}."),
     "data.path_missing": N_("There is no file or folder {path} on this machine. Check the spelling."),
     "data.path_not_allowed": N_("{path} lies outside the folders that data may come from here: {roots}."),

@@ -47,12 +47,11 @@ def offer(form: Form) -> None:
 
 
 def specs_of(form: Form) -> list[FinetuneSpec]:
-    """One spec for each method chosen. Raises `InputError` when something is missing or wrong."""
-    missing = [Problem("form.no_method", field="method")] if not form.values.get("method") else []
-    if not form.values.get("data"):
-        missing.append(Problem("form.no_data", field="data"))
-    if missing:
-        raise InputError(missing)
+    """One spec for each method chosen, none while there is no data. Raises `InputError` when something is wrong."""
+    if not form.values.get("method"):
+        raise InputError([Problem("form.no_method", field="method")])
+    if not form.values.get("data"):  # still being uploaded or typed: nothing is wrong yet
+        return []
     values = {name: value for name, value in form.values.items() if name != "method" and value is not None}
     if "last" not in form.values["method"]:
         values.pop("last_blocks", None)
@@ -76,21 +75,21 @@ def show_estimate(estimates: list[EstimateReport]) -> None:
     """Time, memory and disk of what is about to start, and what that is known from."""
     _ = state.words()
     known = [found.time_s for found in estimates if found.time_s]
-    time = "–"
+    longest, shortest = "–", None
     if known and len(known) == len(estimates):
         low, high = (sum(pair[i] for pair in known) for i in (0, 1))
-        time = f"{_.duration(parts.rough(low))} – {_.duration(parts.rough(high))}"
+        longest, shortest = _.duration(parts.rough(high)), _("from {time}", time=_.duration(parts.rough(low)))
     memory, disk = max(found.memory_mb for found in estimates), sum(found.disk_mb for found in estimates)
     free_memory, free_disk = cached.machine().free_memory_mb, cached.free_disk()
     parts.numbers(
         [
-            (_("Time"), time, None, None),
+            (_("Time, up to"), longest, shortest, None),
             (_("Memory"), _.size(memory * 1e6), _("{size} free", size=_.size(free_memory * 1e6)), None),
             (_("Disk"), _.size(disk * 1e6), _("{size} free", size=_.size(free_disk * 1e6)), None),
         ]
     )
     basis = next((found.from_run for found in estimates if found.from_run), None)
-    if time == "–":
+    if shortest is None:
         reason = next((found.reason for found in estimates if found.reason), "estimate.unknown")
         st.caption(explain(Problem(reason), _))
     elif basis:
