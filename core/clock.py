@@ -49,6 +49,12 @@ class PhaseClock:
         if self._total:
             self._reporter.progress(min(self._done, self._total), self._total)
 
+    def begin_at(self, **pictures: int) -> None:
+        """Count what an earlier attempt did, by kind of work. Told at once: it is no measure of speed."""
+        self._done += sum(count * self._cost.get(kind, 0.0) for kind, count in pictures.items())
+        if self._total:
+            self._reporter.progress(min(self._done, self._total), self._total)
+
     def raise_if_stopped(self) -> None:
         """Raise `StoppedError` when the user asked to stop."""
         if self._reporter.should_stop():

@@ -250,6 +250,13 @@ class _Listener(TrainerCallback):
         self._pending: list[tuple[int, float, Tensor, Tensor, int, float, float]] = []
         self._flushed_at = 0.0
 
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """A resumed run is already so far: what its checkpoint holds counts as done."""
+        epochs, steps = divmod(state.global_step, self.loop.steps_per_epoch)
+        if state.global_step:
+            trained = epochs * len(self.loop.rows) + steps * self.loop.batch_size
+            self.loop.clock.begin_at(train=trained, predict=epochs * len(self.loop.learner.data.validation))
+
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.loop.clock.phase("train", epoch=int(state.epoch or 0) + 1, epochs=self.loop.spec.epochs)
 
