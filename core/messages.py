@@ -40,7 +40,14 @@ SENTENCES: dict[str, str] = {
     "data.unknown_file": N_("{path} is neither a zip nor parquet. Give a folder or a zip of class folders."),
     "data.unreadable_file": N_("{path} cannot be read: {detail}."),
     "data.mixed_files": N_("The parquet files of {name} have different columns: they are not one data set."),
-    "data.no_column": N_("No {missing} column was found among: {columns}. Pictures with one label each are needed."),
+    "data.no_picture_column": N_(
+        "No column with pictures was found among: {columns}. Graft learns from pictures here."
+    ),
+    "data.no_label_column": N_(
+        "No column with labels was found among: {columns}. Name it label, one class for each row."
+    ),
+    "data.several_configs": N_("{name} holds several data sets ({folders}). Give the folder of one of them."),
+    "data.hub_id": N_("{id} is no data set of a hub. Write hub/ORG/NAME or hub/ORG/NAME:CONFIG."),
     "data.several_labels": N_(
         "Column {column} holds several labels for a picture. Graft tells one class a picture: keep one label each."
     ),
@@ -58,6 +65,14 @@ SENTENCES: dict[str, str] = {
     "data.empty_class": N_("{n} classes have no training picture and cannot be learned: {labels}."),
     "data.single_picture": N_("{n} classes have a single training picture: {labels}."),
     "data.labels_alike": N_("Classes {a} and {b} differ only in capitals or blanks. Are they one class?"),
+    "data.nothing_readable": N_("None of the {n} training pictures can be read. Check the files."),
+    "data.class_unreadable": N_(
+        "{n} classes have no picture that can be read: {labels}. Replace the files or remove them."
+    ),
+    "data.test_unreadable": N_(
+        "None of the {n} test pictures can be read. Replace the files or remove the test folder."
+    ),
+    "data.fewer_than_asked": N_("{asked} training pictures were asked for; {n} are there to train on."),
     "data.unreadable": N_("{n} files are no readable pictures and are left out: {names}."),
     "data.too_large": N_("{n} pictures have more than 100 million pixels or 64 MB and are left out: {names}."),
     "data.leak": N_("{n} of {total} test pictures are among the training pictures too: the result will flatter."),
@@ -70,9 +85,19 @@ SENTENCES: dict[str, str] = {
     "data.no_class_folders": N_(
         "The {n} pictures in {name} lie in no class folder. Put each class into a folder of its name."
     ),
+    "data.only_archives": N_(
+        "{name} holds no pictures but {n} other archives ({entry}), which are not opened. Unpack them and pack again."
+    ),
+    "data.loose_pictures": N_("{n} pictures lie in no class folder and are left out: {names}."),
+    "data.nested_folders": N_("{n} pictures lie in folders inside class folders; the outer folder counts: {names}."),
+    "data.empty_folder": N_("{n} class folders hold no pictures and are left out: {names}."),
+    "data.other_files": N_("{n} files are no pictures by their names and are left out: {names}."),
+    "data.folder_too_large": N_("{name} holds more than {limit} files. Give the folder of the pictures alone."),
     "data.too_many_files": N_("{name} holds more than {limit} files. Take fewer, or give a folder with path:."),
     "data.not_a_zip": N_("{name} is not a zip file. Pack one folder for each class into a zip."),
-    "data.upload_too_large": N_("The file has {size} MB; at most {limit} MB can be uploaded. Give its path instead."),
+    "data.upload_too_large": N_(
+        "More than {limit} MB cannot be uploaded. Put the file on this machine and give its path."
+    ),
     "data.zip_damaged": N_("The zip {name} cannot be read: {detail}. Pack it again."),
     "data.zip_unsafe_path": N_("The zip {name} is refused: {n} entries point outside it ({entry})."),
     "data.zip_symlink": N_("The zip {name} is refused: {n} entries are links ({entry}). Pack the files themselves."),

@@ -5,22 +5,24 @@ Everything lies under `GRAFT_HOME/cache/<kind>/<key>/`; deleting it costs time a
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from core import settings
+from core.errors import StoppedError
 
 KINDS = ("pixels", "features", "facts", "onnx")
 # A folder that was opened so recently may be at work in another process: it is not trimmed.
@@ -37,12 +39,22 @@ def cache_folder(kind: str, key: str) -> Path:
 
 
 @contextmanager
-def with_lock(key: str) -> Iterator[None]:
-    """One process at a time for this key; others wait."""
+def with_lock(key: str, should_stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """One process at a time for this key; others wait, and raise `StoppedError` when told to stop."""
     folder = settings.folder("cache") / "locks"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / f"{key}.lock"):
+    lock = FileLock(folder / f"{key}.lock")
+    while True:
+        try:
+            lock.acquire(timeout=0.5)
+            break
+        except Timeout:
+            if should_stop():
+                raise StoppedError() from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 class RowStore:
@@ -73,19 +85,30 @@ class RowStore:
 
     def write(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
         """Keep rows. Raises OSError on a full disk, with nothing marked."""
+        if not len(rows):
+            return
         values = np.ascontiguousarray(values, dtype=self.dtype).reshape(len(rows), -1).view(np.uint8)
         with self._lock:
             for start, stop in _runs(rows):
                 self._data.seek(int(rows[start]) * self.row_bytes)
-                self._data.write(values[start:stop].tobytes())
+                _write_all(self._data, values[start:stop].reshape(-1).data)
             for start, stop in _runs(rows):
                 self._marks.seek(int(rows[start]))
-                self._marks.write(b"\x01" * (stop - start))
+                _write_all(self._marks, memoryview(b"\x01" * (stop - start)))
 
 
 def _close(*files: Any) -> None:
     for file in files:
         file.close()
+
+
+def _write_all(file: Any, content: memoryview) -> None:
+    """Write to the last byte: on a disk that is nearly full one call keeps a part and says how much."""
+    while len(content):
+        written = file.write(content)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file.name))
+        content = content[written:]
 
 
 def _runs(rows: NDArray[np.int64]) -> list[tuple[int, int]]:

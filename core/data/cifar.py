@@ -11,6 +11,7 @@ import io
 import pickle
 import tarfile
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def _download(ref: DataRef) -> Path:
                 file.write(chunk)
         _verified(target.name, unfinished.read_bytes(), ARCHIVE_MD5)
         unfinished.replace(target)
-    except (OSError, DataError) as error:
+    except (OSError, HTTPException, DataError) as error:
         unfinished.unlink(missing_ok=True)
         raise DataError("data.cifar10_not_here", url=URL, folder=str(target.parent)) from error
     return target

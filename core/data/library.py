@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-import shutil
+import time
+import uuid
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from core import settings
+from core.data.cache import with_lock
 from core.errors import DataError
 from core.i18n import N_
 
 UPLOAD_LIMIT_MB = 200
+_ABANDONED_AFTER_S = 86_400
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 
 
@@ -39,9 +43,13 @@ def list_data() -> list[DataCard]:
         note = N_("60,000 pictures of 10 kinds, 32 × 32 px")
         cards.append(DataCard(id="torchvision/cifar10", name="CIFAR-10", note=note))
     note = N_("uploaded")
-    for path in sorted(_folder().glob("*.zip"), key=lambda p: p.stat().st_mtime, reverse=True):
-        cards.append(DataCard(id=f"upload/{path.stem}", name=path.stem, note=note, bytes=path.stat().st_size))
-    return cards
+    found = []
+    for path in _folder().glob("*.zip"):
+        with suppress(FileNotFoundError):  # deleted a moment ago
+            found.append((path.stat().st_mtime, path.stem, path.stat().st_size))
+    return cards + [
+        DataCard(id=f"upload/{stem}", name=stem, note=note, bytes=size) for _, stem, size in sorted(found, reverse=True)
+    ]
 
 
 def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
@@ -49,30 +57,46 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
 
     The name is made safe and unique. Raises `DataError` with everything that is wrong; nothing is kept then.
     """
-    from core.data.folders import open_zip
+    from core.data.zips import open_zip
 
     folder = _folder()
-    unfinished = folder / f".{_safe(name)}.tmp"
+    _forget_unfinished(folder)
+    unfinished = folder / f".{uuid.uuid4().hex}.tmp"
     try:
         with unfinished.open("wb") as target:
             if isinstance(source, Path):
                 with source.open("rb") as file:
-                    shutil.copyfileobj(file, target, 1 << 20)
+                    _copy(file, target)
             else:
                 source.seek(0)
-                shutil.copyfileobj(source, target, 1 << 20)
-        if unfinished.stat().st_size > UPLOAD_LIMIT_MB * 1_000_000 * 1.05:
-            raise DataError(
-                "data.upload_too_large", size=f"{unfinished.stat().st_size / 1e6:.0f}", limit=UPLOAD_LIMIT_MB
-            )
+                _copy(source, target)
         if not zipfile.is_zipfile(unfinished):
             raise DataError("data.not_a_zip", name=name[:80])
         open_zip(unfinished, "upload/-", name)
-        target_path = _free(folder, _safe(name))
-        unfinished.replace(target_path)
+        with with_lock("uploads"):  # of two uploads of one name the second gets another
+            target_path = _free(folder, _safe(name))
+            unfinished.replace(target_path)
         return f"upload/{target_path.stem}"
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    """Copy up to the limit, piece by piece: what is too large never fills the disk."""
+    total = 0
+    while chunk := source.read(1 << 20):
+        total += len(chunk)
+        if total > UPLOAD_LIMIT_MB * 1_048_576:  # as browsers and Streamlit count
+            raise DataError("data.upload_too_large", limit=UPLOAD_LIMIT_MB)
+        target.write(chunk)
+
+
+def _forget_unfinished(folder: Path) -> None:
+    """Remove what uploads left that a crash cut short."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
+                path.unlink()
 
 
 def upload_path(name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from core.errors import DataError
 
@@ -21,6 +22,9 @@ SUFFIXES = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".heic",
     ".heif", ".avif",
 }  # fmt: skip
+# Readers complain of odd tags line by line; what cannot be read is told once, by name.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 # Pillow's own limit speaks of attacks in a warning; Graft's own check comes before any decoding.
 Image.MAX_IMAGE_PIXELS = None
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -55,6 +59,8 @@ def open_image(source: bytes | Path | Any, name: str = "") -> Image.Image:
         raise DataError("data.picture_too_large", name=name, size=size, limit=f"{MAX_PIXELS // 10**6} MP")
     try:
         image.load()
+    except MemoryError:
+        raise
     except Exception as error:  # decoders fail in many ways on damaged files
         raise DataError("data.picture_unreadable", name=name) from error
     return image
@@ -73,11 +79,32 @@ def _bytes_of(source: Any) -> bytes:
 def read_header(data: bytes) -> Image.Image:
     """The picture not yet decoded: its size and mode are known. Raises OSError for anything else."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data), formats=_known_formats())
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, KeyError) as error:
+        return Image.open(io.BytesIO(data), formats=_known_formats())
+    except Exception as error:  # every format's reader fails in its own ways on what is no such file
         raise OSError(str(error)) from error
+
+
+def is_cut_short(data: bytes, format: str | None) -> bool:
+    """Whether a file seems to lack its end; True as well for formats that do not say where they end."""
+    if format in {"JPEG", "MPO"}:
+        return b"\xff\xd9" not in data[-64:]
+    if format == "PNG":
+        return b"IEND" not in data[-64:]
+    if format == "GIF":
+        return b";" not in data[-8:]
+    if format == "WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    if format == "BMP":
+        return int.from_bytes(data[2:6], "little") > len(data)
+    if format in {"HEIF", "AVIF"}:  # boxes, each beginning with its size
+        place = 0
+        while place < len(data):
+            size = int.from_bytes(data[place : place + 4], "big")
+            if size < 8:  # 0: to the end; 1: a long size; else damaged
+                return size != 0
+            place += size
+        return place > len(data)
+    return True
 
 
 def decode(data: bytes, size: int, resize_size: int, interpolation: Interpolation) -> NDArray[np.uint8]:
@@ -95,6 +122,8 @@ def decode(data: bytes, size: int, resize_size: int, interpolation: Interpolatio
     try:
         image.load()
         return fit_image(image, size, resize_size, interpolation)
+    except MemoryError:  # says nothing about the picture
+        raise
     except Exception as error:
         raise OSError(str(error)) from error
 
@@ -122,9 +151,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        # 16-bit files come as I or I;16: their range is 0 … 65535 whatever this picture's brightest point is.
-        scale = 257.0 if values.max(initial=0) > 255 else 1.0
+        values = np.asarray(image, dtype=np.float32)
+        # I;16 ranges over 0 … 65535 whatever this picture's brightest point is; I and F do not say their range.
+        scale = 257.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 1.0
         return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         image = image.convert("RGBA")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict
 
-from core.data.images import Facts, check_collection, unreadable_problems
+from core.data.checks import check_collection, unreadable_problems
+from core.data.facts import Facts
 from core.data.pictures import open_image, to_rgb
 from core.data.sources import Collection, open_collection
 from core.data.splits import make_split, stratified_order
@@ -63,7 +64,9 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     problems += unreadable_problems(collection, facts, unusable)
     planned: dict[str, int] = {}
     if not any(problem.severity == "error" for problem in problems):
-        split = make_split(collection.targets, usable, train_size=None, test_size=None, seed=0)
+        split = make_split(
+            collection.targets, collection.splits, train_size=None, test_size=None, seed=0, unusable=unusable
+        )
         planned = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
         problems += _duplicates(facts, collection, checked)
     good = checked[~np.isin(checked, unusable)]

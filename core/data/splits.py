@@ -44,31 +44,56 @@ def make_split(
     train_size: int | None,
     test_size: int | None,
     seed: int,
+    unusable: Rows | None = None,
 ) -> Split:
-    """Split readable rows. `official` has the data set's own "train" and maybe "validation" and "test" rows.
+    """Split the rows of `official`: the data set's own "train" and maybe "validation" and "test" rows.
 
     Without a test split the validation split is the test; without both, a fifth is held out. Validation rows
     come from the training rows that are not trained on; from those trained on only when nothing is left.
+
+    `unusable` rows are passed over after everything was put in order, so that finding one more of them moves
+    no other row: the test stays the same, and a smaller training set stays a part of a larger one.
     """
+    bad: Rows = np.zeros(0, dtype=np.int64) if unusable is None else unusable
+
+    def ordered(rows: Rows, draw: int) -> Rows:
+        order = stratified_order(targets, rows, draw)
+        return order[~np.isin(order, bad)]
+
     pool, held_out = official["train"], official.get("test")
     own_validation = official.get("validation")
     if held_out is None or not len(held_out):
         held_out, own_validation = own_validation, None
     if held_out is None or not len(held_out):
-        order = stratified_order(targets, pool, _FIXED_SEED)
-        n = max(1, round(HELD_OUT * len(pool)))
-        held_out, pool = order[:n], np.sort(order[n:])
-    test = stratified_order(targets, held_out, _FIXED_SEED)[:test_size]
-    order = stratified_order(targets, pool, seed)
+        pool, test = _hold_out(targets, pool, bad)
+        test = test[:test_size]
+    else:
+        test = ordered(held_out, _FIXED_SEED)[:test_size]
+    order = ordered(pool, seed)
     wanted = len(order) if train_size is None else min(train_size, len(order))
     aim = min(MAX_VALIDATION, max(MIN_VALIDATION, wanted // 5))
     if own_validation is not None and len(own_validation):
-        validation = stratified_order(targets, own_validation, _FIXED_SEED)[:aim]
+        validation = ordered(own_validation, _FIXED_SEED)[:aim]
         return Split(order[:wanted], np.sort(validation), np.sort(test))
-    left = len(order) - wanted
-    take = min(aim, max(1, len(order) // 2)) if left == 0 else min(aim, left)
     if len(order) < 2:
         return Split(order, order, np.sort(test))
+    left = len(order) - wanted
+    take = min(aim, left)
     if left == 0:
+        take = min(aim, len(order) // 2)
         wanted -= take
     return Split(order[:wanted], np.sort(order[wanted : wanted + take]), np.sort(test))
+
+
+def _hold_out(targets: NDArray[np.int64], rows: Rows, bad: Rows) -> tuple[Rows, Rows]:
+    """(rows to train on, a fifth to test on, in order); the only row of a class stays in training."""
+    counts = np.bincount(targets[rows])
+    several = counts > 1 if (counts > 1).any() else counts > 0
+    order = stratified_order(targets, rows, _FIXED_SEED)
+    order = order[several[targets[order]]]
+    n = max(1, round(HELD_OUT * int(counts[several].sum())))
+    # What cannot be read leaves a gap: were it filled, the training rows would depend on how much was looked at.
+    test, rest = order[:n], order[n:]
+    if np.isin(test, bad).all():
+        test = rest[~np.isin(rest, bad)][:n]
+    return np.setdiff1d(rows, test), test[~np.isin(test, bad)]

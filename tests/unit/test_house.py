@@ -32,8 +32,9 @@ LIGHT = {
     "core.locales",
     "core.locales.texts",
 }
-DATA = {f"core.data{name}" for name in ("", ".cache", ".cifar", ".folders", ".images", ".library", ".pictures")}
-DATA |= {"core.data.report", "core.data.sources", "core.data.splits"}
+DATA = {f"core.data{name}" for name in ("", ".cache", ".checks", ".cifar", ".classes", ".facts", ".folders", ".hub")}
+DATA |= {f"core.data.{name}" for name in ("images", "library", "parquet", "pictures", "report", "sources", "splits")}
+DATA |= {"core.data.zips"}
 HEAVY = {
     *(f"core.{name}" for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train")),
     *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
@@ -42,7 +43,8 @@ DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
 LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"}
-DATA_PACKAGES = {"PIL", "datasets", "filelock", "numpy", "pillow_heif", "pyarrow", "pydantic", "sklearn"}
+DATA_PACKAGES = {"PIL", "datasets", "filelock", "huggingface_hub", "numpy", "pillow_heif", "pyarrow", "pydantic"}
+DATA_PACKAGES |= {"sklearn"}
 PAGE_PACKAGES = {"numpy", "pandas", "pydantic", "streamlit"}
 
 

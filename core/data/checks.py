@@ -1,0 +1,88 @@
+"""What speaks against training on a data set: everything at once, errors block and warnings ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.data.facts import TOO_LARGE, Facts, Ints
+from core.data.sources import Collection
+from core.data.splits import Split
+from core.errors import Problem
+
+
+def check_collection(collection: Collection, usable: dict[str, Ints]) -> list[Problem]:
+    """Everything that speaks against training on what can be read of a data set."""
+    problems = [*collection.problems, *_labels_alike(collection.labels)]
+    values: dict[str, Any]
+    own = collection.splits.get("train", np.zeros(0, dtype=np.int64))
+    train = usable.get("train", own[:0])
+    if not len(train):
+        if len(own):
+            return [*problems, Problem("data.nothing_readable", field="data", values={"n": len(own)})]
+        values = {"id": collection.id, "splits": ", ".join(collection.splits) or "-"}
+        return [*problems, Problem("data.no_train_split", field="data", values=values)]
+    counts, before = (np.bincount(collection.targets[rows], minlength=len(collection.labels)) for rows in (train, own))
+    present = int((counts > 0).sum())
+    lost = [collection.labels[c] for c in np.flatnonzero((counts == 0) & (before > 0))]
+    if lost:
+        problems.append(Problem("data.class_unreadable", field="data", values={"n": len(lost), "labels": _list(lost)}))
+    if len(collection.splits.get("test", ())) and not len(usable.get("test", ())):
+        problems.append(Problem("data.test_unreadable", field="data", values={"n": len(collection.splits["test"])}))
+    if present < 2:
+        label = collection.labels[int(counts.argmax())] if collection.labels else ""
+        problems.append(Problem("data.one_class", field="data", values={"label": label[:80], "n": len(train)}))
+    elif len(train) < 2 * present:
+        values = {"n": len(train), "classes": present}
+        problems.append(Problem("data.too_few", "warning", "data", values))
+    empty = [collection.labels[c] for c in np.flatnonzero((counts == 0) & (before == 0))]
+    if empty and present >= 2:
+        values = {"n": len(empty), "labels": _list(empty)}
+        problems.append(Problem("data.empty_class", "warning", "data", values))
+    single = [collection.labels[c] for c in np.flatnonzero(counts == 1)]
+    if single and present >= 2:
+        problems.append(Problem("data.single_picture", "warning", "data", {"n": len(single), "labels": _list(single)}))
+    return problems
+
+
+def _labels_alike(labels: list[str]) -> list[Problem]:
+    """Classes that differ only in capitals or blanks are probably one."""
+    problems, folded = [], dict[str, str]()
+    for label in labels:
+        other = folded.setdefault("".join(label.split()).casefold(), label)
+        if other != label:
+            problems.append(Problem("data.labels_alike", "warning", "data", {"a": other[:40], "b": label[:40]}))
+    return problems
+
+
+def too_few_for(split: Split, train_size: int | None) -> list[Problem]:
+    """Fewer training pictures than were asked for: said, not hidden."""
+    if train_size is None or len(split.train) >= train_size:
+        return []
+    return [Problem("data.fewer_than_asked", "warning", "train_size", {"asked": train_size, "n": len(split.train)})]
+
+
+def _list(names: list[str], most: int = 5) -> str:
+    shown = ", ".join(name[:40] for name in names[:most])
+    return shown + (", …" if len(names) > most else "")
+
+
+def unreadable_problems(collection: Collection, facts: Facts, bad: Ints) -> list[Problem]:
+    """Pictures that are left out, by reason."""
+    problems = []
+    large = bad[facts.status(bad) == TOO_LARGE] if len(bad) else bad
+    damaged = np.setdiff1d(bad, large)
+    for code, rows in (("data.unreadable", damaged), ("data.too_large", large)):
+        if len(rows):
+            names = _list([collection.items.name(int(row)) for row in rows], 3)
+            problems.append(Problem(code, "warning", "data", {"n": len(rows), "names": names}))
+    return problems
+
+
+def leaks(facts: Facts, split: Split) -> list[Problem]:
+    """Test pictures that are trained on too: the result would flatter."""
+    known = facts.hashes(np.concatenate([split.train, split.validation]))
+    tested = facts.hashes(split.test)
+    n = int(np.isin(tested, known).sum())
+    return [Problem("data.leak", "warning", "data", {"n": n, "total": len(tested)})] if n else []
