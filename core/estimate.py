@@ -162,7 +162,6 @@ def _rate_of(run: Run) -> float | None:
 
 def read_calibration() -> dict[str, float] | None:
     """What `doctor` measured on this machine; None before that or when the file says something else."""
-
     try:
         values = json.loads((settings.home() / "calibration.json").read_text(encoding="utf-8"))
         if values["host"] != this_host():
@@ -177,20 +176,24 @@ def read_calibration() -> dict[str, float] | None:
 
 
 def _known_rows(spec: FinetuneSpec, store: Store) -> tuple[int, int, int] | None:
-    """Training, validation and test rows of data that was read before; None for data nobody has read."""
+    """Training, validation and test rows as the split will draw them; None for data nobody has read."""
     counts = _counts(spec, store)
     if counts is None:
         return None
-    all_train, all_test = counts
-    train = min(spec.train_size or all_train, all_train)
-    validation = min(max(50, min(1000, train // 5)), max(1, all_train // 2))
-    if spec.train_size is None or train + validation > all_train:
-        train = max(1, all_train - validation)
-    return train, validation, min(spec.test_size or all_test, all_test)
+    pool, own_validation, all_test = counts
+    test = min(spec.test_size or all_test, all_test)
+    train = min(spec.train_size or pool, pool)
+    aim = min(1000, max(50, train // 5))
+    if own_validation:
+        return train, min(aim, own_validation), test
+    if train < pool:
+        return train, min(aim, pool - train), test
+    validation = min(aim, pool // 2)
+    return max(1, train - validation), max(1, validation), test
 
 
-def _counts(spec: FinetuneSpec, store: Store) -> tuple[int, int] | None:
-    """(rows of the train split, rows of the test split), from a report or an earlier run of this data."""
+def _counts(spec: FinetuneSpec, store: Store) -> tuple[int, int, int] | None:
+    """Rows to train on, of a validation split of their own, and to test on: from a report or an earlier run."""
     for run in store.list_runs(statuses=["done"], limit=200):
         if (run.spec.get("data") or {}).get("id") != spec.data.id:
             continue
@@ -198,16 +201,25 @@ def _counts(spec: FinetuneSpec, store: Store) -> tuple[int, int] | None:
             from core.runs import read_report
 
             counts = (read_report(run.id) or {}).get("counts")
-            if isinstance(counts, dict) and counts:
-                totals = {name: sum(values) for name, values in counts.items()}
-                test = totals.get("test") or totals.get("validation") or totals.get("train", 0) // 5
-                return totals.get("train", 0), test
+            if isinstance(counts, dict) and counts.get("train"):
+                return _splits({name: sum(values) for name, values in counts.items()})
         data = run.summary.get("data") or {}
         if run.kind == "finetune" and not run.spec.get("train_size") and not run.spec.get("test_size") and data:
-            return int(data["train"]) + int(data["validation"]), int(data["test"])
+            return int(data["train"]) + int(data["validation"]), 0, int(data["test"])
     if spec.data.id == "builtin/digits":
-        return 1437, 360
+        return 1437, 0, 360
     return None
+
+
+def _splits(totals: dict[str, int]) -> tuple[int, int, int]:
+    """As `core.data.splits` does: the validation split stands in for a test, else a fifth is held out."""
+    pool, validation, test = (totals.get(name, 0) for name in ("train", "validation", "test"))
+    if test:
+        return pool, validation, test
+    if validation:
+        return pool, 0, validation
+    held_out = max(1, round(0.2 * pool))
+    return max(1, pool - held_out), 0, held_out
 
 
 def _assumed_rows(spec: FinetuneSpec) -> tuple[int, int, int]:
