@@ -30,16 +30,17 @@ def offer(form: Form) -> None:
     parts.show_problems(problem for problem in problems if problem.field not in form.slots)
     is_blocked = not specs or any(problem.severity == "error" for problem in problems)
     label = _("Start training") if len(specs) < 2 else _("Start {n} trainings to compare", n=len(specs))
-    st.button(
+    # Not by a callback: that would start what the page showed, not what was typed just before the click.
+    if st.button(
         label,
         type="primary",
         key="ft_start",
         icon=":material/play_arrow:",
         disabled=is_blocked,
-        on_click=start,
-        args=(specs,),
         help=_("Something is missing or wrong: see the fields.") if is_blocked else None,
-    )
+    ):
+        start(specs)
+        st.rerun()
     if specs:
         with st.expander(_("The same on the command line"), key="ft_command", icon=":material/terminal:"):
             for spec in specs:

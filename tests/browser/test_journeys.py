@@ -61,7 +61,7 @@ def test_newcomer_trains_on_digits_leaves_comes_back_and_tries_a_picture(open_pa
     address = page.url
     page.close()
     again = open_page(address.removeprefix(server.url))
-    expect(again.get_by_text("Confusion matrix").first).to_be_visible(timeout=LONG)
+    expect(again.get_by_text("What is taken for what").first).to_be_visible(timeout=LONG)
     expect(again.get_by_text(re.compile(r"\d+(\.\d)?%")).first).to_be_visible()
     assert open_store().get_run(run_id).status == "done"
     assert not server.imports_torch(), "the pages need no torch until somebody asks the model"
@@ -75,7 +75,7 @@ def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
     page = open_page("/finetune")
     _choose_small(page, 64)
     epochs = page.get_by_role("spinbutton", name="Epochs")
-    epochs.fill("60")
+    epochs.fill("15")
     epochs.press("Enter")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached(timeout=LONG)
@@ -84,7 +84,7 @@ def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
     expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=LONG)
     assert open_store().get_run(run_id).status == "stopped"
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("Confusion matrix").first).to_be_visible(timeout=2 * LONG)
+    expect(page.get_by_text("What is taken for what").first).to_be_visible(timeout=2 * LONG)
     steps = [m.step for m in open_store().read_metrics(run_id, names=["train/loss"])]
     assert sorted(steps) == list(range(1, max(steps) + 1)), "no step is missing, none is doubled"
 
@@ -98,7 +98,7 @@ def test_server_is_killed_and_the_run_goes_on(open_page: Any, server: Any) -> No
     server.kill()
     server.start()
     # The open tab finds the new server by itself.
-    expect(page.get_by_text("Confusion matrix").first).to_be_visible(timeout=2 * LONG)
+    expect(page.get_by_text("What is taken for what").first).to_be_visible(timeout=2 * LONG)
     assert open_store().get_run(run_id).attempt == 0
 
 
