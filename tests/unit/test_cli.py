@@ -1,0 +1,144 @@
+"""The command line as scripts use it: one JSON document on stdout, sentences on stderr, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from core import catalog
+from core.options import command_line
+from core.specs import FinetuneSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _core(*words: str, expect: int = 0) -> Any:
+    """Run `python -m core …`; returns its JSON."""
+    done = subprocess.run(
+        [sys.executable, "-m", "core", *words, "--json"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == expect, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_models_lists_every_published_entry_without_torch() -> None:
+    rows = _core("models")
+    assert len(rows) == 116
+    wanted = {"id", "family", "task", "parameters", "gmacs", "metrics", "size_mb", "source", "local"}
+    assert all(wanted <= row.keys() for row in rows)
+    resnet = next(row for row in rows if row["id"] == "torchvision/resnet18.imagenet1k_v1")
+    assert (resnet["parameters"], resnet["gmacs"], resnet["metrics"]["acc@1"]) == (11689512, 1.814, 69.758)
+    assert resnet["local"] is False
+    lite0 = next(row for row in rows if row["id"] == "bundled/efficientnet_lite0")
+    assert lite0["local"] is True
+    code = """
+import sys
+sys.argv = ["core", "models", "--json"]
+import core.__main__
+try:
+    core.__main__.main()
+except SystemExit:
+    pass
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_catalogue_is_what_the_installed_packages_publish() -> None:
+    from core.catalog_snapshot import snapshot
+
+    kept = json.loads(catalog.SNAPSHOT.read_text(encoding="utf-8"))
+    assert kept == json.loads(json.dumps(snapshot())), "run `python -m core.catalog_snapshot`"
+
+
+@pytest.mark.slow
+def test_a_run_from_start_to_deletion(tmp_path: Path) -> None:
+    options = ["--data", "builtin/digits", "--image-size", "32", "--epochs", "2", "--train-size", "200"]
+    done = _core("finetune", "--model", "bundled/efficientnet_lite0", *options, "--test-size", "100", "--lr", "0.01")
+    assert done["status"] == "done"
+    assert done["test"]["n"] == 100
+    low, high = done["test"]["interval"]
+    assert low < done["test"]["accuracy"] < high
+    assert done["train_seconds"] > 0
+    run_id = done["run"]
+    shown = _core("run", run_id, "show")
+    assert {"model/model.safetensors", "report.json", "predictions.parquet"} <= {a["name"] for a in shown["artifacts"]}
+    steps = [row for row in shown["metrics"] if "train/loss" in row]
+    assert [row["step"] for row in steps] == list(range(1, len(steps) + 1))
+    assert shown["spec"]["lr"] == 0.01
+    assert [run["id"] for run in _core("runs")] == [run_id]
+    Image.new("L", (8, 8)).save(tmp_path / "黑.png")
+    answer = _core("predict", "--model", f"run/{run_id}", str(tmp_path / "黑.png"))
+    shares = [found["probability"] for found in answer["predictions"][0]["answers"]]
+    assert shares == sorted(shares, reverse=True)
+    assert len(shares) == 5
+    exported = _core("run", run_id, "export")
+    assert Path(exported["path"]).stat().st_size == exported["bytes"]
+    assert _core("run", run_id, "delete")["deleted"] is True
+    assert _core("runs") == []
+
+
+def test_all_that_is_wrong_is_told_at_once_with_status_2(tmp_path: Path) -> None:
+    words = ["finetune", "--model", "torchvision/resnet18", "--data", f"path:{tmp_path / 'nothing'}"]
+    told = _core(*words, expect=2)
+    assert {problem["code"] for problem in told["error"]} == {"data.path_missing", "weights.not_local"}
+    assert all(problem["sentence"].endswith(".") for problem in told["error"])
+    assert {p["code"] for p in _core("model", "torchvision/nothing", expect=2)["error"]} == {"model.unknown"}
+    assert {p["code"] for p in _core("run", "ft-nothing", expect=2)["error"]} == {"run.unknown"}
+
+
+def test_data_report_names_classes_and_problems(tmp_path: Path) -> None:
+    for name, n in (("a", 6), ("b", 5)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(n):
+            Image.new("RGB", (9, 9), (i, i, 60)).save(tmp_path / "set" / name / f"{i}.png")
+    (tmp_path / "set" / "b" / "broken.jpg").write_bytes(b"MZ this is a program")
+    report = _core("data", f"path:{tmp_path / 'set'}")
+    assert report["labels"] == ["a", "b"]
+    assert "data.unreadable" in {problem["code"] for problem in report["problems"]}
+
+
+def test_equivalent_command_line_asks_for_the_same_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    import shlex
+
+    from typer.testing import CliRunner
+
+    from core import __main__ as cli
+
+    spec = FinetuneSpec.model_validate(
+        {
+            "model": {"id": "bundled/efficientnet_lite0", "weights": "random"},
+            "data": {"id": "builtin/digits"},
+            "method": "last",
+            "last_blocks": 3,
+            "lr": 0.003,
+            "augment": "light",
+            "seed": 7,
+            "device": "cpu",
+        }
+    )
+    seen = []
+
+    class Submitted(Exception):
+        pass
+
+    def submit(found: FinetuneSpec) -> None:
+        seen.append(found)
+        raise Submitted
+
+    monkeypatch.setattr(cli.runs, "submit", submit)
+    words = shlex.split(command_line(spec))
+    assert words[:3] == ["python", "-m", "core"]
+    CliRunner().invoke(cli.app, words[3:])
+    assert seen == [spec]
+
+
+def test_home_is_not_that_of_the_developer(home: Path) -> None:
+    assert os.environ["GRAFT_HOME"] == str(home)
