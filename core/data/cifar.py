@@ -58,13 +58,14 @@ def open_cifar10(ref: DataRef) -> Collection:
     pixels = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     targets = np.concatenate([np.asarray(batch[b"labels"], dtype=np.int64) for batch in batches])
     rows = np.arange(len(targets), dtype=np.int64)
+    num_train = sum(len(batch[b"labels"]) for batch in batches[: len(_TRAIN)])
     return Collection(
         id=ref.id,
         name="CIFAR-10",
         fingerprint=hashlib.blake2b("".join(wanted.values()).encode(), digest_size=12).hexdigest(),
         labels=LABELS,
         targets=targets,
-        splits={"train": rows[:50_000], "test": rows[50_000:]},
+        splits={"train": rows[:num_train], "test": rows[num_train:]},
         items=ArrayItems(pixels, "CIFAR-10"),
         num_bytes=pixels.nbytes,
     )

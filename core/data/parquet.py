@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -146,9 +147,6 @@ def encode_labels(values: list[Any], names: list[str] | None) -> tuple[list[str]
 
 
 def _split_of(path: Path) -> str:
-    """The split a hub file belongs to, by its name or its folder."""
-    for part in (path.stem, path.parent.name):
-        word = part.lower().replace("_", "-").split("-")[0].split(".")[0]
-        if word in SPLIT_WORDS:
-            return SPLIT_WORDS[word]
-    return "train"
+    """The split a hub file belongs to: by how its name begins (train-00000-of-00002), else by its folder."""
+    word = re.split(r"[-_.]", path.stem.lower())[0]
+    return SPLIT_WORDS.get(word) or SPLIT_WORDS.get(path.parent.name.lower(), "train")
