@@ -51,7 +51,7 @@ class Checkpoints:
             if newer:
                 shutil.rmtree(path, ignore_errors=True)
 
-    # -- what was validated, and the best epoch ----------------------------------------------------------------------------------
+    # -- what was validated, and the best epoch ------------------------------------------------------------
     def note_validated(self, epoch: int) -> None:
         """Remember that an epoch was measured; its checkpoint may be older than that."""
         unfinished = self.folder / "validated.tmp"

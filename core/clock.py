@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from core.errors import StoppedError
 from core.events import Reporter
@@ -20,13 +21,25 @@ class PhaseClock:
         self._reporter = reporter
         self.seconds: dict[str, float] = {}
         self._code, self._since = "", time.perf_counter()
+        self._values: dict[str, object] = {}
         self._total, self._done = 0.0, 0.0
         self._cost: dict[str, float] = {}
 
     def phase(self, code: str, **values: object) -> None:
         self._settle()
-        self._code = code
+        self._code, self._values = code, values
         self._reporter.phase(code, **values)
+
+    @contextmanager
+    def during(self, code: str) -> Iterator[None]:
+        """A phase inside another one, which goes on afterwards."""
+        code_before, values_before = self._code, self._values
+        self.phase(code)
+        try:
+            yield
+        finally:
+            if code_before:
+                self.phase(code_before, **values_before)
 
     def _settle(self) -> None:
         now = time.perf_counter()

@@ -133,10 +133,9 @@ class FrozenPrefix:
 
     def _use_onnxruntime(self) -> bool:
         """Export the frozen part and open it; False, with the reason in the timings, where that fails."""
-        self.clock.phase("compile")
         path = cache_folder("onnx", self._onnx_key) / "prefix.onnx"
         try:
-            with with_lock(f"onnx-{self._onnx_key}"):
+            with self.clock.during("compile"), with_lock(f"onnx-{self._onnx_key}"):
                 if not path.exists():
                     self._export(path)
             run = _open_session(path, self.engine.threads)

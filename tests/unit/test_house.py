@@ -287,7 +287,9 @@ def test_no_sentence_is_unused() -> None:
 
 
 def test_every_phase_has_a_word_and_every_word_a_phase() -> None:
-    said = {text for _, call in _calls({"phase"}, HOUSE) for text in _texts(call.args[0] if call.args else None)}
+    said = {
+        text for _, call in _calls({"phase", "during"}, HOUSE) for text in _texts(call.args[0] if call.args else None)
+    }
     said |= set(_phases_as_records())
     assert len(said) > 5
     assert said == set(PHASES)
