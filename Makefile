@@ -1,6 +1,8 @@
 # `make run` opens the app, `make test` passes the tests: each does all its own set-up.
 
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p && break; done)
+# The first Python that really runs, is new enough, and can make virtual environments (3.11 is what is tried most).
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+  $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8501
@@ -8,12 +10,11 @@ PORT   ?= 8501
 .PHONY: run test lint texts bench clean
 .DEFAULT_GOAL := run
 
-# A stamp for each set of requirements: it is older than a changed file, so the change is installed.
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Graft needs Python 3.11 or newer; $(PYTHON) is older."; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Install venv first: apt-get install python3-venv"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Graft needs Python 3.11 or newer with venv: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
 
+# A stamp for each set of requirements: it is older than a changed file, so the change is installed.
 $(VENV)/.run: requirements.txt | $(BIN)/python
 	@echo "Installing what the app needs (some minutes, about 7 GB; README has the line for a smaller torch)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -30,8 +31,8 @@ run: $(VENV)/.run
 
 # The browser tests need a Chromium; on a Debian-like machine it is installed when there is none.
 .PHONY: chromium
-chromium:
-	@if [ "$$GRAFT_NO_BROWSER" = 1 ] || $(PYTHON) tests/browser/chromium.py >/dev/null; then :; \
+chromium: | $(BIN)/python
+	@if [ "$$GRAFT_NO_BROWSER" = 1 ] || $(BIN)/python tests/browser/chromium.py >/dev/null; then :; \
 	elif command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
 	  echo "Installing Chromium for the browser tests"; \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \

@@ -59,6 +59,10 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     facts = Facts(collection)
     checked = _look(facts, order, reporter)
     unusable = facts.unusable(checked)
+    preview, modes, damaged = _preview(collection, checked[~np.isin(checked, unusable)])
+    facts.mark_unreadable(damaged)  # a header may be fine and the body not
+    unusable = np.union1d(unusable, damaged)
+    good = checked[~np.isin(checked, unusable)]
     usable = {name: found[~np.isin(found, unusable)] for name, found in collection.splits.items()}
     problems = check_collection(collection, usable)
     problems += unreadable_problems(collection, facts, unusable)
@@ -69,10 +73,6 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
         )
         planned = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
         problems += _duplicates(facts, collection, checked)
-    good = checked[~np.isin(checked, unusable)]
-    preview, modes, damaged = _preview(collection, good)
-    facts.mark_unreadable(damaged)
-    problems += unreadable_problems(collection, facts, damaged)
     return DataReport(
         id=ref.id,
         name=collection.name,
