@@ -38,7 +38,7 @@ _STYLE = """
 [data-testid=stMain] [class*=st-key-primary_] a:hover { background: #166A4D; }
 [data-testid=stMain] [class*=st-key-primary_] a * { color: #fff; }
 [data-testid=stTable] td * { overflow-wrap: anywhere; }
-[data-testid=stCaptionContainer], [data-testid=stCaptionContainer] p { color: inherit; }
+[data-testid=stCaptionContainer], [data-testid=stCaptionContainer] :is(p, code) { color: inherit !important; }
 [data-testid=stCaptionContainer], [data-testid=stImageCaption] { opacity: .8; }
 """
 
