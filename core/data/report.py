@@ -58,11 +58,11 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     order = stratified_order(collection.targets, rows, 0)[:_CHECKED_AT_MOST]
     facts = Facts(collection)
     checked = _look(facts, order, reporter)
+    good = np.setdiff1d(checked, facts.unusable(checked))
+    preview, modes, damaged = _preview(collection, good)
+    facts.mark_unreadable(damaged)
     unusable = facts.unusable(checked)
-    preview, modes, damaged = _preview(collection, checked[~np.isin(checked, unusable)])
-    facts.mark_unreadable(damaged)  # a header may be fine and the body not
-    unusable = np.union1d(unusable, damaged)
-    good = checked[~np.isin(checked, unusable)]
+    good = np.setdiff1d(checked, unusable)
     usable = {name: found[~np.isin(found, unusable)] for name, found in collection.splits.items()}
     problems = check_collection(collection, usable)
     problems += unreadable_problems(collection, facts, unusable)
@@ -72,7 +72,7 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
             collection.targets, collection.splits, train_size=None, test_size=None, seed=0, unusable=unusable
         )
         planned = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
-        problems += _duplicates(facts, collection, checked)
+        problems += _duplicates(facts, collection, good)
     return DataReport(
         id=ref.id,
         name=collection.name,

@@ -82,8 +82,9 @@ def test_damaged_pictures_are_named_once_and_not_shown(tmp_path: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:-30])
     scratched = root / "b" / "001.png"
     content = bytearray(scratched.read_bytes())
-    content[len(content) // 2 :][:20] = b"\xff" * 20
-    scratched.write_bytes(content[: len(content) // 2] + b"\xff" * 20 + content[len(content) // 2 + 20 :])
+    middle = len(content) // 2
+    content[middle : middle + 20] = b"\xff" * 20
+    scratched.write_bytes(content)
     found = _describe(root)
     assert [(problem["code"], problem["values"]["n"]) for problem in found.problems] == [("data.unreadable", 3)]
     assert len(found.preview) == 17
