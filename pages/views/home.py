@@ -39,7 +39,7 @@ def show_ways() -> None:
             "finetune",
             ":material/model_training:",
             _("Fine-tune a model"),
-            _("Start with handwritten digits: done in under a minute."),
+            _("Start with handwritten digits, which come with Graft."),
             {},
         ),
         (
