@@ -57,8 +57,11 @@ class Facts:
         return np.asarray(self._store.read(rows)[:, 3])
 
     def unusable(self, rows: Ints) -> Ints:
-        found: Ints = rows[self.status(rows) != FINE]
-        return found
+        return rows[~self.is_fine(rows)]
+
+    def is_fine(self, rows: Ints) -> NDArray[np.bool_]:
+        """For each row whether it is a picture that can be used, as far as is known."""
+        return np.asarray(self.status(rows) == FINE)
 
     def mark_unreadable(self, rows: Ints) -> None:
         """A picture whose header was fine and whose body is not."""

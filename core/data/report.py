@@ -58,11 +58,10 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     order = stratified_order(collection.targets, rows, 0)[:_CHECKED_AT_MOST]
     facts = Facts(collection)
     checked = _look(facts, order, reporter)
-    good = np.setdiff1d(checked, facts.unusable(checked))
-    preview, modes, damaged = _preview(collection, good)
-    facts.mark_unreadable(damaged)
-    unusable = facts.unusable(checked)
-    good = np.setdiff1d(checked, unusable)
+    # In their random order: the first files of a folder are often frames of one scene.
+    preview, modes, damaged = _preview(collection, checked[facts.is_fine(checked)])
+    facts.mark_unreadable(damaged)  # a header may be fine and the body not
+    unusable, good = facts.unusable(checked), checked[facts.is_fine(checked)]
     usable = {name: found[~np.isin(found, unusable)] for name, found in collection.splits.items()}
     problems = check_collection(collection, usable)
     problems += unreadable_problems(collection, facts, unusable)

@@ -61,6 +61,11 @@ def test_preview_shows_every_class_before_any_twice(tmp_path: Path) -> None:
         assert (image.format, image.size) == ("WEBP", (96, 64))
 
 
+def test_preview_is_drawn_from_all_files_of_a_class(tmp_path: Path) -> None:
+    numbers = [int(item["name"].split("/")[1][:3]) for item in _describe(fill(tmp_path, {"a": 80, "b": 80})).preview]
+    assert max(numbers) > 40
+
+
 def test_tiny_pictures_are_enlarged_by_whole_squares() -> None:
     found = _describe("builtin/digits")
     assert {image.size for image in _thumbnails(found)} == {(96, 96)}
@@ -98,6 +103,13 @@ def test_duplicates_are_told_within_training_and_across(tmp_path: Path) -> None:
     (root / "test" / "a" / "000.png").write_bytes(first)
     values = {problem["code"]: problem["values"] for problem in _describe(root).problems}
     assert values == {"data.duplicates": {"n": 1}, "data.leak": {"n": 1, "total": 8}}
+
+
+def test_unreadable_files_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    root = fill(tmp_path, {"train/a": 10, "train/b": 10, "test/a": 4, "test/b": 4})
+    for name in ("train/a/000.png", "train/b/000.png", "test/a/000.png"):
+        (root / name).write_bytes(b"")
+    assert set(_codes(_describe(root))) == {"data.unreadable"}
 
 
 def test_report_shows_what_there_is_when_it_cannot_be_trained_on(tmp_path: Path) -> None:
