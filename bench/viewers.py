@@ -25,10 +25,11 @@ async def _view(url: str, run: str, stop: float, count: dict[str, int]) -> None:
         opening.rerun_script.page_name = "finetune"
         await socket.send(opening.SerializeToString())
         timers: dict[str, asyncio.Task[None]] = {}
+        rests: dict[str, float] = {}
 
-        async def tick(fragment: str, every: float) -> None:
+        async def tick(fragment: str) -> None:
             while time.time() < stop:
-                await asyncio.sleep(every)
+                await asyncio.sleep(rests[fragment])
                 again = BackMsg()
                 again.rerun_script.query_string = query
                 again.rerun_script.page_name = "finetune"
@@ -43,9 +44,11 @@ async def _view(url: str, run: str, stop: float, count: dict[str, int]) -> None:
                 continue
             message = ForwardMsg.FromString(raw)
             kind = message.WhichOneof("type")
-            if kind == "auto_rerun" and message.auto_rerun.fragment_id not in timers:
+            if kind == "auto_rerun":
                 found = message.auto_rerun
-                timers[found.fragment_id] = asyncio.create_task(tick(found.fragment_id, found.interval))
+                rests[found.fragment_id] = found.interval
+                if found.fragment_id not in timers:
+                    timers[found.fragment_id] = asyncio.create_task(tick(found.fragment_id))
             elif kind == "script_finished":
                 count["refreshes"] += 1
         for timer in timers.values():

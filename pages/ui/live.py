@@ -32,14 +32,19 @@ def follow(run_ids: Sequence[str], key: str, bar: Any) -> None:
     """
     _ = state.words()
     is_paused = bar.toggle(_("Pause updates"), key=f"pause_{key}", help=_("The run goes on; only this page rests."))
-    st.fragment(_tick, run_every=None if is_paused else TICK_S)(tuple(run_ids), key)
+    rest = cached.tick_s(state.session_id())
+    state.remember("tick_s", rest)
+    st.fragment(_tick, run_every=None if is_paused else rest)(tuple(run_ids), key)
 
 
 def _tick(run_ids: tuple[str, ...], key: str) -> None:
     with parts.guarded():
         _ = state.words()
+        rest, drawn = cached.tick_s(state.session_id()), state.recall("tick_s", 1.0)
+        if not 0.6 < rest / drawn < 1.6:  # others came or went
+            st.rerun()
         store = open_store()
-        jobs.pump(store)
+        cached.pump()
         found = [store.get_run(run_id) for run_id in run_ids]
         if not any(run.is_active for run in found):
             cached.forget_models()
@@ -201,14 +206,14 @@ def show_log(run: Run, _: Translator, *, key: str, label: str) -> None:
 
 def watch_runs(page_title: str) -> None:
     """Keep the queue moving, count the runs at work in the side bar and tell the end of one in the tab's title."""
-    st.fragment(_watch, run_every=2.0)(page_title)
+    st.fragment(_watch, run_every=2 * cached.tick_s(state.session_id()))(page_title)
 
 
 def _watch(page_title: str) -> None:
     with parts.guarded():
         _ = state.words()
         store = open_store()
-        jobs.pump(store)
+        cached.pump()
         active = store.list_runs(statuses=ACTIVE)
         st.set_page_config(page_title=_tab_title(active, page_title, _))
         trainings = [run for run in active if run.kind == "finetune"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.figures import Theme
 from core.i18n import LANGUAGES, Translator, pick_language, translator
@@ -31,6 +32,12 @@ def choose_language() -> None:
 def words() -> Translator:
     """The translator of this session's language."""
     return translator(st.session_state.get(_LANGUAGE) or pick_language(st.context.locale))
+
+
+def session_id() -> str:
+    """What tells this open page from others."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
 
 
 def theme() -> Theme:
