@@ -149,7 +149,7 @@ def _cut(data: str, scratch: Path) -> dict[str, Any]:
     """Last two blocks from a cached cut against the head alone: 5,000 images, 128 px, 4 epochs, cold caches."""
     folder = scratch / "images"
     classes = _export(data, folder, 5000)
-    job = {"folder": str(folder), "classes": classes, "batch": BATCH, "size": 128, "epochs": 4, "schedule": "cosine"}
+    job = {"folder": str(folder), "classes": classes, "batch": BATCH, "size": 128, "epochs": 4}
     results = {m: _run("graft", job | {"method": m, "lr": LR[m]}, scratch) for m in ("head", "last")}
     rows = {m: {"accuracy": r["accuracy"], "wall_s": r["wall_s"], "work_s": r["work_s"]} for m, r in results.items()}
     return {

@@ -150,6 +150,7 @@ SENTENCES: dict[str, str] = {
         "{path} was written by another version of Graft (format {found}, this one reads {wanted}). "
         "Set GRAFT_HOME to another folder, or use that version."
     ),
+    "store.cannot_read": N_("The record of runs {path} cannot be read: {detail}. Make room on the disk, or wait."),
     "store.cannot_write": N_("The record of runs {path} cannot be written: {detail}. Make room on the disk, or wait."),
     # -- comparing siblings ------------------------------------------------------------------------
     "compare.better": N_(

@@ -190,6 +190,14 @@ class Store:
         except sa.exc.OperationalError as error:
             raise StoreError("store.cannot_write", path=str(self.path), detail=str(error.orig)) from error
 
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:  # even reading wants a little room for the file's shared memory
+            raise StoreError("store.cannot_read", path=str(self.path), detail=str(error.orig)) from error
+
     def create_run(self, run_id: str, *, kind: str, name: str, spec: Mapping[str, Any], **columns: Any) -> None:
         """Add a queued run."""
         values = {"id": run_id, "kind": kind, "name": name, "spec": dict(spec), "status": "queued"}
@@ -198,7 +206,7 @@ class Store:
 
     def get_run(self, run_id: str) -> Run:
         """The run of this id. Raises `NotFoundError`."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(sa.select(_run).where(_run.c.id == run_id)).mappings().first()
         if row is None:
             raise NotFoundError("run.unknown", id=run_id)
@@ -220,7 +228,7 @@ class Store:
         for column, value in (("kind", kind), ("sibling_group", sibling_group), ("parent", parent)):
             if value is not None:
                 query = query.where(_run.c[column] == value)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [Run(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
     def update_run(self, run_id: str, *, only_if: Iterable[str] | None = None, **columns: Any) -> bool:
@@ -267,7 +275,7 @@ class Store:
         query = sa.select(*columns).where(_metric.c.run == run_id, _metric.c.id > after).order_by(_metric.c.id)
         if names is not None:
             query = query.where(_metric.c.name.in_(tuple(names)))
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [Metric(*row) for row in connection.execute(query)]
 
     def write_artifact(self, artifact: Artifact) -> None:
@@ -279,7 +287,7 @@ class Store:
 
     def list_artifacts(self, run_id: str) -> list[Artifact]:
         query = sa.select(_artifact).where(_artifact.c.run == run_id).order_by(_artifact.c.name)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [Artifact(**row) for row in connection.execute(query).mappings()]
 
 

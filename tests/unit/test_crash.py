@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 from core import jobs, runs, store
+from core.errors import StoreError
 from core.specs import FinetuneSpec
 from core.store import Run, open_store
 
@@ -51,10 +53,12 @@ def _spec(pictures: Path, **changes: Any) -> FinetuneSpec:
 def _wait(run_id: str, until: Callable[[Run], bool], *, seconds: float = 120) -> Run:
     """Look at a run until it is as wanted; fails with its log."""
     deadline = time.monotonic() + seconds
-    while not until(run := open_store().get_run(run_id)):
-        assert time.monotonic() < deadline, f"{run.status} {run.phase}\n{runs.read_log(run_id)}"
+    while True:
+        with suppress(StoreError):  # at the height of a full disk the record cannot even be read
+            if until(run := open_store().get_run(run_id)):
+                return run
+        assert time.monotonic() < deadline, runs.read_log(run_id)
         time.sleep(0.05)
-    return run
 
 
 def _steps(run_id: str) -> dict[tuple[str, int], float]:
