@@ -30,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+TextColumn = Annotated[str | None, typer.Option(help="The column of the texts, where it is not the one found.")]
+LabelColumn = Annotated[str | None, typer.Option(help="The column of the labels, where it is not the one found.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]
 _POLL_S = 0.25
 
@@ -89,9 +91,15 @@ def model(model_id: Annotated[str, typer.Argument(metavar="ID")], json_: JsonOpt
 
 
 @app.command()
-def data(data_id: Annotated[str, typer.Argument(metavar="ID")], json_: JsonOption = False) -> None:
+def data(
+    data_id: Annotated[str, typer.Argument(metavar="ID")],
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    json_: JsonOption = False,
+) -> None:
     """Read a data set and say what is in it: classes, splits, problems."""
-    spec = parse_spec(ImportSpec, {"data": {"id": data_id}})
+    ref = {"id": data_id, "text_column": text_column, "label_column": label_column}
+    spec = parse_spec(ImportSpec, {"data": ref})
     run = runs.submit(spec)
     ended = _wait(run, quiet=json_)
     report = runs.read_report(ended.id) or {}
@@ -197,7 +205,8 @@ def finetune(json: bool = False, detach: bool = False, **options: Any) -> None:
     """Adapt a pretrained classifier to your own data."""
     values = {name: value for name, value in options.items() if value is not None}
     values["model"] = {"id": values.pop("model"), "weights": values.pop("weights")}
-    values["data"] = {"id": values["data"]}
+    columns = {name: values.pop(name) for name in ("text_column", "label_column") if name in values}
+    values["data"] = {"id": values["data"], **columns}
     spec = parse_spec(FinetuneSpec, values)
     problems = check_spec(spec)
     if any(problem.severity == "error" for problem in problems):
@@ -212,7 +221,9 @@ def _signature() -> inspect.Signature:
     parameters = [
         _option("model", str, ..., "Model id; `models` lists them."),
         _option("weights", Literal["pretrained", "random"], "pretrained", "Published weights, or random ones."),
-        _option("data", str, ..., "Data set id: builtin/digits, upload/NAME, hub/ORG/NAME, path:/folder-or-zip."),
+        _option("data", str, ..., "Data set id: builtin/digits, upload/NAME, hub/ORG/NAME, path:/folder-or-file."),
+        _option("text_column", str | None, None, "The column of the texts, where it is not the one found."),
+        _option("label_column", str | None, None, "The column of the labels, where it is not the one found."),
     ]
     for name, field in FinetuneSpec.model_fields.items():
         if field.annotation in (ModelRef, DataRef):

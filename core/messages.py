@@ -37,19 +37,18 @@ SENTENCES: dict[str, str] = {
     # -- data --------------------------------------------------------------------------------------
     "data.unknown_builtin": N_("There is no data set {id} here. Known: {known}."),
     "data.unknown_upload": N_("There is no uploaded data set {name} here; it may have been deleted. Upload it again."),
-    "data.unknown_file": N_("{path} is neither a zip nor parquet. Give a folder or a zip of class folders."),
+    "data.unknown_file": N_(
+        "{path} is nothing Graft reads. Give a folder or zip of class folders, parquet, csv, tsv, jsonl or xlsx."
+    ),
     "data.unreadable_file": N_("{path} cannot be read: {detail}."),
     "data.mixed_files": N_("The parquet files of {name} have different columns: they are not one data set."),
-    "data.no_picture_column": N_(
-        "No column with pictures was found among: {columns}. Graft learns from pictures here."
-    ),
     "data.no_label_column": N_(
         "No column with labels was found among: {columns}. Name it label, one class for each row."
     ),
     "data.several_configs": N_("{name} holds several data sets ({folders}). Give the folder of one of them."),
     "data.hub_id": N_("{id} is no data set of a hub. Write hub/ORG/NAME or hub/ORG/NAME:CONFIG."),
     "data.several_labels": N_(
-        "Column {column} holds several labels for a picture. Graft tells one class a picture: keep one label each."
+        "Column {column} holds several labels for an example. Graft tells one class each: keep one label."
     ),
     "data.unlabelled": N_("{n} pictures have no label and are left out."),
     "data.hub_unreachable": N_(
@@ -60,19 +59,19 @@ SENTENCES: dict[str, str] = {
         "Put cifar-10-python.tar.gz from {url} into {folder}."
     ),
     "data.no_train_split": N_("{id} has nothing labelled to train on; it has: {splits}."),
-    "data.one_class": N_("All {n} pictures are of one class ({label}). At least two classes are needed to tell apart."),
-    "data.too_few": N_("{n} pictures for {classes} classes are very few: the result will mean little."),
-    "data.empty_class": N_("{n} classes have no training picture and cannot be learned: {labels}."),
-    "data.single_picture": N_("{n} classes have a single training picture: {labels}."),
+    "data.one_class": N_("All {n} examples are of one class ({label}). At least two classes are needed to tell apart."),
+    "data.too_few": N_("{n} examples for {classes} classes are very few: the result will mean little."),
+    "data.empty_class": N_("{n} classes have no training example and cannot be learned: {labels}."),
+    "data.single_picture": N_("{n} classes have a single training example: {labels}."),
     "data.labels_alike": N_("Classes {a} and {b} differ only in capitals or blanks. Are they one class?"),
-    "data.nothing_readable": N_("None of the {n} training pictures can be read. Check the files."),
+    "data.nothing_readable": N_("None of the {n} training examples can be read. Check the files."),
     "data.class_unreadable": N_(
         "{n} classes have no picture that can be read: {labels}. Replace the files or remove them."
     ),
     "data.test_unreadable": N_(
         "None of the {n} test pictures can be read. Replace the files or remove the test folder."
     ),
-    "data.fewer_than_asked": N_("{asked} training pictures were asked for; {n} are there to train on."),
+    "data.fewer_than_asked": N_("{asked} training examples were asked for; {n} are there to train on."),
     "data.unreadable": N_("{n} files are no readable pictures and are left out: {names}."),
     "data.too_large": N_("{n} pictures have more than 100 million pixels or 64 MB and are left out: {names}."),
     "data.leak": N_("{n} of {total} test pictures are among the training pictures too: the result will flatter."),
@@ -104,6 +103,46 @@ SENTENCES: dict[str, str] = {
     "data.zip_encrypted": N_("The zip {name} is encrypted ({n} files). Pack it without a password."),
     "data.zip_bomb": N_("The zip {name} is refused: {n} entries unpack to over 200 times their size ({entry})."),
     "data.zip_too_large": N_("The zip {name} is refused: it would unpack to {size}, or its entries overlap."),
+    # -- texts and tables --------------------------------------------------------------------------
+    "data.not_pictures": N_("{id} holds texts, and this model learns from pictures. Choose a model for texts."),
+    "data.not_texts": N_("{id} holds pictures, and this model learns from texts. Choose a model for pictures."),
+    "data.no_text_column": N_(
+        "No column with texts or pictures was found among: {columns}. Name it text, one text for each row."
+    ),
+    "data.no_such_column": N_("There is no column {column}; there are: {columns}. Choose one of these."),
+    "data.same_column": N_("Column {column} cannot hold both the texts and their labels. Choose two columns."),
+    "data.too_many_classes": N_(
+        "Column {column} holds {n} different labels; at most {limit} classes can be told apart. "
+        "Choose the column of the labels."
+    ),
+    "data.unlabelled_texts": N_("{n} texts have no label and are left out."),
+    "data.empty_texts": N_("{n} rows hold a label but no text and are left out."),
+    "data.markup": N_("{n} texts held HTML; its marks were taken out, the words stay."),
+    "data.long_texts": N_("{n} texts are longer than {limit} characters; only their beginning is read."),
+    "data.control_characters": N_("{n} texts held control characters, which were taken out."),
+    "data.text_leak": N_("{n} of {total} test texts are among the training texts too: the result will flatter."),
+    "data.text_duplicates": N_("{n} training texts are copies of others."),
+    "data.only_tables": N_("{name} holds tables ({entry}) and no pictures. Bring the table itself, not in a zip."),
+    "data.too_many_tables": N_(
+        "{name} holds {n} tables; at most {limit} are read. Put the texts into one table with columns text and label."
+    ),
+    "data.table_left_out": N_("{n} tables lack a column of {columns} and are left out: {names}."),
+    "data.table_too_large": N_("{name} is larger than the {limit} MB a table may have. Keep it as parquet, or cut it."),
+    "data.too_many_rows": N_("{name} has more than {limit} rows. Take a part of it."),
+    "data.empty_table": N_("{name} holds no rows. Check that it is the right file."),
+    "data.no_table": N_(
+        "{name} is not a table: its rows do not share columns. The first row names them, the others have a cell each."
+    ),
+    "data.one_column": N_("{name} has a single column ({columns}). A table needs one of texts and one of labels."),
+    "data.no_header": N_("The first row of {name} is no row of column names: its columns are numbered."),
+    "data.ragged_rows": N_("{n} rows of {name} do not have {wanted} cells as the first row and are left out."),
+    "data.bad_lines": N_("{n} lines of {name} are no JSON objects and are left out."),
+    "data.other_sheets": N_("Only the first sheet of {name} is read; {n} others are left out."),
+    "data.encoding_guessed": N_(
+        "{name} is not UTF-8 and was read as {encoding}. If the texts look wrong, save it as UTF-8."
+    ),
+    "data.encoding_unknown": N_("The encoding of {name} is unknown. Save it as UTF-8."),
+    "data.damaged_characters": N_("{n} characters of {name} are damaged (no UTF-8) and stand as �."),
     # -- models ------------------------------------------------------------------------------------
     "model.unknown": N_("{id} is no model here. Spelled alike: {near}."),
     "model.run_without_model": N_("Run {id} holds no finished model. Take a run that is done."),

@@ -22,7 +22,7 @@ def option_name(field: str) -> str:
 def command_line(spec: Spec) -> str:
     """The command that does the same: only what differs from the defaults, quoted for this system's shell."""
     if isinstance(spec, ImportSpec):
-        return _join(["python", "-m", "core", "data", spec.data.id])
+        return _join(["python", "-m", "core", "data", spec.data.id, *_columns(spec.data)])
     if not isinstance(spec, FinetuneSpec):
         raise TypeError(f"no command for {type(spec).__name__}")
     words = ["python", "-m", "core", "finetune", *spec_options(spec)]
@@ -39,11 +39,16 @@ def spec_options(spec: FinetuneSpec) -> list[str]:
             if value.weights != "pretrained":
                 words += ["--weights", value.weights]
         elif isinstance(value, DataRef):
-            words += [_PARTS[name], value.id]
+            words += [_PARTS[name], value.id, *_columns(value)]
         # The method says what the run is: it is spelled out even where it is the default.
         elif name == "method" or (value != field.default and _matters(spec, name)):
             words += [option_name(name), _spell(value)]
     return words
+
+
+def _columns(data: DataRef) -> list[str]:
+    chosen = (("--text-column", data.text_column), ("--label-column", data.label_column))
+    return [word for option, column in chosen if column is not None for word in (option, column)]
 
 
 def _matters(spec: Spec, name: str) -> bool:

@@ -85,10 +85,12 @@ class DataRef(Spec):
     """A data set by its id.
 
     Ids: `builtin/digits`, `torchvision/cifar10`, `hub/ORG/NAME[:config]`, `upload/NAME`,
-    `path:/any/folder-or-file`.
+    `path:/any/folder-or-file`. The columns of a table are found by their names unless they are given.
     """
 
     id: str = Field(min_length=3, max_length=4096, pattern=r"^([a-z]+/|path:)\S.*$")
+    text_column: str | None = Field(default=None, min_length=1, max_length=200)
+    label_column: str | None = Field(default=None, min_length=1, max_length=200)
 
     @property
     def source(self) -> str:
@@ -274,7 +276,7 @@ def with_absolute_paths(spec: S) -> S:
     if not isinstance(data, DataRef) or data.source != "path":
         return spec
     path = Path(data.name).expanduser().absolute()
-    return spec.model_copy(update={"data": DataRef(id=f"path:{os.path.normpath(path)}")})
+    return spec.model_copy(update={"data": data.model_copy(update={"id": f"path:{os.path.normpath(path)}"})})
 
 
 def check_spec(spec: Spec) -> list[Problem]:

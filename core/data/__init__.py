@@ -1,7 +1,7 @@
-"""Data sets of pictures: read from anywhere, checked, split, decoded once. No torch here.
+"""Data sets of pictures and texts: read from anywhere, checked, split, decoded once. No torch here.
 
-`load_images` is what training uses, `describe_data` what the Data page shows, `open_image` and `fit_image`
-what a prediction does with one picture.
+`load_images` and `load_texts` are what training uses, `describe_data` what the Data page shows, `open_image`
+and `fit_image` what a prediction does with one picture.
 """
 
 from core.data.images import ImageData, Pixels, load_images
@@ -15,6 +15,7 @@ from core.data.library import (
 )
 from core.data.pictures import fit_image, open_image
 from core.data.report import DataReport, describe_data
+from core.data.texts import TextData, load_texts
 
 __all__ = [
     "UPLOAD_LIMIT_MB",
@@ -22,11 +23,13 @@ __all__ = [
     "DataReport",
     "ImageData",
     "Pixels",
+    "TextData",
     "delete_upload",
     "describe_data",
     "fit_image",
     "list_data",
     "load_images",
+    "load_texts",
     "open_image",
     "store_upload",
     "upload_size",

@@ -17,6 +17,7 @@ import numpy as np
 
 from core.data.pictures import SUFFIXES
 from core.data.sources import SPLIT_WORDS, Collection, Items
+from core.data.tables import is_table
 from core.errors import DataError, Problem
 
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
@@ -56,6 +57,9 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
         archives = [entry for entry in others if _suffix(entry) in _ARCHIVES]
         if archives:
             raise DataError("data.only_archives", name=name, n=len(archives), entry=_where(archives[0]))
+        tables = [entry for entry in others if is_table(PurePosixPath(entry.parts[-1]))]
+        if tables:
+            raise DataError("data.only_tables", name=name, n=len(tables), entry=_where(tables[0]))
         raise DataError("data.no_pictures", name=name, n=len(others))
     depth = _wrapper_depth(pictures)
     has_splits = _has_splits([entry.parts[depth:] for entry in pictures])

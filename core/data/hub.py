@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import settings
-from core.data.parquet import encode_labels, find_columns, missing_columns
+from core.data.parquet import encode_labels, find_columns
 from core.data.pictures import MAX_BYTES
 from core.data.sources import SPLIT_WORDS, Collection, Raw, digest, split_rows
+from core.data.texts import SAMPLE, collect_texts, find_text_columns
 from core.errors import DataError, Problem
 from core.specs import DataRef
 
@@ -55,7 +56,7 @@ def _bytes_of_hub(value: dict[str, Any]) -> bytes | None:
 def open_hub(ref: DataRef) -> Collection:
     """`hub/ORG/NAME[:config]` through `datasets`; repository code is never run.
 
-    Raises `DataError` when it is not in the cache and the hub is out of reach, or is no set of pictures.
+    Raises `DataError` when it is not in the cache and the hub is out of reach, or holds neither pictures nor texts.
     """
     name, _, config = ref.name.partition(":")
     # The library takes what looks like a folder for one: only a repository's name may reach it.
@@ -74,17 +75,35 @@ def open_hub(ref: DataRef) -> Collection:
     first = next(iter(parts.values()), None)
     if first is None:
         raise DataError("data.no_train_split", id=ref.id, splits=", ".join(found))
-    picture, label = find_columns(first.features.arrow_schema, first.features.to_dict())
-    if picture is None or label is None:
-        raise missing_columns(picture, label, first.column_names)
+    column, label = find_columns(first.features.arrow_schema, first.features.to_dict(), ref)
+    is_text = column is None
+    if column is None:
+        column, label = find_text_columns(first[:SAMPLE], ref.model_copy(update={"label_column": label}))
+    if label is None:
+        raise DataError("data.no_label_column", columns=", ".join(first.column_names)[:200])
+    if any(not {column, label} <= set(part.column_names) for part in parts.values()):
+        raise DataError("data.mixed_files", name=name)
     names = getattr(first.features[label], "names", None)
     values = [value for part in parts.values() for value in part[label]]
     if any(isinstance(value, list) for value in values[:1]):
         raise DataError("data.several_labels", column=label)
+    splits = split_rows(list(parts), [len(part) for part in parts.values()])
+    num_bytes = next((part.dataset_size or 0 for part in parts.values()), 0)
+    if is_text:
+        return collect_texts(
+            ref.id,
+            name,
+            texts=[text for part in parts.values() for text in part[column]],
+            labels=values,
+            splits=splits,
+            columns=(column, label),
+            label_names=names,
+            all_columns=first.column_names,
+            num_bytes=num_bytes,
+        )
     labels, targets, unlabelled = encode_labels(values, names)
-    only = [part.select_columns([picture]) for part in parts.values()]
-    raw = [part.cast_column(picture, datasets.Image(decode=False)) for part in only]
-    splits = split_rows(list(parts), [len(part) for part in raw])
+    only = [part.select_columns([column]) for part in parts.values()]
+    raw = [part.cast_column(column, datasets.Image(decode=False)) for part in only]
     return Collection(
         id=ref.id,
         name=name,
@@ -92,9 +111,11 @@ def open_hub(ref: DataRef) -> Collection:
         labels=labels,
         targets=targets,
         splits={split: rows[targets[rows] >= 0] for split, rows in splits.items() if (targets[rows] >= 0).any()},
-        items=HubItems(raw, picture),
+        items=HubItems(raw, column),
         problems=[Problem("data.unlabelled", "warning", values={"n": unlabelled})] if unlabelled else [],
-        num_bytes=next((part.dataset_size or 0 for part in parts.values()), 0),
+        num_bytes=num_bytes,
+        columns=(column, label),
+        all_columns=tuple(first.column_names),
     )
 
 

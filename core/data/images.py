@@ -117,6 +117,8 @@ def load_images(
     """
     trim_cache()
     collection = open_collection(ref)
+    if collection.kind != "image":
+        raise DataError("data.not_pictures", id=ref.id)
     facts = Facts(collection)
     bad: Ints = np.zeros(0, dtype=np.int64)
     while True:

@@ -1,4 +1,4 @@
-"""Parquet in the layout of a hub repository: pictures as bytes in a column, a class in another."""
+"""Parquet in the layout of a hub repository: pictures as bytes or texts in a column, a class in another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.sources import SPLIT_WORDS, Collection, Raw, fingerprint_files, split_rows
+from core.data.texts import SAMPLE, collect_texts, find_text_columns
 from core.errors import DataError, Problem
+from core.specs import DataRef
 
 
 class ParquetItems:
@@ -51,7 +53,7 @@ class ParquetItems:
         return f"#{row}"
 
 
-def open_parquet(paths: list[Path], data_id: str, name: str) -> Collection:
+def open_parquet(paths: list[Path], ref: DataRef, name: str) -> Collection:
     """Parquet files of one data set. Raises `DataError` with what is wrong with them as a whole."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -63,33 +65,58 @@ def open_parquet(paths: list[Path], data_id: str, name: str) -> Collection:
         files = [pq.ParquetFile(path) for path in paths]
         schema = files[0].schema_arrow
         features = _hub_features(schema)
-        picture, label = find_columns(schema, features)
-        if picture is None or label is None:
-            raise missing_columns(picture, label, schema.names)
-        if any(not {picture, label} <= set(file.schema_arrow.names) for file in files):
+        first, label = find_columns(schema, features, ref)
+        is_text = first is None
+        if first is None:
+            sample = next(files[0].iter_batches(SAMPLE), None)
+            columns = sample.to_pydict() if sample is not None else {column: [] for column in schema.names}
+            first, label = find_text_columns(columns, ref.model_copy(update={"label_column": label}))
+        if label is None:
+            raise DataError("data.no_label_column", columns=", ".join(schema.names)[:200])
+        if any(not {first, label} <= set(file.schema_arrow.names) for file in files):
             raise DataError("data.mixed_files", name=name)
-        raw = [file.read(columns=[label]).column(label) for file in files]
+        values = _column(files, label)
+        texts = _column(files, first) if is_text else []
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError("data.unreadable_file", path=name, detail=str(error).split("\n")[0][:200]) from error
     if pa.types.is_nested(schema.field(label).type):
         raise DataError("data.several_labels", column=label)
-    values = [value for column in raw for value in column.to_pylist()]
-    labels, targets, unlabelled = encode_labels(values, features.get(label, {}).get("names"))
+    names = features.get(label, {}).get("names")
     splits = split_rows([_split_of(path) for path in paths], [file.metadata.num_rows for file in files])
+    num_bytes = sum(path.stat().st_size for path in paths)
+    if is_text:
+        return collect_texts(
+            ref.id,
+            name,
+            texts=texts,
+            labels=values,
+            splits=splits,
+            columns=(first, label),
+            label_names=names,
+            all_columns=schema.names,
+            num_bytes=num_bytes,
+        )
+    labels, targets, unlabelled = encode_labels(values, names)
     splits = {name: rows[targets[rows] >= 0] for name, rows in splits.items()}
     problems = [Problem("data.unlabelled", "warning", values={"n": unlabelled})] if unlabelled else []
     counts = [[file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)] for file in files]
     return Collection(
-        id=data_id,
+        id=ref.id,
         name=name,
         fingerprint=fingerprint_files(paths),
         labels=labels,
         targets=targets,
         splits={split: rows for split, rows in splits.items() if len(rows)},
-        items=ParquetItems(paths, picture, counts),
+        items=ParquetItems(paths, first, counts),
         problems=problems,
-        num_bytes=sum(path.stat().st_size for path in paths),
+        num_bytes=num_bytes,
+        columns=(first, label),
+        all_columns=tuple(schema.names),
     )
+
+
+def _column(files: list[Any], name: str) -> list[Any]:
+    return [value for file in files for value in file.read(columns=[name]).column(name).to_pylist()]
 
 
 def _hub_features(schema: Any) -> dict[str, Any]:
@@ -101,10 +128,15 @@ def _hub_features(schema: Any) -> dict[str, Any]:
         return {}
 
 
-def find_columns(schema: Any, features: dict[str, Any]) -> tuple[str | None, str | None]:
-    """The picture column and the label column, by what is declared, else by type and name."""
+def find_columns(schema: Any, features: dict[str, Any], ref: DataRef) -> tuple[str | None, str | None]:
+    """The picture column, None for texts, and the label column: as asked for, else declared, else by type and name.
+
+    Raises `DataError` when a column is asked for that is not there.
+    """
     import pyarrow as pa
 
+    if ref.label_column is not None and ref.label_column not in schema.names:
+        raise DataError("data.no_such_column", column=ref.label_column, columns=", ".join(schema.names)[:200])
     declared = {name: feature.get("_type") for name, feature in features.items() if isinstance(feature, dict)}
     pictures = [name for name, kind in declared.items() if kind == "Image"]
     for entry in schema:
@@ -112,22 +144,14 @@ def find_columns(schema: Any, features: dict[str, Any]) -> tuple[str | None, str
         named = pa.types.is_binary(entry.type) and entry.name in {"image", "img", "picture", "bytes"}
         if is_struct or named:
             pictures.append(entry.name)
-    labels = [name for name, kind in declared.items() if kind == "ClassLabel"]
-    labels += [
-        name for name in ("label", "labels", "fine_label", "target", "class", "category") if name in schema.names
-    ]
-    picture, label = (next((name for name in found if name in schema.names), None) for found in (pictures, labels))
-    return picture, label
-
-
-def missing_columns(picture: str | None, label: str | None, names: list[str]) -> DataError:
-    """What to raise where there is no picture column, no label column, or neither."""
-    shown, problems = ", ".join(names)[:200], []
-    if picture is None:
-        problems.append(Problem("data.no_picture_column", values={"columns": shown}))
-    if label is None:
-        problems.append(Problem("data.no_label_column", values={"columns": shown}))
-    return DataError(problems)
+    labels = [ref.label_column] if ref.label_column else []
+    labels += [name for name, kind in declared.items() if kind == "ClassLabel" and name != ref.text_column]
+    picture = next((name for name in pictures if name in schema.names), None)
+    if ref.text_column is not None:
+        picture = ref.text_column if ref.text_column in pictures else None
+    if picture is not None:
+        labels += ["label", "labels", "fine_label", "target", "class", "category"]
+    return picture, next((name for name in labels if name in schema.names), None)
 
 
 def encode_labels(values: list[Any], names: list[str] | None) -> tuple[list[str], NDArray[np.int64], int]:

@@ -1,4 +1,4 @@
-"""Where pictures come from: a reader for every kind of data id and layout, each giving a `Collection`.
+"""Where pictures and texts come from: a reader for every kind of data id and layout, each giving a `Collection`.
 
 A reader lists what is there (labels, splits, names) and reads raw bytes later, row by row or many at once.
 Nothing is decoded here, and nothing a file says is run.
@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ Raw = bytes | NDArray[np.uint8]
 
 
 class Items(Protocol):
-    """The raw pictures of a collection."""
+    """The raw pictures or texts of a collection."""
 
     def read_many(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Raw | None]]:
         """(row, bytes or a decoded square) for each row, in the order that is quickest; None: unreadable."""
@@ -46,6 +46,9 @@ class Collection:
     items: Items
     problems: list[Problem] = field(default_factory=list)
     num_bytes: int = 0
+    kind: Literal["image", "text"] = "image"
+    columns: tuple[str, str] | None = None  # of a table: where pictures or texts stand, and where labels
+    all_columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -56,7 +59,11 @@ def open_collection(ref: DataRef) -> Collection:
     reader = _SOURCES.get(ref.source)
     if reader is None:
         raise DataError("data.unknown_source", id=ref.id, known=", ".join(_SOURCES))
-    return reader(ref)
+    collection = reader(ref)
+    for column in (ref.text_column, ref.label_column):
+        if column is not None and column not in (collection.columns or ()):  # never passed over in silence
+            raise DataError("data.no_such_column", column=column, columns=", ".join(collection.columns or ()) or "-")
+    return collection
 
 
 # -- built in ----------------------------------------------------------------------------------------------
@@ -77,9 +84,17 @@ class ArrayItems:
         return f"{self.prefix} {row}"
 
 
+_REVIEWS = ("reviews-en", "reviews-zh")
+
+
 def _builtin(ref: DataRef) -> Collection:
+    if ref.name in _REVIEWS:
+        from core.data.tables import open_table
+
+        return open_table([Path(__file__).parent / "reviews" / f"{ref.name}.csv"], ref, ref.name)
     if ref.name != "digits":
-        raise DataError("data.unknown_builtin", id=ref.id, known="builtin/digits")
+        known = ", ".join(f"builtin/{name}" for name in ("digits", *_REVIEWS))
+        raise DataError("data.unknown_builtin", id=ref.id, known=known)
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -109,7 +124,7 @@ def _path(ref: DataRef) -> Collection:
         raise DataError("data.path_not_allowed", path=str(path), roots=roots)
     if not path.exists():
         raise DataError("data.path_missing", path=str(path))
-    return open_path(path, ref.id, path.name)
+    return open_path(path, ref, path.name)
 
 
 def is_allowed(path: Path) -> bool:
@@ -118,30 +133,53 @@ def is_allowed(path: Path) -> bool:
     return not roots or any(path.resolve().is_relative_to(root) for root in roots)
 
 
-def open_path(path: Path, data_id: str, name: str) -> Collection:
-    """Whatever lies at a path: a zip, parquet, or a folder of either layout."""
+def open_path(path: Path, ref: DataRef, name: str) -> Collection:
+    """Whatever lies at a path: a zip, parquet, a table, or a folder of one of these kinds."""
     from core.data.folders import open_folder
     from core.data.parquet import open_parquet
-    from core.data.zips import open_zip
+    from core.data.tables import is_table, open_table
 
     if path.is_file():
-        if zipfile.is_zipfile(path):
-            return open_zip(path, data_id, name)
-        with path.open("rb") as file:
-            if file.read(4) == b"PAR1":
-                return open_parquet([path], data_id, name)
-        raise DataError("data.unknown_file", path=path.name)
-    parquet = sorted(p for p in path.rglob("*.parquet") if p.is_file() and not p.name.startswith(".") and is_allowed(p))
+        return open_file(path, ref, name)
+    parquet = _below(path, lambda file: file.suffix == ".parquet")
     if parquet:
-        return open_parquet(parquet, data_id, name)
-    return open_folder(path, data_id, name)
+        return open_parquet(parquet, ref, name)
+    try:
+        return open_folder(path, ref.id, name)
+    except DataError as error:
+        tables = _below(path, is_table)
+        if error.code != "data.only_tables" or not tables:
+            raise
+    return open_table(tables, ref, name)
+
+
+def open_file(path: Path, ref: DataRef, name: str) -> Collection:
+    """One file, told by its content: a zip of pictures, parquet, a workbook, or a table by its name."""
+    from core.data.parquet import open_parquet
+    from core.data.tables import SUFFIXES, is_xlsx, open_table
+    from core.data.zips import open_zip
+
+    if zipfile.is_zipfile(path):
+        return open_table([path], ref, name) if is_xlsx(path) else open_zip(path, ref.id, name)
+    with path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            return open_parquet([path], ref, name)
+    if path.suffix.lower() in SUFFIXES:
+        return open_table([path], ref, name)
+    raise DataError("data.unknown_file", path=path.name)
+
+
+def _below(folder: Path, is_wanted: Callable[[Path], bool]) -> list[Path]:
+    """The files of a kind in a folder and the folders in it; hidden ones are passed over."""
+    found = (path for path in folder.rglob("*") if is_wanted(path) and path.is_file() and is_allowed(path))
+    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def _upload(ref: DataRef) -> Collection:
     from core.data.library import upload_path
 
     path = upload_path(ref.name)
-    return open_path(path, ref.id, path.stem)
+    return open_path(path, ref, path.stem)
 
 
 # -- the table -------------------------------------------------------------------------------------------

@@ -77,8 +77,8 @@ def test_id_that_names_nothing_is_refused(data_id: str, code: str) -> None:
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"", b"\x1f\x8b\x08" + bytes(50)])
 def test_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "data.csv").write_bytes(content)
-    assert _refusal(tmp_path / "data.csv") == {"data.unknown_file"}
+    (tmp_path / "data.bin").write_bytes(content)
+    assert _refusal(tmp_path / "data.bin") == {"data.unknown_file"}
 
 
 def test_path_outside_the_allowed_roots_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,11 +166,11 @@ def test_several_labels_for_a_picture_are_refused(tmp_path: Path) -> None:
     assert _refusal(tmp_path) == {"data.several_labels"}
 
 
-def test_texts_are_refused_with_a_sentence(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"sentence": ["good", "bad"], "label": [1, 0]}), tmp_path / "train.parquet")
-    assert _refusal(tmp_path) == {"data.no_picture_column"}
+def test_columns_that_lack_are_told_at_once(tmp_path: Path) -> None:
     pq.write_table(pa.table({"sentence": ["good", "bad"]}), tmp_path / "train.parquet")
-    assert _refusal(tmp_path) == {"data.no_picture_column", "data.no_label_column"}
+    assert _refusal(tmp_path) == {"data.no_label_column"}
+    pq.write_table(pa.table({"number": [1, 2, 3], "other": [4.5, 5.5, 6.5]}), tmp_path / "train.parquet")
+    assert _refusal(tmp_path) == {"data.no_text_column", "data.no_label_column"}
 
 
 def test_several_data_sets_in_a_folder_are_refused(tmp_path: Path) -> None:
