@@ -312,7 +312,7 @@ def _end(run: Run, as_json: bool) -> None:
     text = f"{run.id} {run.status}"
     if test:
         low, high = test["interval"]
-        text += f": {test['accuracy']:.1%} of {test['n']} test pictures (95%: {low:.1%} to {high:.1%})"
+        text += f": {test['accuracy']:.1%} of {test['n']} test examples (95%: {low:.1%} to {high:.1%})"
     _print(values, as_json, text)
     raise SystemExit({"done": 0, "stopped": 130, "interrupted": 1}.get(run.status, 1))
 
@@ -323,18 +323,35 @@ def _end(run: Run, as_json: bool) -> None:
 @app.command()
 def predict(
     model_id: Annotated[str, typer.Option("--model", help="run/RUN-ID, or a published model.")],
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
-    top: Annotated[int, typer.Option(help="How many answers for each picture.", min=1)] = 5,
+    pictures: Annotated[list[Path] | None, typer.Argument(help="Picture files.")] = None,
+    text: Annotated[list[str] | None, typer.Option("--text", help="A text; may be given several times.")] = None,
+    top: Annotated[int, typer.Option(help="How many answers for each picture or text.", min=1)] = 5,
     json_: JsonOption = False,
 ) -> None:
-    """Ask a model what is in pictures."""
-    from core.data import open_image
-    from core.predict import load_predictor
+    """Ask a model what is in pictures, or what class texts belong to."""
+    from core.predict import Predictor, load_predictor
 
-    images = [open_image(path) for path in pictures]
+    if not pictures and not text:
+        raise InputError("predict.nothing")
     predictor = load_predictor(model_id)
-    rows, lines = [], []
-    for path, answer in zip(pictures, predictor.predict(images), strict=True):
+    rows: list[dict[str, Any]] = []
+    lines = []
+    if not isinstance(predictor, Predictor):
+        if pictures:
+            raise InputError("model.not_for_pictures", id=model_id)
+        for sentence, answer in zip(text or [], predictor.predict(text or []), strict=True):
+            probabilities = dict(answer[:top])
+            rows.append({"text": sentence, "label": answer[0][0], "probabilities": probabilities})
+            lines.append(f"{sentence}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer[:top]))
+        values = {"model": model_id, "predictions": rows, "latency_ms": predictor.latency_ms}
+        _print(values, json_, "\n".join(lines))
+        return
+    if text:
+        raise InputError("model.not_for_texts", id=model_id)
+    from core.data import open_image
+
+    images = [open_image(path) for path in pictures or []]
+    for path, answer in zip(pictures or [], predictor.predict(images), strict=True):
         rows.append({"file": str(path), "answers": [{"label": label, "probability": p} for label, p in answer[:top]]})
         lines.append(f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer[:top]))
     _print({"model": model_id, "predictions": rows, "latency_ms": predictor.latency_ms}, json_, "\n".join(lines))

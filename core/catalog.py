@@ -10,6 +10,7 @@ import difflib
 import importlib.util
 import json
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,12 +18,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from core import settings
-from core.errors import GraftError, NotFoundError, Problem
+from core.errors import GraftError, InputError, NotFoundError, Problem
 from core.i18n import N_
 
 SNAPSHOT = Path(__file__).with_name("catalog.json")
+Task = Literal["image-classification", "text-classification"]
 # A picture this small shows nothing to a network that halves it five times.
 SMALLEST_PX = 32
+_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 class Preprocessing(BaseModel):
@@ -37,6 +40,20 @@ class Preprocessing(BaseModel):
     std: tuple[float, float, float]
 
 
+class TextInput(BaseModel):
+    """What a text network reads: how much at once, in which tokens and languages, through how many layers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_length: int  # tokens it can take in at once
+    vocabulary: int  # tokens it knows
+    layers: int
+    hidden: int  # values of a token between the layers
+    languages: tuple[str, ...]  # "en", "zh", "multilingual"; empty: not stated
+    # Every layer has weights of its own and can be cut off from those below: not so in ALBERT and T5.
+    has_own_layers: bool = True
+
+
 class ModelCard(BaseModel):
     """One set of weights, with what is published about it. Accuracies are in percent."""
 
@@ -45,20 +62,22 @@ class ModelCard(BaseModel):
     id: str
     name: str
     family: str
-    task: str = "image-classification"
-    source: Literal["bundled", "torchvision", "run"]
+    task: Task = "image-classification"
+    source: Literal["bundled", "torchvision", "hub", "run"]
     architecture: str
     tag: str
     is_default: bool = True  # of several published weights of an architecture, the recommended ones
     parameters: int
-    gmacs: float  # billions of multiply-adds for one picture of the model's own size
+    gmacs: float  # billions of multiply-adds for one picture of the model's own size, or a text of 128 tokens
     metrics: dict[str, float] = Field(default_factory=dict)
     metrics_on: str = ""
     size_mb: float  # of 2**20 bytes, as torchvision counts
     num_classes: int  # 0: these weights hold no classifier of their own
-    min_size: int  # px
+    labels: tuple[str, ...] = ()  # of a text classifier; pictures' labels stand in the snapshot, once
+    min_size: int = 1  # px
     size_multiple: int = 1  # the network takes only multiples of this, in px
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None = None  # of pictures
+    text: TextInput | None = None
     licence: str = ""
     recipe: str = ""
     notes: str = ""
@@ -66,6 +85,30 @@ class ModelCard(BaseModel):
     sha256: str = ""  # the whole sum, or its beginning as torchvision's file names carry it
     url: str = ""
     base: str = ""  # for run/…: the published model whose network this is
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it reads texts; otherwise it sees pictures."""
+        return self.text is not None
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether it has attention layers, which is what adapters (LoRA) are put beside."""
+        return self.is_text or self.architecture.startswith(("vit", "swin", "maxvit"))
+
+    @property
+    def vision(self) -> Preprocessing:
+        """What a network for pictures was trained to see. Raises `InputError` for one that reads texts."""
+        if self.preprocessing is None:
+            raise InputError("model.not_for_pictures", id=self.id)
+        return self.preprocessing
+
+    @property
+    def reading(self) -> TextInput:
+        """What a network for texts reads. Raises `InputError` for one that sees pictures."""
+        if self.text is None:
+            raise InputError("model.not_for_texts", id=self.id)
+        return self.text
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +135,7 @@ def get_model(model_id: str) -> ModelCard:
     """The card of a model id. Raises `NotFoundError` with the ids that are spelled alike."""
     if model_id.startswith("run/"):
         return _card_of_run(model_id)
-    card = _by_id().get(model_id)
+    card = _by_id().get(model_id) or (_card_of_hub(model_id) if model_id.startswith("hub/") else None)
     if card is None:
         near = difflib.get_close_matches(model_id, _by_id(), n=3, cutoff=0.5) or [list_models()[0].id]
         raise NotFoundError("model.unknown", id=model_id, near=", ".join(near))
@@ -101,6 +144,8 @@ def get_model(model_id: str) -> ModelCard:
 
 def published_labels(card: ModelCard) -> list[str]:
     """The class names that published weights answer with; empty for weights without a classifier."""
+    if card.is_text:
+        return list(card.labels)
     labels: list[str] = _snapshot()["labels"].get(card.metrics_on, []) if card.num_classes else []
     return labels
 
@@ -121,20 +166,25 @@ def _card_of_run(model_id: str) -> ModelCard:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         base = get_model(facts["base"])
-        size = int(facts["preprocessing"]["image_size"])
+        kind: dict[str, Any] = {"labels": tuple(facts["labels"])} if base.is_text else {}
+        if base.preprocessing is not None:
+            seen = Preprocessing.model_validate(facts["preprocessing"])
+            kind = {
+                "preprocessing": seen,
+                "gmacs": base.gmacs * (seen.image_size / base.preprocessing.image_size) ** 2,
+            }
         return base.model_copy(
             update={
+                **kind,
                 "id": model_id,
                 "name": run.name,
                 "source": "run",
                 "tag": "",
                 "parameters": int(facts["parameters"]),
-                "gmacs": base.gmacs * (size / base.preprocessing.image_size) ** 2,
                 "metrics": {"acc@1": 100 * facts["test"]["accuracy"]} if "test" in facts else {},
                 "metrics_on": (facts.get("data") or {}).get("id", ""),
                 "size_mb": path.with_name("model.safetensors").stat().st_size / 2**20,
                 "num_classes": len(facts["labels"]),
-                "preprocessing": Preprocessing.model_validate(facts["preprocessing"]),
                 "notes": "",
                 "file_name": "model.safetensors",
                 "sha256": "",
@@ -171,8 +221,78 @@ def _places(card: ModelCard) -> list[Path]:
         package, _, name = card.file_name.partition("/")
         found = importlib.util.find_spec(package)  # does not import it
         return [Path(folder) / name for folder in (found.submodule_search_locations or [] if found else [])]
+    if card.source == "hub":
+        return [folder / name for folder in hub_snapshots(card.id) for name in _HUB_FILES]
     snapshots = _hugging_face_folder().glob(f"models--*/snapshots/*/{card.file_name}")
     return [torch_folder() / "hub" / "checkpoints" / card.file_name, *snapshots]
+
+
+def hub_snapshots(model_id: str) -> list[Path]:
+    """Where the Hugging Face cache keeps `hub/ORG/NAME`, the newest first."""
+    repository = model_id.partition("/")[2].replace("/", "--")
+    found = _hugging_face_folder().glob(f"models--{repository}/snapshots/*")
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def model_source(card: ModelCard) -> Path:
+    """The folder with a text model's configuration, tokenizer and weights. Raises `NotFoundError`."""
+    path = find_weights(card)
+    if path is None:
+        raise NotFoundError("weights.not_local", id=card.id, file=card.file_name, url=card.url)
+    return path.parent
+
+
+def _card_of_hub(model_id: str) -> ModelCard | None:
+    """A card for any text encoder that lies in the Hugging Face cache, from its configuration."""
+    if not re.fullmatch(r"hub/[\w.-]+/[\w.-]+", model_id):
+        return None
+    for folder in hub_snapshots(model_id):
+        try:
+            facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            path = next(folder / name for name in _HUB_FILES if (folder / name).is_file())
+            return _describe_hub(model_id, facts, path)
+        except (OSError, ValueError, KeyError, TypeError, StopIteration):
+            continue
+    return None
+
+
+def _describe_hub(model_id: str, facts: dict[str, Any], path: Path) -> ModelCard:
+    def first(*names: str) -> int:
+        return int(next(facts[name] for name in names if facts.get(name)))
+
+    layers, hidden = (
+        first("num_hidden_layers", "n_layers", "n_layer", "num_layers"),
+        first("hidden_size", "dim", "n_embd", "d_model"),
+    )
+    kind, size = str(facts["model_type"]), path.stat().st_size
+    is_classifier = any("ForSequenceClassification" in str(name) for name in facts.get("architectures") or ())
+    names = facts.get("id2label") or {}
+    labels = tuple(str(names[key]) for key in sorted(names, key=int)) if is_classifier else ()
+    return ModelCard(
+        id=model_id,
+        name=model_id.partition("/")[2],
+        family=kind,
+        task="text-classification",
+        source="hub",
+        architecture=kind,
+        tag="",
+        parameters=size // 4,
+        gmacs=round(12 * layers * hidden * hidden * 128 / 1e9, 3),
+        size_mb=round(size / 2**20, 3),
+        num_classes=len(labels),
+        labels=labels,
+        text=TextInput(
+            max_length=int(facts.get("max_position_embeddings") or facts.get("n_positions") or 512),
+            vocabulary=first("vocab_size"),
+            layers=layers,
+            hidden=hidden,
+            languages=(),
+            has_own_layers=kind not in {"albert", "t5", "mt5"},
+        ),
+        notes="Found in the Hugging Face cache of this machine.",
+        file_name=path.name,
+        url=f"https://huggingface.co/{model_id.partition('/')[2]}",
+    )
 
 
 def torch_folder() -> Path:

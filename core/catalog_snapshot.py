@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model_weights, list_models
 
 from core.catalog import SNAPSHOT, ModelCard, Preprocessing, find_weights
+from core.catalog_texts import text_models
 from core.store import to_json
 
 # Architecture prefix → family; the longest prefix that fits counts.
@@ -34,6 +35,7 @@ def snapshot() -> dict[str, Any]:
     for name in list_models(module=torchvision.models):
         weights = get_model_weights(name)
         models += [_torchvision_card(name, entry, len(weights)) for entry in weights]
+    models += text_models()
     labels = {IMAGENET: get_model_weights("resnet18").DEFAULT.meta["categories"]}
     return {"models": [card.model_dump(mode="json", exclude_defaults=True) for card in models], "labels": labels}
 

@@ -45,7 +45,7 @@ def measure_rates() -> dict[str, Any]:
     keep_freed_memory()
     device = pick_device("auto")
     card = catalog.get_model(_MODEL)
-    gmacs = card.gmacs * (_SIZE / card.preprocessing.image_size) ** 2
+    gmacs = card.gmacs * (_SIZE / card.vision.image_size) ** 2
     engine = default_engine("auto", device)
     model = build_classifier(ModelRef(id=_MODEL, weights="random"), ["a", "b"], seed=0, image_size=_SIZE)
     model.to(device).to(memory_format=torch.channels_last)

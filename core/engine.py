@@ -68,13 +68,17 @@ def has_fast_bf16(device: torch.device) -> bool:
     return False
 
 
-def default_engine(precision: str, device: torch.device) -> Engine:
-    """The choice before any timing: the wanted precision everywhere, or fp32 with bf16 for the frozen part."""
+def default_engine(precision: str, device: torch.device, *, is_text: bool = False) -> Engine:
+    """The choice before any timing: the wanted precision everywhere, or fp32 with bf16 for the frozen part.
+
+    Transformers are mostly matrix products: where bf16 has instructions of its own they learn in it from the start.
+    """
     threads = torch.get_num_threads()
     if precision != "auto":
         return Engine(precision=precision, prefix_precision=precision, threads=threads)  # type: ignore[arg-type]
     frozen: Literal["fp32", "bf16"] = "bf16" if has_fast_bf16(device) else "fp32"
-    train: Literal["fp32", "bf16"] = "bf16" if device.type == "cuda" and frozen == "bf16" else "fp32"
+    is_preferred = frozen == "bf16" and (is_text or device.type == "cuda")
+    train: Literal["fp32", "bf16"] = "bf16" if is_preferred else "fp32"
     return Engine(precision=train, prefix_precision=frozen, threads=threads)
 
 
@@ -85,9 +89,17 @@ def autocast(engine: Engine, device: torch.device) -> torch.autocast:
 
 
 def time_training(
-    step: Callable[[Engine], None], engine: Engine, batch: int, steps_left: int, device: torch.device
+    step: Callable[[Engine], None],
+    engine: Engine,
+    others: list[Engine],
+    batch: int,
+    steps_left: int,
+    device: torch.device,
 ) -> tuple[Engine, list[Timing]]:
-    """Time two training steps of each candidate if the run is long enough; returns the fastest and the table."""
+    """Time two training steps of each candidate if the run is long enough; returns the fastest and the table.
+
+    `others` are candidates beside `engine`; the other precision is added where this machine has it.
+    """
 
     def rate(candidate: Engine) -> float:
         seconds = []
@@ -102,9 +114,8 @@ def time_training(
     table = [Timing("train", f"{engine.precision}, {engine.layout}", best)]
     if steps_left * batch / best < WORTH_TIMING_S:
         return engine, table
-    others: list[Engine] = [engine.replace(layout="contiguous")]
     if has_fast_bf16(device):
-        others.insert(0, engine.replace(precision="fp32" if engine.precision == "bf16" else "bf16"))
+        others = [engine.replace(precision="fp32" if engine.precision == "bf16" else "bf16"), *others]
     else:
         table.append(Timing("train", "bf16", None, reason="no_instructions"))
     chosen = engine

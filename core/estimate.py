@@ -27,6 +27,7 @@ _START_S = 6.0  # libraries, model, data that is already cached
 _BYTES_PER_MAC = 0.045  # activations kept for the backward pass of a convolutional net, by its multiply-adds
 _LIBRARIES_MB = 600.0
 _DEFAULT_ROWS = 2000  # stands for the size of a data set nobody has read yet
+_USUAL_TOKENS = 64  # of a text, where nothing is known of its length
 _SUFFIX_SHARE = 0.25  # of the multiply-adds in two of eight blocks, where the cut is not known without torch
 
 
@@ -65,13 +66,13 @@ def estimate_finetune(spec: FinetuneSpec, store: Store | None = None) -> Estimat
         card = catalog.get_model(spec.model.id)
     except GraftError:
         return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
-    size = spec.image_size or card.preprocessing.image_size
-    gmacs = card.gmacs * (size / card.preprocessing.image_size) ** 2
+    size = 0 if card.is_text else spec.image_size or card.vision.image_size
+    gmacs = _gmacs(card, size, spec.max_length)
     known = _known_rows(spec, store)
     train, validation, test = known or _assumed_rows(spec)
     time_s, from_run = _time(spec, gmacs, train, validation, test, store)
     pictures = train + validation + test
-    disk_mb = pictures * size * size * 3 / 1e6 + _feature_mb(spec, pictures, size) + 3 * _learned_mb(spec, card)
+    disk_mb = pictures * size * size * 3 / 1e6 + _feature_mb(spec, card, pictures, size) + 3 * _learned_mb(spec, card)
     needs_download = spec.model.weights == "pretrained" and not catalog.is_local(card)
     return EstimateReport(
         time_s=time_s,
@@ -82,6 +83,13 @@ def estimate_finetune(spec: FinetuneSpec, store: Store | None = None) -> Estimat
         from_run=from_run,
         rows=train if known else None,
     )
+
+
+def _gmacs(card: ModelCard, size: int, max_length: int | None) -> float:
+    """Billions of multiply-adds for one picture of this edge, or for a text of usual length."""
+    if card.is_text:
+        return card.gmacs * min(max_length or _USUAL_TOKENS, _USUAL_TOKENS) / 128
+    return card.gmacs * (size / card.vision.image_size) ** 2
 
 
 # -- time ----------------------------------------------------------------------------------------------
@@ -106,8 +114,10 @@ def _time(
 
 def _work(spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: int) -> _Work:
     """All passes of a run: what is frozen and not augmented runs once, everything else in each epoch."""
-    share = {"head": 0.002, "last": min(1.0, _SUFFIX_SHARE * spec.last_blocks / 2), "full": 1.0}[spec.method]
-    is_cached = spec.method != "full" and spec.augment == "none"
+    share = {"head": 0.002, "last": min(1.0, _SUFFIX_SHARE * spec.last_blocks / 2), "full": 1.0, "lora": 0.7}[
+        spec.method
+    ]
+    is_cached = spec.method in ("head", "last") and spec.augment == "none"
     frozen = (1 - share) * gmacs
     prefix_rows = train + validation + test if is_cached else spec.epochs * (train + validation) + test
     forward = prefix_rows * frozen + (spec.epochs * validation + test) * share * gmacs
@@ -152,8 +162,8 @@ def _rate_of(run: Run) -> float | None:
     except GraftError:
         return None
     spec = spec.model_copy(update={"epochs": summary.get("epochs_done") or spec.epochs})
-    size = summary.get("image_size") or card.preprocessing.image_size
-    gmacs = card.gmacs * (size / card.preprocessing.image_size) ** 2
+    size = 0 if card.is_text else summary.get("image_size") or card.vision.image_size
+    gmacs = _gmacs(card, size, summary.get("max_length"))
     work = _work(spec, gmacs, data.get("train", 0), data.get("validation", 0), data.get("test", 0))
     computing = ("autotune", "compile", "train", "validate", "test")
     seconds = sum(float(phases.get(name, 0.0)) for name in computing)
@@ -231,7 +241,7 @@ def _assumed_rows(spec: FinetuneSpec) -> tuple[int, int, int]:
 
 
 def _learned_share(spec: FinetuneSpec) -> float:
-    return {"head": 0.01, "last": min(1.0, 0.3 * spec.last_blocks / 2), "full": 1.0}[spec.method]
+    return {"head": 0.01, "last": min(1.0, 0.3 * spec.last_blocks / 2), "full": 1.0, "lora": 0.02}[spec.method]
 
 
 def _learned_mb(spec: FinetuneSpec, card: ModelCard) -> float:
@@ -244,14 +254,17 @@ def _memory_mb(spec: FinetuneSpec, card: ModelCard, gmacs: float) -> float:
     weights = 4 * card.parameters / 1e6
     learned = 3 * weights * _learned_share(spec)
     # Frozen layers keep nothing for a backward pass: about a fifth is alive at once.
-    kept = {"head": 0.2, "last": 0.45, "full": 1.0}[spec.method]
+    kept = {"head": 0.2, "last": 0.45, "full": 1.0, "lora": 1.0}[spec.method]
     activations = spec.batch_size * gmacs * 1e9 * _BYTES_PER_MAC * kept / 1e6
     return _LIBRARIES_MB + weights + learned + activations
 
 
-def _feature_mb(spec: FinetuneSpec, pictures: int, size: int) -> float:
-    """Kept outputs of the frozen part: a vector for the head, a small map for the last blocks, in bf16."""
-    if spec.method == "full" or spec.augment != "none":
+def _feature_mb(spec: FinetuneSpec, card: ModelCard, pictures: int, size: int) -> float:
+    """Kept outputs of the frozen part: a vector for the head, a small map or token states for the last blocks."""
+    if spec.method not in ("head", "last") or spec.augment != "none":
         return 0.0
+    if card.is_text:
+        tokens = 2 if spec.method == "head" else _USUAL_TOKENS
+        return pictures * card.reading.hidden * tokens * 2 / 1e6
     values = 1280.0 if spec.method == "head" else 200.0 * (size / 16) ** 2
     return pictures * values * 2 / 1e6

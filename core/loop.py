@@ -6,7 +6,6 @@ every half minute; the best epoch is chosen on the validation rows; every step i
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import time
@@ -38,14 +37,18 @@ def predict_rows(
 ) -> Tensor:
     """Logits [n, C] of rows, in order, on the CPU. Raises `StoppedError` between batches."""
     learner.eval()
+    order = learner.order(rows)
     logits = []
-    with torch.inference_mode(), autocast(engine, learner.batcher.device):
+    with torch.inference_mode(), autocast(engine, learner.device):
         for start in range(0, len(rows), batch_size):
             clock.raise_if_stopped()
-            part = rows[start : start + batch_size]
+            part = rows[order[start : start + batch_size]]
             logits.append(learner(torch.from_numpy(part))["logits"].float().cpu())
             clock.work("predict", len(part))
-    return torch.cat(logits)
+    found = torch.cat(logits)
+    ordered = torch.empty_like(found)
+    ordered[torch.from_numpy(order)] = found
+    return ordered
 
 
 class Loop:
@@ -73,7 +76,7 @@ class Loop:
         learner = self.learner
         before = learner.learned_state()
         batch = self.rows.collate([self.rows[i] for i in range(self.batch_size)])
-        device = learner.batcher.device
+        device = learner.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             learner.train()
             with autocast(engine, device):
@@ -87,13 +90,7 @@ class Loop:
     def use(self, engine: Engine) -> None:
         """Compute as this engine says from now on."""
         self.engine = engine
-        channels_last = engine.layout == "channels_last"
-        if channels_last != self.learner.batcher.channels_last:
-            layout = torch.channels_last if channels_last else torch.contiguous_format
-            self.learner.model.to(memory_format=layout)
-            self.learner.batcher = dataclasses.replace(self.learner.batcher, channels_last=channels_last)
-            if self.learner.prefix is not None:
-                self.learner.prefix.batcher = self.learner.batcher
+        self.learner.use(engine)
 
     # -- training ------------------------------------------------------------------------------------
     @property
@@ -180,6 +177,10 @@ class _Trainer(Trainer):
             callbacks=[listener],
         )
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int] | None:
+        own = self.loop.learner.sampler(self.loop.batch_size, self.loop.spec.seed)
+        return own or super()._get_train_sampler(train_dataset)
+
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         epoch = round(self.state.epoch or 0)
         # Before validating, which may take long: a crash in it loses no training.
@@ -210,7 +211,7 @@ class _Trainer(Trainer):
 
 
 def _arguments(loop: Loop) -> TrainingArguments:
-    spec, device = loop.spec, loop.learner.batcher.device
+    spec, device = loop.spec, loop.learner.device
     return TrainingArguments(
         output_dir=str(loop.checkpoints.folder),
         per_device_train_batch_size=loop.batch_size,

@@ -23,7 +23,7 @@ SENTENCES: dict[str, str] = {
         "{processor} has no bf16 arithmetic: bf16 is emulated here and may be slower than fp32. Auto takes the faster."
     ),
     "spec.batch_larger_than_data": N_(
-        "A batch of {batch_size} is more than the {train_size} training pictures: every epoch is a single step."
+        "A batch of {batch_size} is more than the {train_size} training examples: every epoch is a single step."
     ),
     "spec.patience_never": N_("Stopping early after {patience} epochs cannot happen within {epochs} epochs."),
     "form.no_method": N_("No method is chosen: choose at least one."),
@@ -150,11 +150,19 @@ SENTENCES: dict[str, str] = {
     "model.size_not_a_multiple": N_(
         "{model} takes picture sizes that are a multiple of {multiple} px, not {size} px. The nearest is {near} px."
     ),
+    "model.not_for_pictures": N_("{id} reads texts and sees no pictures. Choose a model for pictures."),
+    "model.not_for_texts": N_("{id} sees pictures and reads no texts. Choose a model for texts."),
+    "model.no_attention": N_(
+        "{id} has no attention layers that adapters (LoRA) could stand beside: take another method."
+    ),
+    "model.no_layers": N_("{kind} has no list of layers that Graft could train. Choose another model."),
+    "model.length_too_large": N_("{model} reads at most {longest} tokens of a text, not {length}."),
     "model.no_classifier": N_("The weights of {id} hold no classifier of their own: train a new one on your data."),
     "weights.damaged": N_(
         "The weight file {file} is damaged: its checksum begins with {found}, not {wanted}. Delete it and get it anew."
     ),
     "weights.other_model": N_("The weight file {file} does not fit {id}: {detail}."),
+    "predict.nothing": N_("Nothing to ask about: give picture files, or texts with --text."),
     # -- runs --------------------------------------------------------------------------------------
     "run.unknown": N_("There is no run {id} here. `python -m core runs` lists them."),
     "run.name_empty": N_("A name needs at least one letter."),
@@ -218,9 +226,11 @@ PHASES: dict[str, str] = {
     "model": N_("Loading the model"),
     "autotune": N_("Timing this machine's options"),
     "compile": N_("Preparing the fast path for the frozen part"),
+    "tokens": N_("Splitting the texts into tokens"),
+    "baseline": N_("Training the simple rival (word counts) beside"),
     "train": N_("Training, epoch {epoch} of {epochs}"),
-    "validate": N_("Checking on the validation pictures"),
-    "test": N_("Measuring on the test pictures"),
+    "validate": N_("Checking on the validation examples"),
+    "test": N_("Measuring on the test examples"),
     "save": N_("Saving"),
 }
 

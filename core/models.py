@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from core.catalog import ModelCard, Preprocessing, get_model, model_folder, published_labels
 from core.errors import InputError, WeightsError
+from core.lora import add_lora, lora_targets
 from core.specs import ModelRef
 from core.stages import Stages, build_stages
 from core.store import to_json
@@ -68,7 +69,8 @@ class ImageClassifier(nn.Module):
 
     def cut(self, method: str, last_blocks: int) -> int:
         """The number of stages that a tuning method leaves as they are."""
-        return {"head": self.num_blocks, "last": max(0, self.num_blocks - last_blocks), "full": 0}[method]
+        wanted = max(0, self.num_blocks - last_blocks)
+        return {"head": self.num_blocks, "last": wanted, "full": 0, "lora": 0}[method]
 
     def train(self, mode: bool = True) -> ImageClassifier:
         super().train(mode)
@@ -91,8 +93,8 @@ def build_classifier(
     `WeightsError`, and `InputError` when weights without a classifier are asked for their own.
     """
     card = get_model(ref.id)
-    size = image_size or card.preprocessing.image_size
-    own = card.preprocessing
+    size = image_size or card.vision.image_size
+    own = card.vision
     preprocessing = own.model_copy(
         update={"image_size": size, "resize_size": round(own.resize_size * size / own.image_size)}
     )
@@ -149,12 +151,23 @@ def new_head(num_features: int, num_classes: int, *, is_map: bool = False) -> nn
     return nn.Sequential(OrderedDict(parts))
 
 
-def set_trainable(model: ImageClassifier, method: str, last_blocks: int = 2) -> None:
-    """Freeze what a tuning method leaves as it is: all but the head, all but the last blocks, or nothing."""
+def set_trainable(
+    model: ImageClassifier, method: str, last_blocks: int = 2, lora: tuple[int, int] = (8, 16), seed: int = 0
+) -> None:
+    """Freeze what a tuning method leaves as it is: all but the head, the last blocks, adapters, or nothing.
+
+    `lora`: rank and alpha of the adapters. Raises `InputError` where a network has no attention to adapt.
+    """
     model.num_frozen = model.cut(method, last_blocks)
-    for index, stage in enumerate(model.stages):
-        for parameter in stage.parameters():
-            parameter.requires_grad_(index >= model.num_frozen)
+    if method == "lora":
+        names = lora_targets(model.net)
+        if not names:
+            raise InputError("model.no_attention", id=model.base)
+        add_lora(model.net, names, rank=lora[0], alpha=lora[1], seed=seed)
+    else:
+        for index, stage in enumerate(model.stages):
+            for parameter in stage.parameters():
+                parameter.requires_grad_(index >= model.num_frozen)
     model.head.requires_grad_(True)
     model.train(model.training)
 

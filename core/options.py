@@ -40,6 +40,8 @@ def spec_options(spec: FinetuneSpec) -> list[str]:
                 words += ["--weights", value.weights]
         elif isinstance(value, DataRef):
             words += [_PARTS[name], value.id, *_columns(value)]
+        elif isinstance(value, bool):
+            words += [option_name(name)] if value else []
         # The method says what the run is: it is spelled out even where it is the default.
         elif name == "method" or (value != field.default and _matters(spec, name)):
             words += [option_name(name), _spell(value)]

@@ -47,7 +47,7 @@ __all__ = [
 
 _PREFIX: dict[str, str] = {"finetune": "ft", "import": "im"}
 _KINDS: dict[type[Spec], str] = {FinetuneSpec: "finetune", ImportSpec: "import"}
-_METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers"}
+_METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers", "lora": "LoRA"}
 
 
 def new_run(

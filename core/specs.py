@@ -19,12 +19,14 @@ from core import settings
 from core.errors import GraftError, InputError, Problem
 from core.i18n import N_
 
-Method = Literal["head", "last", "full"]
+Method = Literal["head", "last", "full", "lora"]
 Weights = Literal["pretrained", "random"]
 Level = Literal["basic", "expert"]
 
-# Learning rate of AdamW by method, where the user gives none: a new head learns fast, old layers move little.
-DEFAULT_LR: dict[str, float] = {"head": 1e-3, "last": 1e-3, "full": 5e-4}
+# Learning rate of AdamW by method, where the user gives none: a new head learns fast, old layers move little,
+# and those of transformers for text the least (Devlin et al. 2019).
+DEFAULT_LR: dict[str, float] = {"head": 1e-3, "last": 1e-3, "lora": 1e-3, "full": 5e-4}
+DEFAULT_TEXT_LR: dict[str, float] = {"head": 3e-3, "last": 2e-4, "lora": 1e-3, "full": 1e-4}
 
 
 def knob(
@@ -39,11 +41,13 @@ def knob(
     ge: float | None = None,
     le: float | None = None,
     gt: float | None = None,
+    task: str | None = None,
 ) -> Any:
     """A spec field with everything that a form, a command line and a manual need to know of it.
 
     `choices` maps each allowed value to its label; `shown_when` names another field and the values of it
-    for which this one matters. Labels and helps are English source texts, translated where shown.
+    for which this one matters, `task` the only task it is for. Labels and helps are English source texts,
+    translated where shown.
     """
     return Field(
         default,
@@ -55,6 +59,7 @@ def knob(
         json_schema_extra={
             "unit": unit,
             "level": level,
+            "task": task,
             "choices": dict(choices) if choices else None,
             "shown_when": [shown_when[0], list(shown_when[1])] if shown_when else None,
         },
@@ -110,10 +115,13 @@ class FinetuneSpec(Spec):
     method: Method = knob(
         "head",
         label=N_("Method"),
-        help=N_("How much of the network learns: only the new last layer, the last blocks too, or everything."),
+        help=N_(
+            "How much learns: only the new last layer, the last blocks too, small adapters beside them, or everything."
+        ),
         choices={
             "head": N_("Train only the last layer (head)"),
             "last": N_("Train the last blocks too"),
+            "lora": N_("Train small adapters (LoRA)"),
             "full": N_("Train all layers (full)"),
         },
     )
@@ -125,17 +133,35 @@ class FinetuneSpec(Spec):
         le=200,
         shown_when=("method", ("last",)),
     )
+    lora_rank: int = knob(
+        8,
+        label=N_("Rank of the adapters"),
+        help=N_("How many directions each adapter can change. More learns more and takes more memory."),
+        ge=1,
+        le=256,
+        shown_when=("method", ("lora",)),
+        level="expert",
+    )
+    lora_alpha: int = knob(
+        16,
+        label=N_("Weight of the adapters (alpha)"),
+        help=N_("The adapters' change is multiplied by alpha divided by the rank."),
+        ge=1,
+        le=1024,
+        shown_when=("method", ("lora",)),
+        level="expert",
+    )
     epochs: int = knob(
         5,
         label=N_("Epochs"),
-        help=N_("How often the training sees every picture. More takes longer and may learn by heart."),
+        help=N_("How often the training sees every example. More takes longer and may learn by heart."),
         ge=1,
         le=1000,
     )
     train_size: int | None = knob(
         None,
-        label=N_("Training pictures"),
-        help=N_("How many pictures to train on, drawn evenly from the classes. Empty: all."),
+        label=N_("Training examples"),
+        help=N_("How many examples to train on, drawn evenly from the classes. Empty: all."),
         ge=2,
         le=10_000_000,
     )
@@ -146,11 +172,21 @@ class FinetuneSpec(Spec):
         unit="px",
         ge=32,
         le=1024,
+        task="image-classification",
+    )
+    max_length: int | None = knob(
+        None,
+        label=N_("Length that is read"),
+        help=N_("Of each text the first tokens (word pieces) are read, the rest is cut. Empty: 128."),
+        unit=N_("tokens"),
+        ge=8,
+        le=4096,
+        task="text-classification",
     )
     lr: float | None = knob(
         None,
         label=N_("Learning rate"),
-        help=N_("How far each step moves the weights. Empty: 0.001 for the head and the last blocks, 0.0005 for all."),
+        help=N_("How far each step moves the weights. Empty: what suits the method and the kind of network."),
         gt=0,
         le=10,
         level="expert",
@@ -158,7 +194,7 @@ class FinetuneSpec(Spec):
     batch_size: int = knob(
         32,
         label=N_("Batch size"),
-        help=N_("How many pictures make one step. Larger needs more memory."),
+        help=N_("How many examples make one step. Larger needs more memory."),
         ge=2,
         le=4096,
         level="expert",
@@ -172,6 +208,13 @@ class FinetuneSpec(Spec):
             "light": N_("Lightly (shift, zoom)"),
             "strong": N_("Strongly (crop, mirror)"),
         },
+        level="expert",
+        task="image-classification",
+    )
+    class_weights: bool = knob(
+        False,
+        label=N_("Weigh classes equally"),
+        help=N_("Rare classes count as much in training as frequent ones. Helps where one class has few examples."),
         level="expert",
     )
     patience: int | None = knob(
@@ -200,8 +243,8 @@ class FinetuneSpec(Spec):
     )
     test_size: int | None = knob(
         None,
-        label=N_("Test pictures"),
-        help=N_("How many held-back pictures measure the result, once, at the end. Empty: all there are."),
+        label=N_("Test examples"),
+        help=N_("How many held-back examples measure the result, once, at the end. Empty: all there are."),
         ge=2,
         le=10_000_000,
         level="expert",
@@ -223,7 +266,7 @@ class FinetuneSpec(Spec):
     seed: int = knob(
         0,
         label=N_("Seed"),
-        help=N_("The same seed draws the same pictures in the same order: the run can be repeated exactly."),
+        help=N_("The same seed draws the same examples in the same order: the run can be repeated exactly."),
         ge=0,
         le=2**31 - 1,
         level="expert",
@@ -232,7 +275,18 @@ class FinetuneSpec(Spec):
     @property
     def learning_rate(self) -> float:
         """The learning rate in force."""
-        return DEFAULT_LR[self.method] if self.lr is None else self.lr
+        return default_lr(self.model, self.method) if self.lr is None else self.lr
+
+
+def default_lr(model: ModelRef, method: str) -> float:
+    """The learning rate where none is given: by method, and by whether the model reads texts."""
+    from core import catalog
+
+    try:
+        is_text = catalog.get_model(model.id).is_text
+    except GraftError:
+        is_text = False
+    return (DEFAULT_TEXT_LR if is_text else DEFAULT_LR)[method]
 
 
 class ImportSpec(Spec):
@@ -316,12 +370,23 @@ def _check_model(spec: FinetuneSpec) -> list[Problem]:
     except GraftError as error:
         return [dataclasses.replace(problem, field="model") for problem in error.problems]
     problems = []
+    if spec.data.source == "builtin" and card.is_text != spec.data.name.startswith("reviews"):
+        code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"
+        problems.append(Problem(code, field="model", values={"id": card.name}))
     if spec.model.weights == "pretrained" and not catalog.is_local(card):
         values = {"id": card.id, "file": card.file_name, "url": card.url}
         problems.append(Problem("weights.not_local", field="model", values=values))
     if spec.model.weights == "random" and spec.method != "full":
         problems.append(Problem("spec.random_frozen", "warning", "method", {"method": spec.method}))
-    size = spec.image_size or card.preprocessing.image_size
+    if card.is_text:
+        longest = card.reading.max_length
+        if spec.max_length is not None and spec.max_length > longest:
+            told: dict[str, Any] = {"model": card.name, "longest": longest, "length": spec.max_length}
+            problems.append(Problem("model.length_too_large", field="max_length", values=told))
+        return problems
+    if spec.method == "lora" and not card.has_attention:
+        problems.append(Problem("model.no_attention", field="method", values={"id": card.name}))
+    size = spec.image_size or card.vision.image_size
     problems += [dataclasses.replace(p, field="image_size") for p in catalog.check_image_size(card, size)]
     return problems
 

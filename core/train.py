@@ -1,8 +1,8 @@
-"""Fine-tune an image classifier: from a spec to a model, a report and everything measured on the way.
+"""Fine-tune a classifier: from a spec to a model, a report and everything measured on the way.
 
 The Hugging Face Trainer does the training (optimizer, precision, checkpoints, resume with RNG and sampler
-state); this module gives it the data, the frozen part's cache and the reporter, chooses the best epoch on
-the validation rows, and reads the test rows once.
+state); `core.tasks` gives it the data, the network and the frozen part's cache, for pictures or for texts.
+The best epoch is chosen on the validation rows, and the test rows are read once.
 """
 
 from __future__ import annotations
@@ -15,26 +15,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from transformers import set_seed
 
-from core.batches import Batcher
 from core.catalog import get_model
 from core.checkpoints import Checkpoints
 from core.clock import PhaseClock
-from core.data import ImageData, load_images
 from core.engine import Engine, Timing, default_engine, engine_key, load_engine, pick_device, save_engine, time_training
 from core.evaluate import report_classification, write_predictions
 from core.events import Reporter
-from core.learner import Learner
 from core.loop import Loop, predict_rows
-from core.models import build_classifier, count_parameters, save_classifier, set_trainable
-from core.prefix import FrozenPrefix
+from core.models import count_parameters
 from core.specs import FinetuneSpec
 from core.store import to_json
+from core.tasks import ImageTask, TextTask
 
-MISTAKES_SHOWN = 24
 # Cached block activations may take this much disk; above it they are computed anew in each epoch.
 CUT_CACHE_LIMIT_BYTES = 6_000_000_000
 
@@ -60,17 +54,23 @@ class _Finetuning:
         if not resume:
             self.checkpoints.clear()
         self.card = get_model(spec.model.id)
-        self.size = spec.image_size or self.card.preprocessing.image_size
         self.device = pick_device(spec.device)
         self.timings: list[Timing] = []
+        kind = TextTask if self.card.is_text else ImageTask
+        self.task: ImageTask | TextTask = kind(spec, self.card, self.device, self.clock)
 
     def run(self) -> dict[str, Any]:
         spec = self.spec
         set_seed(spec.seed)
         self.clock.phase("data")
-        self.data = self._load_data()
+        self.task.load_data()
+        self.data = self.task.data
         self.clock.phase("model")
-        self.learner = self._build_learner()
+        self.task.build_model()
+        self._pick_engine()
+        self.learner = self.task.build_learner(self.engine)
+        self._limit_cache()
+        self.parameters = count_parameters(self.learner.model)  # before adapters are merged
         loop = Loop(self.learner, spec, self.checkpoints, self.clock, self.engine)
         self._expect(loop)
         if not loop.is_finished:
@@ -79,68 +79,42 @@ class _Finetuning:
         best = loop.load_best()
         self.clock.phase("test")
         logits = predict_rows(self.learner, self.data.test, self.clock, loop.batch_size, loop.engine)
-        report = self._write_report(logits)
+        report = self._write_report(logits.double().softmax(1).numpy())
         self.clock.phase("save")
         self._save_model(report, best)
         self._save_engine()
         return self._summary(report, best, loop)
 
     # -- making ready ------------------------------------------------------------------------------------
-    def _load_data(self) -> ImageData:
-        spec, how = self.spec, self.card.preprocessing
-        data = load_images(
-            spec.data,
-            image_size=self.size,
-            resize_size=round(how.resize_size * self.size / how.image_size),
-            interpolation=how.interpolation,
-            train_size=spec.train_size,
-            test_size=spec.test_size,
-            seed=spec.seed,
-            reporter=self.clock,
-        )
-        data.pixels.ensure(np.concatenate([data.train, data.validation, data.test]), self.clock)
-        return data
-
-    def _build_learner(self) -> Learner:
-        spec = self.spec
-        labels = list(self.data.labels)
-        model = build_classifier(spec.model, labels, seed=spec.seed, image_size=self.size)
-        if self.data.is_native:  # tiny pictures are learned whole: predictions must not crop theirs
-            model.preprocessing = model.preprocessing.model_copy(update={"resize_size": self.size})
-        set_trainable(model, spec.method, spec.last_blocks)
-        cut = model.cut(spec.method, spec.last_blocks)
-        self.key = engine_key(spec.model.id, spec.model.weights, cut, self.size, spec.batch_size, self.device)
+    def _pick_engine(self) -> None:
+        """How to compute: as this run did before, as equal runs do, or a first guess."""
+        spec, task = self.spec, self.task
+        self.key = engine_key(spec.model.id, spec.model.weights, task.cut, task.size, spec.batch_size, self.device)
+        if spec.method == "lora":
+            self.key += "|lora"
         known = self._engine_of_run() or load_engine(self.key)
-        self.engine = known or default_engine(spec.precision, self.device)
-        if cut == 0:
+        self.engine = known or default_engine(spec.precision, self.device, is_text=self.card.is_text)
+        if task.cut == 0:
             self.engine = self.engine.replace(prefix="none")
         self.is_engine_known = known is not None
-        channels_last = self.engine.layout == "channels_last"
-        model.to(self.device)
-        model.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-        batcher = Batcher(self.card.preprocessing, self.size, self.device, channels_last)
-        prefix = self._build_prefix(model, cut, batcher) if cut and spec.augment == "none" else None
-        return Learner(model, cut, batcher, self.data, prefix, spec.augment)
 
-    def _build_prefix(self, model: Any, cut: int, batcher: Batcher) -> FrozenPrefix | None:
-        spec = self.spec
-        weights = f"{self.card.id}|{self.card.file_name}"
-        if spec.model.weights == "random":
-            weights = f"{self.card.architecture}|random|{spec.seed}"
-        prefix = FrozenPrefix(model, cut, batcher, self.data.pixels, self.engine, weights, self.clock)
+    def _limit_cache(self) -> None:
+        """Do without the cache of the frozen part where it would fill the disk."""
+        prefix = self.learner.prefix
+        if prefix is None:
+            return
         rows = np.concatenate([self.data.train, self.data.validation, self.data.test])
         prefix.rows_expected = prefix.missing(rows)
         if prefix.rows_expected * prefix.row_bytes > CUT_CACHE_LIMIT_BYTES:
             self.clock.log(
                 f"The frozen part's output would take {prefix.rows_expected * prefix.row_bytes} bytes: not kept"
             )
-            return None
-        return prefix
+            self.learner.forgo_prefix()
 
     def _expect(self, loop: Loop) -> None:
         """Tell the clock how much work lies ahead, in passes of one picture through the whole network."""
         data, prefix, model = self.data, self.learner.prefix, self.learner.model
-        learning = 1 - self.learner.cut / max(1, model.num_blocks)
+        learning = 1 - self.task.cut / max(1, model.num_blocks)
         frozen = 1 - learning
         train, validation, test = len(data.train), len(data.validation), len(data.test)
         # The last term is the head's own work: little, but all there is when the frozen part is in the cache.
@@ -152,10 +126,13 @@ class _Finetuning:
 
     def _tune(self, loop: Loop) -> None:
         """Time candidates for the training steps, unless this engine is known or was asked for."""
-        if self.is_engine_known or self.spec.precision != "auto" or self.learner.cut == self.learner.model.num_blocks:
+        if self.is_engine_known or self.spec.precision != "auto" or self.task.cut == self.learner.model.num_blocks:
             return
         self.clock.phase("autotune")
-        self.engine, table = time_training(loop.trial_step, self.engine, loop.batch_size, loop.total_steps, self.device)
+        others = self.learner.candidates(self.engine)
+        self.engine, table = time_training(
+            loop.trial_step, self.engine, others, loop.batch_size, loop.total_steps, self.device
+        )
         self.timings += table
         loop.use(self.engine)
 
@@ -167,50 +144,21 @@ class _Finetuning:
             return None
 
     # -- keeping what came out ---------------------------------------------------------------------------
-    def _write_report(self, logits: torch.Tensor) -> dict[str, Any]:
+    def _write_report(self, probabilities: Any) -> dict[str, Any]:
         rows, labels = self.data.test, list(self.data.labels)
         targets = self.data.targets[rows]
-        probabilities = logits.double().softmax(1).numpy()
         report = report_classification(targets, probabilities, labels)
         write_predictions(self.artifacts / "predictions.parquet", rows, targets, probabilities)
-        report["mistakes"] = self._write_mistakes(rows, targets, probabilities)
+        report["mistakes"] = self.task.write_mistakes(self.artifacts, rows, targets, probabilities)
+        report |= self.task.write_more(self.artifacts)
         (self.artifacts / "report.json").write_text(to_json(report), encoding="utf-8")
         return report
 
-    def _write_mistakes(
-        self, rows: NDArray[np.int64], targets: NDArray[np.int64], probabilities: NDArray[np.float64]
-    ) -> list[dict[str, Any]]:
-        """The wrong answers the model was surest of, as pictures."""
-        folder = self.artifacts / "mistakes"
-        folder.mkdir(exist_ok=True)
-        predicted, confidence = probabilities.argmax(1), probabilities.max(1)
-        wrong = np.flatnonzero(predicted != targets)
-        worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES_SHOWN]
-        mistakes = []
-        for place, i in enumerate(worst):
-            picture = Image.fromarray(self.data.pixels.read(rows[i : i + 1])[0])
-            if picture.width < 96:  # enlarged without smoothing: the model saw no more than these squares
-                picture = picture.resize((96, 96), Image.Resampling.NEAREST)
-            picture.thumbnail((256, 256))
-            picture.save(folder / f"{place}.webp", quality=85)
-            mistakes.append(
-                {
-                    "row": int(rows[i]),
-                    "file": f"mistakes/{place}.webp",
-                    "true": self.data.labels[targets[i]],
-                    "predicted": self.data.labels[predicted[i]],
-                    "confidence": float(confidence[i]),
-                }
-            )
-        return mistakes
-
     def _save_model(self, report: dict[str, Any], best: dict[str, Any]) -> None:
         spec = self.spec
-        save_classifier(
-            self.learner.model,
+        self.task.save_model(
             self.artifacts / "model",
             method=spec.method,
-            image_size=self.size,
             parent=spec.model.id,
             weights=spec.model.weights,
             data={"id": spec.data.id, "fingerprint": self.data.fingerprint},
@@ -232,7 +180,6 @@ class _Finetuning:
 
     def _summary(self, report: dict[str, Any], best: dict[str, Any], loop: Loop) -> dict[str, Any]:
         data, engine, prefix = self.data, self.engine, self.learner.prefix
-        total, trainable = count_parameters(self.learner.model)
         return {
             "test": {name: report[name] for name in ("accuracy", "interval", "n", "macro_f1", "loss")},
             "val": {"accuracy": best["accuracy"], "n": len(data.validation)},
@@ -240,8 +187,8 @@ class _Finetuning:
             "epochs_done": loop.epochs_done,
             "train_seconds": self.clock.total(("train", "validate", "compile", "autotune")),
             "images_per_s": loop.images_per_s,
-            "parameters": total,
-            "trainable_parameters": trainable,
+            "parameters": self.parameters[0],
+            "trainable_parameters": self.parameters[1],
             "peak_memory_mb": peak_memory_mb(self.device),
             "data": {
                 "id": self.spec.data.id,
@@ -263,8 +210,9 @@ class _Finetuning:
                 else 0,
                 "computed_rows": prefix.rows_computed if prefix else 0,
             },
+            "task": self.card.task,
             "learning_rate": self.spec.learning_rate,
-            "image_size": self.size,
+            **self.task.facts(report),
             "phases": self.clock.seconds,
         }
 

@@ -23,7 +23,7 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
     path = find_weights(card)
     if path is None:
         raise WeightsError("weights.not_local", id=card.id, file=card.file_name, url=card.url)
-    _check_sum(path, card)
+    check_sum(path, card)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -37,8 +37,11 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
     return found
 
 
-def _check_sum(path: Path, card: ModelCard) -> None:
-    """torchvision's file names carry the beginning of their sha256, the bundled files' sums are pinned."""
+def check_sum(path: Path, card: ModelCard) -> None:
+    """Compare a file with its card: torchvision's names carry the beginning of their sha256, bundled sums are pinned.
+
+    Raises `WeightsError` when they differ.
+    """
     if not card.sha256:
         return
     with path.open("rb") as file:

@@ -15,7 +15,7 @@ from core.data.library import (
 )
 from core.data.pictures import fit_image, open_image
 from core.data.report import DataReport, describe_data
-from core.data.texts import TextData, load_texts
+from core.data.texts import TextData, clean_texts, load_texts
 
 __all__ = [
     "UPLOAD_LIMIT_MB",
@@ -24,6 +24,7 @@ __all__ = [
     "ImageData",
     "Pixels",
     "TextData",
+    "clean_texts",
     "delete_upload",
     "describe_data",
     "fit_image",

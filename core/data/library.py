@@ -39,6 +39,10 @@ def list_data() -> list[DataCard]:
 
     note = N_("1,797 handwritten digits of 8 × 8 px, for a first success")
     cards = [DataCard(id="builtin/digits", name="digits", note=note)]
+    note = N_("short English reviews written for Graft, good or bad, for a first success")
+    cards.append(DataCard(id="builtin/reviews-en", name="reviews-en", note=note))
+    note = N_("short Chinese reviews written for Graft, good or bad, for a first success")
+    cards.append(DataCard(id="builtin/reviews-zh", name="reviews-zh", note=note))
     if find_cifar10() is not None:
         note = N_("60,000 pictures of 10 kinds, 32 × 32 px")
         cards.append(DataCard(id="torchvision/cifar10", name="CIFAR-10", note=note))

@@ -23,6 +23,7 @@ class Form:
     """What was filled in so far, and the place below each field where its problems are told."""
 
     key: str
+    task: str = "image-classification"
     values: dict[str, Any] = field(default_factory=dict)
     slots: dict[str, Any] = field(default_factory=dict)
 
@@ -64,7 +65,7 @@ def draw_fields(
 
 def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, placeholder: str) -> None:
     facts = metadata(info)
-    if not _is_shown(facts, form):
+    if not _is_shown(facts, form) or facts.get("task") not in (None, form.task):
         return
     key = f"{form.key}_{name}"
     unit = _(str(facts.get("unit") or ""))
@@ -86,6 +87,8 @@ def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, 
             help=help_,
             persist_state="session",
         )
+    elif info.annotation is bool:
+        form.values[name] = st.checkbox(label, value=info.default, key=key, help=help_, persist_state="session")
     else:
         form.values[name] = _draw_number(info, label, help_, key, placeholder)
     form.slots[name] = st.container(key=f"{key}_problems")
@@ -143,7 +146,7 @@ def pick_model(form: Form) -> ModelCard | None:
         options,
         format_func=lambda model_id: model_line(cards[model_id], model_id in local, _),
         key=key,
-        help=_("The network to begin with. It has seen a million photos and knows edges, textures and shapes."),
+        help=_("The network to begin with: pretrained on a million photos, or on billions of words."),
         persist_state="session",
     )
     names = {"pretrained": _("Pretrained weights"), "random": _("Random weights")}

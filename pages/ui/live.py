@@ -158,7 +158,7 @@ def _show_numbers(run: Run, _: Translator) -> None:
         [
             (_("Validation accuracy"), "–" if best is None else _.percent(float(accuracy.y[-1])), against, None),
             (_("Training loss"), "–" if loss.last is None else _.number(loss.last, 3), first, None),
-            (_("Speed"), "–" if rate is None else _("{n} pictures/s", n=_.number(rate, 3)), None, None),
+            (_("Speed"), "–" if rate is None else _("{n} examples/s", n=_.number(rate, 3)), None, None),
             (_("Memory"), "–" if memory is None else _.size(memory * 1e6), None, None),
         ]
     )

@@ -196,7 +196,7 @@ def one_line(run: Run, _: Translator) -> str:
     spec = run.spec
     parts = [_.plural("{n} epoch", "{n} epochs", spec["epochs"])]
     if spec.get("train_size"):
-        parts.append(_.plural("{n} training picture", "{n} training pictures", spec["train_size"]))
+        parts.append(_.plural("{n} training example", "{n} training examples", spec["train_size"]))
     if spec.get("image_size"):
         parts.append(f"{spec['image_size']} px")
     if spec.get("lr"):

@@ -10,7 +10,12 @@ from core.catalog import SMALLEST_PX, ModelCard, is_local
 from core.i18n import N_, Translator
 from pages.ui import parts, state
 
-_SOURCES = {"bundled": N_("comes with Graft"), "torchvision": "torchvision", "run": N_("your run")}
+_SOURCES = {
+    "bundled": N_("comes with Graft"),
+    "torchvision": "torchvision",
+    "hub": "Hugging Face",
+    "run": N_("your run"),
+}
 
 
 def source_words(card: ModelCard, _: Translator) -> str:
@@ -21,6 +26,32 @@ def source_words(card: ModelCard, _: Translator) -> str:
 def plain(text: str) -> str:
     """A publisher's note without the marks of its markup."""
     return re.sub(r"`+([^`<]+?)\s*(?:<[^>]*>)?`+_*", r"\1", text)
+
+
+_LANGUAGES = {"en": N_("English"), "zh": N_("Chinese"), "multilingual": N_("many languages")}
+
+
+def _seeing(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
+    how = card.vision
+    size = _("at least {size} px", size=max(SMALLEST_PX, card.min_size))
+    if card.size_multiple > 1:
+        size += ", " + _("a multiple of {n}", n=card.size_multiple)
+    return [
+        (_("Picture size"), f"{how.image_size} px ({size})"),
+        (_("Resized to"), f"{how.resize_size} px, {how.interpolation}"),
+        (_("Mean of the colours"), ", ".join(f"{value:g}" for value in how.mean)),
+        (_("Spread of the colours"), ", ".join(f"{value:g}" for value in how.std)),
+    ]
+
+
+def _reading(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
+    how = card.reading
+    return [
+        (_("Languages"), ", ".join(_(_LANGUAGES[code]) for code in how.languages)),
+        (_("Layers"), f"{how.layers} × {how.hidden}"),
+        (_("Vocabulary"), _("{n} tokens", n=_.number(how.vocabulary))),
+        (_("Reads at most"), _("{n} tokens", n=_.number(how.max_length))),
+    ]
 
 
 def show_card(card: ModelCard) -> None:
@@ -36,28 +67,22 @@ def show_card(card: ModelCard) -> None:
         else:
             st.badge(_("weights are not on this machine"), icon=":material/cloud_off:", color="gray")
     accuracy = card.metrics.get("acc@1")
+    at = _("for 128 tokens") if card.is_text else _("at {size} px", size=card.vision.image_size)
     parts.numbers(
         [
             (_("Accuracy"), "–" if accuracy is None else _.percent(accuracy / 100), card.metrics_on or None, None),
             (_("Parameters"), _.count(card.parameters), None, None),
-            (_("GMACs"), _.number(card.gmacs, 3), _("at {size} px", size=card.preprocessing.image_size), None),
+            (_("GMACs"), _.number(card.gmacs, 3), at, None),
             (_("Size"), _.size(card.size_mb * 2**20), None, None),
         ]
     )
-    how = card.preprocessing
-    size = _("at least {size} px", size=max(SMALLEST_PX, card.min_size))
-    if card.size_multiple > 1:
-        size += ", " + _("a multiple of {n}", n=card.size_multiple)
     top5 = card.metrics.get("acc@5")
     parts.facts(
         [
             (_("Published weights"), card.tag),
             (_("Top-5 accuracy"), "" if top5 is None else _.percent(top5 / 100)),
             (_("Classes"), _.number(card.num_classes) if card.num_classes else _("none of its own")),
-            (_("Picture size"), f"{how.image_size} px ({size})"),
-            (_("Resized to"), f"{how.resize_size} px, {how.interpolation}"),
-            (_("Mean of the colours"), ", ".join(f"{value:g}" for value in how.mean)),
-            (_("Spread of the colours"), ", ".join(f"{value:g}" for value in how.std)),
+            *(_reading(card, _) if card.is_text else _seeing(card, _)),
             (_("Licence"), _(card.licence) if card.licence else _("not stated by the publisher")),
             (_("Recipe"), card.recipe),
             (_("Notes"), plain(card.notes)),
@@ -66,7 +91,15 @@ def show_card(card: ModelCard) -> None:
         ],
         key="model_facts",
     )
-    if not has_weights:
+    if not has_weights and card.is_text:
+        st.info(
+            _(
+                "Put the repository {url} into this machine's Hugging Face cache to use it here.",
+                url=card.url,
+            ),
+            icon=":material/download:",
+        )
+    elif not has_weights:
         st.info(
             _(
                 "Put {file} from {url} into the torch hub cache to use these weights, or begin with random weights.",

@@ -14,7 +14,7 @@ from core.errors import GraftError
 from core.figures import confusion_chart
 from core.i18n import N_, Translator
 from core.store import Run
-from pages.ui import cached, live, parts, state
+from pages.ui import cached, live, parts, state, texts
 from pages.ui.curve import draw_curves
 
 SHOWN_MISTAKES = 12
@@ -22,6 +22,8 @@ _PHASES = {
     "libraries": N_("loading libraries"),
     "data": N_("reading data"),
     "model": N_("loading the model"),
+    "tokens": N_("splitting into tokens"),
+    "baseline": N_("training the simple rival"),
     "autotune": N_("timing options"),
     "compile": N_("preparing the fast path"),
     "features": N_("computing features"),
@@ -43,20 +45,35 @@ def show_result(run: Run) -> None:
         return
     st.markdown(f"## {_answer(run, test, _)}", anchors=False)
     _show_numbers(run, test, report, _)
+    if run.summary.get("baseline"):
+        texts.show_baseline(run, test, _)
     draw_curves([run], f"curves_{run.id}", _)
     if report:
         trial, mistakes = st.columns([2, 3], gap="large")
         with trial:
-            try_it(run, _)
+            texts.try_it(run, _) if is_text(run) else try_it(run, _)
         with mistakes:
-            _show_mistakes(run, report, _)
+            texts.show_mistakes(report, _) if is_text(run) else _show_mistakes(run, report, _)
         _show_confusion(report, _)
         _show_classes(report, _)
     show_details(run, _)
 
 
+def is_text(run: Run) -> bool:
+    """Whether a run's model reads texts."""
+    return bool(run.summary.get("task") == "text-classification")
+
+
 def _answer(run: Run, test: Mapping[str, Any], _: Translator) -> str:
     low, high = (_.percent(share) for share in test["interval"])
+    if is_text(run):
+        return _(
+            "{accuracy} of {n} test texts are told rightly (95%: {low} to {high}).",
+            accuracy=_.percent(test["accuracy"]),
+            n=_.number(test["n"]),
+            low=low,
+            high=high,
+        )
     return _(
         "{accuracy} of {n} test pictures are recognised (95%: {low} to {high}).",
         accuracy=_.percent(test["accuracy"]),
@@ -83,7 +100,7 @@ def _show_numbers(run: Run, test: Mapping[str, Any], report: Mapping[str, Any] |
                 _("Test accuracy"),
                 _.percent(test["accuracy"]),
                 against,
-                _("The share of test pictures named rightly. They were looked at once, after every choice was made."),
+                _("The share of test examples named rightly. They were looked at once, after every choice was made."),
             ),
             (
                 _("Macro-F1"),
@@ -94,7 +111,7 @@ def _show_numbers(run: Run, test: Mapping[str, Any], report: Mapping[str, Any] |
             (
                 _("Time"),
                 "–" if seconds is None else _.duration(seconds),
-                None if rate is None else _("{n} pictures/s while training", n=_.number(rate, 3)),
+                None if rate is None else _("{n} examples/s while training", n=_.number(rate, 3)),
                 None,
             ),
             (
@@ -194,7 +211,7 @@ def _show_confusion(report: Mapping[str, Any], _: Translator) -> None:
             table,
             hide_index=True,
             key="confused_pairs",
-            column_config={"truth": _("Truth"), "answer": _("Answer of the model"), "n": _("Pictures")},
+            column_config={"truth": _("Truth"), "answer": _("Answer of the model"), "n": _("Examples")},
         )
 
 
@@ -226,12 +243,12 @@ def _show_classes(report: Mapping[str, Any], _: Translator) -> None:
             "label": st.column_config.TextColumn(_("Class"), pinned=True),
             "f1": share(_("F1"), help=_("Between precision and recall; the worst class first."), **bar),
             "recall": share(
-                _("Found"), help=_("Recall: of the pictures of this class, how many were named so."), **bar
+                _("Found"), help=_("Recall: of the examples of this class, how many were named so."), **bar
             ),
             "precision": share(
                 _("Right"), help=_("Precision: of the answers of this name, how many were right."), **bar
             ),
-            "n": st.column_config.NumberColumn(_("Test pictures")),
+            "n": st.column_config.NumberColumn(_("Test examples")),
         },
     )
 
@@ -262,8 +279,9 @@ def _show_engine(run: Run, _: Translator) -> None:
             (_("Threads"), str(engine.get("threads", ""))),
             (_("Frozen part"), _frozen(engine, _)),
             (_("Picture size"), f"{summary['image_size']} px" if "image_size" in summary else ""),
+            (_("Length that is read"), texts.length_words(summary, _)),
             (_("Learning rate"), f"{summary['learning_rate']:g}" if "learning_rate" in summary else ""),
-            (_("Pictures"), _rows(data, _)),
+            (_("Examples"), _rows(data, _)),
             (_("Peak memory"), _.size(summary["peak_memory_mb"] * 1e6) if summary.get("peak_memory_mb") else ""),
             (_("Where the time went"), times),
         ],
@@ -285,7 +303,7 @@ def _show_engine(run: Run, _: Translator) -> None:
                 "part": _("Part"),
                 "option": _("Option"),
                 "images_per_s": st.column_config.ProgressColumn(
-                    _("Pictures/s"), format="%.0f", min_value=0, max_value=best or 1.0
+                    _("Examples/s"), format="%.0f", min_value=0, max_value=best or 1.0
                 ),
                 "reason": _("Not timed because"),
             },
@@ -296,7 +314,7 @@ def _frozen(engine: Mapping[str, Any], _: Translator) -> str:
     if not engine or engine.get("prefix") in (None, "none"):
         return ""
     return _(
-        "{n} pictures computed once by {engine} ({precision}), {cached} read from the cache",
+        "{n} examples computed once by {engine} ({precision}), {cached} read from the cache",
         n=_.number(engine.get("computed_rows") or 0),
         engine=engine["prefix"],
         precision=engine.get("prefix_precision") or "",

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core import jobs
-from core.specs import DEFAULT_LR, FinetuneSpec
+from core.specs import DEFAULT_LR, FinetuneSpec, ModelRef, default_lr
 from core.store import RESUMABLE, Run, open_store
 from pages.ui import comparison, forms, launch, live, parts, results, state
 
@@ -26,9 +26,12 @@ def choose() -> None:
             "train_size": _("all"),
             "test_size": _("all"),
             "patience": _("never"),
-            "lr": f"{DEFAULT_LR[methods[0]]:g}",
+            "max_length": "128",
         }
-        empty["image_size"] = str(card.preprocessing.image_size) if card else ""
+        if card:
+            form.task = card.task
+            empty["lr"] = f"{default_lr(ModelRef(id=card.id), methods[0]):g}"
+            empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
         forms.draw_fields(FinetuneSpec, form, skip=("model", "data"), many=("method",), placeholders=empty)
     with right:
         launch.offer(form)

@@ -18,6 +18,7 @@ def row_of(card: ModelCard, has_weights: bool) -> dict[str, Any]:
     return {
         "name": card.name,
         "tag": card.tag.replace("_", " "),
+        "reads": _("texts") if card.is_text else _("pictures"),
         "family": card.family,
         "accuracy": card.metrics.get("acc@1"),
         "parameters": card.parameters / 1e6,
@@ -92,12 +93,15 @@ def show_table() -> None:
         column_config={
             "name": st.column_config.TextColumn(_("Model"), pinned=True),
             "tag": st.column_config.TextColumn(_("Weights"), help=_("Which of the published weights of this network.")),
+            "reads": st.column_config.TextColumn(_("For")),
             "family": st.column_config.TextColumn(_("Family")),
             "accuracy": st.column_config.ProgressColumn(
                 _("Accuracy"), format="%.1f%%", min_value=0, max_value=100, help=_("As published, mostly on ImageNet.")
             ),
             "parameters": number(_("Parameters (M)"), format="%.1f"),
-            "gmacs": number(_("GMACs"), format="%.2f", help=_("Billions of multiply-adds for one picture: its cost.")),
+            "gmacs": number(
+                _("GMACs"), format="%.2f", help=_("Billions of multiply-adds for one picture or 128 tokens.")
+            ),
             "size": number(_("Size (MB)"), format="%.1f"),
             "local": st.column_config.CheckboxColumn(_("Here"), help=_("The weights are on this machine.")),
             "source": st.column_config.TextColumn(_("Source")),

@@ -21,7 +21,7 @@ def test_form_starts_a_run_as_it_is_filled_in(open_page: Callable[..., AppTest])
     assert_sound(at)
     (run,) = open_store().list_runs()
     assert run.spec["model"] == {"id": "bundled/efficientnet_lite0", "weights": "pretrained"}
-    assert run.spec["data"] == {"id": "builtin/digits"}
+    assert run.spec["data"]["id"] == "builtin/digits"
     assert (run.spec["method"], run.spec["epochs"], run.spec["lr"]) == ("head", 3, 0.01)
     assert run.status == "running"
     assert at.title[0].value == run.name
@@ -85,7 +85,7 @@ def test_start_is_blocked_when_the_weights_are_not_here(open_page: Callable[...,
 def test_warning_is_shown_and_does_not_block(open_page: Callable[..., AppTest]) -> None:
     at = open_page("finetune")
     at.number_input(key="ft_train_size").set_value(20).run()
-    assert "A batch of 32 is more than the 20 training pictures" in at.warning[0].value
+    assert "A batch of 32 is more than the 20 training examples" in at.warning[0].value
     assert not at.button(key="ft_start").disabled
 
 

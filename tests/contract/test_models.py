@@ -53,10 +53,10 @@ def _plain_network(card: ModelCard, size: int) -> nn.Module:
 def test_every_classifier_takes_a_new_head_freezes_and_counts(architecture: str) -> None:
     card = CARDS[architecture]
     with init_empty_weights():
-        size = card.preprocessing.image_size
+        size = card.vision.image_size
         parts = build_stages(card, size, None)
         head = new_head(parts.num_features, 7, is_map=parts.is_map)
-    model = ImageClassifier(parts, head, list("abcdefg"), card.preprocessing, card.id, freeze_batchnorm=True)
+    model = ImageClassifier(parts, head, list("abcdefg"), card.vision, card.id, freeze_batchnorm=True)
     backbone = {id(p) for p in parts.net.parameters()}
     staged = {id(p) for stage in model.stages for p in stage.parameters()}
     assert backbone == staged, "a parameter belongs to no stage, or a stage to no network"
@@ -78,7 +78,7 @@ def test_every_classifier_takes_a_new_head_freezes_and_counts(architecture: str)
 def test_published_parameter_count_is_that_of_the_network(architecture: str) -> None:
     card = CARDS[architecture]
     with init_empty_weights():
-        net = stages._create(card, card.preprocessing.image_size, is_whole=False)
+        net = stages._create(card, card.vision.image_size, is_whole=False)
     # The publisher counts neither auxiliary heads in GoogLeNet, nor leaves them out in Inception v3.
     found = sum(p.numel() for p in net.parameters())
     if architecture == "inception_v3":
@@ -103,7 +103,7 @@ def test_stages_and_head_compute_what_the_network_does(card: ModelCard) -> None:
     own = {name: value for name, value in state.items() if name not in names}
     head_state = dict(zip(parts.head.state_dict(), own.values(), strict=True))
     parts.head.load_state_dict(head_state)
-    model = ImageClassifier(parts, parts.head, ["a"], card.preprocessing, card.id, freeze_batchnorm=True).eval()
+    model = ImageClassifier(parts, parts.head, ["a"], card.vision, card.id, freeze_batchnorm=True).eval()
     with torch.inference_mode():
         torch.testing.assert_close(model(x), wanted, rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(model.head(model.run(model.run(x, 0, 2), 2)), wanted, rtol=1e-5, atol=1e-6)
@@ -158,9 +158,9 @@ def test_published_files_fit_networks_with_peculiar_ones(name: str, tmp_path, mo
     digest = hashlib.sha256((folder / card.file_name).read_bytes()).hexdigest()
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     forged = card.model_copy(update={"sha256": digest[:8]})
-    parts = build_stages(forged, card.preprocessing.image_size, weights.load_weights(forged))
-    model = ImageClassifier(parts, parts.head, ["a"], card.preprocessing, card.id, freeze_batchnorm=True).eval()
-    size = card.preprocessing.image_size
+    parts = build_stages(forged, card.vision.image_size, weights.load_weights(forged))
+    model = ImageClassifier(parts, parts.head, ["a"], card.vision, card.id, freeze_batchnorm=True).eval()
+    size = card.vision.image_size
     x = torch.randn(1, 3, size, size)
     if name in {"googlenet", "inception_v3"}:
         net.transform_input = True
@@ -168,7 +168,7 @@ def test_published_files_fit_networks_with_peculiar_ones(name: str, tmp_path, mo
         torch.testing.assert_close(model(x), net(x), rtol=1e-4, atol=1e-5)
     if name == "vit_b_32":  # position embeddings follow the picture
         smaller = build_stages(forged, 96, weights.load_weights(forged))
-        net_small = ImageClassifier(smaller, smaller.head, ["a"], card.preprocessing, card.id, freeze_batchnorm=True)
+        net_small = ImageClassifier(smaller, smaller.head, ["a"], card.vision, card.id, freeze_batchnorm=True)
         with torch.inference_mode():
             assert net_small.eval()(torch.randn(1, 3, 96, 96)).shape == (1, 1000)
 

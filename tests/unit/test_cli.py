@@ -30,12 +30,15 @@ def _core(*words: str, expect: int = 0) -> Any:
 
 def test_models_lists_every_published_entry_without_torch() -> None:
     rows = _core("models")
-    assert len(rows) == 116
+    assert len([row for row in rows if row["task"] == "image-classification"]) == 116
     wanted = {"id", "family", "task", "parameters", "gmacs", "metrics", "size_mb", "source", "local"}
     assert all(wanted <= row.keys() for row in rows)
     resnet = next(row for row in rows if row["id"] == "torchvision/resnet18.imagenet1k_v1")
     assert (resnet["parameters"], resnet["gmacs"], resnet["metrics"]["acc@1"]) == (11689512, 1.814, 69.758)
     assert resnet["local"] is False
+    texts = {row["id"]: row for row in rows if row["task"] == "text-classification"}
+    assert {"bundled/minilm-l6", "hub/google-bert/bert-base-chinese"} <= texts.keys()
+    assert texts["bundled/minilm-l6"]["local"] is True
     lite0 = next(row for row in rows if row["id"] == "bundled/efficientnet_lite0")
     assert lite0["local"] is True
     code = """

@@ -42,7 +42,7 @@ def test_zip_holds_what_is_needed_to_read_and_repeat_a_run(run: Run) -> None:
         spec = json.loads(archive.read("spec.json"))
         rows = list(csv.DictReader(io.StringIO(archive.read("metrics.csv").decode())))
     assert (facts["name"], facts["status"], facts["summary"], facts["tags"]) == ("mine", "done", {"n": 3}, ["a"])
-    assert spec["data"] == {"id": "builtin/done"}
+    assert spec["data"]["id"] == "builtin/done"
     assert rows == [
         {"step": "1", "epoch": "0.5", "train/loss": "1.0", "val/loss": ""},
         {"step": "2", "epoch": "1.0", "train/loss": "0.5", "val/loss": "0.5"},

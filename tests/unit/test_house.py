@@ -36,6 +36,8 @@ DATA = {f"core.data{name}" for name in ("", ".cache", ".checks", ".cifar", ".cla
 DATA |= {f"core.data.{name}" for name in ("images", "library", "parquet", "pictures", "report", "sources", "splits")}
 DATA |= {"core.data.tables", "core.data.texts", "core.data.zips"}
 HEAVY = {
+    *(f"core.{name}" for name in ("tasks", "encoders", "embeddings", "tokenized", "lora", "baseline")),
+    "core.catalog_texts",
     *(f"core.{name}" for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train")),
     *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
 }

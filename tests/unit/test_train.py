@@ -265,10 +265,12 @@ def test_autotune_times_candidates_when_the_run_is_long(monkeypatch: pytest.Monk
     start = engine.default_engine("auto", torch.device("cpu"))
     seen: list[engine.Engine] = []
     step: Callable[[engine.Engine], None] = seen.append
-    chosen, table = engine.time_training(step, start, 32, 100_000, torch.device("cpu"))
+    chosen, table = engine.time_training(
+        step, start, [start.replace(layout="contiguous")], 32, 100_000, torch.device("cpu")
+    )
     assert chosen == start, "all took the same time: the default stays"
     assert table[0].images_per_s is not None
     assert {candidate.layout for candidate in seen} == {"channels_last", "contiguous"}
-    short, table = engine.time_training(step, start, 32, 1, torch.device("cpu"))
+    short, table = engine.time_training(step, start, [], 32, 1, torch.device("cpu"))
     assert short == start
     assert len(table) == 1

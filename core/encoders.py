@@ -1,0 +1,377 @@
+"""Any text classifier in one shape: token embeddings, layers in order, the mean over tokens, and a head.
+
+The networks are those of transformers (BERT, DistilBERT, RoBERTa, ALBERT, GPT-2, T5, XLM-R, ELECTRA, DeBERTa …),
+built from a configuration; code from a model's repository is never run. Block 0 are the embeddings, block k
+is the k-th layer: that is what "the last k blocks" counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+import torch.nn.functional as F
+import transformers
+from accelerate import init_empty_weights
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from core.catalog import ModelCard, get_model, hub_snapshots, model_folder, model_source
+from core.errors import GraftError, InputError, WeightsError
+from core.lora import add_lora, has_lora, lora_targets, merge_lora
+from core.models import FORMAT, count_parameters, new_head
+from core.specs import ModelRef
+from core.store import to_json
+from core.weights import check_sum
+
+# Parts outside the layers that stand before them: they are frozen with the embeddings. What else lies outside
+# (a last normalisation) stands behind them and learns.
+_BEFORE = ("embed", "wte", "wpe", "shared", "rel_", "relative_attention_bias")
+# Layers whose later ones need what the first one computed, or that share their weights: they cannot be cut apart.
+_UNCUT = {"t5", "mt5", "umt5", "albert"}
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Texts as tokens [n, T] with their mask; `hidden` [n, T, H] or pooled [n, H] when a part was computed before."""
+
+    ids: Tensor
+    mask: Tensor
+    hidden: Tensor | None = None
+
+    def with_hidden(self, hidden: Tensor) -> TokenBatch:
+        return replace(self, hidden=hidden)
+
+
+# Bars for a terminal: a run's log says what happens in its own words.
+transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+class _Halted(Exception):
+    """The layers wanted have run."""
+
+
+class TextClassifier(nn.Module):
+    """Tokens → logits [n, classes]. Frozen blocks stay in eval mode whatever `train()` says."""
+
+    def __init__(self, net: nn.Module, head: nn.Module, labels: list[str], tokenizer: Any, base: str) -> None:
+        super().__init__()
+        self.net, self.head, self.labels, self.tokenizer, self.base = net, head, labels, tokenizer, base
+        self.config: Any = net.config
+        self.layers_name: str = _find_layers(net)
+        self.num_frozen = 0
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        found = self.net.get_submodule(self.layers_name)
+        assert isinstance(found, nn.ModuleList)
+        return found
+
+    @property
+    def num_blocks(self) -> int:
+        """The embeddings and the layers."""
+        return 1 + len(self.layers)
+
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether a part of the layers can run without those below."""
+        return self.config.model_type not in _UNCUT
+
+    @property
+    def max_length(self) -> int:
+        """Tokens the network can take in at once."""
+        config = self.config
+        own = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 512
+        # RoBERTa counts its positions from the padding token's number on.
+        return int(own) - (2 if config.model_type in {"roberta", "xlm-roberta", "camembert"} else 0)
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        logits: Tensor = self.head(self.run(batch, 0))
+        return logits
+
+    def run(self, batch: TokenBatch, cut: int) -> Tensor:
+        """Features [n, H] from what the first `cut` blocks gave (`batch.hidden`), or from the tokens for 0."""
+        if cut == 0 or batch.hidden is None:
+            return self._pool(self._run_net(batch), batch.mask)
+        if cut == self.num_blocks:
+            return batch.hidden
+        hidden = batch.hidden
+        with self._only_layers(cut - 1) as layers:
+
+            def put(module: nn.Module, args: Any, kwargs: Any) -> Any:
+                if args:
+                    return (hidden, *args[1:]), kwargs
+                return args, {**kwargs, "hidden_states": hidden}
+
+            handle = layers[0].register_forward_pre_hook(put, with_kwargs=True)
+            try:
+                return self._pool(self._run_net(batch), batch.mask)
+            finally:
+                handle.remove()
+
+    def run_prefix(self, batch: TokenBatch, cut: int) -> Tensor:
+        """What the first `cut` blocks give: token states [n, T, H], or for all blocks the features [n, H]."""
+        if cut == self.num_blocks:
+            return self.run(batch, 0)
+        found: list[Tensor] = []
+
+        def halt(module: nn.Module, args: Any, kwargs: Any) -> None:
+            found.append(args[0] if args else kwargs["hidden_states"])
+            raise _Halted
+
+        handle = self.layers[cut - 1].register_forward_pre_hook(halt, with_kwargs=True)
+        try:
+            self._run_net(batch)
+        except _Halted:
+            pass
+        finally:
+            handle.remove()
+        return found[0]
+
+    def _run_net(self, batch: TokenBatch) -> Tensor:
+        hidden: Tensor = self.net(input_ids=batch.ids, attention_mask=batch.mask)[0]
+        return hidden
+
+    @contextmanager
+    def _only_layers(self, start: int) -> Iterator[nn.ModuleList]:
+        parent_name, _, name = str(self.layers_name).rpartition(".")
+        parent, whole = self.net.get_submodule(parent_name), self.layers
+        rest = nn.ModuleList(list(whole)[start:])
+        setattr(parent, name, rest)
+        try:
+            yield rest
+        finally:
+            setattr(parent, name, whole)
+
+    @staticmethod
+    def _pool(hidden: Tensor, mask: Tensor) -> Tensor:
+        """The mean over a text's own tokens (Reimers & Gurevych 2019), in fp32: long sums lose digits in bf16."""
+        weights = mask.unsqueeze(-1).float()
+        return (hidden.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+    def cut(self, method: str, last_blocks: int) -> int:
+        """The number of blocks that a tuning method leaves as they are."""
+        wanted = max(0, self.num_blocks - last_blocks)
+        return {"head": self.num_blocks, "last": wanted, "full": 0, "lora": 0}[method]
+
+    def train(self, mode: bool = True) -> TextClassifier:
+        super().train(mode)
+        if self.num_frozen:
+            self.net.eval()
+            for layer in self.layers[self.num_frozen - 1 :]:
+                layer.train(mode)
+        return self
+
+
+def _find_layers(net: nn.Module) -> str:
+    """The dotted name of the list of layers: the list that holds the most parameters."""
+    lists = {name: module for name, module in net.named_modules() if isinstance(module, nn.ModuleList) and len(module)}
+    if not lists:
+        raise InputError("model.no_layers", kind=type(net).__name__)
+    outer = {n: m for n, m in lists.items() if not any(n.startswith(f"{other}.") for other in lists)}
+    sizes: dict[str, int] = {name: sum(p.numel() for p in module.parameters()) for name, module in outer.items()}
+    return str(max(sizes, key=sizes.__getitem__))
+
+
+def set_trainable_text(model: TextClassifier, method: str, last_blocks: int, lora: tuple[int, int], seed: int) -> None:
+    """Freeze what a tuning method leaves as it is. `lora`: rank and alpha of the adapters."""
+    if method == "lora":
+        layers = model.layers
+        names = [f"{model.layers_name}.{name}" for name in lora_targets(layers) or _linear_names(layers)]
+        add_lora(model.net, names, rank=lora[0], alpha=lora[1], seed=seed)
+        model.num_frozen = 0
+    else:
+        model.num_frozen = model.cut(method, last_blocks)
+        learns = model.num_frozen == 0
+        model.net.requires_grad_(learns)
+        if model.num_frozen and method == "last":
+            for name, parameter in model.net.named_parameters():
+                if not name.startswith(f"{model.layers_name}.") and not any(word in name for word in _BEFORE):
+                    parameter.requires_grad_(True)
+            for layer in model.layers[model.num_frozen - 1 :]:
+                layer.requires_grad_(True)
+    model.head.requires_grad_(True)
+    model.train(model.training)
+
+
+def _linear_names(net: nn.Module) -> list[str]:
+    return [name for name, module in net.named_modules() if isinstance(module, nn.Linear)]
+
+
+# -- building --------------------------------------------------------------------------------------------
+
+
+def build_text_classifier(ref: ModelRef, labels: list[str] | None, *, seed: int) -> TextClassifier:
+    """The network of a model id with a new head for `labels`, or with its own published head for None.
+
+    Raises `NotFoundError`, `WeightsError`, and `InputError` when weights without a classifier are asked for theirs.
+    """
+    card = get_model(ref.id)
+    is_pretrained = ref.weights == "pretrained"
+    if card.source == "run" and is_pretrained:
+        model = load_text_classifier(model_folder(card))
+        if labels is not None and labels != model.labels:
+            torch.manual_seed(seed)
+            model.head = new_head(model.config.hidden_size, len(labels))
+            model.labels = labels
+        return model
+    base = get_model(card.base) if card.source == "run" else card
+    torch.manual_seed(seed)
+    try:
+        folder = model_folder(card) if card.source == "run" else _folder_of(base, needs_weights=is_pretrained)
+        tokenizer = _tokenizer(folder)
+        if labels is None:
+            if not base.num_classes:
+                raise InputError("model.no_classifier", id=card.id)
+            return _published(base, folder, tokenizer)
+        net = _backbone(folder, base, is_pretrained=is_pretrained)
+    except GraftError:
+        raise
+    except Exception as error:  # the library raises a dozen kinds for files that are not what they say
+        detail = str(error).strip().split("\n")[0][:200]
+        raise WeightsError("weights.other_model", id=base.id, file=base.file_name, detail=detail) from error
+    torch.manual_seed(seed)
+    head = new_head(_width(net), len(labels))
+    return TextClassifier(net, head, labels, tokenizer, base.id)
+
+
+def _width(net: Any) -> int:
+    return int(getattr(net.config, "hidden_size", 0) or net.config.d_model)
+
+
+def _folder_of(card: ModelCard, *, needs_weights: bool) -> Path:
+    if needs_weights or card.source == "bundled":
+        return model_source(card)
+    snapshots = [folder for folder in hub_snapshots(card.id) if (folder / "config.json").is_file()]
+    return snapshots[0] if snapshots else model_source(card)
+
+
+def _backbone(folder: Path, card: ModelCard, *, is_pretrained: bool) -> Any:
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if not is_pretrained:
+        return _trimmed(_from_config(config))
+    check_sum(folder / card.file_name.rpartition("/")[2], card)
+    found = _class_of(config).from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32, config=config
+    )
+    return _trimmed(found)
+
+
+def _class_of(config: Any) -> Any:
+    """The encoder alone where a family has more than one half."""
+    is_pair = config.model_type in {"t5", "mt5", "umt5"}
+    return transformers.AutoModelForTextEncoding if is_pair else transformers.AutoModel
+
+
+def _from_config(config: Any) -> Any:
+    return _class_of(config).from_config(config, trust_remote_code=False)
+
+
+def _trimmed(net: Any) -> Any:
+    """Without the pooler: a layer over the first token, trained for a task of its own that is not asked here."""
+    if getattr(net, "pooler", None) is not None:
+        net.pooler = None
+    if hasattr(net.config, "use_cache"):
+        net.config.use_cache = False
+    return net
+
+
+def _tokenizer(folder: Path) -> Any:
+    found = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if found.pad_token is None:  # GPT-2 has none: its place is masked, so any token may stand there
+        found.pad_token = found.eos_token or found.unk_token
+    return found
+
+
+class _WholeClassifier(nn.Module):
+    """A published classifier as a backbone that already answers."""
+
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.inner, self.config = net, net.config
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor]:
+        return (self.inner(input_ids=input_ids, attention_mask=attention_mask).logits,)
+
+
+class PublishedTextClassifier(TextClassifier):
+    """A model with the head it was published with."""
+
+    def run(self, batch: TokenBatch, cut: int) -> Tensor:
+        return self._run_net(batch).float()
+
+
+def _published(card: ModelCard, folder: Path, tokenizer: Any) -> TextClassifier:
+    check_sum(folder / card.file_name.rpartition("/")[2], card)
+    net = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32
+    )
+    if net.config.pad_token_id is None:
+        net.config.pad_token_id = tokenizer.pad_token_id
+    names = net.config.id2label
+    labels = [str(names[place]) for place in sorted(names)]
+    return PublishedTextClassifier(_WholeClassifier(net), nn.Identity(), labels, tokenizer, card.id).eval()
+
+
+# -- on disk ---------------------------------------------------------------------------------------------
+
+
+def save_text_classifier(model: TextClassifier, folder: Path, **facts: Any) -> None:
+    """Write the weights (adapters merged), `model.json`, the configuration and the tokenizer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if has_lora(model.net):
+        merge_lora(model.net)
+    model.config.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _state(model).items()}
+    unfinished = folder / "model.safetensors.tmp"
+    save_file(tensors, unfinished, metadata={"format": "pt", "graft": str(FORMAT)})
+    unfinished.replace(folder / "model.safetensors")
+    card = {"format": FORMAT, "base": model.base, "labels": model.labels, "parameters": count_parameters(model)[0]}
+    unfinished = folder / "model.json.tmp"
+    unfinished.write_text(to_json({**facts, **card}), encoding="utf-8")
+    unfinished.replace(folder / "model.json")
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    """All tensors once: some families use one table of embeddings under two names."""
+    seen: dict[int, str] = {}
+    state = {}
+    for name, tensor in model.state_dict().items():
+        if seen.setdefault(tensor.data_ptr(), name) == name or not tensor.numel():
+            state[name] = tensor
+    return state
+
+
+def load_text_classifier(folder: Path) -> TextClassifier:
+    """What `save_text_classifier` wrote, with the same logits. Raises `WeightsError` when it cannot be read."""
+    try:
+        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if card["format"] != FORMAT:
+            raise ValueError(f"format {card['format']}, this version of Graft reads {FORMAT}")
+        tensors = load_file(folder / "model.safetensors")
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with init_empty_weights(include_buffers=False):
+            net = _trimmed(_from_config(config))
+        labels: list[str] = card["labels"]
+        model = TextClassifier(net, new_head(_width(net), len(labels)), labels, _tokenizer(folder), card["base"])
+        _, unexpected = model.load_state_dict(tensors, assign=True, strict=False)
+        net.tie_weights()
+        left = [name for name, tensor in model.state_dict().items() if tensor.is_meta]
+        if unexpected or left:
+            raise ValueError(f"{len(left)} tensors are missing and {len(unexpected)} do not belong to it")
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+        detail = str(error).strip().split("\n")[0][:200]
+        raise WeightsError("weights.other_model", id=folder.name, file=str(folder), detail=detail) from error
+    return model.eval()
+
+
+def probabilities(model: TextClassifier, batch: TokenBatch) -> Tensor:
+    """The softmax of the logits [n, C], in double precision on the CPU."""
+    return F.softmax(model(batch).double().cpu(), 1)
