@@ -106,7 +106,7 @@ def data(
     if ended.status != "done":
         _end(ended, json_)
     counts = report.get("counts", {})
-    lines = [f"{report.get('name', data_id)}: {report.get('num_images', 0)} pictures, {len(report['labels'])} classes"]
+    lines = [f"{report.get('name', data_id)}: {report.get('num_images', 0)} examples, {len(report['labels'])} classes"]
     lines += [f"  {split:11} {sum(numbers):7}  {numbers}" for split, numbers in counts.items()]
     lines += [f"  {problem.get('sentence') or problem['code']}" for problem in report.get("problems", [])]
     _print({**report, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))

@@ -293,7 +293,7 @@ def class_chart(counts: Mapping[str, Sequence[int]], labels: Sequence[str], _: T
         )
         for (split, values), shape in zip(counts.items(), ("", "/", "."), strict=False)
     ]
-    figure = _figure(bars, theme, x=_("pictures"), height=110 + 24 * len(order))
+    figure = _figure(bars, theme, x=_("examples"), height=110 + 24 * len(order))
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(order))), ticktext=names, showgrid=False)
     return figure

@@ -93,7 +93,14 @@ SENTENCES: dict[str, str] = {
     "data.other_files": N_("{n} files are no pictures by their names and are left out: {names}."),
     "data.folder_too_large": N_("{name} holds more than {limit} files. Give the folder of the pictures alone."),
     "data.too_many_files": N_("{name} holds more than {limit} files. Take fewer, or give a folder with path:."),
-    "data.not_a_zip": N_("{name} is not a zip file. Pack one folder for each class into a zip."),
+    "data.unknown_tokens": N_(
+        "{model} does not know {share} of the tokens in these texts: it was made for another language and will "
+        "learn little from them. Take a model for this language."
+    ),
+    "data.not_an_upload": N_(
+        "{name} is nothing Graft reads. Upload a zip with a folder for each class, or a csv, tsv, jsonl, xlsx or "
+        "parquet with a text and a label in each row."
+    ),
     "data.upload_too_large": N_(
         "More than {limit} MB cannot be uploaded. Put the file on this machine and give its path."
     ),

@@ -16,8 +16,10 @@ from core import settings
 from core.data.cache import with_lock
 from core.errors import DataError
 from core.i18n import N_
+from core.specs import DataRef
 
 UPLOAD_LIMIT_MB = 200
+_SUFFIXES = (".zip", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx", ".parquet")
 _ABANDONED_AFTER_S = 86_400
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 
@@ -48,7 +50,9 @@ def list_data() -> list[DataCard]:
         cards.append(DataCard(id="torchvision/cifar10", name="CIFAR-10", note=note))
     note = N_("uploaded")
     found = []
-    for path in _folder().glob("*.zip"):
+    for path in _folder().iterdir():
+        if path.name.startswith(".") or path.suffix not in _SUFFIXES:
+            continue
         with suppress(FileNotFoundError):  # deleted a moment ago
             found.append((path.stat().st_mtime, path.stem, path.stat().st_size))
     return cards + [
@@ -57,15 +61,17 @@ def list_data() -> list[DataCard]:
 
 
 def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
-    """Keep an uploaded zip after looking through it; returns its data id, `upload/NAME`.
+    """Keep an uploaded zip or table after looking through it; returns its data id, `upload/NAME`.
 
     The name is made safe and unique. Raises `DataError` with everything that is wrong; nothing is kept then.
     """
-    from core.data.zips import open_zip
+    from core.data.sources import open_file
 
     folder = _folder()
     _forget_unfinished(folder)
-    unfinished = folder / f".{uuid.uuid4().hex}.tmp"
+    suffix = Path(name).suffix.lower()
+    suffix = suffix if suffix in _SUFFIXES else ".zip"  # whatever a zip is called, it is one
+    unfinished = folder / f".{uuid.uuid4().hex}.tmp{suffix}"
     try:
         with unfinished.open("wb") as target:
             if isinstance(source, Path):
@@ -74,11 +80,11 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
             else:
                 source.seek(0)
                 _copy(source, target)
-        if not zipfile.is_zipfile(unfinished):
-            raise DataError("data.not_a_zip", name=name[:80])
-        open_zip(unfinished, "upload/-", name)
+        if suffix == ".zip" and not zipfile.is_zipfile(unfinished):
+            raise DataError("data.not_an_upload", name=name[:80])
+        open_file(unfinished, DataRef(id="upload/-"), name)
         with with_lock("uploads"):  # of two uploads of one name the second gets another
-            target_path = _free(folder, _safe(name))
+            target_path = _free(folder, _safe(name), suffix)
             unfinished.replace(target_path)
         return f"upload/{target_path.stem}"
     finally:
@@ -97,7 +103,7 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> None:
 
 def _forget_unfinished(folder: Path) -> None:
     """Remove what uploads left that a crash cut short."""
-    for path in folder.glob(".*.tmp"):
+    for path in folder.glob(".*.tmp*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
                 path.unlink()
@@ -105,10 +111,12 @@ def _forget_unfinished(folder: Path) -> None:
 
 def upload_path(name: str) -> Path:
     """The file of an upload. Raises `DataError` when there is none of this name."""
-    path = _folder() / f"{name}.zip"
-    if name != Path(name).name or name.startswith(".") or "\\" in name or not path.is_file():
-        raise DataError("data.unknown_upload", name=name[:80])
-    return path
+    if name == Path(name).name and not name.startswith(".") and "\\" not in name:
+        for suffix in _SUFFIXES:
+            path = _folder() / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    raise DataError("data.unknown_upload", name=name[:80])
 
 
 def upload_size(name: str) -> int:
@@ -127,14 +135,16 @@ def _folder() -> Path:
 
 def _safe(name: str) -> str:
     """A file name for any system: letters and digits of any script, short, without what paths are made of."""
-    stem = re.sub(r"\.zip$", "", re.split(r"[/\\]", name)[-1], flags=re.IGNORECASE)
+    stem = re.sub(r"\.[a-z]{3,7}$", "", re.split(r"[/\\]", name)[-1], flags=re.IGNORECASE)
     stem = re.sub(r"[^\w.-]+", "-", stem).strip("-. ")
     stem = stem.encode()[:100].decode(errors="ignore")
     return f"{stem}-data" if stem.lower() in _RESERVED else stem or "data"
 
 
-def _free(folder: Path, stem: str) -> Path:
-    path, number = folder / f"{stem}.zip", 2
-    while path.exists():
-        path, number = folder / f"{stem}-{number}.zip", number + 1
-    return path
+def _free(folder: Path, stem: str, suffix: str) -> Path:
+    """A name that no upload of any kind has: the id says nothing of the kind."""
+    taken = {path.stem for path in folder.iterdir()}
+    free, number = stem, 2
+    while free in taken:
+        free, number = f"{stem}-{number}", number + 1
+    return folder / f"{free}{suffix}"

@@ -1,4 +1,4 @@
-"""What is in a data set, before anything is trained on it: counts, pictures, sizes, and everything odd."""
+"""What is in a data set, before anything is trained on it: counts, examples, sizes, and everything odd."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.data.checks import check_collection, unreadable_problems
 from core.data.facts import Facts
 from core.data.pictures import open_image, to_rgb
 from core.data.sources import Collection, open_collection
 from core.data.splits import make_split, stratified_order
+from core.data.texts import text_leaks, texts_of
+from core.data.tokens import MODEL, SAMPLE, measure_tokens
 from core.errors import GraftError, Problem, StoppedError
 from core.events import Reporter
 from core.specs import DataRef
@@ -25,6 +27,8 @@ Ints = NDArray[np.int64]
 
 PREVIEWS = 24
 _PREVIEW_PX = 96
+_PREVIEW_CHARS = 300
+_MANY_UNKNOWN = 0.1
 # More pictures than this, or more seconds, and the check is a sample: it says so.
 _CHECKED_AT_MOST = 20_000
 _CHECK_S = 60.0
@@ -48,12 +52,17 @@ class DataReport(BaseModel):
     sizes: dict[str, list[int]]  # width and height: smallest, median, largest
     modes: dict[str, int]  # of the preview's pictures
     bytes: int
-    preview: list[dict[str, str]]  # {"label", "name", "picture": data URI}
+    preview: list[dict[str, str]]  # {"label", "name", "picture": data URI} or {"label", "name", "text"}
+    columns: list[str] = Field(default_factory=list)  # of texts: where texts and labels were found
+    characters: list[int] = Field(default_factory=list)  # of texts: median, 90%, longest
+    tokens: dict[str, float] | None = None  # of texts, by the bundled tokenizer: see core.data.tokens
 
 
 def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     """Read a data set and describe it. Raises `DataError` only where nothing can be shown at all."""
     collection = open_collection(ref)
+    if collection.kind == "text":
+        return _describe_texts(collection)
     rows = np.concatenate(list(collection.splits.values())) if collection.splits else np.zeros(0, dtype=np.int64)
     order = stratified_order(collection.targets, rows, 0)[:_CHECKED_AT_MOST]
     facts = Facts(collection)
@@ -89,6 +98,52 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
         modes=modes,
         bytes=collection.num_bytes,
         preview=preview,
+    )
+
+
+def _describe_texts(collection: Collection) -> DataReport:
+    texts = texts_of(collection)
+    rows = np.concatenate(list(collection.splits.values())) if collection.splits else np.zeros(0, dtype=np.int64)
+    order = stratified_order(collection.targets, rows, 0)
+    problems = check_collection(collection, collection.splits)
+    planned: dict[str, int] = {}
+    if not any(problem.severity == "error" for problem in problems):
+        split = make_split(collection.targets, collection.splits, train_size=None, test_size=None, seed=0)
+        planned = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
+        problems += text_leaks(collection, split)
+    tokens = measure_tokens([texts[row] for row in order[:SAMPLE]])
+    if tokens is not None and tokens["share_unknown"] > _MANY_UNKNOWN:
+        share = f"{tokens['share_unknown']:.0%}"
+        problems.append(Problem("data.unknown_tokens", "warning", "data", {"model": MODEL, "share": share}))
+    lengths = np.array([len(texts[row]) for row in rows] or [0])
+    return DataReport(
+        id=collection.id,
+        name=collection.name,
+        fingerprint=collection.fingerprint,
+        task="text-classification",
+        labels=collection.labels,
+        num_images=len(rows),
+        counts={
+            name: np.bincount(collection.targets[found], minlength=len(collection.labels)).tolist()
+            for name, found in collection.splits.items()
+        },
+        planned=planned,
+        checked=len(rows),
+        problems=[problem.as_dict() for problem in problems],
+        sizes={},
+        modes={},
+        bytes=collection.num_bytes,
+        preview=[
+            {
+                "label": collection.labels[collection.targets[row]],
+                "name": collection.items.name(int(row)),
+                "text": texts[row][:_PREVIEW_CHARS],
+            }
+            for row in order[:PREVIEWS]
+        ],
+        columns=list(collection.columns or ()),
+        characters=[int(value) for value in np.quantile(lengths, [0.5, 0.9, 1.0])],
+        tokens=tokens,
     )
 
 

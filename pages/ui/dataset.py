@@ -8,12 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from core.figures import class_chart
+from core.i18n import Translator
 from pages.ui import parts, state
 
 
 def show_report(report: dict[str, Any]) -> None:
     """Numbers, classes and pictures of a checked data set."""
     _ = state.words()
+    if report.get("task") == "text-classification":
+        show_texts(report, _)
+        return
     planned, sizes = report["planned"], report["sizes"]
     if planned:
         counts = {name: _.number(planned[name]) for name in ("train", "validation", "test")}
@@ -40,9 +44,55 @@ def show_report(report: dict[str, Any]) -> None:
     with st.grid(min_column_width=112, key="data_preview"):
         for picture in report["preview"]:
             st.image(picture["picture"], caption=picture["label"], width=96, alt=picture["label"])
+    _show_classes(report, _)
+
+
+def show_texts(report: dict[str, Any], _: Translator) -> None:
+    """Numbers, texts and classes of a checked set of texts."""
+    planned, tokens = report["planned"], report.get("tokens")
+    if planned:
+        counts = {name: _.number(planned[name]) for name in ("train", "validation", "test")}
+        told = _.plural("{n} text", "{n} texts", report["num_images"])
+        text = _(
+            "{texts}: a training on all learns from {train}, chooses on {validation}, tests on {test}.",
+            texts=told,
+            **counts,
+        )
+        st.markdown(f"## {text}", anchors=False)
+    median, _most, longest = report["characters"]
+    length = _("{n} characters", n=_.number(median))
+    reach = _("the longest {n}", n=_.number(longest))
+    known = "–" if not tokens else _.percent(1 - tokens["share_unknown"])
+    beyond = None if not tokens else _("{share} have over 128 tokens", share=_.percent(tokens["share_beyond_128"]))
+    parts.numbers(
+        [
+            (_("Texts"), _.number(report["num_images"]), None, None),
+            (_("Classes"), _.number(len(report["labels"])), None, None),
+            (_("Typical length"), length, reach, None),
+            (_("Tokens MiniLM-L6 knows"), known, beyond, _("The rest it sees as one and the same unknown token.")),
+        ]
+    )
+    if len(report["columns"]) == 2:
+        text, label = (f"**{name}**" for name in report["columns"])
+        st.caption(_("The texts are taken from column {text}, the labels from {label}.", text=text, label=label))
+    st.header(_("Texts of every class"), anchor=False)
+    st.dataframe(
+        pd.DataFrame(report["preview"]),
+        hide_index=True,
+        key="text_preview",
+        column_order=["text", "label"],
+        column_config={
+            "text": st.column_config.TextColumn(_("Text"), width="large"),
+            "label": st.column_config.TextColumn(_("Class")),
+        },
+    )
+    _show_classes(report, _)
+
+
+def _show_classes(report: dict[str, Any], _: Translator) -> None:
     st.header(_("How many of each class"), anchor=False)
     told = "; ".join(f"{name}: {sum(values)}" for name, values in report["counts"].items())
-    alt = _("Pictures of each class. {counts}", counts=told)
+    alt = _("Examples of each class. {counts}", counts=told)
     st.plotly_chart(
         class_chart(report["counts"], report["labels"], _, state.theme()), theme=None, key="classes", alt=alt
     )

@@ -187,7 +187,7 @@ def pick_data(form: Form) -> str | None:
     if next_:  # an upload of the run before: it can be chosen now
         state.forget(f"{key}_next")
         state.remember(key, next_)
-    extra = {UPLOAD: _("Upload a zip …"), FOLDER: _("A folder or file on this machine …")}
+    extra = {UPLOAD: _("Upload a zip or a table …"), FOLDER: _("A folder or file on this machine …")}
     chosen_before = state.recall(key)
     if isinstance(chosen_before, str) and chosen_before not in names | extra:
         names = {**names, chosen_before: chosen_before}
@@ -196,7 +196,7 @@ def pick_data(form: Form) -> str | None:
         [*names, *extra],
         format_func=lambda data_id: extra.get(data_id) or names[data_id],
         key=key,
-        help=_("Labelled pictures: a folder for each class, named after it."),
+        help=_("Labelled pictures in a folder for each class, or a table with a text and a label in each row."),
         persist_state="session",
     )
     data_id: str | None = chosen
@@ -220,7 +220,9 @@ def ask_path(key: str) -> str | None:
         _("Folder or file on this machine"),
         key=key,
         placeholder="/home/me/pictures",
-        help=_("A folder with one folder for each class, a zip of it, or parquet files. Nothing is copied."),
+        help=_(
+            "A folder with one folder for each class, a zip of it, parquet, or a table of texts. Nothing is copied."
+        ),
         persist_state="session",
     )
     return f"path:{path.strip()}" if path and path.strip() else None
@@ -231,17 +233,17 @@ def upload_zip(key: str) -> str | None:
     _ = state.words()
     limit = cached.upload_limit_mb()
     file = st.file_uploader(
-        _("A zip of class folders"),
-        type="zip",
+        _("A zip of class folders, or a table of texts"),
+        type=["zip", "csv", "tsv", "txt", "jsonl", "json", "xlsx", "parquet"],
         key=key,
         max_upload_size=limit,
-        help=_("One folder for each class, named after it; with train and test folders above them if you have them."),
+        help=_("Pictures: a zip with one folder for each class. Texts: a table with a text and its label in each row."),
     )
     st.caption(_("At most {size}. Larger data: name its folder on this machine.", size=_.size(limit * 1e6)))
     if file is None or state.recall(f"{key}_taken") == file.file_id:
         return None
     with parts.guarded():
-        with st.spinner(_("Checking the zip")):
+        with st.spinner(_("Checking the file")):
             data_id = cached.store_upload(file, file.name)
         state.remember(f"{key}_taken", file.file_id)
         return data_id

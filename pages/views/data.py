@@ -34,7 +34,7 @@ def latest_check(data_id: str) -> Run | None:
 
 def show_list() -> None:
     """What there is, and two ways to bring more."""
-    parts.head(_("Data"), _("Labelled pictures to learn from: what is here, and how to bring your own."))
+    parts.head(_("Data"), _("Labelled pictures and texts to learn from: what is here, and how to bring your own."))
     refused = state.recall("data_refused")
     if refused:
         parts.show_problems(refused)

@@ -112,7 +112,7 @@ def test_upload_becomes_a_data_set_and_is_checked(open_page: Callable[..., AppTe
 def test_upload_that_is_no_zip_is_refused_in_a_sentence(open_page: Callable[..., AppTest]) -> None:
     at = open_page("data")
     at.file_uploader(key="data_upload").upload("flowers.zip", b"MZ this is a program").run()
-    assert "is not a zip file" in at.error[0].value
+    assert "is nothing Graft reads" in at.error[0].value
     assert not open_store().list_runs()
 
 

