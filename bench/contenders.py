@@ -74,7 +74,7 @@ def _accuracy(net: Any, job: dict[str, Any]) -> float:
     return right / total
 
 
-class _Watch:
+class Watch:
     """The moments between steps: the first ones warm up, the rest are the result."""
 
     def __init__(self, steps: int | None) -> None:
@@ -103,7 +103,7 @@ def tutorial(job: dict[str, Any]) -> dict[str, Any]:
     loader = torch.utils.data.DataLoader(_folder(job, "train"), batch_size=job["batch"], shuffle=True, num_workers=2)
     optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=job["lr"], weight_decay=1e-4)
     criterion = torch.nn.CrossEntropyLoss()
-    watch = _Watch(job["steps"])
+    watch = Watch(job["steps"])
     for _ in range(job["epochs"]):
         net.train()
         for images, labels in loader:
@@ -132,7 +132,7 @@ def trainer(job: dict[str, Any]) -> dict[str, Any]:
             logits = self.net(pixel_values)
             return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
 
-    watch = _Watch(job["steps"])
+    watch = Watch(job["steps"])
 
     class Stop(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -171,7 +171,7 @@ def lightning(job: dict[str, Any]) -> dict[str, Any]:
 
     warnings.filterwarnings("ignore")
     net = _network(job)
-    watch = _Watch(job["steps"])
+    watch = Watch(job["steps"])
 
     class Module(pl.LightningModule):
         def __init__(self) -> None:
@@ -209,8 +209,8 @@ def graft(job: dict[str, Any]) -> dict[str, Any]:
     from core.specs import FinetuneSpec
     from core.train import finetune
 
-    watch = _Watch(None)
-    reporter = _Watching(watch)
+    watch = Watch(None)
+    reporter = Watching(watch)
     spec = FinetuneSpec.model_validate(
         {
             "model": {"id": "bundled/efficientnet_lite0"},
@@ -239,10 +239,10 @@ def graft(job: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-class _Watching:
+class Watching:
     """A reporter that notes every step's time."""
 
-    def __init__(self, watch: _Watch) -> None:
+    def __init__(self, watch: Watch) -> None:
         self.watch = watch
         self.step_s: list[float] = []
         self.batch = 0
