@@ -24,7 +24,7 @@ from core.models import (
 from core.specs import ModelRef
 from core.stages import build_stages
 
-CARDS = {card.architecture: card for card in catalog.list_models() if card.is_default}
+CARDS = {card.architecture: card for card in catalog.list_models() if card.is_default and not card.is_text}
 
 
 def _smallest_of_each_family() -> list[ModelCard]:
