@@ -33,6 +33,7 @@ page = st.navigation(
         st.Page(parts.VIEWS["models"], title=_("Models"), icon=":material/deployed_code:", url_path="models"),
         st.Page(parts.VIEWS["data"], title=_("Data"), icon=":material/photo_library:", url_path="data"),
         st.Page(parts.VIEWS["finetune"], title=_("Fine-tune"), icon=":material/model_training:", url_path="finetune"),
+        st.Page(parts.VIEWS["predict"], title=_("Predict"), icon=":material/chat:", url_path="predict"),
         st.Page(parts.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),
         st.Page(parts.VIEWS["settings"], title=_("Settings"), icon=":material/settings:", url_path="settings"),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -16,10 +17,20 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from core import catalog, jobs, runs
-from core.errors import GraftError, InputError
+from core.errors import GraftError, InputError, Problem
 from core.export import metric_rows, run_facts
 from core.messages import explain, explain_phase
-from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef, check_spec, metadata, parse_spec
+from core.specs import (
+    SENTIMENT,
+    DataRef,
+    FinetuneSpec,
+    ImportSpec,
+    ModelRef,
+    PredictSpec,
+    check_spec,
+    metadata,
+    parse_spec,
+)
 from core.store import Run, open_store, to_json
 
 app = typer.Typer(
@@ -84,7 +95,12 @@ def models(
 
 @app.command()
 def model(model_id: Annotated[str, typer.Argument(metavar="ID")], json_: JsonOption = False) -> None:
-    """Show one model's card."""
+    """Show one model's card; `sentiment` is the one that comes along."""
+    if model_id == SENTIMENT:
+        from core.sentiment import read_card
+
+        _print(read_card(), json_, to_json(read_card()))
+        return
     card = catalog.get_model(model_id)
     values = {**card.model_dump(mode="json"), "local": catalog.is_local(card)}
     _print(values, json_, "\n".join(f"{name:14} {value}" for name, value in values.items() if value not in ("", {})))
@@ -185,15 +201,14 @@ def _show(run: Run, as_json: bool) -> None:
 
 
 def _sentence(problem: dict[str, Any]) -> str:
-    from core.errors import Problem
-
     return explain(Problem(problem["code"], problem["severity"], problem["field"], problem["values"]))
 
 
 def _results(run: Run) -> dict[str, Any]:
     """What a finished run found out, for the top level of the JSON."""
     summary = run.summary
-    names = ("test", "val", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases", "data")
+    names = ["test", "val", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases", "data"]
+    names += ["rows", "column", "answered_by", "counts", "texts_per_s"]
     seconds = None if run.started_at is None or run.ended_at is None else run.ended_at - run.started_at
     return {**{name: summary[name] for name in names if name in summary}, "seconds": seconds}
 
@@ -313,6 +328,9 @@ def _end(run: Run, as_json: bool) -> None:
     if test:
         low, high = test["interval"]
         text += f": {test['accuracy']:.1%} of {test['n']} test examples (95%: {low:.1%} to {high:.1%})"
+    if run.kind == "predict" and run.status == "done":
+        counted = ", ".join(f"{label or 'empty'} {n}" for label, n in run.summary["counts"].items())
+        text += f": {run.summary['rows']} texts: {counted}"
     _print(values, as_json, text)
     raise SystemExit({"done": 0, "stopped": 130, "interrupted": 1}.get(run.status, 1))
 
@@ -325,24 +343,33 @@ def predict(
     model_id: Annotated[str, typer.Option("--model", help="run/RUN-ID, or a published model.")],
     pictures: Annotated[list[Path] | None, typer.Argument(help="Picture files.")] = None,
     text: Annotated[list[str] | None, typer.Option("--text", help="A text; may be given several times.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A table of texts: csv, tsv, xlsx, jsonl, parquet, txt.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The csv to write: the table with its answers.")] = None,
+    text_column: TextColumn = None,
     top: Annotated[int, typer.Option(help="How many answers for each picture or text.", min=1)] = 5,
     json_: JsonOption = False,
+    detach: DetachOption = False,
 ) -> None:
-    """Ask a model what is in pictures, or what class texts belong to."""
-    from core.predict import Predictor, load_predictor
-
+    """Ask a model what is in pictures, or what class texts belong to; `sentiment` is the model that comes along."""
+    if file is not None:
+        _answer_file({"model": model_id, "file": str(file), "text_column": text_column}, out, json_, detach)
+        return
     if not pictures and not text:
         raise InputError("predict.nothing")
+    from core.predict import Predictor, load_predictor
+
     predictor = load_predictor(model_id)
     rows: list[dict[str, Any]] = []
     lines = []
     if not isinstance(predictor, Predictor):
         if pictures:
             raise InputError("model.not_for_pictures", id=model_id)
-        for sentence, answer in zip(text or [], predictor.predict(text or []), strict=True):
-            probabilities = dict(answer[:top])
-            rows.append({"text": sentence, "label": answer[0][0], "probabilities": probabilities})
-            lines.append(f"{sentence}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer[:top]))
+        for sentence, found in zip(text or [], predictor.answer(text or []), strict=True):
+            shares = dict(list(found.probabilities.items())[:top])
+            told = {"reason": found.reason, "sentence": explain(Problem(found.reason))} if found.reason else {}
+            rows.append({"text": sentence, "label": found.label, "probabilities": shares, "model": found.model, **told})
+            more = ", ".join(f"{label} {p:.1%}" for label, p in shares.items()) or told.get("sentence", "")
+            lines.append(f"{sentence}: {found.label} ({more})")
         values = {"model": model_id, "predictions": rows, "latency_ms": predictor.latency_ms}
         _print(values, json_, "\n".join(lines))
         return
@@ -355,6 +382,19 @@ def predict(
         rows.append({"file": str(path), "answers": [{"label": label, "probability": p} for label, p in answer[:top]]})
         lines.append(f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer[:top]))
     _print({"model": model_id, "predictions": rows, "latency_ms": predictor.latency_ms}, json_, "\n".join(lines))
+
+
+def _answer_file(values: dict[str, Any], out: Path | None, json_: bool, detach: bool) -> None:
+    if out is None and not detach:
+        raise InputError("predict.out_missing")
+    run = runs.submit(parse_spec(PredictSpec, values))
+    if detach:
+        _follow(run, json_, detach)
+        return
+    ended = _wait(run, quiet=False)
+    if ended.status == "done" and out is not None:
+        shutil.copyfile(ended.folder / "artifacts" / "answers.csv", out)
+    _end(ended, json_)
 
 
 @app.command()

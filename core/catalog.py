@@ -238,7 +238,8 @@ def model_source(card: ModelCard) -> Path:
     """The folder with a text model's configuration, tokenizer and weights. Raises `NotFoundError`."""
     path = find_weights(card)
     if path is None:
-        raise NotFoundError("weights.not_local", id=card.id, file=card.file_name, url=card.url)
+        problem = not_local(card)
+        raise NotFoundError(problem.code, **problem.values)
     return path.parent
 
 
@@ -310,6 +311,14 @@ def _hugging_face_folder() -> Path:
 def is_local(card: ModelCard) -> bool:
     """Whether the weights are on this machine."""
     return find_weights(card) is not None
+
+
+def not_local(card: ModelCard) -> Problem:
+    """That a model's weights are not here, and how to get them."""
+    values = {"id": card.id, "file": card.file_name, "url": card.url, "name": card.id.partition("/")[2]}
+    return Problem(
+        "weights.not_in_cache" if card.source == "hub" else "weights.not_local", field="model", values=values
+    )
 
 
 def check_image_size(card: ModelCard, size: int) -> list[Problem]:

@@ -16,7 +16,6 @@ from typing import Any
 
 import safetensors
 import torch
-import torch.nn.functional as F
 import transformers
 from accelerate import init_empty_weights
 from safetensors.torch import load_file, save_file
@@ -289,7 +288,7 @@ def _tokenizer(folder: Path) -> Any:
     return found
 
 
-class _WholeClassifier(nn.Module):
+class WholeClassifier(nn.Module):
     """A published classifier as a backbone that already answers."""
 
     def __init__(self, net: Any) -> None:
@@ -316,7 +315,7 @@ def _published(card: ModelCard, folder: Path, tokenizer: Any) -> TextClassifier:
         net.config.pad_token_id = tokenizer.pad_token_id
     names = net.config.id2label
     labels = [str(names[place]) for place in sorted(names)]
-    return PublishedTextClassifier(_WholeClassifier(net), nn.Identity(), labels, tokenizer, card.id).eval()
+    return PublishedTextClassifier(WholeClassifier(net), nn.Identity(), labels, tokenizer, card.id).eval()
 
 
 # -- on disk ---------------------------------------------------------------------------------------------
@@ -370,8 +369,3 @@ def load_text_classifier(folder: Path) -> TextClassifier:
         detail = str(error).strip().split("\n")[0][:200]
         raise WeightsError("weights.other_model", id=folder.name, file=str(folder), detail=detail) from error
     return model.eval()
-
-
-def probabilities(model: TextClassifier, batch: TokenBatch) -> Tensor:
-    """The softmax of the logits [n, C], in double precision on the CPU."""
-    return F.softmax(model(batch).double().cpu(), 1)

@@ -41,6 +41,7 @@ LOOKS: dict[str, Look] = {
     "random": Look("#6B7280", "#9CA3AF", "dash", "circle", N_("From scratch")),
     "head": Look("#0072B2", "#56B4E9", "solid", "square", N_("Head only")),
     "last": Look("#009E73", "#34C99A", "solid", "triangle-up", N_("Last blocks")),
+    "lora": Look("#B0568F", "#E39BC6", "solid", "diamond", N_("LoRA")),
     "full": Look("#C2500A", "#FF8A4C", "solid", "star", N_("All layers")),
 }
 BRAND = {"light": "#1B7F5C", "dark": "#4CC38A"}

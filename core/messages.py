@@ -34,6 +34,10 @@ SENTENCES: dict[str, str] = {
         "The weights of {id} are not on this machine. Put {file} from {url} into the torch hub cache, "
         "choose a model marked as local, or take random weights."
     ),
+    "weights.not_in_cache": N_(
+        "The weights of {id} are not on this machine. With a network, `hf download {name}` fetches them into the "
+        "Hugging Face cache; or choose a model marked as local."
+    ),
     # -- data --------------------------------------------------------------------------------------
     "data.unknown_builtin": N_("There is no data set {id} here. Known: {known}."),
     "data.unknown_upload": N_("There is no uploaded data set {name} here; it may have been deleted. Upload it again."),
@@ -169,7 +173,13 @@ SENTENCES: dict[str, str] = {
         "The weight file {file} is damaged: its checksum begins with {found}, not {wanted}. Delete it and get it anew."
     ),
     "weights.other_model": N_("The weight file {file} does not fit {id}: {detail}."),
-    "predict.nothing": N_("Nothing to ask about: give picture files, or texts with --text."),
+    "predict.nothing": N_("Nothing to ask about: give picture files, texts with --text, or a table with --file."),
+    "predict.folder": N_("{path} is a folder. Give one table of texts."),
+    "predict.out_missing": N_("Say with --out where the answered table is to be written."),
+    "predict.no_letters": N_(
+        "There are neither Chinese nor Latin letters in this text: the sentiment model cannot read it."
+    ),
+    "predict.too_many_lines": N_("{n} lines are more than the {limit} that are answered at once. Give them as a file."),
     # -- runs --------------------------------------------------------------------------------------
     "run.unknown": N_("There is no run {id} here. `python -m core runs` lists them."),
     "run.name_empty": N_("A name needs at least one letter."),
@@ -238,6 +248,7 @@ PHASES: dict[str, str] = {
     "train": N_("Training, epoch {epoch} of {epochs}"),
     "validate": N_("Checking on the validation examples"),
     "test": N_("Measuring on the test examples"),
+    "answer": N_("Answering, {done} of {total}"),
     "save": N_("Saving"),
 }
 

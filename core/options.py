@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef, Spec
+from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef, PredictSpec, Spec
 
 # Options that stand for a part of a field: the model's id and weights are two options of one record.
 _PARTS = {"model": "--model", "data": "--data"}
@@ -23,6 +23,10 @@ def command_line(spec: Spec) -> str:
     """The command that does the same: only what differs from the defaults, quoted for this system's shell."""
     if isinstance(spec, ImportSpec):
         return _join(["python", "-m", "core", "data", spec.data.id, *_columns(spec.data)])
+    if isinstance(spec, PredictSpec):
+        column = ["--text-column", spec.text_column] if spec.text_column else []
+        words = ["python", "-m", "core", "predict", "--model", spec.model, "--file", spec.file, *column]
+        return _join([*words, "--out", "answers.csv"])
     if not isinstance(spec, FinetuneSpec):
         raise TypeError(f"no command for {type(spec).__name__}")
     words = ["python", "-m", "core", "finetune", *spec_options(spec)]

@@ -21,7 +21,17 @@ from core.errors import InputError, NotFoundError, RunError
 from core.export import export_run
 from core.options import command_line
 from core.siblings import compare_siblings
-from core.specs import SPECS, FinetuneSpec, ImportSpec, ModelRef, Spec, check_spec, parse_spec, with_absolute_paths
+from core.specs import (
+    SPECS,
+    FinetuneSpec,
+    ImportSpec,
+    ModelRef,
+    PredictSpec,
+    Spec,
+    check_spec,
+    parse_spec,
+    with_absolute_paths,
+)
 from core.store import RESUMABLE, Run, Store, open_store, to_json, write_atomically
 
 __all__ = [
@@ -45,8 +55,8 @@ __all__ = [
     "tag_run",
 ]
 
-_PREFIX: dict[str, str] = {"finetune": "ft", "import": "im"}
-_KINDS: dict[type[Spec], str] = {FinetuneSpec: "finetune", ImportSpec: "import"}
+_PREFIX: dict[str, str] = {"finetune": "ft", "import": "im", "predict": "pr"}
+_KINDS: dict[type[Spec], str] = {spec: kind for kind, spec in SPECS.items()}
 _METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers", "lora": "LoRA"}
 
 
@@ -121,11 +131,14 @@ def _make_folder(prefix: str) -> tuple[str, Path]:
 def _parent_of(spec: Spec) -> str | None:
     """The run whose model is adapted further: a model's ancestors are a walk up the parents."""
     model = getattr(spec, "model", None)
-    return model.id.partition("/")[2] if isinstance(model, ModelRef) and model.source == "run" else None
+    model_id = model.id if isinstance(model, ModelRef) else str(model or "")
+    return model_id.partition("/")[2] if model_id.startswith("run/") else None
 
 
 def device_for(spec: Spec) -> str:
     """The device whose slots a run takes. Reading data computes nothing: it never waits behind a training."""
+    if isinstance(spec, PredictSpec):
+        return "cpu"
     if not isinstance(spec, FinetuneSpec):
         return "disk"
     if spec.device != "auto":
@@ -137,6 +150,8 @@ def device_for(spec: Spec) -> str:
 
 def name_for(spec: Spec) -> str:
     """A readable name: "EfficientNet-Lite0 · digits · head"."""
+    if isinstance(spec, PredictSpec):
+        return f"{model_name(ModelRef(id=spec.model)) if '/' in spec.model else spec.model} · {data_name(spec.file)}"
     data = data_name(spec.data.name) if isinstance(spec, FinetuneSpec | ImportSpec) else ""
     if not isinstance(spec, FinetuneSpec):
         return data
@@ -160,7 +175,7 @@ def model_name(ref: ModelRef) -> str:
 def data_name(name: str) -> str:
     """The last part of a path or hub id, without an archive's ending."""
     last = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name
-    return re.sub(r"\.(zip|tar|tar\.gz|tgz|parquet|csv|tsv|jsonl)$", "", last, flags=re.IGNORECASE)
+    return re.sub(r"\.(zip|tar|tar\.gz|tgz|parquet|csv|tsv|txt|jsonl|ndjson|json|xlsx)$", "", last, flags=re.IGNORECASE)
 
 
 def rename_run(run_id: str, name: str) -> None:
@@ -233,7 +248,15 @@ def delete_run(run_id: str, store: Store | None = None) -> None:
         pass
     except OSError as error:
         raise RunError("run.cannot_delete", id=run_id, detail=str(error)) from error
+    _forget_asked(run)
     store.delete_run(run_id)
+
+
+def _forget_asked(run: Run) -> None:
+    """Remove the uploaded file that a run answered, which nothing else uses."""
+    path = Path(str(run.spec.get("file", "")))
+    if run.kind == "predict" and path.is_relative_to(settings.folder("asked")):
+        shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def run_size(run_id: str) -> int:

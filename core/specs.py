@@ -23,6 +23,9 @@ Method = Literal["head", "last", "full", "lora"]
 Weights = Literal["pretrained", "random"]
 Level = Literal["basic", "expert"]
 
+# The id of the sentiment model that comes with Graft: it answers, and is not trained further.
+SENTIMENT = "sentiment"
+
 # Learning rate of AdamW by method, where the user gives none: a new head learns fast, old layers move little,
 # and those of transformers for text the least (Devlin et al. 2019).
 DEFAULT_LR: dict[str, float] = {"head": 1e-3, "last": 1e-3, "lora": 1e-3, "full": 5e-4}
@@ -295,7 +298,19 @@ class ImportSpec(Spec):
     data: DataRef
 
 
-SPECS: dict[str, type[Spec]] = {"finetune": FinetuneSpec, "import": ImportSpec}
+class PredictSpec(Spec):
+    """Answer every text in a table with a text model: what comes out is the table with labels."""
+
+    model: str = Field(default="sentiment", min_length=3, max_length=300, pattern=r"^(sentiment|[a-z]+/\S.*)$")
+    file: str = knob(..., label=N_("File"), help=N_("A table of texts on this machine."))
+    text_column: str | None = knob(
+        None,
+        label=N_("Column with the texts"),
+        help=N_("The column of the texts, where it is not the one found."),
+    )
+
+
+SPECS: dict[str, type[Spec]] = {"finetune": FinetuneSpec, "import": ImportSpec, "predict": PredictSpec}
 
 S = TypeVar("S", bound=Spec)
 
@@ -325,7 +340,9 @@ def metadata(field: FieldInfo) -> dict[str, Any]:
 
 
 def with_absolute_paths(spec: S) -> S:
-    """The spec with `path:` data spelled from the root: a worker has another current folder."""
+    """The spec with paths spelled from the root: a worker has another current folder."""
+    if isinstance(spec, PredictSpec):
+        return spec.model_copy(update={"file": os.path.normpath(Path(spec.file).expanduser().absolute())})
     data = getattr(spec, "data", None)
     if not isinstance(data, DataRef) or data.source != "path":
         return spec
@@ -343,6 +360,30 @@ def check_spec(spec: Spec) -> list[Problem]:
         problems += _check_data(spec.data)
     if isinstance(spec, FinetuneSpec):
         problems += _check_model(spec) + _check_precision(spec) + _check_sizes(spec)
+    if isinstance(spec, PredictSpec):
+        problems += _check_asked(spec)
+    return problems
+
+
+def _check_asked(spec: PredictSpec) -> list[Problem]:
+    from core import catalog
+
+    path = Path(spec.file).expanduser().absolute()
+    problems = [] if path.is_relative_to(settings.folder("asked")) else _check_path(path, "file")
+    if path.is_dir():
+        problems.append(Problem("predict.folder", field="file", values={"path": str(path)}))
+    if spec.model == SENTIMENT:
+        return problems
+    try:
+        card = catalog.get_model(spec.model)
+    except GraftError as error:
+        return problems + [dataclasses.replace(problem, field="model") for problem in error.problems]
+    if not card.is_text:
+        problems.append(Problem("model.not_for_texts", field="model", values={"id": card.name}))
+    elif not card.num_classes:
+        problems.append(Problem("model.no_classifier", field="model", values={"id": card.name}))
+    elif not catalog.is_local(card):
+        problems.append(catalog.not_local(card))
     return problems
 
 
@@ -351,15 +392,15 @@ def _check_data(data: DataRef) -> list[Problem]:
     if data.source not in known:
         values = {"id": data.id, "known": ", ".join(known)}
         return [Problem("data.unknown_source", field="data", values=values)]
-    if data.source == "path":
-        path = Path(data.name).expanduser().absolute()
-        roots = settings.data_roots()
-        if roots and not any(path.resolve().is_relative_to(root) for root in roots):
-            values = {"path": str(path), "roots": ", ".join(map(str, roots))}
-            return [Problem("data.path_not_allowed", field="data", values=values)]
-        if not path.exists():
-            return [Problem("data.path_missing", field="data", values={"path": str(path)})]
-    return []
+    return _check_path(Path(data.name).expanduser().absolute(), "data") if data.source == "path" else []
+
+
+def _check_path(path: Path, field: str) -> list[Problem]:
+    roots = settings.data_roots()
+    if roots and not any(path.resolve().is_relative_to(root) for root in roots):
+        values = {"path": str(path), "roots": ", ".join(map(str, roots))}
+        return [Problem("data.path_not_allowed", field=field, values=values)]
+    return [] if path.exists() else [Problem("data.path_missing", field=field, values={"path": str(path)})]
 
 
 def _check_model(spec: FinetuneSpec) -> list[Problem]:
@@ -374,8 +415,7 @@ def _check_model(spec: FinetuneSpec) -> list[Problem]:
         code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"
         problems.append(Problem(code, field="model", values={"id": card.name}))
     if spec.model.weights == "pretrained" and not catalog.is_local(card):
-        values = {"id": card.id, "file": card.file_name, "url": card.url}
-        problems.append(Problem("weights.not_local", field="model", values=values))
+        problems.append(catalog.not_local(card))
     if spec.model.weights == "random" and spec.method != "full":
         problems.append(Problem("spec.random_frozen", "warning", "method", {"method": spec.method}))
     if card.is_text:

@@ -27,11 +27,9 @@ from core.lora import merge_lora
 from core.models import build_classifier, save_classifier, set_trainable
 from core.prefix import FrozenPrefix
 from core.specs import FinetuneSpec
-from core.tokenized import Tokens
+from core.tokenized import DEFAULT_LENGTH, Tokens
 
 MISTAKES_SHOWN = 24
-# Tokens of a text that are read where nothing else is asked for: a paragraph.
-DEFAULT_LENGTH = 128
 _SHOWN_CHARS = 600
 _CHECKED_TEXTS = 8
 

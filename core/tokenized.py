@@ -13,6 +13,8 @@ from core.clock import PhaseClock
 from core.encoders import TokenBatch
 
 Ints = NDArray[np.int64]
+# Tokens of a text that are read where nothing else is asked for: a paragraph.
+DEFAULT_LENGTH = 128
 _CHUNK = 1000
 # As many batches are sorted by length together: batches stay mixed and are hardly padded.
 _POOL_BATCHES = 50

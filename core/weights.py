@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.catalog import ModelCard, find_weights
+from core.catalog import ModelCard, find_weights, not_local
 from core.errors import WeightsError
 
 
@@ -22,7 +22,8 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
     """
     path = find_weights(card)
     if path is None:
-        raise WeightsError("weights.not_local", id=card.id, file=card.file_name, url=card.url)
+        problem = not_local(card)
+        raise WeightsError(problem.code, **problem.values)
     check_sum(path, card)
     try:
         if path.suffix == ".safetensors":

@@ -27,7 +27,7 @@ from core.errors import GraftError, Problem, StoppedError, StoreError
 from core.events import Reporter
 from core.hardware import keep_freed_memory, this_host
 from core.reporter import StoreReporter
-from core.specs import SPECS, FinetuneSpec, ImportSpec, Spec, parse_spec
+from core.specs import SPECS, FinetuneSpec, ImportSpec, PredictSpec, Spec, parse_spec
 from core.store import Artifact, Run, Status, Store, open_store, to_json, write_atomically
 
 # What does the work of a kind: (spec, the run's folder, reporter, whether to go on from a checkpoint) -> summary.
@@ -58,7 +58,15 @@ def _import(spec: ImportSpec, folder: Path, reporter: Reporter, resume: bool) ->
     return {name: report[name] for name in ("id", "fingerprint", "num_images") if name in report}
 
 
-KINDS: dict[str, Handler] = {"finetune": _finetune, "import": _import}
+def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+    keep_freed_memory()
+    reporter.phase("libraries")
+    from core.answering import answer_file
+
+    return answer_file(spec, folder, reporter, resume)
+
+
+KINDS: dict[str, Handler] = {"finetune": _finetune, "import": _import, "predict": _predict}
 
 
 def work(run_id: str, store: Store | None = None) -> int:

@@ -76,22 +76,22 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
         with unfinished.open("wb") as target:
             if isinstance(source, Path):
                 with source.open("rb") as file:
-                    _copy(file, target)
+                    copy_limited(file, target)
             else:
                 source.seek(0)
-                _copy(source, target)
+                copy_limited(source, target)
         if suffix == ".zip" and not zipfile.is_zipfile(unfinished):
             raise DataError("data.not_an_upload", name=name[:80])
         open_file(unfinished, DataRef(id="upload/-"), name)
         with with_lock("uploads"):  # of two uploads of one name the second gets another
-            target_path = _free(folder, _safe(name), suffix)
+            target_path = _free(folder, safe_name(name), suffix)
             unfinished.replace(target_path)
         return f"upload/{target_path.stem}"
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+def copy_limited(source: IO[bytes], target: IO[bytes]) -> None:
     """Copy up to the limit, piece by piece: what is too large never fills the disk."""
     total = 0
     while chunk := source.read(1 << 20):
@@ -133,7 +133,7 @@ def _folder() -> Path:
     return settings.folder("uploads")
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """A file name for any system: letters and digits of any script, short, without what paths are made of."""
     stem = re.sub(r"\.[a-z]{3,7}$", "", re.split(r"[/\\]", name)[-1], flags=re.IGNORECASE)
     stem = re.sub(r"[^\w.-]+", "-", stem).strip("-. ")

@@ -94,8 +94,11 @@ def _split_word(path: PurePath) -> str | None:
 # -- one file ----------------------------------------------------------------------------------------------
 
 
-def read_table(path: Path) -> tuple[Table, list[Problem]]:
-    """Columns by name, and what is wrong with single rows. Raises `DataError` for a file that is no table."""
+def read_table(path: Path, fewest: int = 2) -> tuple[Table, list[Problem]]:
+    """Columns by name, and what is wrong with single rows.
+
+    Raises `DataError` for a file that is no table, or has fewer columns than `fewest`.
+    """
     name = path.name
     if path.stat().st_size > MAX_BYTES:
         raise DataError("data.table_too_large", name=name, limit=MAX_BYTES // 1_000_000)
@@ -112,7 +115,7 @@ def read_table(path: Path) -> tuple[Table, list[Problem]]:
         problems += more
     if not any(table.values()):
         raise DataError("data.empty_table", name=name)
-    if len(table) < 2:
+    if len(table) < fewest:
         raise DataError("data.one_column", name=name, columns=", ".join(table)[:200])
     return table, problems
 

@@ -114,6 +114,17 @@ def find_text_columns(columns: dict[str, Sequence[Any]], ref: DataRef | None = N
     return text, label
 
 
+def find_column_of_texts(columns: dict[str, Sequence[Any]], wanted: str | None = None) -> str:
+    """The column of the texts alone: as asked for, else by name, else the one with the longest. Raises `DataError`."""
+    shown = ", ".join(columns)[:200]
+    if wanted is not None and wanted not in columns:
+        raise DataError("data.no_such_column", column=wanted, columns=shown)
+    found = wanted or _named(columns, _TEXT_NAMES, None) or _longest(columns, None)
+    if found is None:
+        raise DataError("data.no_text_column", columns=shown)
+    return found
+
+
 def _named(columns: dict[str, Sequence[Any]], names: tuple[str, ...], taken: str | None) -> str | None:
     """The first column that bears one of these names."""
     lower = {name.strip().lower(): name for name in reversed(columns) if name != taken}

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from core import catalog, jobs, settings
+from core.answers import TextAnswer
 from core.curves import CurveBuffer
+from core.errors import GraftError
 from core.hardware import MachineCard, describe_machine, free_disk_mb
+from core.specs import SENTIMENT
 from core.store import open_store
 
 if TYPE_CHECKING:
     from core.data import DataCard
-    from core.predict import Predictor
+    from core.data.questions import Preview
+    from core.sentiment import Sentiment
 
 
 # What several pages ask for in the same moment is read once.
@@ -99,11 +105,64 @@ def tick_s(session: str) -> float:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def predictor(model_id: str) -> Predictor:
+def predictor(model_id: str) -> Any:
     """A model ready to answer. Loads torch into this process, so only when somebody asks for an answer."""
     from core.predict import load_predictor
 
     return load_predictor(model_id)
+
+
+@st.cache_resource(show_spinner=False)
+def _sentiment() -> Sentiment:
+    from core.sentiment import Sentiment
+
+    return Sentiment()
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Load the English half of the sentiment model beside, once: who is typing still need not wait for torch."""
+    model = _sentiment()
+
+    def load() -> None:
+        with suppress(GraftError):  # told when somebody asks
+            model.encoder()
+
+    threading.Thread(target=load, name="warm-up", daemon=True).start()
+
+
+def text_model(model_id: str) -> Any:
+    """What answers texts: the sentiment model, or any other by its id."""
+    return _sentiment() if model_id == SENTIMENT else predictor(model_id)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def answers(model_id: str, texts: tuple[str, ...]) -> tuple[list[TextAnswer], float | None]:
+    """The answers to some texts, and the time of each in ms when they were computed."""
+    model = text_model(model_id)
+    return model.answer(texts), model.latency_ms
+
+
+def sentiment_card() -> dict[str, Any]:
+    """How the sentiment model was made and what it scores."""
+    from core.sentiment import read_card
+
+    return read_card()
+
+
+def store_asked(file: Any, name: str, file_id: str) -> str:
+    """Keep an uploaded table of texts until its run is deleted; returns its path. Raises `DataError`."""
+    from core.data.questions import store_questions
+
+    return str(store_questions(file, name, file_id))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def peek(path: str) -> Preview:
+    """The first rows of a table of texts and which column they are in. Raises `DataError`."""
+    from core.data.questions import preview_questions
+
+    return preview_questions(Path(path))
 
 
 def forget_models() -> None:

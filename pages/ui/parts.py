@@ -24,8 +24,12 @@ STATUSES: dict[str, tuple[str, str, str, Any]] = {
     "stopped": (":material/stop_circle:", "■", N_("Stopped"), "gray"),
     "interrupted": (":material/power_off:", "▲", N_("Interrupted"), "yellow"),
 }
-KINDS = {"finetune": N_("Fine-tune"), "import": N_("Data check")}
-VIEWS = {name: f"pages/views/{name}.py" for name in ("home", "models", "data", "finetune", "runs", "settings")}
+KINDS = {"finetune": N_("Fine-tune"), "import": N_("Data check"), "predict": N_("Prediction")}
+VIEWS = {
+    name: f"pages/views/{name}.py" for name in ("home", "models", "data", "finetune", "predict", "runs", "settings")
+}
+# The page that shows a run of a kind.
+VIEW_OF = {"finetune": "finetune", "import": "data", "predict": "predict"}
 
 
 # Test ids are Streamlit's stable names; class names are not. A link to the page one is on is still a link.
@@ -176,8 +180,7 @@ def facts(rows: Sequence[tuple[str, str]], *, key: str) -> None:
 def run_link(run: Run, _: Translator) -> None:
     """One run in a list: what it is, how it stands, and the way to it."""
     with st.container(border=True, key=f"run_card_{run.id}", gap=None):
-        view = "finetune" if run.kind == "finetune" else "data"
-        link(view, run.name, ":material/arrow_forward:", **({"run": run.id}))
+        link(VIEW_OF[run.kind], run.name, ":material/arrow_forward:", **({"run": run.id}))
         line = [badge_text(run.status, _)]
         if run.status == "running":
             line.append(phase_words(run, _))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from core.catalog import SMALLEST_PX, ModelCard, is_local
@@ -31,6 +34,11 @@ def plain(text: str) -> str:
 _LANGUAGES = {"en": N_("English"), "zh": N_("Chinese"), "multilingual": N_("many languages")}
 
 
+def language_words(codes: Sequence[str], _: Translator) -> str:
+    """Languages a model reads."""
+    return ", ".join(_(_LANGUAGES[code]) for code in codes)
+
+
 def _seeing(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
     how = card.vision
     size = _("at least {size} px", size=max(SMALLEST_PX, card.min_size))
@@ -47,7 +55,7 @@ def _seeing(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
 def _reading(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
     how = card.reading
     return [
-        (_("Languages"), ", ".join(_(_LANGUAGES[code]) for code in how.languages)),
+        (_("Languages"), language_words(how.languages, _)),
         (_("Layers"), f"{how.layers} × {how.hidden}"),
         (_("Vocabulary"), _("{n} tokens", n=_.number(how.vocabulary))),
         (_("Reads at most"), _("{n} tokens", n=_.number(how.max_length))),
@@ -62,6 +70,8 @@ def show_card(card: ModelCard) -> None:
     with st.container(horizontal=True, key="model_actions", vertical_alignment="center"):
         parts.link("models", _("All models"), ":material/arrow_back:")
         parts.primary_link("finetune", _("Fine-tune this"), ":material/model_training:", model=card.id)
+        if has_weights and card.num_classes:
+            parts.link("predict", _("Ask it"), ":material/chat:", model=card.id)
         if has_weights:
             st.badge(_("on this machine"), icon=":material/check_circle:", color="green")
         else:
@@ -108,3 +118,75 @@ def show_card(card: ModelCard) -> None:
             ),
             icon=":material/download:",
         )
+
+
+_SETS = {
+    "sst2": N_("English film reviews, one sentence each (SST-2 validation)"),
+    "imdb": N_("English film reviews, whole (IMDB sample, never trained on)"),
+    "reviews-en": N_("English reviews written for Graft, deliberately hard (never trained on)"),
+    "hotel": N_("Chinese hotel reviews (ChnSentiCorp test)"),
+    "thirty": N_("Chinese film and shopping sentences written for this test"),
+}
+
+
+def show_sentiment(card: Mapping[str, Any], _: Translator) -> None:
+    """How the sentiment model was made and what it scores, as measured when it was made."""
+    en, zh = card["en"], card["zh"]
+    st.markdown(
+        _(
+            "English: MiniLM-L6 with adapters (LoRA, rank {rank}) trained on {n} sentences of film reviews. "
+            "It reads the first {length} tokens.",
+            rank=en["rank"],
+            n=_.number(sum(en["trained_on"].values())),
+            length=en["max_length"],
+        )
+    )
+    st.markdown(
+        _(
+            "Chinese: runs of one to three characters with a weight each (TF-IDF, logistic regression), trained on "
+            "{n} reviews of hotels, books and goods; no text of a test is among them.",
+            n=_.number(sum(zh["trained_on"].values())),
+        )
+    )
+    st.markdown(
+        _(
+            "It was made to tell praise from complaint in reviews. Irony, news and other languages it reads badly. "
+            "Below {share} it says unsure.",
+            share=_.percent(card["unsure_below"], 0),
+        )
+    )
+    rows = [
+        {
+            "set": _(_SETS[name]),
+            "n": row["n"],
+            "accuracy": 100 * row["accuracy"],
+            "low": 100 * row["interval"][0],
+            "high": 100 * row["interval"][1],
+            "ece": row["ece"],
+            "answered": 100 * row["answered"],
+            "right": 100 * row["accuracy_answered"],
+        }
+        for language in ("en", "zh")
+        for name, row in card[language]["scores"].items()
+    ]
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="sentiment_scores",
+        column_config={
+            "set": st.column_config.TextColumn(_("Measured on"), width="large"),
+            "n": number(_("Texts")),
+            "accuracy": number(_("Accuracy"), format="%.1f%%", help=_("The likelier class on every text.")),
+            "low": number(_("95% from"), format="%.1f%%"),
+            "high": number(_("to"), format="%.1f%%"),
+            "ece": number(
+                _("Calibration error"),
+                format="%.3f",
+                help=_("How far the stated confidence is from the share that is right, on average (ECE)."),
+            ),
+            "answered": number(_("Sure"), format="%.0f%%", help=_("The share of texts it does not call unsure.")),
+            "right": number(_("Right when sure"), format="%.1f%%"),
+        },
+    )
+    st.caption(_("Measured once when the model was made; `python -m bench sentiment` measures it again."))

@@ -60,10 +60,7 @@ def _actions(run: Run, _: Translator) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="record_actions"):
         parts.badge(run.status)
         parts.link("runs", _("All runs"), ":material/arrow_back:")
-        if run.kind == "finetune":
-            parts.link("finetune", _("Open"), ":material/open_in_full:", run=run.id)
-        else:
-            parts.link("data", _("Open"), ":material/open_in_full:", run=run.id)
+        parts.link(parts.VIEW_OF[run.kind], _("Open"), ":material/open_in_full:", run=run.id)
         if run.status in RESUMABLE:
             live.resume_button(run, _)
         if run.is_active:
@@ -81,9 +78,7 @@ def _actions(run: Run, _: Translator) -> None:
         ):
             with parts.guarded():
                 again = runs.repeat_run(run.id)
-                st.switch_page(
-                    parts.VIEWS["finetune" if run.kind == "finetune" else "data"], query_params={"run": again.id}
-                )
+                st.switch_page(parts.VIEWS[parts.VIEW_OF[run.kind]], query_params={"run": again.id})
         results.export_button(run, _)
         if st.button(_("Delete"), key="record_delete", icon=":material/delete:"):
             ask_delete([run.id])

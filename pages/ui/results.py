@@ -14,7 +14,7 @@ from core.errors import GraftError
 from core.figures import confusion_chart
 from core.i18n import N_, Translator
 from core.store import Run
-from pages.ui import cached, live, parts, state, texts
+from pages.ui import asking, live, parts, pictures, state, texts
 from pages.ui.curve import draw_curves
 
 SHOWN_MISTAKES = 12
@@ -51,7 +51,8 @@ def show_result(run: Run) -> None:
     if report:
         trial, mistakes = st.columns([2, 3], gap="large")
         with trial:
-            texts.try_it(run, _) if is_text(run) else try_it(run, _)
+            st.header(_("Try it"), anchor=False)
+            st.fragment(asking.one_text if is_text(run) else pictures.ask)(f"run/{run.id}", f"try_{run.id}")
         with mistakes:
             texts.show_mistakes(report, _) if is_text(run) else _show_mistakes(run, report, _)
         _show_confusion(report, _)
@@ -125,40 +126,6 @@ def _show_numbers(run: Run, test: Mapping[str, Any], report: Mapping[str, Any] |
 
 
 # -- pictures ----------------------------------------------------------------------------------------------
-
-
-def try_it(run: Run, _: Translator) -> None:
-    """Ask the finished model about one's own picture."""
-    st.header(_("Try it"), anchor=False)
-    file = st.file_uploader(
-        _("A picture of your own"),
-        type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "heic", "tif", "tiff"],
-        key=f"try_{run.id}",
-        max_upload_size=25,
-    )
-    if file is None:
-        st.caption(_("The model answers with the classes it learned, and how sure it is."))
-        return
-    with parts.guarded():
-        picture = cached.read_picture(file.getvalue())
-        st.image(picture, width=180, alt=file.name)
-        with st.spinner(_("Asking the model; the first time takes some seconds")):
-            predictor = cached.predictor(f"run/{run.id}")
-            (answers,) = predictor.predict([picture])
-        label, share = answers[0]
-        st.markdown(_("**{label}**, {share} sure", label=label, share=_.percent(share)))
-        table = pd.DataFrame([(label, 100 * share) for label, share in answers[:5]], columns=["label", "share"])
-        st.dataframe(
-            table,
-            hide_index=True,
-            column_config={
-                "label": st.column_config.TextColumn(_("Class")),
-                "share": st.column_config.ProgressColumn(_("How sure"), format="%.1f%%", min_value=0, max_value=100),
-            },
-            key=f"answers_{run.id}",
-        )
-        if predictor.latency_ms is not None:
-            st.caption(_("Answered in {time}.", time=_.duration(predictor.latency_ms / 1000)))
 
 
 def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:

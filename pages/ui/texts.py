@@ -1,4 +1,4 @@
-"""What a finished text model shows of itself: its simple rival, a text of one's own, its worst mistakes."""
+"""What a finished text model shows of itself: its simple rival, its worst mistakes, how much it read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import streamlit as st
 
 from core.i18n import Translator
 from core.store import Run
-from pages.ui import cached, parts
 
 
 def show_baseline(run: Run, test: Mapping[str, Any], _: Translator) -> None:
@@ -42,33 +41,6 @@ def show_baseline(run: Run, test: Mapping[str, Any], _: Translator) -> None:
             **values,
         )
         st.info(text, icon=":material/balance:")
-
-
-def try_it(run: Run, _: Translator) -> None:
-    """Ask the finished model about a text of one's own."""
-    st.header(_("Try it"), anchor=False)
-    text = st.text_area(_("A text of your own"), key=f"try_{run.id}", max_chars=5000, height=100)
-    if not (text or "").strip():
-        st.caption(_("The model answers with the classes it learned, and how sure it is."))
-        return
-    with parts.guarded():
-        with st.spinner(_("Asking the model; the first time takes some seconds")):
-            predictor = cached.predictor(f"run/{run.id}")
-            (answers,) = predictor.predict([text])
-        label, share = answers[0]
-        st.markdown(_("**{label}**, {share} sure", label=label, share=_.percent(share)))
-        table = pd.DataFrame([(name, 100 * value) for name, value in answers[:5]], columns=["label", "share"])
-        st.dataframe(
-            table,
-            hide_index=True,
-            column_config={
-                "label": st.column_config.TextColumn(_("Class")),
-                "share": st.column_config.ProgressColumn(_("How sure"), format="%.1f%%", min_value=0, max_value=100),
-            },
-            key=f"answers_{run.id}",
-        )
-        if predictor.latency_ms is not None:
-            st.caption(_("Answered in {time}.", time=_.duration(predictor.latency_ms / 1000)))
 
 
 def show_mistakes(report: Mapping[str, Any], _: Translator) -> None:

@@ -61,6 +61,7 @@ def actions(run: Run) -> Any:
         if run.sibling_group:
             parts.link("finetune", _("Compare with its siblings"), ":material/compare_arrows:", group=run.sibling_group)
         if run.status == "done":
+            parts.link("predict", _("Ask it"), ":material/chat:", model=f"run/{run.id}")
             parts.link("finetune", _("Train it further"), ":material/model_training:", model=f"run/{run.id}")
             results.export_button(run, _)
         if run.status in RESUMABLE:

@@ -33,7 +33,7 @@ def show_machine() -> None:
 
 
 def show_ways() -> None:
-    """Three ways to begin."""
+    """Ways to begin."""
     ways = [
         (
             "finetune",
@@ -43,10 +43,17 @@ def show_ways() -> None:
             {},
         ),
         (
+            "predict",
+            ":material/chat:",
+            _("Ask about a sentence"),
+            _("Praise or complaint, in Chinese or English: at once, without a network."),
+            {},
+        ),
+        (
             "data",
             ":material/upload:",
-            _("Bring your own pictures"),
-            _("A zip with one folder for each class, or a folder of this machine."),
+            _("Bring your own data"),
+            _("Pictures in a zip with one folder for each class, or texts with labels in a table."),
             {},
         ),
         (
@@ -57,7 +64,7 @@ def show_ways() -> None:
             {},
         ),
     ]
-    for column, (view, icon, label, text, query) in zip(st.columns(3), ways, strict=True):
+    for column, (view, icon, label, text, query) in zip(st.columns(4), ways, strict=True):
         with column.container(border=True, height="stretch", key=f"way_{view}"):
             parts.link(view, f"**{label}**", icon, **query)
             st.markdown(f":gray[{text}]")
@@ -87,7 +94,7 @@ def show_runs() -> None:
         parts.link("runs", _("All runs"), ":material/history:")
 
 
-parts.head("Graft", _("Take a pretrained network, adapt it to your own pictures, and know what it was worth."))
+parts.head("Graft", _("Take a pretrained network, adapt it to your own pictures or texts, and know what it was worth."))
 show_ways()
 left, right = st.columns([3, 2], gap="large")
 with left:

@@ -97,8 +97,7 @@ def show_selected(chosen: list[Run]) -> None:
     with st.container(horizontal=True, key="selected_actions", vertical_alignment="center"):
         st.markdown(_.plural("{n} selected", "{n} selected", len(chosen)))
         if len(chosen) == 1:
-            view = "finetune" if chosen[0].kind == "finetune" else "data"
-            parts.link(view, _("Open"), ":material/open_in_full:", run=chosen[0].id)
+            parts.link(parts.VIEW_OF[chosen[0].kind], _("Open"), ":material/open_in_full:", run=chosen[0].id)
             parts.link("runs", _("Record"), ":material/history:", run=chosen[0].id)
         if st.button(_("Delete"), key="delete_selected", icon=":material/delete:"):
             record.ask_delete([run.id for run in chosen])

@@ -16,6 +16,7 @@ TITLES = {
     "models": "Models",
     "data": "Data",
     "finetune": "Fine-tune",
+    "predict": "Predict",
     "runs": "Runs",
     "settings": "Settings",
 }

@@ -108,10 +108,13 @@ def test_finished_model_answers_texts(reviews: Path, home: Path) -> None:
     predictor = load_predictor(f"run/{run.id}")
     assert isinstance(predictor, TextPredictor)
     texts = ["a good film", "a bad film", "", "<b>good</b> a", "\x00bad"]
-    found = predictor.predict(texts)
-    assert [answers[0][0] for answers in found[:2]] == ["positive", "negative"]
-    assert [answers[0][0] for answers in found[3:]] == ["positive", "negative"]
-    assert all(sum(p for _, p in answers) == pytest.approx(1) for answers in found)
+    found = predictor.answer(texts)
+    assert [answer.label for answer in found] == ["positive", "negative", "", "positive", "negative"]
+    assert all(sum(answer.probabilities.values()) == pytest.approx(1) for answer in found if answer.label)
+    label, pieces = predictor.explain("a good film")
+    assert label == "positive"
+    assert "".join(piece.text for piece in pieces) == "a good film"
+    assert max(pieces, key=lambda piece: piece.weight).text == "good"
 
 
 def test_pictures_and_texts_are_not_mixed_up(reviews: Path, home: Path, tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""What a model answers about a text: its label and probabilities, who answered, and which words spoke for it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# More pieces than this are too many to leave out one by one: neighbours are left out together.
+MAX_PIECES = 64
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+# A word with what belongs to it (don't, 3.5), one sign of a script without blanks, or whatever stands between.
+_PIECE = re.compile(
+    r"(?P<word>[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+(?:['’.-][^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)*"
+    r"|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])|(?P<rest>.)",
+    re.DOTALL,
+)
+
+# A cell that begins so is computed by spreadsheets: an apostrophe before it makes it a text (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True)
+class TextAnswer:
+    """One text's answer. `label` is a class, `unsure`, or empty where there was nothing to read."""
+
+    label: str
+    probabilities: dict[str, float] = field(default_factory=dict)  # of every class, the likeliest first
+    model: str = ""  # what answered: an id
+    reason: str = ""  # a code of core.messages where no model could answer
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of the likeliest class."""
+        return max(self.probabilities.values(), default=None)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a text and how much it spoke for a class, in log-odds: negative against it, 0 not at all."""
+
+    text: str
+    weight: float = 0.0
+
+
+def language_of(text: str) -> str | None:
+    """`zh` or `en` (any Latin script) by a text's letters; None when it has neither."""
+    han, latin = len(_HAN.findall(text)), len(_LATIN.findall(text))
+    if not han and not latin:
+        return None
+    return "zh" if 3 * han >= latin else "en"  # a Chinese word has about a third of an English one's letters
+
+
+def split_pieces(text: str) -> list[tuple[str, bool]]:
+    """A text cut into words (True) and what stands between (False); joined they are the text again.
+
+    Long texts are cut into at most `MAX_PIECES` groups of neighbouring words.
+    """
+    parts: list[tuple[str, bool]] = []
+    for found in _PIECE.finditer(text):
+        is_word = found.lastgroup == "word"
+        if parts and not is_word and not parts[-1][1]:
+            parts[-1] = (parts[-1][0] + found[0], False)
+        else:
+            parts.append((found[0], is_word))
+    words = sum(is_word for _, is_word in parts)
+    if words <= MAX_PIECES:
+        return parts
+    size = -(-words // MAX_PIECES)
+    grouped: list[tuple[str, bool]] = []
+    count = size
+    for part, is_word in parts:
+        count += is_word
+        if is_word and count > size:
+            grouped.append((part, True))
+            count = 1
+        elif grouped:
+            grouped[-1] = (grouped[-1][0] + part, grouped[-1][1])
+        else:
+            grouped.append((part, False))
+    return grouped
+
+
+def join_neighbours(pieces: list[Piece]) -> list[Piece]:
+    """Neighbours that speak the same way as one piece: characters become what reads like words."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        if joined and (joined[-1].weight > 0) == (piece.weight > 0) and (joined[-1].weight < 0) == (piece.weight < 0):
+            joined[-1] = Piece(joined[-1].text + piece.text, joined[-1].weight + piece.weight)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def plain_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    value = value.replace("\x00", "")
+    is_number = value[:1] in "+-" and value[1:].replace(".", "", 1).isdigit()
+    return f"'{value}" if value.startswith(_FORMULA) and not is_number else value
+
+
+def answers_csv(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Answers that are shown on a page as a csv, made safe in the same way."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([plain_cell(name) for name in rows[0]])
+    writer.writerows([plain_cell(value) for value in row.values()] for row in rows)
+    return text.getvalue().encode("utf-8-sig")

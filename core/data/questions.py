@@ -1,0 +1,150 @@
+"""Texts to be answered: any table, or a plain text of one text a line; no labels are needed."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from core import settings
+from core.data.library import copy_limited, safe_name
+from core.data.tables import MAX_ROWS, SUFFIXES, Table, decode_text, read_table
+from core.data.texts import SAMPLE, find_column_of_texts
+from core.errors import DataError, Problem
+
+_SHOWN_ROWS, _SHOWN_CHARS = 5, 200
+_ABANDONED_AFTER_S = 86_400
+
+
+@dataclass(frozen=True)
+class Questions:
+    """A table with the column that holds the texts, and what was odd about it."""
+
+    table: Table
+    column: str
+    problems: list[Problem]
+
+    @property
+    def texts(self) -> list[Any]:
+        return self.table[self.column]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def read_questions(path: Path, column: str | None = None) -> Questions:
+    """Read a csv, tsv, xlsx, jsonl or parquet table, or a text of one text a line. Raises `DataError`."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    problems: list[Problem] = []
+    if head == b"PAR1":
+        table = _read_parquet(path)
+    elif path.suffix.lower() == ".txt":
+        table, problems = _read_lines(path)
+    else:
+        table, problems = _read_any(path)
+    sample: dict[str, Sequence[Any]] = {name: values[:SAMPLE] for name, values in table.items()}
+    return Questions(table, find_column_of_texts(sample, column), problems)
+
+
+def _read_any(path: Path) -> tuple[Table, list[Problem]]:
+    try:
+        return read_table(path, fewest=1)
+    except DataError as error:
+        # Lines with commas of their own, and no cells: what a person pastes into a .csv.
+        if error.problems[0].code != "data.no_table" or path.suffix.lower() not in (".csv", ".tsv"):
+            raise
+        return _read_lines(path)
+
+
+def _read_lines(path: Path) -> tuple[Table, list[Problem]]:
+    text, problems = decode_text(path.read_bytes(), path.name)
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if not lines:
+        raise DataError("data.empty_table", name=path.name)
+    if len(lines) > MAX_ROWS:
+        raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
+    return {"text": list(lines)}, problems
+
+
+def _read_parquet(path: Path) -> Table:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+        if file.metadata.num_rows > MAX_ROWS:
+            raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
+        found = file.read()
+    except pyarrow.ArrowException as error:
+        raise DataError("data.unreadable_file", path=path.name, detail=str(error)[:200]) from error
+    if not found.num_rows:
+        raise DataError("data.empty_table", name=path.name)
+    return {
+        name: found.column(name).to_pylist()
+        for name in found.column_names
+        if not pyarrow.types.is_nested(found.schema.field(name).type)
+    }
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The beginning of a table of texts: what a person checks before all of it is answered."""
+
+    table: dict[str, list[str]]
+    column: str
+    rows: int
+    problems: list[Problem]
+
+
+def preview_questions(path: Path) -> Preview:
+    """The first rows as words, the column found, and how many rows there are."""
+    found = read_questions(path)
+    table = {
+        name: ["" if value is None else str(value)[:_SHOWN_CHARS] for value in values[:_SHOWN_ROWS]]
+        for name, values in found.table.items()
+    }
+    return Preview(table, found.column, len(found), found.problems)
+
+
+def store_questions(source: IO[bytes] | Any, name: str, key: str) -> Path:
+    """Keep an upload in a folder of its own; the same upload (`key`) is kept once. Raises `DataError`.
+
+    It is deleted with the run that answers it, and after a day when nobody asked.
+    """
+    folder = settings.folder("asked") / hashlib.sha256(key.encode()).hexdigest()[:16]
+    path = folder / f"{safe_name(name)}{_suffix(name)}"
+    if path.is_file():
+        return path
+    _forget_unasked(folder.parent)
+    folder.mkdir(exist_ok=True)
+    unfinished = folder / ".unfinished"
+    try:
+        with unfinished.open("wb") as target:
+            source.seek(0)
+            copy_limited(source, target)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def _suffix(name: str) -> str:
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix in (*SUFFIXES, ".parquet") else ".csv"
+
+
+def _forget_unasked(folder: Path) -> None:
+    """Remove uploads that no run was started with."""
+    from core.store import open_store
+
+    asked = {str(Path(str(run.spec.get("file", ""))).parent) for run in open_store().list_runs(kind="predict")}
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if str(path) not in asked and time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
+                shutil.rmtree(path)

@@ -1,0 +1,115 @@
+"""The sentiment model that comes with Graft: Chinese and English, at first start, without a network.
+
+It chooses by a text's letters: Chinese is read by characters (`core.sentiment.characters`, numpy alone), the
+rest by the bundled encoder (`core.sentiment.encoder`, loaded with the first such text). `card.json` says how
+both were made and what they score; `python -m bench sentiment` measures that again.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.answers import Piece, TextAnswer, join_neighbours, language_of
+from core.data import clean_texts
+from core.sentiment.characters import CharacterModel, load_characters
+from core.specs import SENTIMENT
+
+if TYPE_CHECKING:
+    from core.predict import TextPredictor
+
+FOLDER = Path(__file__).parent
+LABELS = ["negative", "positive"]
+
+
+@cache
+def read_card() -> dict[str, Any]:
+    """How the models were made, what they score, and the figures they need to answer."""
+    card: dict[str, Any] = json.loads((FOLDER / "card.json").read_text(encoding="utf-8"))
+    return card
+
+
+class Sentiment:
+    """Positive, negative or unsure. Safe to share between threads."""
+
+    id = SENTIMENT
+
+    def __init__(self) -> None:
+        card = read_card()
+        self.labels = list(LABELS)
+        self.latency_ms: float | None = None
+        self._sharpness = {language: float(card[language]["sharpness"]) for language in ("en", "zh")}
+        self._sure = float(card["unsure_below"])
+        self._lock = threading.Lock()
+        self._characters: CharacterModel | None = None
+        self._encoder: TextPredictor | None = None
+
+    def characters(self) -> CharacterModel:
+        """The Chinese model."""
+        with self._lock:
+            if self._characters is None:
+                self._characters = load_characters(FOLDER / "zh.safetensors")
+            return self._characters
+
+    def encoder(self) -> TextPredictor:
+        """The English model; the first call loads torch."""
+        from core.sentiment.encoder import load_encoder
+
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = load_encoder(FOLDER / "en.safetensors", self.labels)
+            return self._encoder
+
+    def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
+        """A label for each text. `latency_ms` is then the time of this call per text, loading left out."""
+        cleaned = clean_texts(texts).texts
+        languages = [language_of(text) for text in cleaned]
+        if "en" in languages:
+            self.encoder()
+        if "zh" in languages:
+            self.characters()
+        began = time.perf_counter()
+        positive = np.full(len(cleaned), np.nan)
+        for language in ("en", "zh"):
+            rows = [row for row, found in enumerate(languages) if found == language]
+            if rows:
+                positive[rows] = self.positive([cleaned[row] for row in rows], language)
+        self.latency_ms = (time.perf_counter() - began) * 1000 / max(1, len(cleaned))
+        return [self._answer(float(p), found) for p, found in zip(positive, languages, strict=True)]
+
+    def positive(self, texts: Sequence[str], language: str) -> NDArray[np.float64]:
+        """The probability of `positive` [N] by one language's model, calibrated."""
+        logits = self.characters().logits(texts) if language == "zh" else self.encoder().logits(texts)
+        found: NDArray[np.float64] = 1 / (1 + np.exp(-self._sharpness[language] * logits))
+        return found
+
+    def _answer(self, positive: float, language: str | None) -> TextAnswer:
+        if language is None:
+            return TextAnswer("unsure", reason="predict.no_letters")
+        found = {"positive": positive, "negative": 1 - positive}
+        best = max(found, key=found.__getitem__)
+        ordered = {best: found[best], **{name: value for name, value in found.items() if name != best}}
+        return TextAnswer(best if found[best] >= self._sure else "unsure", ordered, f"{self.id}/{language}")
+
+    def explain(self, text: str) -> tuple[str, list[Piece]]:
+        """(class, how much each part of the text spoke for it in log-odds): exact in Chinese, by omission else."""
+        language = language_of(text)
+        if language is None:
+            return "positive", [Piece(text)]
+        if language == "en":
+            pieces = self.encoder().explain(text, "positive")[1]
+        else:
+            weights = self.characters().contributions(text)
+            pieces = join_neighbours(
+                [Piece(character, weight) for character, weight in zip(text, weights.tolist(), strict=True)]
+            )
+        sharpness = self._sharpness[language]
+        return "positive", [Piece(piece.text, sharpness * piece.weight) for piece in pieces]

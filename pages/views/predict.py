@@ -1,0 +1,119 @@
+"""Predict: ask the sentiment model, a published model or one's own about texts and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import jobs
+from core.catalog import ModelCard, not_local
+from core.specs import SENTIMENT
+from core.store import open_store
+from pages.ui import asking, cached, parts, passport, pictures, state
+
+_ = state.words()
+
+
+def models_for(kind: str) -> dict[str, tuple[ModelCard | None, bool]]:
+    """What can be asked: models with classes of their own, one's own runs first, then what is here."""
+    found: dict[str, tuple[ModelCard | None, bool]] = {SENTIMENT: (None, True)} if kind == "texts" else {}
+    for card, is_local in cached.models():
+        if card.num_classes and card.is_text == (kind == "texts"):
+            found[card.id] = (card, is_local)
+    return found
+
+
+def model_words(model_id: str, card: ModelCard | None, is_local: bool) -> str:
+    """A model in one line."""
+    if card is None:
+        return _("Sentiment, Chinese and English (comes with Graft)")
+    words = [card.name]
+    if card.is_text and card.text and card.text.languages:
+        words.append(passport.language_words(card.text.languages, _))
+    elif not card.is_default and card.tag:
+        words.append(card.tag)
+    words.append(_("your run") if card.source == "run" else _.plural("{n} class", "{n} classes", card.num_classes))
+    if not is_local:
+        words.append(_("not on this machine"))
+    return " · ".join(words)
+
+
+def pick_model(kind: str) -> tuple[str, ModelCard | None, bool]:
+    """Choose what answers."""
+    found = models_for(kind)
+    key = f"predict_model_{kind}"
+    if state.recall(key) not in found:
+        state.forget(key)
+    chosen = st.selectbox(
+        _("Model"),
+        list(found),
+        format_func=lambda model_id: model_words(model_id, *found[model_id]),
+        key=key,
+        persist_state="session",
+    )
+    card, is_local = found[chosen]
+    return chosen, card, is_local
+
+
+def show_about(card: ModelCard | None) -> None:
+    """What is known of the model that answers."""
+    with st.expander(_("About this model"), key="about_model", icon=":material/info:"):
+        if card is None:
+            passport.show_sentiment(cached.sentiment_card(), _)
+        else:
+            parts.link("models", _("Its card"), ":material/deployed_code:", model=card.id)
+
+
+def ask_texts(model_id: str) -> None:
+    """One text, many lines, or a file."""
+    ways: dict[str, Any] = {
+        "one": (_("One text"), asking.one_text),
+        "lines": (_("Many lines"), asking.many_lines),
+        "file": (_("A file"), asking.a_file),
+    }
+    way = st.segmented_control(
+        _("What to answer"),
+        list(ways),
+        default="one",
+        required=True,
+        format_func=lambda name: ways[name][0],
+        key="predict_way",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    st.fragment(ways[way or "one"][1])(model_id, "predict")
+
+
+jobs.pump()
+if state.query("run"):
+    asking.show_file_run(open_store().get_run(state.query("run")))
+else:
+    parts.head(_("Predict"), _("Ask about a sentence, a file of texts, or pictures; nothing leaves this machine."))
+    wanted = state.query("model")
+    kinds = {"texts": _("Texts"), "pictures": _("Pictures")}
+    if wanted:  # another page sent this model along
+        wanted_kind = "texts" if wanted in models_for("texts") else "pictures"
+        state.remember("predict_kind", wanted_kind)
+        state.remember(f"predict_model_{wanted_kind}", wanted)
+        state.set_query(model="")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="predict_choice"):
+        kind = st.segmented_control(
+            _("Ask about"),
+            list(kinds),
+            default="texts",
+            required=True,
+            format_func=kinds.__getitem__,
+            key="predict_kind",
+            persist_state="session",
+        )
+        model_id, card, is_local = pick_model(kind or "texts")
+    if kind == "texts" and model_id == SENTIMENT:
+        cached.warm_up()
+    if card is not None and not is_local:
+        parts.show_problems([not_local(card)])
+    elif kind == "pictures":
+        pictures.ask(model_id, "predict")
+    else:
+        ask_texts(model_id)
+    show_about(card)
