@@ -14,13 +14,11 @@ MAX_PIECES = 64
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-# A word with what belongs to it (don't, 3.5), one sign of a script without blanks, or whatever stands between.
+# A word with what belongs to it (don't, 3.5), a run of a script without blanks, or whatever stands between.
+_UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _PIECE = re.compile(
-    r"(?P<word>[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+(?:['’.-][^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)*"
-    r"|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])|(?P<rest>.)",
-    re.DOTALL,
+    rf"(?P<word>[^\W_{_UNSPACED}]+(?:['’.-][^\W_{_UNSPACED}]+)*)|(?P<run>[{_UNSPACED}]+)|(?P<rest>.)", re.DOTALL
 )
-
 # A cell that begins so is computed by spreadsheets: an apostrophe before it makes it a text (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -59,15 +57,18 @@ def language_of(text: str) -> str | None:
 def split_pieces(text: str) -> list[tuple[str, bool]]:
     """A text cut into words (True) and what stands between (False); joined they are the text again.
 
-    Long texts are cut into at most `MAX_PIECES` groups of neighbouring words.
+    Chinese is cut into words by jieba. Long texts are cut into at most `MAX_PIECES` groups of neighbouring words.
     """
+    import rjieba
+
     parts: list[tuple[str, bool]] = []
     for found in _PIECE.finditer(text):
-        is_word = found.lastgroup == "word"
-        if parts and not is_word and not parts[-1][1]:
+        if found.lastgroup == "run":
+            parts += [(word, True) for word in rjieba.cut(found[0])]
+        elif found.lastgroup == "rest" and parts and not parts[-1][1]:
             parts[-1] = (parts[-1][0] + found[0], False)
         else:
-            parts.append((found[0], is_word))
+            parts.append((found[0], found.lastgroup == "word"))
     words = sum(is_word for _, is_word in parts)
     if words <= MAX_PIECES:
         return parts
@@ -84,17 +85,6 @@ def split_pieces(text: str) -> list[tuple[str, bool]]:
         else:
             grouped.append((part, False))
     return grouped
-
-
-def join_neighbours(pieces: list[Piece]) -> list[Piece]:
-    """Neighbours that speak the same way as one piece: characters become what reads like words."""
-    joined: list[Piece] = []
-    for piece in pieces:
-        if joined and (joined[-1].weight > 0) == (piece.weight > 0) and (joined[-1].weight < 0) == (piece.weight < 0):
-            joined[-1] = Piece(joined[-1].text + piece.text, joined[-1].weight + piece.weight)
-        else:
-            joined.append(piece)
-    return joined
 
 
 def plain_cell(value: Any) -> Any:

@@ -66,6 +66,10 @@ SENTENCES: dict[str, str] = {
     "data.one_class": N_("All {n} examples are of one class ({label}). At least two classes are needed to tell apart."),
     "data.too_few": N_("{n} examples for {classes} classes are very few: the result will mean little."),
     "data.empty_class": N_("{n} classes have no training example and cannot be learned: {labels}."),
+    "data.unbalanced": N_(
+        "Classes are uneven: {many} training examples of {common}, {few} of {rare}. Weigh classes equally "
+        "(More settings), and look at the rare class in the result, not at the accuracy alone."
+    ),
     "data.single_picture": N_("{n} classes have a single training example: {labels}."),
     "data.labels_alike": N_("Classes {a} and {b} differ only in capitals or blanks. Are they one class?"),
     "data.nothing_readable": N_("None of the {n} training examples can be read. Check the files."),

@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ __all__ = [
     "delete_run",
     "export_run",
     "has_checkpoint",
+    "latest_import",
     "name_for",
     "new_group",
     "new_run",
@@ -284,6 +285,16 @@ def read_log(run_id: str, tail: int = 200, max_bytes: int = 256_000) -> str:
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r\n", "\n")
     lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n")]
     return "\n".join(lines[-tail - 1 :] if lines[-1] == "" else lines[-tail:]).rstrip("\n")
+
+
+def latest_import(data: Mapping[str, Any], store: Store | None = None) -> Run | None:
+    """The newest check of a data set with these columns, in whatever state; a stopped one counts for nothing."""
+    store = store or open_store()
+    wanted = {name: data.get(name) for name in ("id", "text_column", "label_column")}
+    for run in store.list_runs(kind="import", limit=200):
+        if run.status not in ("stopped", "interrupted") and run.spec.get("data") == wanted:
+            return run
+    return None
 
 
 def read_report(run_id: str) -> dict[str, Any] | None:

@@ -11,6 +11,9 @@ from core.data.sources import Collection
 from core.data.splits import Split
 from core.errors import Problem
 
+# So many times as many examples as another class has: accuracy alone would hide what the rare one gets.
+_UNBALANCED = 5
+
 
 def check_collection(collection: Collection, usable: dict[str, Ints]) -> list[Problem]:
     """Everything that speaks against training on what can be read of a data set."""
@@ -43,6 +46,11 @@ def check_collection(collection: Collection, usable: dict[str, Ints]) -> list[Pr
     single = [collection.labels[c] for c in np.flatnonzero(counts == 1)]
     if single and present >= 2:
         problems.append(Problem("data.single_picture", "warning", "data", {"n": len(single), "labels": _list(single)}))
+    largest, smallest = int(counts.max()), int(counts[counts > 0].min())
+    if present >= 2 and largest > _UNBALANCED * smallest:
+        rare, common = (collection.labels[int(np.flatnonzero(counts == n)[0])][:80] for n in (smallest, largest))
+        values = {"rare": rare, "few": smallest, "common": common, "many": largest}
+        problems.append(Problem("data.unbalanced", "warning", "data", values))
     return problems
 
 

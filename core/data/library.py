@@ -20,6 +20,7 @@ from core.specs import DataRef
 
 UPLOAD_LIMIT_MB = 200
 _SUFFIXES = (".zip", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx", ".parquet")
+_UNNAMED = {"data.no_label_column", "data.no_text_column"}
 _ABANDONED_AFTER_S = 86_400
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 
@@ -82,7 +83,11 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
                 copy_limited(source, target)
         if suffix == ".zip" and not zipfile.is_zipfile(unfinished):
             raise DataError("data.not_an_upload", name=name[:80])
-        open_file(unfinished, DataRef(id="upload/-"), name)
+        try:
+            open_file(unfinished, DataRef(id="upload/-"), name)
+        except DataError as error:  # a fine table whose columns a person has to name is kept
+            if not {problem.code for problem in error.problems} <= _UNNAMED:
+                raise
         with with_lock("uploads"):  # of two uploads of one name the second gets another
             target_path = _free(folder, safe_name(name), suffix)
             unfinished.replace(target_path)

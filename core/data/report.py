@@ -54,6 +54,7 @@ class DataReport(BaseModel):
     bytes: int
     preview: list[dict[str, str]]  # {"label", "name", "picture": data URI} or {"label", "name", "text"}
     columns: list[str] = Field(default_factory=list)  # of texts: where texts and labels were found
+    all_columns: list[str] = Field(default_factory=list)  # of a table: what there is to choose from
     characters: list[int] = Field(default_factory=list)  # of texts: median, 90%, longest
     tokens: dict[str, float] | None = None  # of texts, by the bundled tokenizer: see core.data.tokens
 
@@ -142,6 +143,7 @@ def _describe_texts(collection: Collection) -> DataReport:
             for row in order[:PREVIEWS]
         ],
         columns=list(collection.columns or ()),
+        all_columns=list(collection.all_columns),
         characters=[int(value) for value in np.quantile(lengths, [0.5, 0.9, 1.0])],
         tokens=tokens,
     )

@@ -181,7 +181,6 @@ def collect_texts(
         raise DataError("data.too_many_classes", column=columns[1], n=len(names), limit=MAX_CLASSES)
     is_empty = np.array([not text for text in cleaned.texts], dtype=bool)
     usable = (targets >= 0) & ~is_empty
-    targets = np.where(usable, targets, -1)
     counts = {
         "data.unlabelled_texts": unlabelled,
         "data.empty_texts": int((is_empty & (targets >= 0)).sum()),
@@ -189,6 +188,7 @@ def collect_texts(
         "data.long_texts": cleaned.cut,
         "data.control_characters": cleaned.control,
     }
+    targets = np.where(usable, targets, -1)
     told = [Problem(code, "warning", "data", {"n": n, "limit": MAX_CHARS}) for code, n in counts.items() if n]
     kept = {split: rows[usable[rows]] for split, rows in splits.items() if usable[rows].any()}
     # What is trained on, not the file: another column of it, or another way of cleaning, is other data.

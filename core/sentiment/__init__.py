@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.answers import Piece, TextAnswer, join_neighbours, language_of
+from core.answers import Piece, TextAnswer, language_of, split_pieces
 from core.data import clean_texts
 from core.sentiment.characters import CharacterModel, load_characters
 from core.specs import SENTIMENT
@@ -107,9 +107,11 @@ class Sentiment:
         if language == "en":
             pieces = self.encoder().explain(text, "positive")[1]
         else:
-            weights = self.characters().contributions(text)
-            pieces = join_neighbours(
-                [Piece(character, weight) for character, weight in zip(text, weights.tolist(), strict=True)]
-            )
+            sums = np.concatenate([[0.0], np.cumsum(self.characters().contributions(text))])
+            parts = [part for part, _ in split_pieces(text)]
+            ends = np.cumsum([len(part) for part in parts])
+            pieces = [
+                Piece(part, float(sums[end] - sums[end - len(part)])) for part, end in zip(parts, ends, strict=True)
+            ]
         sharpness = self._sharpness[language]
         return "positive", [Piece(piece.text, sharpness * piece.weight) for piece in pieces]

@@ -28,7 +28,7 @@ EXAMPLES = (
     "这部电影还行，没有特别出彩的地方，但也不难看。",
     "A warm, funny film with a cast that clearly enjoyed every minute.",
     "The plot falls apart halfway, and nobody seems to care.",
-    "It is neither good nor bad.",
+    "Not great, not terrible.",
 )
 # The classes that have a word and a face of their own; other models' classes keep the names they were given.
 _FACES = {
@@ -39,9 +39,12 @@ _FACES = {
 _HALVES = {"sentiment/en": N_("the English half"), "sentiment/zh": N_("the Chinese half")}
 
 
-def label_words(label: str, _: Translator) -> str:
-    """A class in the reader's words."""
-    return _(_FACES[label][2]) if label in _FACES else label
+def label_words(label: str, _: Translator, *, inside: bool = False) -> str:
+    """A class in the reader's words; `inside` a sentence it begins small, unless it is a name."""
+    if label not in _FACES:
+        return label
+    word = _(_FACES[label][2])
+    return word.lower() if inside else word
 
 
 # -- one text ----------------------------------------------------------------------------------------------
@@ -59,14 +62,15 @@ def one_text(model_id: str, key: str) -> None:
         placeholder=_("type or paste; the answer follows"),
         persist_state="session",
     )
-    if model_id == SENTIMENT:
+    answered = st.container(key=f"{key}_answered")
+    if model_id == SENTIMENT:  # below the answer: on a phone that comes first
         with st.container(horizontal=True, gap="small", key=f"{key}_examples"):
             for place, example in enumerate(EXAMPLES):
                 st.button(example, key=f"{key}_example_{place}", on_click=state.remember, args=(field, example))
-    if not (text or "").strip():
-        st.caption(_("The answer comes with how sure the model is, and the words that spoke for it."))
-        return
-    with parts.guarded():
+    with answered, parts.guarded():
+        if not (text or "").strip():
+            st.caption(_("The answer comes with how sure the model is, and the words that spoke for it."))
+            return
         with st.spinner(_("Asking the model; the first time takes some seconds"), show_time=True):
             model = cached.text_model(model_id)
             (answer,) = model.answer([text])
@@ -84,7 +88,7 @@ def show_answer(answer: TextAnswer, latency_ms: float | None, _: Translator) -> 
     share = _.percent(answer.probabilities[likeliest])
     icon, colour, _word = _FACES.get(answer.label, (":material/label:", "green", ""))
     if answer.label == "unsure":
-        told = _("Unsure, leaning to {label}: {share}", label=label_words(likeliest, _).lower(), share=share)
+        told = _("Unsure, leaning to {label}: {share}", label=label_words(likeliest, _, inside=True), share=share)
     else:
         told = _("{label}, {share} sure", label=label_words(answer.label, _), share=share)
     st.markdown(f"## :{colour}[{icon}] {told}", anchors=False)
@@ -110,15 +114,17 @@ def sure_column(_: Translator) -> Any:
 
 def show_why(label: str, pieces: Sequence[Piece], _: Translator) -> None:
     """The text with the parts that spoke for a class underlined, those against it underlined with waves."""
-    word = label_words(label, _).lower()
-    other = label_words("negative", _).lower() if label == "positive" else _("against it")
+    word = label_words(label, _, inside=True)
+    other = label_words("negative", _, inside=True) if label == "positive" else _("against it")
     help_ = _(
-        "How much each part moved the answer, in log-odds. Chinese: exactly, by characters. Other models: "
+        "How much each part moved the answer, in log-odds. Chinese: exactly. Other models: "
         "what the answer loses when the word is left out."
     )
     st.markdown(f"**{_('Why')}**", help=help_)
     st.html(_drawn(pieces, word, other, state.theme()))
-    ranked = sorted((piece for piece in pieces if piece.text.strip()), key=lambda piece: -abs(piece.weight))
+    ranked = sorted(
+        (piece for piece in pieces if any(map(str.isalnum, piece.text))), key=lambda piece: -abs(piece.weight)
+    )
     lines = []
     for sign, name in ((1, word), (-1, other)):
         strong = [piece for piece in ranked if sign * piece.weight > 0.05][:SHOWN_PIECES]
@@ -146,7 +152,7 @@ def _drawn(pieces: Sequence[Piece], word: str, other: str, theme: Theme) -> str:
     spans = []
     for piece in pieces:
         text, strength = html.escape(piece.text), abs(piece.weight) / most
-        if strength < 0.08:
+        if strength < 0.08 or not any(map(str.isalnum, piece.text)):
             spans.append(text)
             continue
         spans.append(f'<span style="{_line(1 if piece.weight > 0 else -1, strength, colours)}">{text}</span>')

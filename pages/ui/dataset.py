@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -47,6 +48,29 @@ def show_report(report: dict[str, Any]) -> None:
     _show_classes(report, _)
 
 
+def choose_columns(
+    found: Sequence[str], every: Sequence[str], check: Callable[[str, str | None, str | None], None], data_id: str
+) -> None:
+    """Which columns hold texts and labels, and the way to others."""
+    _ = state.words()
+    if len(found) == 2:
+        text, label = (f"**{name}**" for name in found)
+        st.caption(_("The texts are taken from column {text}, the labels from {label}.", text=text, label=label))
+    if len(every) < 2 or (len(every) == 2 and len(found) == 2):
+        return
+    box = st.expander(_("Take other columns"), key="data_columns", icon=":material/view_column:", expanded=not found)
+    with box:
+        left, right = st.columns(2)
+        places = [list(every).index(name) if name in every else 0 for name in (*found, "", "")[:2]]
+        text = left.selectbox(_("Column with the texts"), every, places[0], key="data_text_column")
+        label = right.selectbox(_("Column with the labels"), every, places[1], key="data_label_column")
+        is_new = text != label and [text, label] != list(found)
+        button = st.button(_("Check with these"), key="data_recheck", icon=":material/refresh:", disabled=not is_new)
+        if button:
+            check(data_id, text, label)
+            st.rerun()
+
+
 def show_texts(report: dict[str, Any], _: Translator) -> None:
     """Numbers, texts and classes of a checked set of texts."""
     planned, tokens = report["planned"], report.get("tokens")
@@ -72,9 +96,6 @@ def show_texts(report: dict[str, Any], _: Translator) -> None:
             (_("Tokens MiniLM-L6 knows"), known, beyond, _("The rest it sees as one and the same unknown token.")),
         ]
     )
-    if len(report["columns"]) == 2:
-        text, label = (f"**{name}**" for name in report["columns"])
-        st.caption(_("The texts are taken from column {text}, the labels from {label}.", text=text, label=label))
     st.header(_("Texts of every class"), anchor=False)
     st.dataframe(
         pd.DataFrame(report["preview"]),

@@ -16,6 +16,8 @@ from core.specs import Spec, metadata
 from pages.ui import cached, parts, state
 
 UPLOAD, FOLDER = "upload:new", "path:new"
+# What a newcomer's texts are first trained with: it comes with Graft.
+TEXT_MODEL = "bundled/minilm-l6"
 
 
 @dataclass
@@ -26,6 +28,8 @@ class Form:
     task: str = "image-classification"
     values: dict[str, Any] = field(default_factory=dict)
     slots: dict[str, Any] = field(default_factory=dict)
+    # Choices that cannot be had now, by field: each with the reason.
+    unavailable: dict[str, dict[Any, str]] = field(default_factory=dict)
 
     def tell(self, problems: Iterable[Problem]) -> None:
         """Show problems at their fields; what belongs to no field stays to the caller."""
@@ -75,7 +79,7 @@ def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, 
     help_ = _(info.description or "")
     choices = facts.get("choices")
     if choices and is_many:
-        form.values[name] = _draw_many(label, help_, choices, info.default, key, _)
+        form.values[name] = _draw_many(label, help_, choices, info.default, key, form.unavailable.get(name, {}))
     elif choices:
         options = list(choices)
         form.values[name] = st.selectbox(
@@ -103,12 +107,23 @@ def _is_shown(facts: Mapping[str, Any], form: Form) -> bool:
     return any(part in wanted for part in (value if isinstance(value, list) else [value]))
 
 
-def _draw_many(label: str, help_: str, choices: Mapping[Any, str], default: Any, key: str, _: Translator) -> list[Any]:
+def _draw_many(
+    label: str, help_: str, choices: Mapping[Any, str], default: Any, key: str, unavailable: Mapping[Any, str]
+) -> list[Any]:
+    _ = state.words()
     st.markdown(f":small[{label}]", help=help_)
     return [
         value
         for value, text in choices.items()
-        if st.checkbox(_(text), value=value == default, key=f"{key}_{value}", persist_state="session")
+        if st.checkbox(
+            _(text),
+            value=value == default,
+            key=f"{key}_{value}",
+            persist_state="session",
+            disabled=value in unavailable,
+            help=unavailable.get(value),
+        )
+        and value not in unavailable
     ]
 
 
@@ -209,8 +224,16 @@ def pick_data(form: Form) -> str | None:
     elif chosen == FOLDER:
         data_id = ask_path(f"{key}_path")
     form.slots["data"] = st.container(key=f"{key}_problems")
-    form.values["data"] = {"id": data_id} if data_id else None
+    columns = state.recall(f"{key}_columns") or {}
+    form.values["data"] = {"id": data_id, **columns.get(data_id, {})} if data_id else None
     return data_id
+
+
+def as_query(data: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, str]:
+    """A checked data set as parts of Fine-tune's address: its columns, and a model that reads its kind."""
+    query = {"data": str(data["id"])}
+    query |= {name: data[name] for name in ("text_column", "label_column") if data.get(name)}
+    return query | ({"model": TEXT_MODEL} if report.get("task") == "text-classification" else {})
 
 
 def ask_path(key: str) -> str | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from contextlib import suppress
+
 import streamlit as st
 
 from core import runs
 from core.errors import GraftError, InputError, Problem
 from core.estimate import EstimateReport, estimate_finetune
 from core.messages import explain
-from core.specs import FinetuneSpec, check_spec, parse_spec
+from core.specs import FinetuneSpec, ImportSpec, check_spec, parse_spec
+from core.store import open_store
 from pages.ui import cached, parts, state
-from pages.ui.forms import Form
+from pages.ui.forms import TEXT_MODEL, Form
 
 
 def offer(form: Form) -> None:
@@ -21,6 +25,7 @@ def offer(form: Form) -> None:
         problems = list({repr(problem): problem for spec in specs for problem in check_spec(spec)}.values())
     except GraftError as error:
         specs, problems = [], list(error.problems)
+    problems += look_into(form)
     form.tell(problems)
     st.header(_("What it will cost here"), anchor=False)
     if specs:
@@ -45,6 +50,39 @@ def offer(form: Form) -> None:
         with st.expander(_("The same on the command line"), key="ft_command", icon=":material/terminal:"):
             for spec in specs:
                 st.code(runs.command_line(spec), language=None, wrap_lines=True)
+
+
+def look_into(form: Form) -> list[Problem]:
+    """What is known of the data that speaks against this model; texts nobody looked into are looked into now."""
+    data = form.values.get("data")
+    if not data:
+        return []
+    run = runs.latest_import(data)
+    if run is None:
+        if form.task == "text-classification" and state.recall("ft_looked_into") != data:
+            state.remember("ft_looked_into", data)
+            with suppress(GraftError):  # the training's own check tells what is wrong
+                runs.submit(parse_spec(ImportSpec, {"data": data}))
+        return []
+    if run.is_active:
+        st.fragment(_wait_for, run_every=1.0)(run.id)
+        return []
+    report = runs.read_report(run.id) if run.status == "done" else None
+    if report is None:
+        return [dataclasses.replace(parts.problem_of(problem), field="data") for problem in run.error or []]
+    if report.get("task") != form.task:
+        code = "data.not_texts" if form.task == "text-classification" else "data.not_pictures"
+        return [Problem(code, field="data", values={"id": report["name"]})]
+    told = [parts.problem_of(problem) for problem in report["problems"]]
+    model = (form.values.get("model") or {}).get("id")
+    return [problem for problem in told if problem.code != "data.unknown_tokens" or model == TEXT_MODEL]
+
+
+def _wait_for(run_id: str) -> None:
+    _ = state.words()
+    if not open_store().get_run(run_id).is_active:
+        st.rerun()
+    st.caption(_("Looking into the data …"))
 
 
 def specs_of(form: Form) -> list[FinetuneSpec]:

@@ -41,7 +41,9 @@ def settings_of(run: Run, _: Translator) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, info in SPECS[run.kind].model_fields.items():
         value = run.spec.get(name)
-        if name == "model":
+        if name == "model" and isinstance(value, str):
+            found[_("Model")] = value
+        elif name == "model":
             found[_("Model")] = value["id"] + (f" ({_('Random weights')})" if value["weights"] == "random" else "")
         elif name == "data":
             found[_("Data")] = value["id"]

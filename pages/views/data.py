@@ -15,10 +15,11 @@ from pages.ui import cached, dataset, forms, live, parts, state
 _ = state.words()
 
 
-def check(data_id: str) -> None:
+def check(data_id: str, text_column: str | None = None, label_column: str | None = None) -> None:
     """Start a check of a data set and go to it."""
     try:
-        run = runs.submit(ImportSpec(data=DataRef(id=data_id)))
+        data = DataRef(id=data_id, text_column=text_column, label_column=label_column)
+        run = runs.submit(ImportSpec(data=data))
     except (GraftError, ValueError) as error:
         problems = error.problems if isinstance(error, GraftError) else ()
         state.remember("data_refused", problems)
@@ -74,7 +75,10 @@ def show_one(data_id: str, card: Any) -> None:
                 st.button(
                     _("Check"), key=f"check_{data_id}", icon=":material/fact_check:", on_click=check, args=(data_id,)
                 )
-            parts.link("finetune", _("Fine-tune on this"), ":material/model_training:", data=data_id)
+            query = {"data": data_id}
+            if done:
+                query = forms.as_query(done.spec["data"], runs.read_report(done.id) or {})
+            parts.link("finetune", _("Fine-tune on this"), ":material/model_training:", **query)
             is_upload = data_id.startswith("upload/")
             if is_upload and st.button(_("Delete"), key=f"delete_{data_id}", icon=":material/delete:"):
                 ask_delete(data_id, card)
@@ -107,24 +111,26 @@ def ask_delete(data_id: str, card: Any) -> None:
 
 def show_check(run: Run) -> None:
     """One check: at work, done, or ended in another way."""
-    parts.head(run.name, _("What is in this data set: {id}", id=f"`{run.spec['data']['id']}`"))
+    asked = run.spec["data"]
+    parts.head(run.name, _("What is in this data set: {id}", id=f"`{asked['id']}`"))
     with st.container(horizontal=True, vertical_alignment="center", key="data_actions"):
         parts.link("data", _("All data"), ":material/arrow_back:")
         if not run.is_active:
             again = _("Check again")
-            st.button(
-                again, key="check_again", icon=":material/refresh:", on_click=check, args=(run.spec["data"]["id"],)
-            )
+            st.button(again, key="check_again", icon=":material/refresh:", on_click=check, args=tuple(asked.values()))
         report = runs.read_report(run.id) if run.status == "done" else None
         if report and report.get("planned"):
             icon = ":material/model_training:"
-            parts.primary_link("finetune", _("Fine-tune on this"), icon, data=run.spec["data"]["id"])
+            parts.primary_link("finetune", _("Fine-tune on this"), icon, **forms.as_query(asked, report))
     if run.is_active:
         live.follow_check(run.id)
     elif report is None:
         live.show_end(run, _)
+        columns = next((p["values"]["columns"] for p in run.error or [] if "columns" in p["values"]), "")
+        dataset.choose_columns([], [name for name in columns.split(", ") if name], check, asked["id"])
     else:
         parts.show_problems(parts.problem_of(problem) for problem in report["problems"])
+        dataset.choose_columns(report.get("columns", []), report.get("all_columns", []), check, asked["id"])
         dataset.show_report(report)
 
 

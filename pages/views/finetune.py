@@ -7,6 +7,8 @@ from typing import Any
 import streamlit as st
 
 from core import jobs
+from core.errors import Problem
+from core.messages import explain
 from core.specs import DEFAULT_LR, FinetuneSpec, ModelRef, default_lr
 from core.store import RESUMABLE, Run, open_store
 from pages.ui import comparison, forms, launch, live, parts, results, state
@@ -30,6 +32,9 @@ def choose() -> None:
         }
         if card:
             form.task = card.task
+            if not card.has_attention:
+                reason = explain(Problem("model.no_attention", values={"id": card.name}), _)
+                form.unavailable["method"] = {"lora": reason}
             empty["lr"] = f"{default_lr(ModelRef(id=card.id), methods[0]):g}"
             empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
         forms.draw_fields(FinetuneSpec, form, skip=("model", "data"), many=("method",), placeholders=empty)
@@ -88,10 +93,13 @@ def show_group(group: str) -> None:
 
 
 jobs.pump()
+columns = {name: state.query(name) for name in ("text_column", "label_column") if state.query(name)}
+if state.query("data"):
+    state.remember("ft_data_columns", {state.query("data"): columns})
 for name in ("model", "data"):
     if state.query(name):  # another page sent this choice along
         state.remember(f"ft_{name}", state.query(name))
-        state.set_query(**{name: ""})
+state.set_query(model="", data="", text_column="", label_column="")
 if state.query("run"):
     show_run(open_store().get_run(state.query("run")))
 elif state.query("group"):

@@ -91,13 +91,14 @@ if state.query("run"):
 else:
     parts.head(_("Predict"), _("Ask about a sentence, a file of texts, or pictures; nothing leaves this machine."))
     wanted = state.query("model")
-    kinds = {"texts": _("Texts"), "pictures": _("Pictures")}
+    kinds = {"texts": _("Text"), "pictures": _("Pictures")}
     if wanted:  # another page sent this model along
         wanted_kind = "texts" if wanted in models_for("texts") else "pictures"
         state.remember("predict_kind", wanted_kind)
         state.remember(f"predict_model_{wanted_kind}", wanted)
         state.set_query(model="")
-    with st.container(horizontal=True, vertical_alignment="bottom", key="predict_choice"):
+    left, right = st.columns([1, 4], vertical_alignment="bottom")
+    with left:
         kind = st.segmented_control(
             _("Ask about"),
             list(kinds),
@@ -107,6 +108,7 @@ else:
             key="predict_kind",
             persist_state="session",
         )
+    with right:
         model_id, card, is_local = pick_model(kind or "texts")
     if kind == "texts" and model_id == SENTIMENT:
         cached.warm_up()

@@ -130,6 +130,49 @@ def test_hostile_zip_is_refused_with_a_sentence(open_page: Any) -> None:
     expect(page.get_by_text("Traceback")).to_have_count(0)
 
 
+def test_sentence_is_answered_while_it_is_typed_and_a_file_as_a_run(open_page: Any) -> None:
+    page = open_page("/")
+    page.get_by_role("link", name="Ask about a sentence").click()
+    page.get_by_role("textbox", name="A text in Chinese or English").fill(
+        "我从未看过如此糟糕的电影，简直是在浪费时间。"
+    )
+    expect(page.get_by_role("heading", name=re.compile(r"Negative, \d"))).to_be_visible()
+    expect(page.get_by_text("Strongest for negative")).to_be_visible()
+    page.get_by_role("button", name="A warm, funny film").click()
+    expect(page.get_by_role("heading", name=re.compile(r"Positive, \d"))).to_be_visible(timeout=LONG)
+    page.get_by_text("A file", exact=True).click()
+    rows = "编号,评论\n" + "".join(f'{i},"=房间很干净，服务非常好"\n' for i in range(40))
+    page.locator("input[type=file]").set_input_files(
+        {"name": "评论.csv", "mimeType": "text/csv", "buffer": rows.encode("gb18030")}
+    )
+    page.get_by_role("button", name="Answer 40 texts").click()
+    expect(page.get_by_text("40 texts answered")).to_be_visible(timeout=LONG)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the answered table").click()
+    lines = download.value.path().read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "编号,评论,answer,confidence,p negative,p positive,answered by"
+    assert lines[1].startswith("0,'=房间很干净，服务非常好,positive,")
+    assert len(lines) == 41
+
+
+def test_table_of_texts_is_uploaded_trained_on_and_asked(open_page: Any) -> None:
+    page = open_page("/data")
+    good, bad = ("lovely", "great", "warm", "funny", "brilliant"), ("dull", "awful", "boring", "weak", "broken")
+    things = ("film", "story", "book", "play", "song", "meal", "room", "game")
+    rows = [f"a {word} {thing} number {i},{label}" for i in range(2) for thing in things
+            for label, words in (("good", good), ("bad", bad)) for word in words]  # fmt: skip
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "mine.csv", "mimeType": "text/csv", "buffer": ("review,verdict\n" + "\n".join(rows)).encode()}
+    )
+    expect(page.get_by_text("160 texts").first).to_be_visible(timeout=LONG)
+    page.get_by_role("link", name="Fine-tune on this").click()
+    expect(page.get_by_text("MiniLM-L6").first).to_be_visible()
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("Word counts").or_(page.get_by_text("word counts")).first).to_be_visible(timeout=3 * LONG)
+    page.get_by_role("textbox", name="A text of your own").fill("a brilliant film")
+    expect(page.get_by_role("heading", name=re.compile(r"good, \d"))).to_be_visible(timeout=LONG)
+
+
 def test_page_speaks_the_browsers_language_and_changes_it_at_once(open_page: Any) -> None:
     page = open_page("/finetune", locale="zh-CN")
     expect(page.get_by_role("heading", name="微调")).to_be_visible()

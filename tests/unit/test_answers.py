@@ -9,10 +9,8 @@ import pytest
 
 from core.answers import (
     MAX_PIECES,
-    Piece,
     TextAnswer,
     answers_csv,
-    join_neighbours,
     language_of,
     plain_cell,
     split_pieces,
@@ -38,14 +36,9 @@ def test_pieces_are_the_text_again_when_joined(text: str) -> None:
     assert sum(is_word for _, is_word in pieces) <= MAX_PIECES
 
 
-def test_words_stay_whole_and_characters_stand_alone() -> None:
+def test_words_stay_whole_in_both_languages() -> None:
     assert [part for part, is_word in split_pieces("It isn't 3.5") if is_word] == ["It", "isn't", "3.5"]
-    assert [part for part, is_word in split_pieces("很好 ok") if is_word] == ["很", "好", "ok"]
-
-
-def test_neighbours_of_one_sign_become_one_piece() -> None:
-    joined = join_neighbours([Piece("太", 0.5), Piece("棒", 1.0), Piece("，", 0.0), Piece("差", -1.0)])
-    assert joined == [Piece("太棒", 1.5), Piece("，", 0.0), Piece("差", -1.0)]
+    assert [part for part, is_word in split_pieces("电影太棒了 ok") if is_word] == ["电影", "太棒了", "ok"]
 
 
 @pytest.mark.parametrize(

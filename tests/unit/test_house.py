@@ -45,7 +45,9 @@ HEAVY = {
 DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy meet
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
-LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"}
+LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"} | {
+    "rjieba"
+}
 DATA_PACKAGES = {"PIL", "datasets", "filelock", "huggingface_hub", "numpy", "pillow_heif", "pyarrow", "pydantic"}
 DATA_PACKAGES |= {"openpyxl", "sklearn", "tokenizers"}
 PAGE_PACKAGES = {"numpy", "pandas", "pydantic", "streamlit"}

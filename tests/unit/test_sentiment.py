@@ -38,7 +38,8 @@ def test_english_and_chinese_are_answered_together_in_their_order(sentiment: Sen
     assert [answer.label for answer in answers] == ["positive", "negative", "negative", "positive", "unsure"]
     assert [answer.model for answer in answers[:4]] == ["sentiment/en", "sentiment/zh"] * 2
     assert (answers[4].probabilities, answers[4].reason) == ({}, "predict.no_letters")
-    assert sentiment.latency_ms is not None and sentiment.latency_ms > 0
+    assert sentiment.latency_ms is not None
+    assert sentiment.latency_ms > 0
 
 
 def test_below_its_limit_it_says_unsure(sentiment: Sentiment) -> None:

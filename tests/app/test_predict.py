@@ -1,0 +1,158 @@
+"""Predict: the sentiment model while one types, many lines, a file as a run, one's own models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import settings
+from core.answers import Piece, TextAnswer
+from core.specs import PredictSpec
+from core.store import Run, open_store, to_json
+from pages.ui import cached
+from tests.app.conftest import assert_sound, texts_of
+
+PRAISE, COMPLAINT = (
+    "这部电影真是太棒了，演员的表演非常出色，剧情也很吸引人。",
+    "我从未看过如此糟糕的电影，简直是在浪费时间。",
+)
+
+
+@pytest.fixture(autouse=True)
+def _not_warmed_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The Chinese half needs no torch: these tests load none."""
+    monkeypatch.setattr(cached, "warm_up", lambda: None)
+    return iter([None])
+
+
+def drawn(at: AppTest) -> str:
+    return "\n".join(str(box.proto.body) for box in at.get("html"))
+
+
+@pytest.mark.parametrize(
+    ("language", "positive", "negative"), [("en", "Positive", "Negative"), ("zh_CN", "正面", "负面")]
+)
+def test_text_is_answered_with_its_words(
+    open_page: Callable[..., AppTest], language: str, positive: str, negative: str
+) -> None:
+    at = open_page("predict", language)
+    at.text_input(key="predict_text").input(PRAISE).run()
+    assert_sound(at)
+    assert positive in texts_of(at)
+    assert "solid" in drawn(at)
+    at.text_input(key="predict_text").input(COMPLAINT).run()
+    assert negative in texts_of(at)
+    assert "wavy" in drawn(at)
+
+
+def test_example_is_one_click_away(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("predict")
+    at.button(key="predict_example_2").click().run()
+    assert_sound(at)
+    assert "Unsure, leaning to positive" in texts_of(at)
+
+
+@pytest.mark.parametrize("text", ["🙂🎉", "مرحبا بالعالم", "12345"])
+def test_text_it_cannot_read_is_told(open_page: Callable[..., AppTest], text: str) -> None:
+    at = open_page("predict")
+    at.text_input(key="predict_text").input(text).run()
+    assert_sound(at)
+    assert "neither Chinese nor Latin letters" in at.info[0].value
+
+
+def test_markup_in_a_text_stays_text(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("predict")
+    at.text_input(key="predict_text").input("<script>alert(1)</script> 很好，很好，**太棒了**").run()
+    assert_sound(at)
+    assert "<script" not in drawn(at)
+
+
+def test_lines_are_answered_at_once(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("predict")
+    at.segmented_control(key="predict_way").set_value("lines").run()
+    at.text_area(key="predict_lines").input(f"{PRAISE}\n\n{COMPLAINT}\n=1+1 {PRAISE}").run()
+    at.button(key="predict_go").click().run()
+    assert_sound(at)
+    assert at.dataframe[0].value["label"].tolist() == ["Positive", "Negative", "Positive"]
+    assert {metric.label: metric.value for metric in at.metric} == {"Positive": "2", "Negative": "1"}
+
+
+def test_too_many_lines_are_refused_with_a_sentence(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("predict")
+    at.segmented_control(key="predict_way").set_value("lines").run()
+    at.text_area(key="predict_lines").input("好\n" * 501).run()
+    assert "501 lines are more than the 500" in at.error[0].value
+
+
+def test_own_model_answers_with_its_own_classes(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Model:
+        latency_ms = 3.0
+
+        def answer(self, texts: list[str]) -> list[TextAnswer]:
+            return [TextAnswer("Billing", {"Billing": 0.7, "other": 0.2, "third": 0.1}, "run/x")] * len(texts)
+
+        def explain(self, text: str) -> tuple[str, list[Piece]]:
+            return "Billing", [Piece(text, 0.5)]
+
+    from core.catalog import get_model
+
+    card = get_model("bundled/minilm-l6").model_copy(
+        update={"id": "run/ft-x", "name": "mine", "source": "run", "num_classes": 3}
+    )
+    monkeypatch.setattr(cached, "models", lambda: [(card, True)])
+    monkeypatch.setattr(cached, "text_model", lambda _id: Model())
+    at = open_page("predict", model="run/ft-x")
+    assert at.selectbox(key="predict_model_texts").value == "run/ft-x"
+    at.text_input(key="predict_text").input("a question about my bill").run()
+    assert_sound(at)
+    assert "Billing, 70.0% sure" in texts_of(at)
+    assert len(at.dataframe[0].value) == 3
+
+
+def test_model_that_is_not_here_says_how_to_get_it(
+    open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    at = open_page("predict", model="hub/uer/roberta-base-finetuned-dianping-chinese")
+    assert "hf download uer/roberta-base-finetuned-dianping-chinese" in at.error[0].value
+    assert not at.text_input
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("status", ["queued", "running", "done", "stopped", "failed"])
+def test_answered_file_opens_in_every_state(open_page: Callable[..., AppTest], status: str, language: str) -> None:
+    spec, store, now = PredictSpec(file="/data/reviews.csv"), open_store(), time.time()
+    store.create_run("pr-test", kind="predict", name="sentiment · reviews", spec=spec.model_dump(mode="json"))
+    folder = settings.folder("runs") / "pr-test" / "artifacts"
+    folder.mkdir(parents=True)
+    columns: dict[str, Any] = {}
+    if status == "done":
+        rows = [{"text": PRAISE, "label": "positive", "confidence": 0.9, "model": "sentiment/zh"}]
+        rows.append({"text": "", "label": "unsure", "confidence": None, "model": ""})
+        (folder / "report.json").write_text(to_json({"rows": rows, "labels": ["negative", "positive"]}))
+        (folder / "answers.csv").write_text("text,answer\n")
+        counts = {"positive": 1500, "unsure": 1}
+        columns["summary"] = {
+            "rows": 1501, "column": "text", "counts": counts, "texts_per_s": 900.0, "problems": [],
+        }  # fmt: skip
+    if status == "running":
+        columns["phase"] = {"code": "answer", "values": {"done": 1000, "total": 1501}}
+        columns |= {"progress": 0.66, "heartbeat_at": now}
+    if status in ("stopped", "failed"):
+        code = {"stopped": "run.stopped", "failed": "run.out_of_memory"}[status]
+        columns["error"] = [{"code": code, "severity": "error", "field": None, "values": {}}]
+    store.update_run("pr-test", status=status, started_at=now - 5, **columns)
+    at = open_page("predict", language, run="pr-test")
+    assert at.title[0].value == "sentiment · reviews"
+    if status == "done":
+        assert len(at.dataframe[0].value) == 2
+    if status == "running" and language == "en":
+        assert "Answering, 1000 of 1501" in texts_of(at)
+    open_page("runs", language, run="pr-test")
+    open_page("runs", language)
