@@ -166,7 +166,7 @@ def test_table_of_texts_is_uploaded_trained_on_and_asked(open_page: Any) -> None
     )
     expect(page.get_by_text("160 texts").first).to_be_visible(timeout=LONG)
     page.get_by_role("link", name="Fine-tune on this").click()
-    expect(page.get_by_text("MiniLM-L6").first).to_be_visible()
+    expect(page.get_by_text("--model bundled/minilm-l6")).to_be_attached()
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text("Word counts").or_(page.get_by_text("word counts")).first).to_be_visible(timeout=3 * LONG)
     page.get_by_role("textbox", name="A text of your own").fill("a brilliant film")
