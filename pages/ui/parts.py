@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import GraftError, Problem
+from core.figures import TEXT
 from core.i18n import N_, Translator
 from core.messages import explain, explain_phase
 from core.store import Run
@@ -41,7 +42,6 @@ _STYLE = """
 [data-testid=stMain] [class*=st-key-primary_] a { background: #1B7F5C; padding: .35rem .75rem; }
 [data-testid=stMain] [class*=st-key-primary_] a:hover { background: #166A4D; }
 [data-testid=stMain] [class*=st-key-primary_] a * { color: #fff; }
-[data-testid=stButtonGroup] [aria-checked=true] * { color: var(--st-text-color); font-weight: 500; }
 [data-testid=stTable] td * { overflow-wrap: anywhere; }
 [data-testid=stCaptionContainer], [data-testid=stCaptionContainer] :is(p, code) { color: inherit !important; }
 [data-testid=stCaptionContainer], [data-testid=stImageCaption] { opacity: .8; }
@@ -50,7 +50,8 @@ _STYLE = """
 
 def dress() -> None:
     """The few styles that no setting covers."""
-    st.html(f"<style>{_STYLE}</style>")
+    chosen = f"[data-testid=stButtonGroup] [aria-checked=true] * {{ color: {TEXT[state.theme()]}; }}"
+    st.html(f"<style>{_STYLE}{chosen}</style>")
 
 
 @contextmanager
