@@ -150,8 +150,8 @@ def show_sentiment(card: Mapping[str, Any], _: Translator) -> None:
     )
     st.markdown(
         _(
-            "It was made to tell praise from complaint in reviews. Irony, news, plain facts and other languages it reads badly. "
-            "Below {share} it says unsure.",
+            "It was made to tell praise from complaint in reviews. Irony, news, plain facts and other languages it "
+            "reads badly. Below {share} it says unsure.",
             share=_.percent(card["unsure_below"], 0),
         )
     )
