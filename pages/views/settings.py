@@ -24,6 +24,7 @@ def show_folders() -> None:
     names = {
         "runs": _("Runs and their models"),
         "uploads": _("Uploaded data"),
+        "asked": _("Files to be answered"),
         "exports": _("Exports"),
         "cache": _("Caches"),
     }
