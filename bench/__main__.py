@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+RESULTS = Path(__file__).with_name("results")  # not kept with the project: every machine has its own
+
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.command()
 def finetune(
     data: Annotated[str, typer.Option(help="Images in hub layout to race on (CIFAR-10).")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = Path("bench-finetune.json"),
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "finetune.json",
     train: Annotated[int, typer.Option(help="Training images.")] = 2000,
     epochs: Annotated[int, typer.Option(help="Epochs that times are extrapolated to.")] = 5,
     steps: Annotated[int, typer.Option(help="Timed steps of a contender in a round.")] = 8,
@@ -30,7 +32,7 @@ def finetune(
 @app.command()
 def text(
     data: Annotated[str, typer.Option(help="Labelled sentences in hub layout to race on (SST-2).")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = Path("bench-text.json"),
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "text.json",
     steps: Annotated[int, typer.Option(help="Timed steps of the usual way in a round.")] = 12,
     rounds: Annotated[int, typer.Option(help="Rounds.")] = 3,
     accuracy: Annotated[bool, typer.Option(help="Train the usual way whole too, once, for its accuracy.")] = True,
@@ -58,7 +60,7 @@ def sentiment(
     sst2: Annotated[str, typer.Option(help="SST-2 in hub layout.")],
     hotel: Annotated[str, typer.Option(help="ChnSentiCorp hotel reviews in hub layout.")],
     imdb: Annotated[str | None, typer.Option(help="IMDB reviews in hub layout: texts from elsewhere.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = Path("bench-sentiment.json"),
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "sentiment.json",
     card: Annotated[bool, typer.Option(help="Write the scores onto the model's card.")] = False,
 ) -> None:
     """What the sentiment model that comes with Graft scores on rows it never saw."""
@@ -70,7 +72,7 @@ def sentiment(
 @app.command()
 def predict(
     data: Annotated[str, typer.Option(help="Sentences to answer, in hub layout (SST-2).")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = Path("bench-predict.json"),
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "predict.json",
     sentences: Annotated[int, typer.Option(help="Sentences in a round.")] = 2000,
     rounds: Annotated[int, typer.Option(help="Rounds.")] = 3,
 ) -> None:
@@ -82,7 +84,7 @@ def predict(
 
 @app.command()
 def live(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = Path("bench-live.json"),
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "live.json",
     chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",
     seconds: Annotated[float, typer.Option(help="Seconds of each measurement.")] = 60.0,
 ) -> None:
@@ -93,4 +95,5 @@ def live(
 
 
 if __name__ == "__main__":
+    RESULTS.mkdir(exist_ok=True)
     app()

@@ -65,7 +65,7 @@ def test_newcomer_trains_on_digits_leaves_comes_back_and_tries_a_picture(open_pa
     expect(again.get_by_text(re.compile(r"\d+(\.\d)?%")).first).to_be_visible()
     assert open_store().get_run(run_id).status == "done"
     assert not server.imports_torch(), "the pages need no torch until somebody asks the model"
-    again.locator(f".st-key-try_{run_id} input[type=file]").set_input_files(
+    again.locator(f".st-key-try_{run_id}_pictures input[type=file]").set_input_files(
         {"name": "seven.png", "mimeType": "image/png", "buffer": _picture((20, 20, 20), 1)}
     )
     expect(again.get_by_text(re.compile(r"\d% sure"))).to_be_visible(timeout=LONG)
