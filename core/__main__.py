@@ -20,6 +20,7 @@ from core import catalog, jobs, runs
 from core.errors import GraftError, InputError, Problem
 from core.export import metric_rows, run_facts
 from core.messages import explain, explain_phase
+from core.spec_checks import check_spec
 from core.specs import (
     SENTIMENT,
     DataRef,
@@ -27,7 +28,6 @@ from core.specs import (
     ImportSpec,
     ModelRef,
     PredictSpec,
-    check_spec,
     metadata,
     parse_spec,
 )

@@ -232,6 +232,14 @@ SENTENCES: dict[str, str] = {
     "compare.not_comparable": N_(
         "{best} and {second} were not tested on the same pictures: their numbers say nothing about each other."
     ),
+    # -- comparing starts over sizes ---------------------------------------------------------------
+    "compare.no_sizes": N_("No size is given: name at least one number of training examples."),
+    "compare.needs_pretrained": N_("A comparison starts from the pretrained weights of {id}, not from random ones."),
+    "compare.few_steps": N_(
+        "{steps} steps are few: training from scratch has hardly begun by then, and the gap to pretrained weights "
+        "looks larger than it is. Take at least {fair}."
+    ),
+    "compare.one_seed": N_("With one repeat, nothing is told of chance between trainings. Two or three show it."),
     "compare.waiting": N_("{n} of these runs are still at work; the comparison follows."),
     # -- estimates ---------------------------------------------------------------------------------
     "estimate.unknown": N_(

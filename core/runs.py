@@ -21,6 +21,7 @@ from core.errors import InputError, NotFoundError, RunError
 from core.export import export_run
 from core.options import command_line
 from core.siblings import compare_siblings
+from core.spec_checks import check_spec
 from core.specs import (
     SPECS,
     FinetuneSpec,
@@ -28,7 +29,6 @@ from core.specs import (
     ModelRef,
     PredictSpec,
     Spec,
-    check_spec,
     parse_spec,
     with_absolute_paths,
 )

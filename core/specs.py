@@ -1,21 +1,21 @@
 """What can be asked for: small frozen records that cross every border.
 
 A field carries its range, choices, unit, default, level and when it is shown, once, as metadata
-(`knob`); the form, the command line and the docs are drawn from it. `check_spec` returns all problems.
+(`knob`); the form, the command line and the docs are drawn from it. `core.spec_checks` says what speaks
+against a spec on this machine.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
-from core import settings
 from core.errors import GraftError, InputError, Problem
 from core.i18n import N_
 
@@ -30,6 +30,8 @@ SENTIMENT = "sentiment"
 # and those of transformers for text the least (Devlin et al. 2019).
 DEFAULT_LR: dict[str, float] = {"head": 1e-3, "last": 1e-3, "lora": 1e-3, "full": 5e-4}
 DEFAULT_TEXT_LR: dict[str, float] = {"head": 3e-3, "last": 2e-4, "lora": 1e-3, "full": 1e-4}
+# Random weights have nothing to lose: they learn with longer steps.
+SCRATCH_LR, SCRATCH_TEXT_LR = 2e-3, 5e-4
 
 
 def knob(
@@ -67,6 +69,12 @@ def knob(
             "shown_when": [shown_when[0], list(shown_when[1])] if shown_when else None,
         },
     )
+
+
+def metadata(field: FieldInfo) -> dict[str, Any]:
+    """The unit, level, choices and `shown_when` of a spec's field."""
+    extra = field.json_schema_extra
+    return dict(extra) if isinstance(extra, dict) else {}
 
 
 class Spec(BaseModel):
@@ -229,6 +237,23 @@ class FinetuneSpec(Spec):
         le=1000,
         level="expert",
     )
+    min_epochs: int = knob(
+        1,
+        label=N_("Epochs at least"),
+        help=N_("Stopping early waits until so many epochs are done."),
+        ge=1,
+        le=1000,
+        level="expert",
+    )
+    validate_every: int = knob(
+        1,
+        label=N_("Validate every"),
+        help=N_("How many epochs lie between two looks at the validation examples. More saves time on few examples."),
+        unit=N_("epochs"),
+        ge=1,
+        le=1000,
+        level="expert",
+    )
     weight_decay: float = knob(
         1e-4,
         label=N_("Weight decay"),
@@ -282,14 +307,115 @@ class FinetuneSpec(Spec):
 
 
 def default_lr(model: ModelRef, method: str) -> float:
-    """The learning rate where none is given: by method, and by whether the model reads texts."""
+    """The learning rate where none is given: by method, by whether the model reads texts, and by what it knows."""
     from core import catalog
 
     try:
         is_text = catalog.get_model(model.id).is_text
     except GraftError:
         is_text = False
+    if model.weights == "random" and method == "full":
+        return SCRATCH_TEXT_LR if is_text else SCRATCH_LR
     return (DEFAULT_TEXT_LR if is_text else DEFAULT_LR)[method]
+
+
+def _same(name: str) -> Any:
+    """A field of `FinetuneSpec`, for a spec of several methods that means the same by it."""
+    field = copy.copy(FinetuneSpec.model_fields[name])
+    facts = metadata(field)
+    if facts["shown_when"] and facts["shown_when"][0] == "method":
+        facts["shown_when"] = ["methods", facts["shown_when"][1]]
+    field.json_schema_extra = facts
+    return field
+
+
+class CompareSpec(Spec):
+    """Train one model from scratch and from its pretrained weights on growing parts of a data set."""
+
+    model: ModelRef
+    data: DataRef
+    methods: tuple[Method, ...] = knob(
+        ("head",),
+        label=N_("Methods"),
+        help=N_("How the pretrained network is adapted. Each method is a curve of its own."),
+        choices=metadata(FinetuneSpec.model_fields["method"])["choices"],
+    )
+    scratch: bool = knob(
+        True,
+        label=N_("From scratch beside"),
+        help=N_("Train the same network from random weights too: what pretraining is worth is the gap between them."),
+    )
+    sizes: tuple[int, ...] = knob(
+        (100, 500, 1000, 5000, 10_000),
+        label=N_("Training examples"),
+        help=N_("How many labelled examples each point is trained on. A smaller part lies within every larger one."),
+    )
+    seeds: int = knob(
+        3,
+        label=N_("Repeats"),
+        help=N_("How often each point is trained, with other examples drawn and another start: it shows the chance."),
+        ge=1,
+        le=20,
+    )
+    last_blocks: int = _same("last_blocks")
+    lora_rank: int = _same("lora_rank")
+    lora_alpha: int = _same("lora_alpha")
+    image_size: int | None = _same("image_size")
+    max_length: int | None = _same("max_length")
+    steps: int = knob(
+        300,
+        label=N_("Steps at least"),
+        help=N_(
+            "Every point trains for so many steps however few its examples are: with equal epochs, training "
+            "from scratch on few examples would be a straw man."
+        ),
+        unit=N_("steps"),
+        ge=1,
+        le=1_000_000,
+        level="expert",
+    )
+    epochs: int = knob(
+        5,
+        label=N_("Epochs at least"),
+        help=N_("Every point sees each of its examples so often, or more often where the steps ask for it."),
+        ge=1,
+        le=1000,
+        level="expert",
+    )
+    patience: int | None = knob(
+        5,
+        label=N_("Stop early after"),
+        help=N_(
+            "Beyond the least number of steps, a training stops when so many of its twenty looks at the "
+            "validation examples brought nothing. Empty: never."
+        ),
+        unit=N_("looks"),
+        ge=1,
+        le=1000,
+        level="expert",
+    )
+    batch_size: int = knob(
+        16,
+        label=N_("Batch size"),
+        help=N_("How many examples make one step. Larger needs more memory."),
+        ge=2,
+        le=4096,
+        level="expert",
+    )
+    test_size: int | None = _same("test_size")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = _same("precision")
+    device: Literal["auto", "cpu", "cuda", "mps"] = _same("device")
+    seed: int = _same("seed")
+
+    @field_validator("methods", "sizes")
+    @classmethod
+    def _ordered(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        """Each once, in the order of the charts: methods by how much learns, sizes by number."""
+        if info.field_name == "sizes":
+            if any(size < 2 for size in values):
+                raise ValueError("a training needs at least 2 examples")
+            return tuple(sorted(set(values)))
+        return tuple(method for method in DEFAULT_LR if method in values)
 
 
 class ImportSpec(Spec):
@@ -310,7 +436,12 @@ class PredictSpec(Spec):
     )
 
 
-SPECS: dict[str, type[Spec]] = {"finetune": FinetuneSpec, "import": ImportSpec, "predict": PredictSpec}
+SPECS: dict[str, type[Spec]] = {
+    "finetune": FinetuneSpec,
+    "compare": CompareSpec,
+    "import": ImportSpec,
+    "predict": PredictSpec,
+}
 
 S = TypeVar("S", bound=Spec)
 
@@ -333,12 +464,6 @@ def parse_spec(kind: type[S], values: Mapping[str, Any]) -> S:
         raise InputError(problems) from None
 
 
-def metadata(field: FieldInfo) -> dict[str, Any]:
-    """The unit, level, choices and `shown_when` of a spec's field."""
-    extra = field.json_schema_extra
-    return dict(extra) if isinstance(extra, dict) else {}
-
-
 def with_absolute_paths(spec: S) -> S:
     """The spec with paths spelled from the root: a worker has another current folder."""
     if isinstance(spec, PredictSpec):
@@ -348,112 +473,3 @@ def with_absolute_paths(spec: S) -> S:
         return spec
     path = Path(data.name).expanduser().absolute()
     return spec.model_copy(update={"data": data.model_copy(update={"id": f"path:{os.path.normpath(path)}"})})
-
-
-def check_spec(spec: Spec) -> list[Problem]:
-    """Everything that speaks against doing this here: errors block, warnings ask. Never raises.
-
-    Looks at the ids, the disk and this machine, not into the data: that is the import's work.
-    """
-    problems: list[Problem] = []
-    if isinstance(spec, FinetuneSpec | ImportSpec):
-        problems += _check_data(spec.data)
-    if isinstance(spec, FinetuneSpec):
-        problems += _check_model(spec) + _check_precision(spec) + _check_sizes(spec)
-    if isinstance(spec, PredictSpec):
-        problems += _check_asked(spec)
-    return problems
-
-
-def _check_asked(spec: PredictSpec) -> list[Problem]:
-    from core import catalog
-
-    path = Path(spec.file).expanduser().absolute()
-    problems = [] if path.is_relative_to(settings.folder("asked")) else _check_path(path, "file")
-    if path.is_dir():
-        problems.append(Problem("predict.folder", field="file", values={"path": str(path)}))
-    if spec.model == SENTIMENT:
-        return problems
-    try:
-        card = catalog.get_model(spec.model)
-    except GraftError as error:
-        return problems + [dataclasses.replace(problem, field="model") for problem in error.problems]
-    if not card.is_text:
-        problems.append(Problem("model.not_for_texts", field="model", values={"id": card.name}))
-    elif not card.num_classes:
-        problems.append(Problem("model.no_classifier", field="model", values={"id": card.name}))
-    elif not catalog.is_local(card):
-        problems.append(catalog.not_local(card))
-    return problems
-
-
-def _check_data(data: DataRef) -> list[Problem]:
-    known = ("builtin", "torchvision", "hub", "upload", "path")
-    if data.source not in known:
-        values = {"id": data.id, "known": ", ".join(known)}
-        return [Problem("data.unknown_source", field="data", values=values)]
-    return _check_path(Path(data.name).expanduser().absolute(), "data") if data.source == "path" else []
-
-
-def _check_path(path: Path, field: str) -> list[Problem]:
-    roots = settings.data_roots()
-    if roots and not any(path.resolve().is_relative_to(root) for root in roots):
-        values = {"path": str(path), "roots": ", ".join(map(str, roots))}
-        return [Problem("data.path_not_allowed", field=field, values=values)]
-    return [] if path.exists() else [Problem("data.path_missing", field=field, values={"path": str(path)})]
-
-
-def _check_model(spec: FinetuneSpec) -> list[Problem]:
-    from core import catalog
-
-    try:
-        card = catalog.get_model(spec.model.id)
-    except GraftError as error:
-        return [dataclasses.replace(problem, field="model") for problem in error.problems]
-    problems = []
-    if spec.data.source == "builtin" and card.is_text != spec.data.name.startswith("reviews"):
-        code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"
-        problems.append(Problem(code, field="model", values={"id": card.name}))
-    if spec.model.weights == "pretrained" and not catalog.is_local(card):
-        problems.append(catalog.not_local(card))
-    if spec.model.weights == "random" and spec.method != "full":
-        problems.append(Problem("spec.random_frozen", "warning", "method", {"method": spec.method}))
-    if card.is_text:
-        longest = card.reading.max_length
-        if spec.max_length is not None and spec.max_length > longest:
-            told: dict[str, Any] = {"model": card.name, "longest": longest, "length": spec.max_length}
-            problems.append(Problem("model.length_too_large", field="max_length", values=told))
-        return problems
-    if spec.method == "lora" and not card.has_attention:
-        problems.append(Problem("model.no_attention", field="method", values={"id": card.name}))
-    size = spec.image_size or card.vision.image_size
-    problems += [dataclasses.replace(p, field="image_size") for p in catalog.check_image_size(card, size)]
-    return problems
-
-
-def _check_precision(spec: FinetuneSpec) -> list[Problem]:
-    from core.hardware import best_device, describe_machine
-
-    machine = describe_machine()
-    device = best_device() if spec.device == "auto" else spec.device
-    problems = []
-    if device != "cpu" and device not in machine.devices:
-        values = {"device": device, "known": ", ".join(machine.devices)}
-        problems.append(Problem("spec.no_such_device", field="device", values=values))
-    if device == "cpu" and spec.precision == "fp16":
-        problems.append(Problem("spec.fp16_on_cpu", field="precision"))
-    if device == "cpu" and spec.precision == "bf16" and not machine.is_native("bf16", "cpu"):
-        values = {"processor": machine.processor}
-        problems.append(Problem("spec.bf16_emulated", "warning", "precision", values))
-    return problems
-
-
-def _check_sizes(spec: FinetuneSpec) -> list[Problem]:
-    problems = []
-    if spec.train_size is not None and spec.batch_size > spec.train_size:
-        values = {"batch_size": spec.batch_size, "train_size": spec.train_size}
-        problems.append(Problem("spec.batch_larger_than_data", "warning", "batch_size", values))
-    if spec.patience is not None and spec.patience >= spec.epochs:
-        values = {"patience": spec.patience, "epochs": spec.epochs}
-        problems.append(Problem("spec.patience_never", "warning", "patience", values))
-    return problems

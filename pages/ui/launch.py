@@ -11,7 +11,8 @@ from core import runs
 from core.errors import GraftError, InputError, Problem
 from core.estimate import EstimateReport, estimate_finetune
 from core.messages import explain
-from core.specs import FinetuneSpec, ImportSpec, check_spec, parse_spec
+from core.spec_checks import check_spec
+from core.specs import FinetuneSpec, ImportSpec, parse_spec
 from core.store import open_store
 from pages.ui import cached, parts, state
 from pages.ui.forms import TEXT_MODEL, Form

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from core import catalog, hardware
 from core.errors import InputError
 from core.messages import explain
+from core.spec_checks import check_spec
 from core.specs import (
     SPECS,
     DataRef,
     FinetuneSpec,
     ImportSpec,
     ModelRef,
-    check_spec,
     metadata,
     parse_spec,
     with_absolute_paths,

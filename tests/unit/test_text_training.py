@@ -15,7 +15,8 @@ from core.baseline import run_baseline
 from core.data import load_texts
 from core.errors import DataError, InputError, StoppedError
 from core.predict import TextPredictor, load_predictor
-from core.specs import DataRef, FinetuneSpec, check_spec
+from core.spec_checks import check_spec
+from core.specs import DataRef, FinetuneSpec
 from core.tokenized import LengthGrouped
 from core.train import finetune
 from tests.contract.test_encoders import plant

@@ -1,0 +1,93 @@
+"""The grid of a comparison: which trainings it consists of, in which order, and how long each may learn.
+
+A cell is a start (random or pretrained weights with a method), a size and a seed. Every cell is a fine-tuning
+like any other: `cell_spec` is what `python -m core finetune` would be asked for. All cells of a size get the
+same number of optimizer steps, whatever they start from.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from core.specs import CompareSpec, FinetuneSpec, ModelRef, parse_spec
+
+# With fewer steps, training from scratch on few examples has hardly begun.
+FAIR_STEPS = 300
+# How often a training looks at the validation examples.
+LOOKS = 20
+SCRATCH = "scratch"
+
+Start = Literal["scratch", "pretrained"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of the grid."""
+
+    start: Start
+    method: str
+    size: int
+    seed: int
+
+    @property
+    def family(self) -> str:
+        """The curve it belongs to: `scratch`, or the method."""
+        return SCRATCH if self.start == "scratch" else self.method
+
+    @property
+    def id(self) -> str:
+        """Its name among the cells: head-100-0."""
+        return f"{self.family}-{self.size}-{self.seed}"
+
+
+def families(spec: CompareSpec) -> list[str]:
+    """The curves, from scratch first."""
+    return [SCRATCH, *spec.methods] if spec.scratch else list(spec.methods)
+
+
+def grid(spec: CompareSpec) -> list[Cell]:
+    """All cells, the cheapest first: by size, then by how much learns."""
+    cost = {"head": 0, "last": 1, "lora": 2, "full": 3, SCRATCH: 4}
+    cells = [
+        Cell("scratch" if family == SCRATCH else "pretrained", "full" if family == SCRATCH else family, size, seed)
+        for family in families(spec)
+        for size in spec.sizes
+        for seed in range(spec.seed, spec.seed + spec.seeds)
+    ]
+    return sorted(cells, key=lambda cell: (cell.family != "head", cell.size, cost[cell.family], cell.seed))
+
+
+def steps_for(spec: CompareSpec, size: int) -> int:
+    """The optimizer steps that every cell of this size may take."""
+    return max(spec.steps, math.ceil(spec.epochs * size / spec.batch_size))
+
+
+def cell_spec(spec: CompareSpec, cell: Cell) -> FinetuneSpec:
+    """The fine-tuning that a cell is."""
+    steps_per_epoch = max(1, math.ceil(cell.size / spec.batch_size))
+    epochs = math.ceil(steps_for(spec, cell.size) / steps_per_epoch)
+    validate_every = max(1, round(epochs / LOOKS))
+    shared = {name: getattr(spec, name) for name in _SHARED}
+    patience = None if spec.patience is None else spec.patience * validate_every
+    return parse_spec(
+        FinetuneSpec,
+        {
+            **shared,
+            "model": ModelRef(id=spec.model.id, weights="random" if cell.start == "scratch" else "pretrained"),
+            "method": cell.method,
+            "train_size": cell.size,
+            "seed": cell.seed,
+            "epochs": epochs,
+            "validate_every": validate_every,
+            "patience": None if patience is None or patience >= epochs else patience,
+            "min_epochs": min(epochs, math.ceil(spec.steps / steps_per_epoch)),
+        },
+    )
+
+
+_SHARED = (
+    "data", "last_blocks", "lora_rank", "lora_alpha", "image_size", "max_length", "batch_size", "test_size",
+    "precision", "device",
+)  # fmt: skip
