@@ -16,6 +16,7 @@ translate it. Logs stay English.
 from __future__ import annotations
 
 import dataclasses
+import errno
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -104,7 +105,7 @@ class StoreError(GraftError):
     """The record of runs cannot be opened, read or written."""
 
 
-class RunError(GraftError):
+class RunError(_ProblemsError):
     """A run failed for a reason that is known."""
 
 
@@ -115,3 +116,23 @@ class StoppedError(GraftError):
 
     def __init__(self) -> None:
         super().__init__("run.stopped")
+
+
+_WITHOUT_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate")
+_WITHOUT_DISK = ("no space left on device", "database or disk is full")
+
+
+def problems_of(error: BaseException) -> list[Problem]:
+    """What to tell about an error; the traceback stays in the log."""
+    cause: BaseException | None = error
+    while cause is not None:  # a full disk is often reported as something else by who met it
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return [Problem("run.disk_full", values={"path": f" ({cause.filename})" if cause.filename else ""})]
+        if isinstance(cause, MemoryError) or any(text in str(cause).lower() for text in _WITHOUT_MEMORY):
+            return [Problem("run.out_of_memory")]
+        if any(text in str(cause).lower() for text in _WITHOUT_DISK):
+            return [Problem("run.disk_full", values={"path": ""})]
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, GraftError):
+        return list(error.problems)
+    return [Problem("run.unknown_error", values={"detail": f"{type(error).__name__}: {error}"[:500]})]

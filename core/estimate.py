@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from core import settings
 from core.errors import GraftError
-from core.hardware import this_host
-from core.specs import FinetuneSpec, parse_spec
+from core.grid import Cell, cell_spec, grid
+from core.hardware import best_device, describe_machine, this_host, usable_threads
+from core.specs import CompareSpec, FinetuneSpec, parse_spec
 from core.store import Run, Store, open_store
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _BYTES_PER_MAC = 0.045  # activations kept for the backward pass of a convolutio
 _LIBRARIES_MB = 600.0
 _DEFAULT_ROWS = 2000  # stands for the size of a data set nobody has read yet
 _USUAL_TOKENS = 64  # of a text, where nothing is known of its length
+_CELL_S = 1.5  # of a comparison's cell: its process, data that is already cached, the network
+_SHARE_OF_MEMORY = 0.6  # of the machine's, for all cells at work
 _SUFFIX_SHARE = 0.25  # of the multiply-adds in two of eight blocks, where the cut is not known without torch
 
 
@@ -85,6 +88,94 @@ def estimate_finetune(spec: FinetuneSpec, store: Store | None = None) -> Estimat
     )
 
 
+# -- comparisons -----------------------------------------------------------------------------------------
+
+
+def cell_work(spec: FinetuneSpec, card: ModelCard) -> float:
+    """Billions of multiply-adds of one training of a comparison, test included; never zero."""
+    size = 0 if card.is_text else spec.image_size or card.vision.image_size
+    return _work(spec, _gmacs(card, size, spec.max_length), *_assumed_rows(spec)).total + 1e-6
+
+
+def lanes_for(spec: CompareSpec, device: str) -> tuple[int, int]:
+    """How many cells run side by side here, and with how many threads each.
+
+    As many as there are processors, cells of the largest size, and memory for; the same for every start of the
+    same comparison on a machine, so that a resumed one computes alike. A GPU computes one cell at a time.
+    """
+    from core import catalog
+
+    threads = usable_threads()
+    if device != "cpu":
+        return 1, threads
+    card = catalog.get_model(spec.model.id)
+    cells = [cell for cell in grid(spec) if cell.size == max(spec.sizes)]
+    dear = sum(cell.method != "head" for cell in cells) or len(cells)
+    need = max(_cell_memory_mb(spec, cell, card) for cell in cells)
+    room = max(1, int(_SHARE_OF_MEMORY * describe_machine().memory_mb / need))
+    lanes = max(1, min(threads, dear, room))
+    return lanes, max(1, threads // lanes)
+
+
+def _cell_memory_mb(spec: CompareSpec, cell: Cell, card: ModelCard) -> float:
+    one = cell_spec(spec, cell)
+    size = 0 if card.is_text else one.image_size or card.vision.image_size
+    return _memory_mb(one, card, _gmacs(card, size, one.max_length))
+
+
+def estimate_compare(spec: CompareSpec, store: Store | None = None) -> EstimateReport:
+    """What this comparison will take on this machine. Never raises for a model or data it cannot know."""
+    from core import catalog
+
+    store = store or open_store()
+    cells = grid(spec)
+    try:
+        card = catalog.get_model(spec.model.id)
+    except GraftError:
+        cells = []
+    if not cells:
+        return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
+    lanes, _threads = lanes_for(spec, best_device() if spec.device == "auto" else spec.device)
+    time_s, from_run = _grid_time(spec, cells, card, lanes, store)
+    estimates = [estimate_finetune(cell_spec(spec, cell), store) for cell in cells if cell.size == max(spec.sizes)]
+    return EstimateReport(
+        time_s=time_s,
+        reason=None if time_s else "estimate.unknown",
+        memory_mb=lanes * max(found.memory_mb for found in estimates),
+        disk_mb=max(found.disk_mb for found in estimates) * spec.seeds,
+        download_mb=estimates[0].download_mb,
+        from_run=from_run,
+        rows=max(spec.sizes),
+    )
+
+
+def _grid_time(
+    spec: CompareSpec, cells: list[Cell], card: ModelCard, lanes: int, store: Store
+) -> tuple[tuple[float, float] | None, str | None]:
+    """Seconds from the speed of an earlier comparison of this model, else from single runs, else the calibration."""
+    work: dict[str, float] = {}
+    for cell in cells:
+        work[cell.family] = work.get(cell.family, 0.0) + cell_work(cell_spec(spec, cell), card)
+    for run in store.list_runs(statuses=["done"], kind="compare", limit=50):
+        rates, model = run.summary.get("rates") or {}, (run.spec.get("model") or {}).get("id")
+        if run.host == this_host() and model == spec.model.id and work.keys() <= rates.keys():
+            seconds = _START_S + sum(amount / rates[family] for family, amount in work.items()) / lanes
+            return (LOW * seconds, HIGH * seconds), run.id
+    total, from_run = _START_S, None
+    for family in work:
+        one = max((cell for cell in cells if cell.family == family), key=lambda cell: cell.size)
+        found, calibration = _nearest_run(cell_spec(spec, one), store), read_calibration()
+        if found is not None:
+            from_run, rate = found[0].id, found[1]
+        elif calibration is not None:
+            rate = calibration["forward_gmacs_per_s" if family == "head" else "learning_gmacs_per_s"]
+        else:
+            return None, None
+        total += work[family] / rate
+    total += _CELL_S * len(cells) / lanes
+    return (LOW * total, HIGH * total), from_run
+
+
 def _gmacs(card: ModelCard, size: int, max_length: int | None) -> float:
     """Billions of multiply-adds for one picture of this edge, or for a text of usual length."""
     if card.is_text:
@@ -119,8 +210,9 @@ def _work(spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: i
     ]
     is_cached = spec.method in ("head", "last") and spec.augment == "none"
     frozen = (1 - share) * gmacs
-    prefix_rows = train + validation + test if is_cached else spec.epochs * (train + validation) + test
-    forward = prefix_rows * frozen + (spec.epochs * validation + test) * share * gmacs
+    looked = validation * -(-spec.epochs // spec.validate_every)
+    prefix_rows = train + validation + test if is_cached else spec.epochs * train + looked + test
+    forward = prefix_rows * frozen + (looked + test) * share * gmacs
     return _Work(forward=forward, learning=spec.epochs * train * share * gmacs)
 
 

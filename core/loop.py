@@ -55,8 +55,16 @@ class Loop:
     """Trains one learner as its spec says."""
 
     def __init__(
-        self, learner: Learner, spec: FinetuneSpec, checkpoints: Checkpoints, clock: PhaseClock, engine: Engine
+        self,
+        learner: Learner,
+        spec: FinetuneSpec,
+        checkpoints: Checkpoints,
+        clock: PhaseClock,
+        engine: Engine,
+        *,
+        resumable: bool = True,
     ) -> None:
+        self.resumable = resumable  # else only the best epoch is kept: nothing is saved to go on from
         self.learner, self.spec, self.checkpoints, self.clock, self.engine = learner, spec, checkpoints, clock, engine
         data = learner.data
         self.rows = Rows(data.train, data.targets)
@@ -126,12 +134,16 @@ class Loop:
         """Whether nothing is left to train after this checkpoint; validates its epoch if that was cut off."""
         epoch, rest = divmod(int(last.name.rpartition("-")[2]), self.steps_per_epoch)
         self.epochs_done = min(epoch, self.checkpoints.validated_epoch())
-        if rest or epoch == 0:
+        if rest or epoch == 0 or not self.is_validated(epoch):
             return False
         if self.epochs_done < epoch:
             self.learner.load_learned_state(load_file(last / "model.safetensors"))
             self.validate(epoch * self.steps_per_epoch, epoch)
         return epoch == self.spec.epochs or self.is_patience_over(epoch)
+
+    def is_validated(self, epoch: int) -> bool:
+        """Whether an epoch is measured on the validation rows when it ends; the last one always is."""
+        return epoch % self.spec.validate_every == 0 or epoch == self.spec.epochs
 
     def validate(self, step: int, epoch: int) -> dict[str, float]:
         """Measure on the validation rows, report, and keep the tensors if this epoch is the best."""
@@ -152,7 +164,9 @@ class Loop:
 
     def is_patience_over(self, epoch: int) -> bool:
         best = self.checkpoints.best_facts()
-        return self.spec.patience is not None and best is not None and epoch - best["epoch"] >= self.spec.patience
+        if self.spec.patience is None or best is None or epoch < self.spec.min_epochs:
+            return False
+        return bool(epoch - best["epoch"] >= self.spec.patience)
 
     def load_best(self) -> dict[str, Any]:
         """Give the learner the tensors of the best epoch; returns what is known of it."""
@@ -190,7 +204,7 @@ class _Trainer(Trainer):
         try:
             found = self.loop.validate(self.state.global_step, epoch)
         except StoppedError:
-            if not is_saved:
+            if self.loop.resumable and not is_saved:
                 self._save_now()
             raise
         if self.loop.is_patience_over(epoch):
@@ -289,9 +303,14 @@ class _Listener(TrainerCallback):
 
     def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.flush()
-        if state.global_step % self.loop.steps_per_epoch:
+        epoch, rest = divmod(state.global_step, self.loop.steps_per_epoch)
+        if rest:
             control.should_evaluate = False  # stopped in mid-epoch, and saved already
-        elif self.is_stopping:
+            return
+        if not self.loop.is_validated(epoch):  # else it is saved before it is measured
+            control.should_evaluate = False
+            control.should_save = self.is_due(SAVE_EVERY_S)
+        if self.is_stopping:
             control.should_training_stop = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -299,7 +318,7 @@ class _Listener(TrainerCallback):
 
     def is_due(self, seconds: float) -> bool:
         """Whether to save now: asked to stop, or nothing was saved for so long."""
-        return self.is_stopping or time.monotonic() - self._saved_at > seconds
+        return self.loop.resumable and (self.is_stopping or time.monotonic() - self._saved_at > seconds)
 
     def note_saved(self, step: int) -> None:
         self.loop.checkpoints.mark_complete(step)

@@ -240,6 +240,11 @@ SENTENCES: dict[str, str] = {
         "looks larger than it is. Take at least {fair}."
     ),
     "compare.one_seed": N_("With one repeat, nothing is told of chance between trainings. Two or three show it."),
+    "compare.size_too_large": N_(
+        "{sizes}: more training examples than there are. {n} can be trained on; some are kept for validation."
+    ),
+    "compare.cells_failed": N_("{n} of {total} trainings failed; what the others found is kept. The first said:"),
+    "compare.cell_died": N_("Its process ended without a word (status {code})."),
     "compare.waiting": N_("{n} of these runs are still at work; the comparison follows."),
     # -- estimates ---------------------------------------------------------------------------------
     "estimate.unknown": N_(
@@ -258,6 +263,7 @@ PHASES: dict[str, str] = {
     "tokens": N_("Splitting the texts into tokens"),
     "baseline": N_("Training the simple rival (word counts) beside"),
     "train": N_("Training, epoch {epoch} of {epochs}"),
+    "cells": N_("Training side by side, {done} of {total} done"),
     "validate": N_("Checking on the validation examples"),
     "test": N_("Measuring on the test examples"),
     "answer": N_("Answering, {done} of {total}"),

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef, PredictSpec, Spec
+from core.specs import CompareSpec, DataRef, FinetuneSpec, ImportSpec, ModelRef, PredictSpec, Spec
 
 # Options that stand for a part of a field: the model's id and weights are two options of one record.
 _PARTS = {"model": "--model", "data": "--data"}
@@ -27,13 +27,13 @@ def command_line(spec: Spec) -> str:
         column = ["--text-column", spec.text_column] if spec.text_column else []
         words = ["python", "-m", "core", "predict", "--model", spec.model, "--file", spec.file, *column]
         return _join([*words, "--out", "answers.csv"])
-    if not isinstance(spec, FinetuneSpec):
+    if not isinstance(spec, FinetuneSpec | CompareSpec):
         raise TypeError(f"no command for {type(spec).__name__}")
-    words = ["python", "-m", "core", "finetune", *spec_options(spec)]
-    return _join(words)
+    verb = "finetune" if isinstance(spec, FinetuneSpec) else "compare"
+    return _join(["python", "-m", "core", verb, *spec_options(spec)])
 
 
-def spec_options(spec: FinetuneSpec) -> list[str]:
+def spec_options(spec: FinetuneSpec | CompareSpec) -> list[str]:
     """The options of a spec, in the order of its fields."""
     words: list[str] = []
     for name, field in type(spec).model_fields.items():
@@ -45,9 +45,9 @@ def spec_options(spec: FinetuneSpec) -> list[str]:
         elif isinstance(value, DataRef):
             words += [_PARTS[name], value.id, *_columns(value)]
         elif isinstance(value, bool):
-            words += [option_name(name)] if value else []
+            words += [] if value == field.default else [option_name(name) if value else f"--no-{name}"]
         # The method says what the run is: it is spelled out even where it is the default.
-        elif name == "method" or (value != field.default and _matters(spec, name)):
+        elif name in ("method", "methods", "sizes") or (value != field.default and _matters(spec, name)):
             words += [option_name(name), _spell(value)]
     return words
 
@@ -62,11 +62,16 @@ def _matters(spec: Spec, name: str) -> bool:
     condition = extra.get("shown_when") if isinstance(extra, dict) else None
     if not isinstance(condition, list):
         return True
-    other, values = condition
-    return isinstance(values, list) and getattr(spec, str(other)) in values
+    other, wanted = condition
+    value = getattr(spec, str(other))
+    return isinstance(wanted, list) and any(part in wanted for part in (value if isinstance(value, tuple) else [value]))
 
 
 def _spell(value: Any) -> str:
+    if value is None:  # a field whose default is a number may be emptied
+        return "none"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 

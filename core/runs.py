@@ -24,6 +24,7 @@ from core.siblings import compare_siblings
 from core.spec_checks import check_spec
 from core.specs import (
     SPECS,
+    CompareSpec,
     FinetuneSpec,
     ImportSpec,
     ModelRef,
@@ -56,7 +57,7 @@ __all__ = [
     "tag_run",
 ]
 
-_PREFIX: dict[str, str] = {"finetune": "ft", "import": "im", "predict": "pr"}
+_PREFIX: dict[str, str] = {"finetune": "ft", "compare": "cp", "import": "im", "predict": "pr"}
 _KINDS: dict[type[Spec], str] = {spec: kind for kind, spec in SPECS.items()}
 _METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers", "lora": "LoRA"}
 
@@ -140,7 +141,7 @@ def device_for(spec: Spec) -> str:
     """The device whose slots a run takes. Reading data computes nothing: it never waits behind a training."""
     if isinstance(spec, PredictSpec):
         return "cpu"
-    if not isinstance(spec, FinetuneSpec):
+    if not isinstance(spec, FinetuneSpec | CompareSpec):
         return "disk"
     if spec.device != "auto":
         return spec.device
@@ -153,7 +154,9 @@ def name_for(spec: Spec) -> str:
     """A readable name: "EfficientNet-Lite0 · digits · head"."""
     if isinstance(spec, PredictSpec):
         return f"{model_name(ModelRef(id=spec.model)) if '/' in spec.model else spec.model} · {data_name(spec.file)}"
-    data = data_name(spec.data.name) if isinstance(spec, FinetuneSpec | ImportSpec) else ""
+    data = data_name(spec.data.name) if isinstance(spec, FinetuneSpec | CompareSpec | ImportSpec) else ""
+    if isinstance(spec, CompareSpec):
+        return f"{model_name(spec.model)} · {data} · {min(spec.sizes)}–{max(spec.sizes)}"
     if not isinstance(spec, FinetuneSpec):
         return data
     method = _METHOD_WORDS[spec.method].format(n=spec.last_blocks)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import set_seed
 
 from core.catalog import get_model
@@ -40,16 +41,29 @@ def finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, *, resume: bo
     gives the same numbers as an uninterrupted run. Raises `StoppedError` after saving a checkpoint when the
     reporter asks to stop, `DataError` and `WeightsError` for inputs that cannot be used.
     """
-    return _Finetuning(spec, folder, reporter, resume).run()
+    return Finetuning(spec, folder, reporter, resume=resume).run()
 
 
-class _Finetuning:
-    """One run, step by step."""
+class Finetuning:
+    """One training, step by step.
 
-    def __init__(self, spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool) -> None:
+    With `engine` it computes as that says instead of as is quickest here; one that is not `resumable` writes no
+    checkpoints.
+    """
+
+    def __init__(
+        self,
+        spec: FinetuneSpec,
+        folder: Path,
+        reporter: Reporter,
+        *,
+        resume: bool,
+        engine: Engine | None = None,
+        resumable: bool = True,
+    ) -> None:
         self.spec, self.clock, self.resume = spec, PhaseClock(reporter), resume
+        self.given_engine, self.resumable = engine, resumable
         self.artifacts = folder / "artifacts"
-        self.artifacts.mkdir(parents=True, exist_ok=True)
         self.checkpoints = Checkpoints(folder / "checkpoint")
         if not resume:
             self.checkpoints.clear()
@@ -60,6 +74,17 @@ class _Finetuning:
         self.task: ImageTask | TextTask = kind(spec, self.card, self.device, self.clock)
 
     def run(self) -> dict[str, Any]:
+        """Train, test, and keep model, report and everything measured."""
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        probabilities, best, loop = self.learn()
+        report = self._write_report(probabilities)
+        self.clock.phase("save")
+        self._save_model(report, best)
+        self._save_engine()
+        return self._summary(report, best, loop)
+
+    def learn(self) -> tuple[NDArray[np.float64], dict[str, Any], Loop]:
+        """Train and test: probabilities [N, C] of the test rows, what is known of the best epoch, the loop."""
         spec = self.spec
         set_seed(spec.seed)
         self.clock.phase("data")
@@ -71,7 +96,7 @@ class _Finetuning:
         self.learner = self.task.build_learner(self.engine)
         self._limit_cache()
         self.parameters = count_parameters(self.learner.model)  # before adapters are merged
-        loop = Loop(self.learner, spec, self.checkpoints, self.clock, self.engine)
+        loop = Loop(self.learner, spec, self.checkpoints, self.clock, self.engine, resumable=self.resumable)
         self._expect(loop)
         if not loop.is_finished:
             self._tune(loop)
@@ -79,11 +104,7 @@ class _Finetuning:
         best = loop.load_best()
         self.clock.phase("test")
         logits = predict_rows(self.learner, self.data.test, self.clock, loop.batch_size, loop.engine)
-        report = self._write_report(logits.double().softmax(1).numpy())
-        self.clock.phase("save")
-        self._save_model(report, best)
-        self._save_engine()
-        return self._summary(report, best, loop)
+        return logits.double().softmax(1).numpy(), best, loop
 
     # -- making ready ------------------------------------------------------------------------------------
     def _pick_engine(self) -> None:
@@ -92,7 +113,7 @@ class _Finetuning:
         self.key = engine_key(spec.model.id, spec.model.weights, task.cut, task.size, spec.batch_size, self.device)
         if spec.method == "lora":
             self.key += "|lora"
-        known = self._engine_of_run() or load_engine(self.key)
+        known = self.given_engine or self._engine_of_run() or load_engine(self.key)
         self.engine = known or default_engine(spec.precision, self.device, is_text=self.card.is_text)
         if task.cut == 0:
             self.engine = self.engine.replace(prefix="none")

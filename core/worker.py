@@ -7,7 +7,6 @@ ends in a state that is true, with a sentence.
 
 from __future__ import annotations
 
-import errno
 import faulthandler
 import hashlib
 import mimetypes
@@ -23,19 +22,17 @@ from typing import Any
 import psutil
 
 from core import jobs
-from core.errors import GraftError, Problem, StoppedError, StoreError
+from core.errors import GraftError, Problem, StoppedError, StoreError, problems_of
 from core.events import Reporter
 from core.hardware import keep_freed_memory, this_host
 from core.reporter import StoreReporter
-from core.specs import SPECS, FinetuneSpec, ImportSpec, PredictSpec, Spec, parse_spec
+from core.specs import SPECS, CompareSpec, FinetuneSpec, ImportSpec, PredictSpec, Spec, parse_spec
 from core.store import Artifact, Run, Status, Store, open_store, to_json, write_atomically
 
 # What does the work of a kind: (spec, the run's folder, reporter, whether to go on from a checkpoint) -> summary.
 Handler = Callable[[Any, Path, Reporter, bool], dict[str, Any]]
 
 _EXIT: dict[Status, int] = {"done": 0, "stopped": 130}
-_WITHOUT_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate")
-_WITHOUT_DISK = ("no space left on device", "database or disk is full")
 _FINISH_PATIENCE_S = 60.0
 
 
@@ -45,6 +42,13 @@ def _finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool
     from core.train import finetune
 
     return finetune(spec, folder, reporter, resume=resume)
+
+
+def _compare(spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+    reporter.phase("libraries")
+    from core.compare import compare
+
+    return compare(spec, folder, reporter, resume=resume)
 
 
 def _import(spec: ImportSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) 
     return answer_file(spec, folder, reporter, resume)
 
 
-KINDS: dict[str, Handler] = {"finetune": _finetune, "import": _import, "predict": _predict}
+KINDS: dict[str, Handler] = {"finetune": _finetune, "compare": _compare, "import": _import, "predict": _predict}
 
 
 def work(run_id: str, store: Store | None = None) -> int:
@@ -86,7 +90,7 @@ def work(run_id: str, store: Store | None = None) -> int:
     except (OSError, StoreError) as error:
         print(f"artifacts not recorded: {error}", file=sys.stderr)
         if status == "done":
-            status, problems = "failed", _problems_of(error)
+            status, problems = "failed", problems_of(error)
     status = reporter.finish(status, problems, summary, patience_s=_FINISH_PATIENCE_S)
     print(f"{time.strftime('%H:%M:%S')} {run.id} {status}", flush=True)
     return _EXIT.get(status, 1)
@@ -119,23 +123,7 @@ def _do(run: Run, reporter: StoreReporter) -> tuple[Status, list[Problem], dict[
     except Exception as error:
         traceback.print_exc()
         reporter.free_reserve()
-        return "failed", _problems_of(error), {}
-
-
-def _problems_of(error: BaseException) -> list[Problem]:
-    """What to tell about an error; the traceback stays in the log."""
-    cause: BaseException | None = error
-    while cause is not None:  # a full disk is often reported as something else by who met it
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            return [Problem("run.disk_full", values={"path": f" ({cause.filename})" if cause.filename else ""})]
-        if isinstance(cause, MemoryError) or any(text in str(cause).lower() for text in _WITHOUT_MEMORY):
-            return [Problem("run.out_of_memory")]
-        if any(text in str(cause).lower() for text in _WITHOUT_DISK):
-            return [Problem("run.disk_full", values={"path": ""})]
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, GraftError):
-        return list(error.problems)
-    return [Problem("run.unknown_error", values={"detail": f"{type(error).__name__}: {error}"[:500]})]
+        return "failed", problems_of(error), {}
 
 
 def _register_artifacts(run: Run, store: Store) -> None:

@@ -1,0 +1,200 @@
+"""One training of a comparison, in a process of its own: alone with its memory, so that both can be measured.
+
+The process is forked from a server that has imported everything and computed nothing: a cell begins within a
+tenth of a second. What it says goes to the comparison through a pipe; what it found lies in the run's folder
+before the process ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+
+from core.data.cache import with_lock
+from core.engine import Engine
+from core.errors import StoppedError, problems_of
+from core.evaluate import wilson, write_predictions
+from core.grid import Cell, cell_spec, steps_for
+from core.hardware import keep_freed_memory
+from core.loop import Loop
+from core.specs import CompareSpec, FinetuneSpec, parse_spec
+from core.store import to_json, write_atomically
+from core.train import Finetuning, peak_memory_mb
+
+# Points of a curve that are kept: more than a chart of one cell can show.
+MAX_POINTS = 200
+LEARNED_BY_HEART = 0.98
+STILL_FALLING = 0.02
+_TOLD_EVERY_S = 0.5
+_LOOK_FOR_PARENT_S = 1.0
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """What a cell's process needs to know."""
+
+    spec: dict[str, Any]
+    cell: Cell
+    folder: str  # the run's
+    home: str  # the server it is forked from may have been started for another one
+    engine: Engine
+    parent: tuple[int, float]  # pid and start time of who waits for it
+
+
+def artifact(folder: Path, cell: Cell, suffix: str) -> Path:
+    """Where a cell's result (.json) and its predictions (.parquet) are kept."""
+    return folder / "artifacts" / "cells" / f"{cell.id}{suffix}"
+
+
+def train_cell(job: CellJob, pipe: Connection, stop: Event) -> None:
+    """Train and test one cell: the target of its process. Never raises.
+
+    Sends ("progress", share), ("metrics", (step, epoch, values)) and at last ("done", result), ("failed",
+    problems) or ("stopped", None).
+    """
+    os.environ["GRAFT_HOME"] = job.home
+    keep_freed_memory()
+    threading.Thread(target=_end_with, args=(job.parent,), name="parent", daemon=True).start()
+    torch.set_num_threads(job.engine.threads)
+    try:
+        pipe.send(("done", _train(job, pipe, stop)))
+    except StoppedError:
+        pipe.send(("stopped", None))
+    except BaseException as error:
+        traceback.print_exc()
+        pipe.send(("failed", [problem.as_dict() for problem in problems_of(error)]))
+
+
+def _end_with(parent: tuple[int, float]) -> None:
+    """End when who waits for this cell is gone: a killed comparison leaves no trainings behind."""
+    pid, born = parent
+    while True:
+        time.sleep(_LOOK_FOR_PARENT_S)
+        try:
+            is_there = abs(psutil.Process(pid).create_time() - born) < 2.0
+        except psutil.Error:
+            is_there = False
+        if not is_there:
+            os._exit(1)
+
+
+class _CellReporter:
+    """Says what a cell measures, thinned to what a chart can show, and remembers what tells whether it had learned."""
+
+    def __init__(self, cell: str, total_steps: int, pipe: Connection, stop: Event) -> None:
+        self._cell, self._pipe, self._stop = cell, pipe, stop
+        self._every = max(1, total_steps // MAX_POINTS)
+        self._pending: list[dict[str, float]] = []
+        self._told_at = 0.0
+        self._accuracies: list[float] = []  # of the training batches, step by step
+        self._losses: list[float] = []  # of the validation examples, look by look
+
+    def phase(self, code: str, **values: object) -> None: ...
+
+    def log(self, text: str) -> None:
+        print(f"{self._cell}: {text}", flush=True)
+
+    def should_stop(self) -> bool:
+        return bool(self._stop.is_set())
+
+    def progress(self, done: float, total: float) -> None:
+        now = time.monotonic()
+        if now - self._told_at > _TOLD_EVERY_S:
+            self._told_at = now
+            self._pipe.send(("progress", min(1.0, done / max(total, 1e-9))))
+
+    def metrics(self, step: int, epoch: float, **values: float) -> None:
+        if "val__loss" in values:
+            self._losses.append(values["val__loss"])
+            self._pipe.send(("metrics", (step, epoch, values)))
+            return
+        shown = {name: value for name, value in values.items() if name in ("train__loss", "train__accuracy")}
+        self._accuracies.append(shown["train__accuracy"])
+        self._pending.append(shown)
+        if len(self._pending) == self._every:
+            means = {name: float(np.mean([row[name] for row in self._pending])) for name in shown}
+            self._pending.clear()
+            self._pipe.send(("metrics", (step, epoch, means)))
+
+    def has_converged(self, *, stopped_early: bool) -> bool:
+        """Whether more steps promised nothing: validation had stopped rising, its loss no longer fell, or the
+        training examples were known by heart. The learning rate falls to zero in any case, so that a curve that
+        is flat at its very end proves nothing."""
+        late = self._accuracies[-max(1, len(self._accuracies) // 5) :]
+        if stopped_early or float(np.mean(late)) >= LEARNED_BY_HEART:
+            return True
+        edge = max(1, 2 * len(self._losses) // 3)
+        before, after = self._losses[:edge], self._losses[edge:]
+        return bool(after) and min(after) > (1 - STILL_FALLING) * min(before)
+
+
+def _train(job: CellJob, pipe: Connection, stop: Event) -> dict[str, Any]:
+    asked = parse_spec(CompareSpec, job.spec)
+    spec, folder = cell_spec(asked, job.cell), Path(job.folder)
+    reporter = _CellReporter(job.cell.id, steps_for(asked, job.cell.size), pipe, stop)
+    work = folder / "cells" / job.cell.id
+    # A resumed comparison waits until the process of a killed one has noticed.
+    with with_lock(f"{folder.name}-{job.cell.id}", reporter.should_stop):
+        began = time.perf_counter()
+        training = Finetuning(spec, work, reporter, resume=False, engine=job.engine, resumable=False)
+        probabilities, best, loop = training.learn()
+        found = {
+            **_result(training, job.cell, spec, probabilities, best, loop, folder),
+            "seconds": time.perf_counter() - began,
+            "converged": reporter.has_converged(stopped_early=loop.epochs_done < spec.epochs),
+        }
+        shutil.rmtree(work, ignore_errors=True)
+        write_atomically(artifact(folder, job.cell, ".json"), to_json(found))
+    return found
+
+
+def _result(
+    training: Finetuning,
+    cell: Cell,
+    spec: FinetuneSpec,
+    probabilities: NDArray[np.float64],
+    best: dict[str, Any],
+    loop: Loop,
+    folder: Path,
+) -> dict[str, Any]:
+    """What a cell found; its predictions are kept beside."""
+    data = training.data
+    targets = data.targets[data.test]
+    right = probabilities.argmax(1) == targets
+    path = artifact(folder, cell, ".parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_predictions(path, data.test, targets, probabilities)
+    return {
+        **dataclasses.asdict(cell),
+        "id": cell.id,
+        "family": cell.family,
+        "status": "done",
+        "accuracy": float(right.mean()),
+        "interval": list(wilson(int(right.sum()), len(right))),
+        "n": len(right),
+        "train_seconds": training.clock.total(("train", "validate", "compile")),
+        "steps": loop.epochs_done * loop.steps_per_epoch,
+        "epochs_done": loop.epochs_done,
+        "best_epoch": best["epoch"],
+        "val_accuracy": best["accuracy"],
+        "validation": len(data.validation),
+        "learning_rate": spec.learning_rate,
+        "parameters": training.parameters[0],
+        "trainable_parameters": training.parameters[1],
+        "peak_memory_mb": peak_memory_mb(training.device),
+        "data": {"fingerprint": data.fingerprint, "labels": list(data.labels)},
+    }

@@ -1,0 +1,280 @@
+"""Compare starts over data-set sizes: a grid of trainings, done side by side, cheapest first, each kept when done.
+
+Every point is a real training (`core.cells`). As many run at once as this machine has processors for: single
+threads side by side do more than two threads on one small network. What is done is done: a comparison that was
+stopped or killed trains only what is missing, and ends with the numbers of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import shutil
+import time
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from core import settings
+from core.catalog import ModelCard, get_model
+from core.cells import CellJob, artifact, train_cell
+from core.clock import PhaseClock
+from core.data import load_images, load_texts
+from core.engine import default_engine, pick_device
+from core.errors import DataError, Problem, RunError, StoppedError
+from core.estimate import cell_work, lanes_for
+from core.events import Reporter
+from core.findings import Result, find
+from core.grid import Cell, cell_spec, families, grid
+from core.specs import CompareSpec
+from core.store import to_json, write_atomically
+
+# Findings take a moment: while cells end one after another they are not computed anew for each.
+FIND_EVERY_S = 10.0
+_LOOK_EVERY_S = 0.3
+
+
+def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool) -> dict[str, Any]:
+    """Train and test every cell of the grid into `folder`; returns the summary of the run.
+
+    With `resume`, cells that are done are not trained again. Raises `StoppedError` when the reporter asks to stop
+    (what is done is kept), `DataError` when there are fewer examples than a size asks for, and `RunError` at the
+    end when cells failed, after all others were done.
+    """
+    return _Comparing(spec, folder, reporter, resume).run()
+
+
+@dataclasses.dataclass
+class _Lane:
+    """A cell at work."""
+
+    cell: Cell
+    process: Any
+    pipe: Connection
+    share: float = 0.0
+    end: tuple[str, Any] | None = None
+
+
+class _Comparing:
+    """One comparison, from its grid to its report."""
+
+    def __init__(self, spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) -> None:
+        self.spec, self.folder, self.clock = spec, folder, PhaseClock(reporter)
+        self.card: ModelCard = get_model(spec.model.id)
+        self.cells = grid(spec)
+        self.results: dict[str, dict[str, Any]] = {}
+        self.failures: dict[str, list[dict[str, Any]]] = {}
+        self.work = {cell.id: cell_work(cell_spec(spec, cell), self.card) for cell in self.cells}
+        self.found_at = 0.0
+        self.findings: dict[str, Any] = {}
+        if resume:
+            self._read_done()
+        else:
+            shutil.rmtree(folder / "artifacts" / "cells", ignore_errors=True)
+        (folder / "artifacts" / "cells").mkdir(parents=True, exist_ok=True)
+
+    def run(self) -> dict[str, Any]:
+        self.clock.phase("data")
+        rows = self._check_sizes()
+        self.device = pick_device(self.spec.device)
+        self.lanes, threads = lanes_for(self.spec, self.device.type)
+        engine = default_engine(self.spec.precision, self.device, is_text=self.card.is_text)
+        self.engine = engine.replace(threads=threads) if self.device.type == "cpu" else engine
+        began = time.perf_counter()
+        self._train_all()
+        seconds = time.perf_counter() - began
+        self._report([], is_final=True)
+        shutil.rmtree(self.folder / "cells", ignore_errors=True)
+        if self.failures:
+            first = [Problem(**problem) for problem in next(iter(self.failures.values()))]
+            told = Problem("compare.cells_failed", values={"n": len(self.failures), "total": len(self.cells)})
+            raise RunError([told, *first])
+        return self._summary(rows, seconds)
+
+    def _check_sizes(self) -> dict[str, int]:
+        """Rows of the whole data set by split. Raises `DataError` when a size asks for more than there are."""
+        spec, largest = self.spec, max(self.spec.sizes)
+        data: Any
+        if self.card.is_text:
+            data = load_texts(spec.data, train_size=largest, test_size=spec.test_size, seed=spec.seed)
+        else:
+            how = self.card.vision
+            size = spec.image_size or how.image_size
+            data = load_images(
+                spec.data, image_size=size, resize_size=round(how.resize_size * size / how.image_size),
+                interpolation=how.interpolation, train_size=largest, test_size=spec.test_size, seed=spec.seed,
+                reporter=self.clock,
+            )  # fmt: skip
+        there = len(data.train)  # fewer than were asked for when there are no more
+        beyond = [size for size in spec.sizes if size > there]
+        if beyond:
+            sizes = ", ".join(f"{size:,}" for size in beyond)
+            raise DataError([Problem("compare.size_too_large", field="sizes", values={"sizes": sizes, "n": there})])
+        return {"test": len(data.test)}
+
+    def _read_done(self) -> None:
+        for cell in self.cells:
+            path = artifact(self.folder, cell, ".json")
+            if path.exists() and artifact(self.folder, cell, ".parquet").exists():
+                self.results[cell.id] = json.loads(path.read_text(encoding="utf-8"))
+
+    # -- training ----------------------------------------------------------------------------------------
+    def _train_all(self) -> None:
+        """Keep the lanes full until nothing is left to train."""
+        kinds = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in kinds else "spawn")
+        if "forkserver" in kinds:
+            context.set_forkserver_preload(["core.cells"])
+        self.stop = context.Event()
+        waiting = [cell for cell in self.cells if cell.id not in self.results]
+        at_work: list[_Lane] = []
+        self._report(at_work)
+        while waiting or at_work:
+            if self.clock.should_stop():
+                self._stop(at_work)
+            while waiting and len(at_work) < self.lanes:
+                at_work.append(self._start(waiting.pop(0), context))
+                self._report(at_work)
+            self._listen(at_work)
+            self._tell(at_work)
+
+    def _start(self, cell: Cell, context: BaseContext) -> _Lane:
+        me = psutil.Process()
+        job = CellJob(
+            spec=self.spec.model_dump(mode="json"),
+            cell=cell,
+            folder=str(self.folder),
+            home=str(settings.home()),
+            engine=self.engine,
+            parent=(os.getpid(), me.create_time()),
+        )
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=train_cell, args=(job, sender, self.stop), name=cell.id)  # type: ignore[attr-defined]
+        process.start()
+        sender.close()
+        return _Lane(cell, process, receiver)
+
+    def _listen(self, at_work: list[_Lane]) -> None:
+        """Take in what cells say, until one has ended or a moment has passed."""
+        by_pipe: dict[Any, _Lane] = {lane.pipe: lane for lane in at_work}
+        for pipe in wait(list(by_pipe), timeout=_LOOK_EVERY_S):
+            lane = by_pipe[pipe]
+            try:
+                kind, value = lane.pipe.recv()
+            except EOFError:
+                self._settle(lane)
+                at_work.remove(lane)
+                self._report(at_work)
+                continue
+            if kind == "progress":
+                lane.share = value
+            elif kind == "metrics":
+                step, epoch, values = value
+                named = {f"{lane.cell.id}__{name}": number for name, number in values.items()}
+                self.clock.metrics(step, epoch, **named)
+            else:
+                lane.end = (kind, value)
+
+    def _settle(self, lane: _Lane) -> None:
+        """A cell's process has ended: keep what came out, or why nothing did."""
+        lane.process.join()
+        lane.pipe.close()
+        kind: str
+        value: Any
+        kind, value = lane.end or ("failed", [_died(lane.process.exitcode).as_dict()])
+        if kind == "done":
+            self.results[lane.cell.id] = value
+            self.clock.log(f"{lane.cell.id}: {value['accuracy']:.1%} in {value['seconds']:.1f} s")
+        elif kind == "failed":
+            self.failures[lane.cell.id] = value
+            self.clock.log(f"{lane.cell.id} failed: {value}")
+
+    def _stop(self, at_work: list[_Lane]) -> None:
+        """Ask the cells to stop, keep those that end all the same, and raise `StoppedError`."""
+        self.stop.set()
+        while at_work:
+            self._listen(at_work)
+        self._report(at_work, is_final=True)
+        raise StoppedError()
+
+    # -- telling -----------------------------------------------------------------------------------------
+    def _tell(self, at_work: list[_Lane]) -> None:
+        done = sum(self.work[name] for name in self.results.keys() | self.failures.keys())
+        done += sum(self.work[lane.cell.id] * lane.share for lane in at_work)
+        self.clock.progress(done, sum(self.work.values()))
+
+    def _report(self, at_work: list[_Lane], *, is_final: bool = False) -> None:
+        """Write what is known now: every cell, and what follows from those that are done."""
+        total, done = len(self.cells), len(self.results)
+        if not is_final:
+            self.clock.phase("cells", done=done, total=total)
+        if is_final or time.monotonic() - self.found_at > FIND_EVERY_S:
+            results = [self._result(self.results[cell.id]) for cell in self.cells if cell.id in self.results]
+            self.findings = find(results, families(self.spec), planned=total)
+            self.found_at = time.monotonic()
+        busy = {lane.cell.id for lane in at_work}
+        rows = [self._row(cell, is_busy=cell.id in busy) for cell in self.cells]
+        write_atomically(self.folder / "artifacts" / "report.json", to_json({"cells": rows, **self.findings}))
+
+    def _row(self, cell: Cell, *, is_busy: bool) -> dict[str, Any]:
+        if cell.id in self.results:
+            return {name: value for name, value in self.results[cell.id].items() if name != "data"}
+        status = "running" if is_busy else "failed" if cell.id in self.failures else "waiting"
+        row = {**dataclasses.asdict(cell), "id": cell.id, "family": cell.family, "status": status}
+        return row | ({"error": self.failures[cell.id]} if status == "failed" else {})
+
+    def _result(self, row: dict[str, Any]) -> Result:
+        import pandas as pd
+
+        cell = Cell(row["start"], row["method"], row["size"], row["seed"])
+        kept = pd.read_parquet(artifact(self.folder, cell, ".parquet"), columns=["row", "target", "predicted"])
+        kept = kept.sort_values("row")
+        return Result(
+            family=row["family"],
+            start=row["start"],
+            method=row["method"],
+            size=row["size"],
+            seed=row["seed"],
+            right=np.asarray(kept["target"] == kept["predicted"]),
+            train_seconds=row["train_seconds"],
+            peak_memory_mb=row["peak_memory_mb"],
+            trainable_parameters=row["trainable_parameters"],
+            converged=row["converged"],
+        )
+
+    def _summary(self, rows: dict[str, int], seconds: float) -> dict[str, Any]:
+        done = list(self.results.values())
+        rates = {}
+        for family in families(self.spec):
+            found = [row for row in done if row["family"] == family]
+            rates[family] = sum(self.work[row["id"]] for row in found) / sum(row["seconds"] for row in found)
+        return {
+            "task": self.card.task,
+            "cells": len(self.cells),
+            "cells_done": len(done),
+            "lanes": self.lanes,
+            "threads": self.engine.threads,
+            "train_seconds": seconds,
+            "peak_memory_mb": max(row["peak_memory_mb"] for row in done),
+            "engine": {"device": self.device.type, **dataclasses.asdict(self.engine)},
+            "data": {
+                "id": self.spec.data.id,
+                **done[0]["data"],
+                "test": rows["test"],
+                "validation": {str(row["size"]): row["validation"] for row in done},
+            },
+            "rates": rates,  # estimates of later comparisons rest on them: work of a cell in a second of its lane
+            "conclusions": self.findings["conclusions"],
+            "phases": self.clock.seconds,
+        }
+
+
+def _died(code: int | None) -> Problem:
+    """What to say of a process that ended without a word: most often the system took its memory."""
+    return Problem("run.out_of_memory") if code == -9 else Problem("compare.cell_died", values={"code": str(code)})
