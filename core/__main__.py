@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -19,10 +20,13 @@ import typer
 from core import catalog, jobs, runs
 from core.errors import GraftError, InputError, Problem
 from core.export import metric_rows, run_facts
+from core.findings import explain_finding
 from core.messages import explain, explain_phase
+from core.options import option_name
 from core.spec_checks import check_spec
 from core.specs import (
     SENTIMENT,
+    CompareSpec,
     DataRef,
     FinetuneSpec,
     ImportSpec,
@@ -188,7 +192,7 @@ def _show(run: Run, as_json: bool) -> None:
         {"name": a.name, "kind": a.kind, "bytes": a.bytes, "sha256": a.sha256, "path": str(run.folder / a.path)}
         for a in store.list_artifacts(run.id)
     ]
-    facts = {**run_facts(run), "run": run.id, **_results(run)}
+    facts = {**run_facts(run), "run": run.id, **_results(run), **(_compared(run) if run.kind == "compare" else {})}
     if as_json:
         print(to_json({**facts, "metrics": metric_rows(run.id, store), "artifacts": artifacts}))
         return
@@ -218,34 +222,60 @@ def _results(run: Run) -> dict[str, Any]:
 
 def finetune(json: bool = False, detach: bool = False, **options: Any) -> None:
     """Adapt a pretrained classifier to your own data."""
-    values = {name: value for name, value in options.items() if value is not None}
-    values["model"] = {"id": values.pop("model"), "weights": values.pop("weights")}
+    weights = options.pop("weights")
+    _start(FinetuneSpec, {**options, "model": {"id": options["model"], "weights": weights}}, json, detach)
+
+
+def compare(json: bool = False, detach: bool = False, **options: Any) -> None:
+    """Measure what pretraining buys: from scratch against pretrained, over data-set sizes and seeds."""
+    for name in ("sizes", "methods"):
+        options[name] = [part.strip() for part in str(options[name]).split(",") if part.strip()]
+    patience = options.pop("patience")
+    if patience == "none":  # what an emptied field means
+        options["patience"] = None
+    elif patience is not None:
+        options["patience"] = patience
+    _start(CompareSpec, {**options, "model": {"id": options["model"]}}, json, detach, keep=("patience",))
+
+
+def _start(
+    kind: type[FinetuneSpec | CompareSpec], options: dict[str, Any], json_: bool, detach: bool, keep: Sequence[str] = ()
+) -> None:
+    """Check what was asked for, start it and wait for its end."""
+    values = {name: value for name, value in options.items() if value is not None or name in keep}
     columns = {name: values.pop(name) for name in ("text_column", "label_column") if name in values}
     values["data"] = {"id": values["data"], **columns}
-    spec = parse_spec(FinetuneSpec, values)
+    spec = parse_spec(kind, values)
     problems = check_spec(spec)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
     for problem in problems:
         print(f"warning: {explain(problem)}", file=sys.stderr)
-    _follow(runs.submit(spec), json, detach)
+    _follow(runs.submit(spec), json_, detach)
 
 
-def _signature() -> inspect.Signature:
-    """The options of `finetune`: one for each field of its spec, with the field's help, range and default."""
-    parameters = [
-        _option("model", str, ..., "Model id; `models` lists them."),
-        _option("weights", Literal["pretrained", "random"], "pretrained", "Published weights, or random ones."),
+def _signature(kind: type[FinetuneSpec | CompareSpec]) -> inspect.Signature:
+    """The options of a spec: one for each field, with the field's help, range and default."""
+    parameters = [_option("model", str, ..., "Model id; `models` lists them.")]
+    if kind is FinetuneSpec:
+        weights = Literal["pretrained", "random"]
+        parameters.append(_option("weights", weights, "pretrained", "Published weights, or random ones."))
+    parameters += [
         _option("data", str, ..., "Data set id: builtin/digits, upload/NAME, hub/ORG/NAME, path:/folder-or-file."),
         _option("text_column", str | None, None, "The column of the texts, where it is not the one found."),
         _option("label_column", str | None, None, "The column of the labels, where it is not the one found."),
     ]
-    for name, field in FinetuneSpec.model_fields.items():
+    for name, field in kind.model_fields.items():
         if field.annotation in (ModelRef, DataRef):
             continue
         unit = metadata(field).get("unit")
         text = (field.description or "") + (f" In {unit}." if unit else "")
-        parameters.append(_option(name, field.annotation, field.default, text))
+        default, annotation = field.default, field.annotation
+        if isinstance(default, tuple):
+            default, annotation, text = ",".join(map(str, default)), str, f"{text} Separated by commas."
+        elif default is not None and type(None) in get_args(annotation):  # a number that may be "none"
+            default, annotation = str(default), str
+        parameters.append(_option(name, annotation, default, text))
     parameters += [
         inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption),
         inspect.Parameter("detach", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DetachOption),
@@ -254,15 +284,21 @@ def _signature() -> inspect.Signature:
 
 
 def _option(name: str, kind: Any, default: Any, text: str) -> inspect.Parameter:
-    option = typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=default is not None)
+    option = typer.Option(_flag(name, kind), help=text, show_default=default is not None)
     if get_origin(kind) is not Literal and type(None) in get_args(kind):
         kind = next(part for part in get_args(kind) if part is not type(None)) | None
     value = inspect.Parameter.empty if default is ... else default
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=Annotated[kind, option])
 
 
-finetune.__signature__ = _signature()  # type: ignore[attr-defined]
-app.command(name="finetune")(finetune)
+def _flag(name: str, kind: Any) -> str:
+    option = option_name(name)
+    return f"{option}/--no-{option[2:]}" if kind is bool else option
+
+
+for _verb, _kind in ((finetune, FinetuneSpec), (compare, CompareSpec)):
+    _verb.__signature__ = _signature(_kind)  # type: ignore[attr-defined]
+    app.command(name=_verb.__name__)(_verb)
 
 
 def _follow(run: Run, as_json: bool, detach: bool) -> None:
@@ -316,9 +352,19 @@ class _Progress:
             print(file=sys.stderr)
 
 
+def _compared(run: Run) -> dict[str, Any]:
+    """What a comparison found so far: its cells, and its conclusions with their sentences."""
+    report = runs.read_report(run.id) or {}
+    told = [{**finding, "sentence": explain_finding(finding)} for finding in report.get("conclusions", [])]
+    parts = {name: report[name] for name in ("cells", "families", "pairs", "equivalents") if name in report}
+    return {**parts, "conclusions": told}
+
+
 def _end(run: Run, as_json: bool) -> None:
     """Say how a run ended and leave with its exit status."""
     values: dict[str, Any] = {"run": run.id, "status": run.status, **_results(run)}
+    if run.kind == "compare":
+        values |= _compared(run)
     if run.error:
         values["error"] = [{**problem, "sentence": _sentence(problem)} for problem in run.error]
         for problem in values["error"]:
@@ -331,6 +377,7 @@ def _end(run: Run, as_json: bool) -> None:
     if run.kind == "predict" and run.status == "done":
         counted = ", ".join(f"{label or 'empty'} {n}" for label, n in run.summary["counts"].items())
         text += f": {run.summary['rows']} texts: {counted}"
+    text += "".join(f"\n  {finding['sentence']}" for finding in values.get("conclusions", []))
     _print(values, as_json, text)
     raise SystemExit({"done": 0, "stopped": 130, "interrupted": 1}.get(run.status, 1))
 

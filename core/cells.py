@@ -38,7 +38,7 @@ from core.train import Finetuning, peak_memory_mb
 # Points of a curve that are kept: more than a chart of one cell can show.
 MAX_POINTS = 200
 LEARNED_BY_HEART = 0.98
-STILL_FALLING = 0.02
+STILL_MOVING = 0.02  # accuracy in training, and the share of the validation loss, from one part to the next
 _TOLD_EVERY_S = 0.5
 _LOOK_FOR_PARENT_S = 1.0
 
@@ -131,15 +131,20 @@ class _CellReporter:
             self._pipe.send(("metrics", (step, epoch, means)))
 
     def has_converged(self, *, stopped_early: bool) -> bool:
-        """Whether more steps promised nothing: validation had stopped rising, its loss no longer fell, or the
-        training examples were known by heart. The learning rate falls to zero in any case, so that a curve that
-        is flat at its very end proves nothing."""
-        late = self._accuracies[-max(1, len(self._accuracies) // 5) :]
+        """Whether more steps promised nothing: validation had stopped rising, the training examples were known by
+        heart, or neither accuracy in training rose any more nor the loss in validation fell.
+
+        The learning rate falls to zero in any case: a curve that is flat at its very end alone proves nothing.
+        """
+        quarter = max(1, len(self._accuracies) // 4)
+        late, before = self._accuracies[-quarter:], self._accuracies[-2 * quarter : -quarter]
         if stopped_early or float(np.mean(late)) >= LEARNED_BY_HEART:
             return True
+        if not before or float(np.mean(late)) - float(np.mean(before)) > STILL_MOVING:
+            return False
         edge = max(1, 2 * len(self._losses) // 3)
-        before, after = self._losses[:edge], self._losses[edge:]
-        return bool(after) and min(after) > (1 - STILL_FALLING) * min(before)
+        early, last = self._losses[:edge], self._losses[edge:]
+        return bool(last) and min(last) > (1 - STILL_MOVING) * min(early)
 
 
 def _train(job: CellJob, pipe: Connection, stop: Event) -> dict[str, Any]:
