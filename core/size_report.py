@@ -226,7 +226,7 @@ def markdown_report(run: Run, report: Report, _: Translator) -> str:
     laws = [law_words(family, _) for family in report.get("families") or []]
     sections: list[tuple[str, Sequence[str]]] = [
         (_("What came out"), _bullets(conclusions(report, _))),
-        (_("By size and family"), _table(report, _)),
+        (_("By size and start"), _table(report, _)),
         (_("How accuracy grows with examples"), _bullets(filter(None, laws))),
         (_("What was held equal"), _bullets(held_equal(spec, report, _))),
         (_("What was not"), _bullets(not_held_equal(spec, report, run.summary, _))),
@@ -250,7 +250,7 @@ def _table(report: Report, _: Translator) -> list[str]:
     if not rows:
         return []
     head = [
-        _("Training examples"), _("Family"), _("Accuracy"), _("95% interval"), _("Points over scratch"), "p",
+        _("Training examples"), _("Start"), _("Accuracy"), _("95% interval"), _("Points over scratch"), "p",
         _("Training time"), _("Parameters that learned"), _("Peak memory"), _("Dominated by"),
     ]  # fmt: skip
     lines = [head, ["---:", "---", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---"]]

@@ -50,7 +50,7 @@ def show_sizes(report: Report, _: Translator) -> None:
     rows = size_rows(report)
     if not rows:
         return
-    st.header(_("By size and family"), anchor=False)
+    st.header(_("By size and start"), anchor=False)
     table = [
         {
             "size": row["size"],
@@ -76,7 +76,7 @@ def show_sizes(report: Report, _: Translator) -> None:
         placeholder="–",
         column_config={
             "size": number(_("Examples"), format="localized"),
-            "family": st.column_config.TextColumn(_("Family")),
+            "family": st.column_config.TextColumn(_("Start")),
             "accuracy": st.column_config.ProgressColumn(
                 _("Accuracy"), format="%.1f%%", min_value=0, max_value=100, width=120
             ),
@@ -159,7 +159,7 @@ def _cell_table(cells: list[dict[str, Any]], key: str, take_row: Any, _: Transla
         height=min(260, 40 + 35 * len(rows)),
         column_config={
             "size": number(_("Examples"), format="localized"),
-            "family": st.column_config.TextColumn(_("Family")),
+            "family": st.column_config.TextColumn(_("Start")),
             "seed": number(_("Seed"), format="localized"),
             "status": st.column_config.TextColumn(_("Status")),
             "accuracy": st.column_config.ProgressColumn(_("Accuracy"), format="%.1f%%", min_value=0, max_value=100),

@@ -172,6 +172,11 @@ def _draw_number(info: FieldInfo, label: str, help_: str, key: str, placeholder:
             if hasattr(rule, name):
                 limits[target] = int(getattr(rule, name)) if is_whole else float(getattr(rule, name))
     value = info.default
+    if value is not None and type(None) in get_args(info.annotation):
+        # A field that can be emptied is empty by itself: its default is put in once.
+        if state.recall(key, ...) is ...:
+            state.remember(key, value)
+        value = None
     steps: dict[str, Any] = {"step": 1} if is_whole else {"step": 0.0001, "format": "%g"}
     return st.number_input(
         label, value=value, key=key, help=help_, placeholder=placeholder, persist_state="session", **limits, **steps
