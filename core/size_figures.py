@@ -52,8 +52,8 @@ def size_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
     """
     families, axis = _families(report), _Axis(report)
     low, high = _accuracy_range(report, families)
-    # Bands of many families would cover one another.
-    traces = [trace for family in families for trace in _law(family, _, has_band=axis.is_direct)]
+    # Bands of many families cover one another: they are fainter then.
+    traces = [trace for family in families for trace in _law(family, 0.13 if axis.is_direct else 0.05, _)]
     traces += [trace for family in families for trace in _singles(report, family, _)]
     traces += _in_front([_means(family, _, is_named=not axis.is_direct) for family in families])
     traces += _equivalence(report, 0.045 * (high - low), _)
@@ -115,7 +115,7 @@ def _layout(axis: _Axis, y: str, _: Translator, keep: str) -> dict[str, Any]:
     ticks = axis.ticks()
     layout["xaxis"] = {name: value for name, value in layout["xaxis"].items() if name != "rangemode"}
     layout["xaxis"] |= {"type": "log", "range": axis.range, "tickvals": ticks}
-    layout["xaxis"] |= {"ticktext": [_.count(size) for size in ticks], "tickangle": 0}
+    layout["xaxis"]["ticktext"] = [_.count(size) for size in ticks]
     if axis.is_direct:
         layout["margin"] = {**layout["margin"], "r": _LABEL_PX}
     return layout | {"uirevision": keep, "hovermode": "closest", "showlegend": True, "height": HEIGHT}
@@ -215,8 +215,8 @@ def _singles(report: Report, family: Mapping[str, Any], _: Translator) -> list[T
     ]
 
 
-def _law(family: Mapping[str, Any], _: Translator, *, has_band: bool) -> list[Trace]:
-    """The fitted law as a thin line, in its band where there is room; nothing where the data do not carry one."""
+def _law(family: Mapping[str, Any], opacity: float, _: Translator) -> list[Trace]:
+    """The fitted law as a thin line in its band; nothing where the data do not carry one."""
     law, look = family.get("law"), family_look(family["family"])
     if not law or not law.get("curve"):
         return []
@@ -230,7 +230,7 @@ def _law(family: Mapping[str, Any], _: Translator, *, has_band: bool) -> list[Tr
         "x": sizes + sizes[::-1],
         "y": band,
         "fill": "toself",
-        "fillcolor": {"light": _faint(look.light), "dark": _faint(look.dark)},
+        "fillcolor": {"light": _faint(look.light, opacity), "dark": _faint(look.dark, opacity)},
         "line": {"width": 0},
         "hoverinfo": "skip",
         "name": told,
@@ -243,12 +243,12 @@ def _law(family: Mapping[str, Any], _: Translator, *, has_band: bool) -> list[Tr
         "name": told,
         "hovertemplate": f"%{{y:.1%}}<extra>{told}</extra>",
     }
-    return [filled, line] if has_band else [line]
+    return [filled, line]
 
 
-def _faint(colour: str) -> str:
+def _faint(colour: str, opacity: float) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.13)"
+    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def _times(family: Mapping[str, Any], _: Translator, *, is_named: bool) -> Trace:
@@ -312,24 +312,36 @@ def _folded(word: str) -> list[str]:
     return [word]
 
 
+def main_family(report: Report) -> str | None:
+    """The pretrained family that the answer speaks of: that of the conclusions, else the most accurate."""
+    for conclusion in report.get("conclusions") or []:
+        if (conclusion.get("values") or {}).get("family") not in (None, SCRATCH):
+            return str(conclusion["values"]["family"])
+    pretrained = [family for family in _families(report) if family["family"] != SCRATCH]
+    return max(pretrained, key=_mean_accuracy)["family"] if pretrained else None
+
+
+def _mean_accuracy(family: Mapping[str, Any]) -> float:
+    return float(sum(row["accuracy"] for row in family["sizes"]) / len(family["sizes"]))
+
+
 def headline(report: Report) -> Mapping[str, Any] | None:
-    """What pretraining is worth in labels at the smallest size where that can be told: the best family there."""
-    known = [found for found in report.get("equivalents") or [] if found["kind"] != "refused" and found["scratch_size"]]
-    smallest = min((found["size"] for found in known), default=None)
-    return max((f for f in known if f["size"] == smallest), key=lambda f: float(f["accuracy"]), default=None)
+    """What pretraining is worth in labels, at the smallest size where that can be told."""
+    main = main_family(report)
+    known = [f for f in report.get("equivalents") or [] if f["family"] == main and f["kind"] != "refused"]
+    return min(known, key=lambda found: int(found["size"]), default=None)
 
 
-def equivalent_words(found: Mapping[str, Any], _: Translator) -> str:
-    """≈ 2,400 examples from scratch."""
-    low, high = (_.number(found.get(name) or 0, 2) for name in ("low", "high"))
-    n = _.number(found["scratch_size"], 2)
+def worth_words(found: Mapping[str, Any], _: Translator) -> str:
+    """How many examples from scratch are as good: ≈ 2,400, no finer than it is known; measured sizes as they are."""
+    size, low, high = found.get("scratch_size"), found.get("low"), found.get("high")
+    if found["kind"] == "between":
+        return f"{_.number(low or 0)} – {_.number(high or 0)}"
     if found["kind"] == "more_than":
-        return _("more than {n} examples from scratch", n=_.number(found["scratch_size"]))
-    if found["kind"] == "at_most":
-        return _("at most {n} examples from scratch", n=n)
-    if found["kind"] == "between" and found.get("low") and found.get("high"):
-        return _("{low} to {high} examples from scratch", low=low, high=high)
-    return _("≈ {n} examples from scratch", n=n)
+        return f"> {_.number(size or 0)}"
+    is_measured = low is None and high is None
+    told = _.number(size or 0, None if is_measured and found["kind"] == "at_most" else 2)
+    return f"{'≤' if found['kind'] == 'at_most' else '≈'} {told}"
 
 
 def _equivalence(report: Report, below: float, _: Translator) -> list[Trace]:
@@ -337,15 +349,19 @@ def _equivalence(report: Report, below: float, _: Translator) -> list[Trace]:
 
     Its words stand `below` the line.
     """
-    found = headline(report)
-    if found is None or found["scratch_size"] <= found["size"]:
+    found, axis = headline(report), _Axis(report)
+    if found is None:
         return []
-    size, wanted, y = float(found["size"]), float(found["scratch_size"]), found["accuracy"]
+    size, y = float(found["size"]), found["accuracy"]
+    end = min(float(found.get("scratch_size") or found.get("high") or 0), 1.1 * axis.sizes[-1])
+    if end <= size:
+        return []
     base = {"type": "scatter", "showlegend": False, "hoverinfo": "skip"}
+    words = _("{n} examples from scratch", n=worth_words(found, _))
     return [
         {
             **base,
-            "x": [size, wanted],
+            "x": [size, end],
             "y": [y, y],
             "mode": "lines+markers",
             "line": {"color": TEXT, "width": 1.5, "dash": "dot"},
@@ -353,12 +369,13 @@ def _equivalence(report: Report, below: float, _: Translator) -> list[Trace]:
         },
         {
             **base,
-            "x": [math.sqrt(size * wanted)],
+            "x": [size],
             "y": [y - below],
             "mode": "text",
-            "text": [f"<b>{equivalent_words(found, _)}</b>"],
-            "textposition": "middle center",
+            "text": [f" <b>{words}</b>"],
+            "textposition": "middle right",
             "textfont": {"color": TEXT, "size": 12},
+            "cliponaxis": False,
         },
     ]
 

@@ -103,17 +103,16 @@ def law_words(family: Mapping[str, Any], _: Translator) -> str:
     if law:
         return _(
             "{family}: share of errors ≈ {a} + {b} · n^−{c}. Ten times the examples leave {left} of the errors that "
-            "more examples can remove; the points lie {misfit} points from the curve on average.",
+            "more examples can remove. The points lie {misfit} times as far from the curve as chance alone puts them.",
             family=name,
             a=_.number(law["a"], 2),
             b=_.number(law["b"], 3),
             c=_.number(law["c"], 2),
             left=_.percent(10 ** -law["c"], 0),
-            misfit=_.number(100 * law["misfit"], 2),
+            misfit=_.number(max(0.1, law["misfit"] ** 0.5), 2),
         )
     if refused:
-        reason = explain(Problem(refused["code"], values=refused.get("values") or {}), _)
-        return _("{family}: no law is drawn. {reason}", family=name, reason=reason)
+        return _("{family}: no law is drawn. {reason}", family=name, reason=explain_finding(refused, _))
     return ""
 
 

@@ -11,12 +11,13 @@ from core import runs
 from core.grid import SCRATCH
 from core.i18n import Translator
 from core.size_figures import (
-    equivalent_words,
     family_word,
     figure_html,
     headline,
+    main_family,
     size_chart,
     time_chart,
+    worth_words,
 )
 from core.size_report import (
     cells_csv,
@@ -90,7 +91,7 @@ def _show_answer(run: Run, report: Report, _: Translator) -> None:
     told = conclusions(report, _)
     if run.status != "done":
         kept = _("{done} of {n} trainings are done.", done=_.number(done), n=_.number(len(cells)))
-        st.markdown(f"**{kept}**")
+        st.markdown(f"**{kept}** {_('Resuming trains only the others.')}")
     if not told:
         st.markdown(f"## {_('Nothing can be concluded yet: too few trainings are done.')}", anchors=False)
         return
@@ -102,43 +103,24 @@ def _show_answer(run: Run, report: Report, _: Translator) -> None:
 
 def _show_numbers(report: Report, _: Translator) -> None:
     """The smallest and the largest size with both starts, the worth in labels, the time: at most four numbers."""
-    rows = size_rows(report)
+    main, rows = main_family(report), size_rows(report)
     scratch = {row["size"]: row for row in rows if row["family"] == SCRATCH}
-    best: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        if row["family"] != SCRATCH and row["size"] in scratch:
-            best[row["size"]] = max((best.get(row["size"], row), row), key=lambda one: float(one["accuracy"]))
-    if not best:
+    mine = {row["size"]: row for row in rows if row["family"] == main and row["size"] in scratch}
+    if main is None or not mine:
         return
     numbers: list[tuple[str, str, str | None, str | None]] = []
-    for size in sorted({min(best), max(best)}):
-        label = _("Pretrained, {n} examples", n=_.number(size))
-        against = _("from scratch {value}", value=_.percent(scratch[size]["accuracy"]))
-        numbers.append((label, _.percent(best[size]["accuracy"]), against, family_word(best[size]["family"], _)))
+    for size in sorted({min(mine), max(mine)}):
+        against = _("scratch {value}", value=_.percent(scratch[size]["accuracy"]))
+        numbers.append((_("At {n} examples", n=_.number(size)), _.percent(mine[size]["accuracy"]), against, None))
     worth = headline(report)
     if worth:
-        label = _("{n} pretrained are worth", n=_.number(worth["size"]))
-        value, unit = _worth_words(worth, _)
-        numbers.append((label, value, unit, equivalent_words(worth, _)))
-    last = max(best)
-    against = _("from scratch {value}", value=_.duration(scratch[last]["seconds"]))
-    label = _("Training time at {n}", n=_.number(last))
-    numbers.append((label, _.duration(best[last]["seconds"]), against, family_word(best[last]["family"], _)))
+        label = _("{n} examples equal", n=_.number(worth["size"]))
+        numbers.append((label, worth_words(worth, _), _("from scratch"), None))
+    last = max(mine)
+    against = _("scratch {value}", value=_.duration(scratch[last]["seconds"]))
+    numbers.append((_("Training at {n}", n=_.number(last)), _.duration(mine[last]["seconds"]), against, None))
+    st.caption(_("{family}, beside training from scratch:", family=family_word(main, _)))
     parts.numbers(numbers, key="compare_numbers")
-
-
-def _worth_words(worth: Mapping[str, Any], _: Translator) -> tuple[str, str]:
-    """The number of examples from scratch, and what it counts."""
-    n = _.number(worth["scratch_size"], 2)
-    if worth["kind"] == "more_than":
-        n = f"> {_.number(worth['scratch_size'])}"
-    elif worth["kind"] == "at_most":
-        n = f"≤ {n}"
-    elif worth["kind"] == "between" and worth.get("low") and worth.get("high"):
-        n = f"{_.number(worth['low'], 2)} – {_.number(worth['high'], 2)}"
-    else:
-        n = f"≈ {n}"
-    return n, _("examples from scratch")
 
 
 # -- charts and laws ---------------------------------------------------------------------------------------

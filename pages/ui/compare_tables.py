@@ -93,7 +93,7 @@ def show_sizes(report: Report, _: Translator) -> None:
             "learned": number(_("Parameters"), format="compact", help=_("Those that learned.")),
             "memory": number(_("Memory (MB)"), format="%.0f", help=_("At its peak.")),
             "dominated": st.column_config.TextColumn(
-                _("Dominated by"), help=_("This other family is no worse in accuracy and costs no more.")
+                _("Dominated by"), help=_("This other start is at least as accurate at this size and trains no slower.")
             ),
         },
     )

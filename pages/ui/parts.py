@@ -48,6 +48,7 @@ _STYLE = """
 [data-testid=stTable] td * { overflow-wrap: anywhere; }
 [data-testid=stCaptionContainer], [data-testid=stCaptionContainer] :is(p, code) { color: inherit !important; }
 [data-testid=stCaptionContainer], [data-testid=stImageCaption] { opacity: .8; }
+@media (max-width: 800px) { .st-key-size_charts [data-testid=stColumn] { min-width: 100%; } }
 """
 
 

@@ -45,8 +45,8 @@ def show_ways() -> None:
         (
             "compare",
             ":material/stacked_line_chart:",
-            _("See what pretraining is worth"),
-            _("From scratch against pretrained, from few examples to many."),
+            _("What pretraining buys"),
+            _("From scratch against pretrained weights, from few examples to many."),
             {},
         ),
         (
@@ -61,13 +61,6 @@ def show_ways() -> None:
             ":material/upload:",
             _("Bring your own data"),
             _("Pictures in a zip with one folder for each class, or texts with labels in a table."),
-            {},
-        ),
-        (
-            "models",
-            ":material/deployed_code:",
-            _("Look at the models"),
-            _("Size, speed and accuracy of every network there is."),
             {},
         ),
     ]

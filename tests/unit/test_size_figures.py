@@ -11,13 +11,14 @@ import pytest
 from core.figures import LOOKS
 from core.i18n import translator
 from core.size_figures import (
-    equivalent_words,
     family_look,
     figure_html,
     headline,
+    main_family,
     size_chart,
     stacked_figure,
     time_chart,
+    worth_words,
 )
 from tests.comparisons import make_report, make_spec
 
@@ -83,29 +84,40 @@ def test_names_stand_at_the_lines_for_three_families_and_in_the_legend_for_more(
     assert all(b - a > 0.12 * (high - low) for a, b in itertools.pairwise(heights))
 
 
-def test_headline_is_the_best_family_at_the_smallest_size_that_can_be_told() -> None:
+def test_headline_is_the_main_family_at_the_smallest_size_that_can_be_told() -> None:
     found = [
-        {"family": "head", "size": 100, "accuracy": 0.5, "scratch_size": None, "kind": "refused"},
-        {"family": "head", "size": 500, "accuracy": 0.6, "scratch_size": 900, "kind": "about"},
+        {"family": "head", "size": 100, "accuracy": 0.5, "scratch_size": 300, "kind": "about"},
+        {"family": "full", "size": 100, "accuracy": 0.5, "scratch_size": None, "kind": "refused"},
         {"family": "full", "size": 500, "accuracy": 0.7, "scratch_size": 1900, "kind": "about"},
     ]
-    assert headline({"equivalents": found}) == found[2]
-    assert headline({"equivalents": found[:1]}) is None
+    spoken_of = [{"code": "compare.gap_remains", "values": {"family": "full"}}]
+    assert headline({"equivalents": found, "conclusions": spoken_of}) == found[2]
+    assert headline({"equivalents": found[1:2], "conclusions": spoken_of}) is None
     assert headline({}) is None
 
 
+def test_main_family_is_the_most_accurate_where_no_conclusion_names_one() -> None:
+    report = {**report_of(methods=["head", "full"]), "conclusions": []}
+    assert main_family(report) == "full"
+    assert main_family(report_of(0)) is None
+
+
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("found", "words"),
     [
-        ("about", "≈ 2,400 examples from scratch"),
-        ("more_than", "more than 2,431 examples from scratch"),
-        ("at_most", "at most 2,400 examples from scratch"),
-        ("between", "1,900 to 3,100 examples from scratch"),
+        ({"kind": "about", "scratch_size": 2431, "low": 1902, "high": 3099}, "≈ 2,400"),
+        ({"kind": "more_than", "scratch_size": 10_000, "low": None, "high": None}, "> 10,000"),
+        ({"kind": "at_most", "scratch_size": 2431, "low": None, "high": 3099}, "≤ 2,400"),
+        ({"kind": "at_most", "scratch_size": 1250, "low": None, "high": None}, "≤ 1,250"),
+        ({"kind": "between", "scratch_size": None, "low": 1000, "high": 5000}, "1,000 – 5,000"),
     ],
 )
-def test_equivalence_is_told_no_finer_than_it_is_known(kind: str, words: str) -> None:
-    found = {"kind": kind, "scratch_size": 2431, "low": 1902, "high": 3099}
-    assert equivalent_words(found, ENGLISH) == words
+def test_equivalence_is_told_no_finer_than_it_is_known(found: dict[str, Any], words: str) -> None:
+    assert worth_words(found, ENGLISH) == words
+    report = report_of()
+    report |= {"equivalents": [{"family": "head", "size": 100, "accuracy": 0.7, **found}]}
+    chart = size_chart(report, ENGLISH, keep="k")
+    assert f" <b>{words} examples from scratch</b>" in [trace.get("text", [""])[0] for trace in chart["traces"]]
 
 
 def test_time_is_told_in_units_people_use() -> None:
