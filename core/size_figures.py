@@ -414,8 +414,9 @@ def stacked_figure(report: Report, _: Translator) -> Any:
         figure.update_xaxes(drawn["layout"]["xaxis"], row=row, col=1)
         figure.update_yaxes(drawn["layout"]["yaxis"], row=row, col=1)
     shared = resolve(layout_of_axes("", ""), "light")
-    kept = {name: shared[name] for name in ("font", "legend", "hoverlabel", "margin")}
-    figure.update_layout(template="none", height=2 * HEIGHT + 60, paper_bgcolor="#FFFFFF", **kept)
+    kept = {name: shared[name] for name in ("font", "legend", "hoverlabel")}
+    kept |= {"margin": charts[0]["layout"]["margin"], "template": "none", "paper_bgcolor": _PAGE["light"]}
+    figure.update_layout(height=2 * HEIGHT + 60, **kept)
     return figure
 
 

@@ -81,8 +81,9 @@ def points_words(versus: Mapping[str, Any], _: Translator) -> str:
     """A difference in points with its interval: +25.0 (20.1 to 30.2)."""
     if not versus:
         return ""
-    value, low, high = (100 * share for share in (versus["difference"], *versus["interval"]))
-    return _("{value} ({low} to {high})", value=f"{value:+.1f}", low=f"{low:+.1f}", high=f"{high:+.1f}")
+    shares = (versus["difference"], *versus["interval"])
+    value, low, high = (f"{100 * share:+.1f}".replace("-", "−") for share in shares)
+    return _("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
 def p_words(versus: Mapping[str, Any], _: Translator) -> str:

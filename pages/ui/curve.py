@@ -67,14 +67,16 @@ export default function (component) {
     const font = getComputedStyle(parentElement).getPropertyValue('--st-font') || 'sans-serif';
     const layout = pick(data.layout, theme);
     layout.font = { ...layout.font, family: font };
+    const page = getComputedStyle(parentElement).getPropertyValue('--st-background-color') || '#fff';
     const save = (format, icon) => ({
       name: `graft-${format}`,
       title: data.words[format],
       icon,
-      click: (chart) => plotly.downloadImage(chart, {
-        format, scale: format === 'png' ? 2 : 1, filename: data.name,
-        width: box.clientWidth, height: box.clientHeight,
-      }),
+      click: (chart) => plotly.downloadImage(
+        { data: chart.data, layout: { ...chart.layout, paper_bgcolor: page } },
+        { format, scale: format === 'png' ? 2 : 1, filename: data.name, width: box.clientWidth,
+          height: box.clientHeight },
+      ),
     });
     const disk = { width: 24, height: 24, path: 'M19 9h-4V3H9v6H5l7 7 7-7zM5 18v2h14v-2H5z' };
     const buttons = [['zoom2d', 'pan2d', 'autoScale2d'], [save('png', plotly.Icons.camera), save('svg', disk)]];

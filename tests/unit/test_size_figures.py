@@ -77,7 +77,7 @@ def test_names_stand_at_the_lines_for_three_families_and_in_the_legend_for_more(
     many = size_chart(report_of(methods=["head", "last", "full"]), ENGLISH, keep="k")
     assert not any(trace["showlegend"] for trace in means(few).values())
     assert all(trace["showlegend"] for trace in means(many).values())
-    labels = [t for t in few["traces"] if t.get("mode") == "text" and t.get("textposition") == "middle right"]
+    labels = [t for t in few["traces"] if t.get("mode") == "text" and t["textfont"]["size"] == 13]
     low, high = few["layout"]["yaxis"]["range"]
     heights = sorted(trace["y"][0] for trace in labels)
     assert all(low <= y <= high for y in heights)
