@@ -372,7 +372,7 @@ def _equivalence(report: Report, below: float, _: Translator) -> list[Trace]:
             "x": [size],
             "y": [y - below],
             "mode": "text",
-            "text": [f" <b>{words}</b>"],
+            "text": [f"   <b>{words}</b>"],
             "textposition": "middle right",
             "textfont": {"color": TEXT, "size": 12},
             "cliponaxis": False,

@@ -62,7 +62,7 @@ def show_sizes(report: Report, _: Translator) -> None:
             "seconds": row["seconds"],
             "learned": row.get("trainable_parameters"),
             "memory": row.get("peak_memory_mb"),
-            "dominated": family_word(row["dominated_by"], _) if row.get("dominated_by") else None,
+            "dominated": _(family_look(row["dominated_by"]).word) if row.get("dominated_by") else None,
         }
         for row in rows
     ]
