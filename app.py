@@ -32,6 +32,7 @@ page = st.navigation(
         st.Page(parts.VIEWS["home"], title=_("Home"), icon=":material/home:", url_path="home", default=True),
         st.Page(parts.VIEWS["models"], title=_("Models"), icon=":material/deployed_code:", url_path="models"),
         st.Page(parts.VIEWS["data"], title=_("Data"), icon=":material/photo_library:", url_path="data"),
+        st.Page(parts.VIEWS["compare"], title=_("Compare"), icon=":material/stacked_line_chart:", url_path="compare"),
         st.Page(parts.VIEWS["finetune"], title=_("Fine-tune"), icon=":material/model_training:", url_path="finetune"),
         st.Page(parts.VIEWS["predict"], title=_("Predict"), icon=":material/chat:", url_path="predict"),
         st.Page(parts.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),

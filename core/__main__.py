@@ -192,7 +192,8 @@ def _show(run: Run, as_json: bool) -> None:
         {"name": a.name, "kind": a.kind, "bytes": a.bytes, "sha256": a.sha256, "path": str(run.folder / a.path)}
         for a in store.list_artifacts(run.id)
     ]
-    facts = {**run_facts(run), "run": run.id, **_results(run), **(_compared(run) if run.kind == "compare" else {})}
+    facts = {**run_facts(run), "run": run.id, **_results(run)}
+    facts |= _compared(run) if run.kind == "compare" else {}
     if as_json:
         print(to_json({**facts, "metrics": metric_rows(run.id, store), "artifacts": artifacts}))
         return

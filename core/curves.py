@@ -6,6 +6,7 @@ One buffer serves every viewer of a run, so that twenty open pages read a point 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,18 @@ class CurveBuffer:
                 points = np.array(list(self._points.get(name, {}).values()), dtype=np.float64).reshape(-1, 2)
                 self._thinned[name] = Curve(name, *thin(points[:, 0], points[:, 1]))
             return self._thinned[name]
+
+
+def read_curves(store: Store, run_id: str, names: Iterable[str]) -> dict[str, Curve]:
+    """A few measurements of a run that has many, by name; empty where nothing was measured."""
+    points: dict[str, dict[int, tuple[float, float]]] = {name: {} for name in names}
+    for metric in store.read_metrics(run_id, names=points):
+        points[metric.name][metric.step] = (float(metric.step) if metric.epoch is None else metric.epoch, metric.value)
+    found = {}
+    for name, steps in points.items():
+        rows = np.array([steps[step] for step in sorted(steps)], dtype=np.float64).reshape(-1, 2)
+        found[name] = Curve(name, *thin(rows[:, 0], rows[:, 1]))
+    return found
 
 
 def thin(x: Floats, y: Floats, most: int = MOST_POINTS) -> tuple[Floats, Floats]:

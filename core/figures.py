@@ -90,7 +90,7 @@ def curve_chart(
         dash = run.look.dash if run.look not in looks else _DASHES[looks.count(run.look) % len(_DASHES)]
         looks.append(run.look)
         traces += _curves_of(run, dash, what, _, is_alone=len(runs) == 1)
-    layout = _layout(_("Epoch"), _("Loss") if what == "loss" else _("Accuracy"))
+    layout = layout_of_axes(_("Epoch"), _("Loss") if what == "loss" else _("Accuracy"))
     layout |= {"uirevision": keep, "hovermode": "closest", "shapes": _chosen_epochs(runs), "showlegend": True}
     layout["height"] += 22 * max(0, len(runs) - 2)  # a legend line for each run
     planned = max((run.planned or 0 for run in runs), default=0)
@@ -191,7 +191,8 @@ def _share_range(runs: Sequence[RunCurves]) -> list[float] | None:
     return [low, min(1.02, max(float(values.max()), low + 0.1) + 0.03)]
 
 
-def _layout(x: str, y: str) -> dict[str, Any]:
+def layout_of_axes(x: str, y: str) -> dict[str, Any]:
+    """The layout that all charts share, with the titles of both axes; colours for both themes."""
     axis = {"gridcolor": GRID, "zeroline": False, "automargin": True, "linecolor": GRID}
     return {
         "height": 300,
@@ -211,18 +212,18 @@ def _plain(values: Any) -> list[float]:
     return [float(f"{value:.5g}") for value in values]
 
 
-def _resolve(value: Any, theme: Theme) -> Any:
+def resolve(value: Any, theme: Theme) -> Any:
     """Colours given for both themes, reduced to one."""
     if isinstance(value, dict):
         if set(value) == {"light", "dark"}:
             return value[theme]
-        return {name: _resolve(part, theme) for name, part in value.items()}
-    return [_resolve(part, theme) for part in value] if isinstance(value, list) else value
+        return {name: resolve(part, theme) for name, part in value.items()}
+    return [resolve(part, theme) for part in value] if isinstance(value, list) else value
 
 
 def _figure(traces: Sequence[Any], theme: Theme, *, x: str = "", y: str = "", height: int = 320) -> go.Figure:
     """A figure in Graft's one template."""
-    layout = _resolve(_layout(x, y), theme)
+    layout = resolve(layout_of_axes(x, y), theme)
     return go.Figure(list(traces), layout={**layout, "height": height, "template": "none"})
 
 

@@ -27,6 +27,7 @@ SENTENCES: dict[str, str] = {
     ),
     "spec.patience_never": N_("Stopping early after {patience} epochs cannot happen within {epochs} epochs."),
     "form.no_method": N_("No method is chosen: choose at least one."),
+    "form.bad_size": N_("{received} is no number of training examples. Give whole numbers of at least 2."),
     "data.unknown_source": N_("{id} is no data set id. It begins with one of: {known}."),
     "data.path_missing": N_("There is no file or folder {path} on this machine. Check the spelling."),
     "data.path_not_allowed": N_("{path} lies outside the folders that data may come from here: {roots}."),

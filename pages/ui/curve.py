@@ -9,15 +9,16 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.resources
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from core.figures import RunCurves, curve_chart, look_of
 from core.i18n import Translator
 from core.store import Run
-from pages.ui import cached
+from pages.ui import cached, state
 
 _STATIC = Path(__file__).resolve().parents[2] / "static"
 
@@ -66,7 +67,19 @@ export default function (component) {
     const font = getComputedStyle(parentElement).getPropertyValue('--st-font') || 'sans-serif';
     const layout = pick(data.layout, theme);
     layout.font = { ...layout.font, family: font };
-    const buttons = [['zoom2d', 'pan2d', 'autoScale2d', 'toImage']];
+    const page = getComputedStyle(parentElement).getPropertyValue('--st-background-color') || '#fff';
+    const save = (format, icon) => ({
+      name: `graft-${format}`,
+      title: data.words[format],
+      icon,
+      click: (chart) => plotly.downloadImage(
+        { data: chart.data, layout: { ...chart.layout, paper_bgcolor: page } },
+        { format, scale: format === 'png' ? 2 : 1, filename: data.name, width: box.clientWidth,
+          height: box.clientHeight },
+      ),
+    });
+    const disk = { width: 24, height: 24, path: 'M19 9h-4V3H9v6H5l7 7 7-7zM5 18v2h14v-2H5z' };
+    const buttons = [['zoom2d', 'pan2d', 'autoScale2d'], [save('png', plotly.Icons.camera), save('svg', disk)]];
     const config = { responsive: true, displaylogo: false, modeBarButtons: buttons };
     await plotly.react(box, pick(data.traces, theme), layout, config);
     box.dataset.points = data.traces.reduce((n, trace) => n + trace.x.length, 0);
@@ -102,6 +115,14 @@ def serve_plotly() -> str:
     return f"app/static/{name}"
 
 
+def draw_chart(chart: Mapping[str, Any], key: str, alt: str) -> None:
+    """Draw a chart of `core.figures` (traces and layout in both themes' colours); `alt` tells it in a sentence."""
+    _ = state.words()
+    saves = {"png": _("Download as PNG"), "svg": _("Download as SVG")}
+    data = {**chart, "src": serve_plotly(), "alt": alt, "name": f"graft-{key}", "words": saves}
+    _curve_component(key=key, data=data, height="content")
+
+
 def draw_curves(found: Sequence[Run], key: str, _: Translator) -> None:
     """Loss and accuracy of one run or several, side by side."""
     keep = f"{key}-{'-'.join(run.id for run in found)}"
@@ -112,8 +133,7 @@ def draw_curves(found: Sequence[Run], key: str, _: Translator) -> None:
         chart = curve_chart(drawn, what, _, keep=keep)
         with column:
             st.markdown(f"**{title}**")
-            data = {**chart, "src": serve_plotly(), "alt": _alt(title, drawn, what, _)}
-            _curve_component(key=f"{key}_{what}", data=data, height="content")
+            draw_chart(chart, f"{key}_{what}", curves_alt(title, drawn, what, _))
 
 
 def _short_names(found: Sequence[Run], _: Translator) -> list[str]:
@@ -140,7 +160,7 @@ def _curves_of(run: Run, what: str, name: str) -> RunCurves:
     )
 
 
-def _alt(title: str, drawn: Sequence[RunCurves], what: str, _: Translator) -> str:
+def curves_alt(title: str, drawn: Sequence[RunCurves], what: str, _: Translator) -> str:
     """A chart in a sentence, for those who do not see it."""
     told = []
     for run in drawn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
@@ -10,7 +11,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from core.catalog import ModelCard
-from core.errors import Problem
+from core.errors import InputError, Problem
 from core.i18n import Translator
 from core.specs import Spec, metadata
 from pages.ui import cached, parts, state
@@ -18,6 +19,8 @@ from pages.ui import cached, parts, state
 UPLOAD, FOLDER = "upload:new", "path:new"
 # What a newcomer's texts are first trained with: it comes with Graft.
 TEXT_MODEL = "bundled/minilm-l6"
+# Sizes of training sets to choose from; others can be typed.
+SIZES = [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000]
 
 
 @dataclass
@@ -93,6 +96,8 @@ def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, 
         )
     elif info.annotation is bool:
         form.values[name] = st.checkbox(label, value=info.default, key=key, help=help_, persist_state="session")
+    elif get_origin(info.annotation) is tuple:
+        form.values[name] = _draw_sizes(label, help_, info.default, key)
     else:
         form.values[name] = _draw_number(info, label, help_, key, placeholder)
     form.slots[name] = st.container(key=f"{key}_problems")
@@ -117,7 +122,7 @@ def _draw_many(
         for value, text in choices.items()
         if st.checkbox(
             _(text),
-            value=value == default,
+            value=value in default if isinstance(default, tuple) else value == default,
             key=f"{key}_{value}",
             persist_state="session",
             disabled=value in unavailable,
@@ -125,6 +130,37 @@ def _draw_many(
         )
         and value not in unavailable
     ]
+
+
+def _draw_sizes(label: str, help_: str, default: tuple[int, ...], key: str) -> list[Any]:
+    """Several whole numbers: chosen or typed. What was typed stays text until `parse_sizes` reads it."""
+    _ = state.words()
+    return st.multiselect(
+        label,
+        SIZES,
+        default=list(default),
+        format_func=lambda size: _.number(size) if isinstance(size, int) else str(size),
+        key=key,
+        help=help_,
+        placeholder=_("choose or type numbers"),
+        accept_new_options=True,
+        persist_state="session",
+    )
+
+
+def parse_sizes(given: Iterable[Any], field: str) -> list[int]:
+    """Sizes as they were chosen or typed ("2,500"). Raises `InputError` with one sentence for all that are none."""
+    sizes, wrong = [], []
+    for value in given:
+        digits = re.sub(r"[\s,，'_]", "", str(value))
+        size = int(digits) if digits.isdecimal() and len(digits) < 12 else 0
+        if size >= 2:
+            sizes.append(size)
+        else:
+            wrong.append(str(value))
+    if wrong:
+        raise InputError([Problem("form.bad_size", field=field, values={"received": ", ".join(wrong)})])
+    return sizes
 
 
 def _draw_number(info: FieldInfo, label: str, help_: str, key: str, placeholder: str) -> float | int | None:
@@ -136,6 +172,11 @@ def _draw_number(info: FieldInfo, label: str, help_: str, key: str, placeholder:
             if hasattr(rule, name):
                 limits[target] = int(getattr(rule, name)) if is_whole else float(getattr(rule, name))
     value = info.default
+    if value is not None and type(None) in get_args(info.annotation):
+        # A field that can be emptied is empty by itself: its default is put in once.
+        if state.recall(key, ...) is ...:
+            state.remember(key, value)
+        value = None
     steps: dict[str, Any] = {"step": 1} if is_whole else {"step": 0.0001, "format": "%g"}
     return st.number_input(
         label, value=value, key=key, help=help_, placeholder=placeholder, persist_state="session", **limits, **steps
@@ -145,8 +186,8 @@ def _draw_number(info: FieldInfo, label: str, help_: str, key: str, placeholder:
 # -- models and data ---------------------------------------------------------------------------------------
 
 
-def pick_model(form: Form) -> ModelCard | None:
-    """Choose a model, what is on this machine first, and the weights to begin with."""
+def pick_model(form: Form, *, asks_weights: bool = True) -> ModelCard | None:
+    """Choose a model, what is on this machine first, and (unless both are wanted) the weights to begin with."""
     _ = state.words()
     pairs = cached.models()
     cards = {card.id: card for card, _is_local in pairs}
@@ -164,8 +205,16 @@ def pick_model(form: Form) -> ModelCard | None:
         help=_("The network to begin with: pretrained on a million photos, or on billions of words."),
         persist_state="session",
     )
+    weights = _pick_weights(form) if asks_weights else "pretrained"
+    form.slots["model"] = st.container(key=f"{key}_problems")
+    form.values["model"] = {"id": chosen, "weights": weights}
+    return cards.get(chosen) if chosen else None
+
+
+def _pick_weights(form: Form) -> str:
+    _ = state.words()
     names = {"pretrained": _("Pretrained weights"), "random": _("Random weights")}
-    weights = st.radio(
+    return st.radio(
         _("Begin with"),
         list(names),
         horizontal=True,
@@ -174,9 +223,6 @@ def pick_model(form: Form) -> ModelCard | None:
         help=_("Random weights know nothing: they show what pretraining is worth."),
         persist_state="session",
     )
-    form.slots["model"] = st.container(key=f"{key}_problems")
-    form.values["model"] = {"id": chosen, "weights": weights}
-    return cards.get(chosen) if chosen else None
 
 
 def model_line(card: ModelCard, is_local: bool, _: Translator) -> str:

@@ -18,6 +18,17 @@ from pages.ui import cached, parts, state
 from pages.ui.forms import TEXT_MODEL, Form
 
 
+def take_choices(prefix: str) -> None:
+    """What another page sent along in the address becomes the choice of this page's form."""
+    columns = {name: state.query(name) for name in ("text_column", "label_column") if state.query(name)}
+    if state.query("data"):
+        state.remember(f"{prefix}_data_columns", {state.query("data"): columns})
+    for name in ("model", "data"):
+        if state.query(name):
+            state.remember(f"{prefix}_{name}", state.query(name))
+    state.set_query(model="", data="", text_column="", label_column="")
+
+
 def offer(form: Form) -> None:
     """Estimate, problems, command line and the one button, for what is in the form now."""
     _ = state.words()

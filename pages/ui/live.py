@@ -6,7 +6,7 @@ Fragments tick once a second, read only what is new, and stop when the run has e
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -25,19 +25,19 @@ PATIENCE_S = 8.0  # a run that has not stopped by then may be ended by force
 # -- runs at work ------------------------------------------------------------------------------------------
 
 
-def follow(run_ids: Sequence[str], key: str, bar: Any) -> None:
+def follow(run_ids: Sequence[str], key: str, bar: Any, show: Callable[[Run], None] | None = None) -> None:
     """Show runs at work, once a second, until the last has ended; then the page is drawn anew.
 
-    The switch that pauses goes into `bar`.
+    The switch that pauses goes into `bar`; `show` draws what a run alone has found so far, where it is not curves.
     """
     _ = state.words()
     is_paused = bar.toggle(_("Pause updates"), key=f"pause_{key}", help=_("The run goes on; only this page rests."))
     rest = cached.tick_s(state.session_id())
     state.remember("tick_s", rest)
-    st.fragment(_tick, run_every=None if is_paused else rest)(tuple(run_ids), key)
+    st.fragment(_tick, run_every=None if is_paused else rest)(tuple(run_ids), key, show)
 
 
-def _tick(run_ids: tuple[str, ...], key: str) -> None:
+def _tick(run_ids: tuple[str, ...], key: str, show: Callable[[Run], None] | None) -> None:
     with parts.guarded():
         _ = state.words()
         rest, drawn = cached.tick_s(state.session_id()), state.recall("tick_s", 1.0)
@@ -51,16 +51,23 @@ def _tick(run_ids: tuple[str, ...], key: str) -> None:
             st.rerun()
         for run in found:
             _show_progress(run, _, is_alone=len(found) == 1)
-        has_begun = any(cached.fresh_curves(run.id).curve("train/loss").last is not None for run in found)
-        if len(found) == 1:
-            _show_numbers(found[0], _)
-        if has_begun:
-            draw_curves(found, key, _)
-        elif found[0].status == "running":
-            st.caption(_("Curves appear with the first training steps."))
+        if show is not None:
+            show(found[0])
+        else:
+            _show_curves(found, key, _)
         log = _("Log")
         for run in found:
             show_log(run, _, key=f"log_{key}_{run.id}", label=log if len(found) == 1 else f"{log}: {run.name}")
+
+
+def _show_curves(found: Sequence[Run], key: str, _: Translator) -> None:
+    has_begun = any(cached.fresh_curves(run.id).curve("train/loss").last is not None for run in found)
+    if len(found) == 1:
+        _show_numbers(found[0], _)
+    if has_begun:
+        draw_curves(found, key, _)
+    elif found[0].status == "running":
+        st.caption(_("Curves appear with the first training steps."))
 
 
 def follow_check(run_id: str) -> None:
@@ -166,6 +173,21 @@ def _show_numbers(run: Run, _: Translator) -> None:
 
 def show_end(run: Run, _: Translator) -> None:
     """A run that ended before it was done: why, what can be done, what it had reached, its log."""
+    show_reason(run, _)
+    if cached.fresh_curves(run.id).curve("train/loss").last is not None:
+        draw_curves([run], f"curves_{run.id}", _)
+    show_command(run, _)
+
+
+def show_command(run: Run, _: Translator) -> None:
+    """A run's log and the command that repeats it, folded away."""
+    show_log(run, _, key=f"log_{run.id}", label=_("Log"))
+    with st.expander(_("The same on the command line"), key=f"command_{run.id}", icon=":material/terminal:"):
+        st.code(runs.command_line(runs.spec_of(run)), language=None, wrap_lines=True)
+
+
+def show_reason(run: Run, _: Translator) -> None:
+    """Why a run ended before it was done, and whether it can go on."""
     problems = [parts.problem_of(problem) for problem in run.error or []]
     if run.status == "stopped":  # as was asked for: nothing went wrong
         for problem in problems:
@@ -176,16 +198,12 @@ def show_end(run: Run, _: Translator) -> None:
         st.info(_("It was stopped before it began."), icon=":material/stop_circle:")
     elif runs.has_checkpoint(run):
         st.caption(_("A checkpoint is kept: resuming goes on from there and gives the same numbers."))
-    if cached.fresh_curves(run.id).curve("train/loss").last is not None:
-        draw_curves([run], f"curves_{run.id}", _)
-    show_log(run, _, key=f"log_{run.id}", label=_("Log"))
-    with st.expander(_("The same on the command line"), key=f"command_{run.id}", icon=":material/terminal:"):
-        st.code(runs.command_line(runs.spec_of(run)), language=None, wrap_lines=True)
 
 
 def resume_button(run: Run, _: Translator) -> None:
     """Go on from the checkpoint, or begin anew where there is none."""
-    label = _("Resume") if runs.has_checkpoint(run) else _("Begin anew")
+    goes_on = runs.has_checkpoint(run) or run.kind == "compare"  # done trainings of a comparison are never repeated
+    label = _("Resume") if goes_on else _("Begin anew")
     if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type="primary"):
         with parts.guarded():
             runs.resume_run(run.id)
@@ -216,18 +234,18 @@ def _watch(page_title: str) -> None:
         cached.pump()
         active = store.list_runs(statuses=ACTIVE)
         st.set_page_config(page_title=_tab_title(active, page_title, _))
-        trainings = [run for run in active if run.kind == "finetune"]
+        trainings = [run for run in active if run.kind in parts.TRAININGS]
         if trainings:
             first = next((run for run in trainings if run.status == "running"), trainings[0])
             label = _.plural("{n} run at work", "{n} runs at work", len(trainings))
             with st.container(key="running_badge", gap="xxsmall"):
-                parts.link("finetune", label, ":material/motion_play:", run=first.id)
+                parts.link(parts.VIEW_OF[first.kind], label, ":material/motion_play:", run=first.id)
                 st.progress(first.progress or 0.0, text=parts.phase_words(first, _))
 
 
 def _tab_title(active: Sequence[Run], page_title: str, _: Translator) -> str:
     """What runs are at, else how the last one ended while this page was open, else the page."""
-    trainings = [run for run in active if run.kind == "finetune"]
+    trainings = [run for run in active if run.kind in parts.TRAININGS]
     watched: list[str] = state.recall("watched_runs", [])
     ended = [run_id for run_id in watched if run_id not in {run.id for run in active}]
     if ended:

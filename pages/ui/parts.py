@@ -25,12 +25,15 @@ STATUSES: dict[str, tuple[str, str, str, Any]] = {
     "stopped": (":material/stop_circle:", "■", N_("Stopped"), "gray"),
     "interrupted": (":material/power_off:", "▲", N_("Interrupted"), "yellow"),
 }
-KINDS = {"finetune": N_("Fine-tune"), "import": N_("Data check"), "predict": N_("Prediction")}
+KINDS = {"finetune": N_("Fine-tune"), "compare": N_("Compare"), "import": N_("Data check"), "predict": N_("Prediction")}
 VIEWS = {
-    name: f"pages/views/{name}.py" for name in ("home", "models", "data", "finetune", "predict", "runs", "settings")
+    name: f"pages/views/{name}.py"
+    for name in ("home", "models", "data", "compare", "finetune", "predict", "runs", "settings")
 }
 # The page that shows a run of a kind.
-VIEW_OF = {"finetune": "finetune", "import": "data", "predict": "predict"}
+VIEW_OF = {"finetune": "finetune", "compare": "compare", "import": "data", "predict": "predict"}
+# The kinds of runs that train: they are what the side bar, the tab and Home tell of.
+TRAININGS = ("finetune", "compare")
 
 
 # Test ids are Streamlit's stable names; class names are not. A link to the page one is on is still a link.
@@ -45,6 +48,7 @@ _STYLE = """
 [data-testid=stTable] td * { overflow-wrap: anywhere; }
 [data-testid=stCaptionContainer], [data-testid=stCaptionContainer] :is(p, code) { color: inherit !important; }
 [data-testid=stCaptionContainer], [data-testid=stImageCaption] { opacity: .8; }
+@media (max-width: 800px) { .st-key-size_charts [data-testid=stColumn] { min-width: 100%; } }
 """
 
 
@@ -189,11 +193,35 @@ def run_link(run: Run, _: Translator) -> None:
             if run.eta_s is not None:
                 line.append(_("about {time} left", time=_.duration(rough(run.eta_s))))
         else:
-            line.append(accuracy_words(run.summary.get("test"), _))
+            line.append(cells_words(run, _) or accuracy_words(run.summary.get("test"), _))
             line.append(_.time(run.created_at))
         st.markdown(" · ".join(part for part in line if part))
         if run.status == "running":
             st.progress(run.progress or 0.0)
+
+
+def cells_words(run: Run, _: Translator) -> str:
+    """How many trainings of a comparison are done, as far as it is known."""
+    cells = run.summary.get("cells")
+    if not isinstance(cells, int):
+        return ""
+    return _("{done} of {n} trainings", done=_.number(run.summary.get("cells_done", cells)), n=_.number(cells))
+
+
+def grid_line(run: Run, _: Translator) -> str:
+    """What a comparison was asked for, in one line."""
+    spec = run.spec
+    sizes = [int(size) for size in spec["sizes"]]
+    if len(sizes) > 1:
+        span = _("{low} to {high} training examples", low=_.number(sizes[0]), high=_.number(sizes[-1]))
+    else:
+        span = _.plural("{n} training example", "{n} training examples", sizes[0])
+    cells = len(sizes) * spec["seeds"] * (len(spec["methods"]) + int(spec["scratch"]))
+    told = [spec["data"]["id"], span, _.plural("{n} repeat", "{n} repeats", spec["seeds"])]
+    told.append(_.plural("{n} training", "{n} trainings", cells))
+    if spec.get("image_size"):
+        told.append(f"{spec['image_size']} px")
+    return " · ".join(told)
 
 
 def one_line(run: Run, _: Translator) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -50,12 +51,24 @@ def settings_of(run: Run, _: Translator) -> dict[str, str]:
         elif value is not None:
             facts = metadata(info)
             condition = facts.get("shown_when")
-            if condition and run.spec.get(condition[0]) not in condition[1]:
+            if condition and not _is_any_of(run.spec.get(condition[0]), condition[1]):
                 continue
             choices = facts.get("choices") or {}
-            word = _(choices[value]) if value in choices else f"{value:g}" if isinstance(value, float) else str(value)
-            found[_(info.title or name)] = word
+            several = value if isinstance(value, list) else [value]
+            found[_(info.title or name)] = ", ".join(_word(one, choices, _) for one in several)
     return found
+
+
+def _is_any_of(value: Any, wanted: Sequence[Any]) -> bool:
+    return any(one in wanted for one in (value if isinstance(value, list) else [value]))
+
+
+def _word(value: Any, choices: Mapping[Any, str], _: Translator) -> str:
+    if value in choices:
+        return _(choices[value])
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _actions(run: Run, _: Translator) -> None:

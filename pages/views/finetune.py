@@ -93,13 +93,7 @@ def show_group(group: str) -> None:
 
 
 jobs.pump()
-columns = {name: state.query(name) for name in ("text_column", "label_column") if state.query(name)}
-if state.query("data"):
-    state.remember("ft_data_columns", {state.query("data"): columns})
-for name in ("model", "data"):
-    if state.query(name):  # another page sent this choice along
-        state.remember(f"ft_{name}", state.query(name))
-state.set_query(model="", data="", text_column="", label_column="")
+launch.take_choices("ft")
 if state.query("run"):
     show_run(open_store().get_run(state.query("run")))
 elif state.query("group"):

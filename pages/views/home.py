@@ -43,6 +43,13 @@ def show_ways() -> None:
             {},
         ),
         (
+            "compare",
+            ":material/stacked_line_chart:",
+            _("What pretraining buys"),
+            _("From scratch against pretrained weights, from few examples to many."),
+            {},
+        ),
+        (
             "predict",
             ":material/chat:",
             _("Ask about a sentence"),
@@ -56,15 +63,8 @@ def show_ways() -> None:
             _("Pictures in a zip with one folder for each class, or texts with labels in a table."),
             {},
         ),
-        (
-            "models",
-            ":material/deployed_code:",
-            _("Look at the models"),
-            _("Size, speed and accuracy of every network there is."),
-            {},
-        ),
     ]
-    for column, (view, icon, label, text, query) in zip(st.columns(4), ways, strict=True):
+    for column, (view, icon, label, text, query) in zip(st.columns(len(ways)), ways, strict=True):
         with column.container(border=True, height="stretch", key=f"way_{view}"):
             parts.link(view, f"**{label}**", icon, **query)
             st.markdown(f":gray[{text}]")
@@ -72,7 +72,8 @@ def show_ways() -> None:
 
 def show_runs() -> None:
     """Runs at work, then the last ones that ended."""
-    found = open_store().list_runs(kind="finetune", limit=30)
+    listed = [run for kind in parts.TRAININGS for run in open_store().list_runs(kind=kind, limit=30)]
+    found = sorted(listed, key=lambda run: -run.created_at)
     active = [run for run in found if run.status in ACTIVE]
     ended = [run for run in found if run.status not in ACTIVE][:RECENT]
     if active:

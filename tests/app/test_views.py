@@ -15,6 +15,7 @@ TITLES = {
     "home": "Graft",
     "models": "Models",
     "data": "Data",
+    "compare": "Compare",
     "finetune": "Fine-tune",
     "predict": "Predict",
     "runs": "Runs",

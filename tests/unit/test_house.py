@@ -28,6 +28,7 @@ LIGHT = {
     "core",
     *(f"core.{name}" for name in ("errors", "events", "messages", "i18n", "settings", "specs", "options", "store")),
     *(f"core.{name}" for name in ("catalog", "hardware", "figures", "curves", "clock", "estimate", "evaluate")),
+    *(f"core.{name}" for name in ("size_figures", "size_report")),
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions")),
     "core.locales",

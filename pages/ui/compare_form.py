@@ -1,0 +1,127 @@
+"""The form of a comparison, and beside it what it will cost, what speaks against it, and the start."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import runs
+from core.errors import GraftError, Problem
+from core.estimate import estimate_compare
+from core.grid import families, steps_for
+from core.i18n import Translator
+from core.messages import explain
+from core.spec_checks import check_spec
+from core.specs import CompareSpec, parse_spec
+from pages.ui import forms, launch, parts, state
+
+KEY = "cmp"
+
+
+def choose() -> None:
+    """The form, and beside it what it will cost."""
+    _ = state.words()
+    form = forms.Form(KEY)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        card = forms.pick_model(form, asks_weights=False)
+        forms.pick_data(form)
+        empty = {"test_size": _("all"), "patience": _("never"), "max_length": "128"}
+        if card:
+            form.task = card.task
+            if not card.has_attention:
+                reason = explain(Problem("model.no_attention", values={"id": card.name}), _)
+                form.unavailable["methods"] = {"lora": reason}
+            empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
+        forms.draw_fields(CompareSpec, form, skip=("model", "data"), many=("methods",), placeholders=empty)
+    with right:
+        _offer(form, _)
+
+
+def _offer(form: forms.Form, _: Translator) -> None:
+    """Estimate, grid, problems, the one button and the command line, for what is in the form now."""
+    try:
+        spec = spec_of(form)
+        problems = check_spec(spec) if spec else []
+    except GraftError as error:
+        spec, problems = None, list(error.problems)
+    problems += launch.look_into(form)
+    form.tell(problems)
+    is_blocked = spec is None or any(problem.severity == "error" for problem in problems)
+    st.header(_("What it will cost here"), anchor=False)
+    if spec and spec.sizes and spec.methods:
+        launch.show_estimate([estimate_compare(spec)])
+        _show_grid(spec, _)
+    else:
+        st.caption(_("Known when model, data, methods and sizes are chosen."))
+    parts.show_problems(problem for problem in problems if problem.field not in form.slots)
+    # Not by a callback: that would start what the page showed, not what was typed just before the click.
+    if st.button(
+        _("Start comparison"),
+        type="primary",
+        key="cmp_start",
+        icon=":material/play_arrow:",
+        disabled=is_blocked,
+        help=_("Something is missing or wrong: see the fields.") if is_blocked else None,
+    ):
+        assert spec is not None
+        _start(spec)
+        st.rerun()
+    if spec:
+        with st.expander(_("The same on the command line"), key="cmp_command", icon=":material/terminal:"):
+            st.code(runs.command_line(spec), language=None, wrap_lines=True)
+
+
+def spec_of(form: forms.Form) -> CompareSpec | None:
+    """What the form asks for, None while there is no data. Raises `InputError` when something is wrong."""
+    values: dict[str, Any] = {name: value for name, value in form.values.items() if value is not None}
+    values["sizes"] = forms.parse_sizes(values.get("sizes") or [], "sizes")
+    if form.values.get("patience") is None:  # an empty field means never, which is not the default
+        values["patience"] = None
+    return parse_spec(CompareSpec, values) if values.get("data") else None
+
+
+def _start(spec: CompareSpec) -> None:
+    """Put the run into the queue, once: a second click finds the page already at the run."""
+    if state.query("run"):
+        return
+    try:
+        state.set_query(run=runs.submit(spec).id)
+    except GraftError as error:
+        state.remember("cmp_refused", error.problems)
+
+
+def _show_grid(spec: CompareSpec, _: Translator) -> None:
+    """How many trainings there will be, and how long each of a size may learn."""
+    curves, sizes = len(families(spec)), len(spec.sizes)
+    st.markdown(
+        _(
+            "**{n} trainings**: {families} × {sizes} × {repeats}.",
+            n=_.number(curves * sizes * spec.seeds),
+            families=_.plural("{n} start", "{n} starts", curves),
+            sizes=_.plural("{n} size", "{n} sizes", sizes),
+            repeats=_.plural("{n} repeat", "{n} repeats", spec.seeds),
+        )
+    )
+    rows = []
+    for size in spec.sizes:
+        steps = steps_for(spec, size)
+        passes = math.ceil(steps / math.ceil(size / spec.batch_size))
+        rows.append({"size": size, "steps": steps, "passes": passes, "trainings": curves * spec.seeds})
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="cmp_grid",
+        column_config={
+            "size": number(_("Training examples"), format="localized"),
+            "steps": number(
+                _("Steps at most"), format="localized", help=_("The same for all starts; a training may stop earlier.")
+            ),
+            "passes": number(_("Passes over them"), format="localized", help=_("Epochs.")),
+            "trainings": number(_("Trainings"), format="localized"),
+        },
+    )

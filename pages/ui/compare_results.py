@@ -1,0 +1,218 @@
+"""What a comparison found, answer first: words, numbers, charts, laws, tables, single trainings, conditions, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core import runs
+from core.grid import SCRATCH
+from core.i18n import Translator
+from core.size_figures import (
+    family_word,
+    figure_html,
+    headline,
+    main_family,
+    size_chart,
+    time_chart,
+    worth_words,
+)
+from core.size_report import (
+    cells_csv,
+    conclusions,
+    failed_cells,
+    held_equal,
+    law_words,
+    markdown_report,
+    not_held_equal,
+    size_rows,
+)
+from core.specs import CompareSpec, parse_spec
+from core.store import Run
+from pages.ui import live, parts, results, state
+from pages.ui.compare_tables import show_cell_grid, show_cells, show_sizes
+from pages.ui.curve import draw_chart
+
+Report = Mapping[str, Any]
+_MOST_FAILURES = 8
+
+
+def show_found(run: Run) -> None:
+    """Everything a comparison has found: all of it when done, what there is when it ended before."""
+    _ = state.words()
+    report = runs.read_report(run.id)
+    if run.status != "done":
+        live.show_reason(run, _)
+    if report is None:
+        if run.status == "done":
+            st.info(_("This run kept no result."), icon=":material/info:")
+        live.show_command(run, _)
+        return
+    _show_answer(run, report, _)
+    show_charts(run, report, _)
+    _show_laws(report, _)
+    if run.status != "done":
+        show_cell_grid(report, _)
+    _show_failures(report, _)
+    show_sizes(report, _)
+    show_cells(run, report, _)
+    _show_conditions(run, report, _)
+    _show_downloads(run, report, _)
+    live.show_command(run, _)
+
+
+def show_so_far(run: Run) -> None:
+    """A comparison at work: what is known from the trainings that are done."""
+    _ = state.words()
+    report = runs.read_report(run.id)
+    if not report or not any(family["sizes"] for family in report.get("families") or []):
+        st.caption(_("The first points appear when their trainings are done."))
+    if not report:
+        return
+    told = conclusions(report, _)
+    if told:
+        st.markdown(f"**{_('So far')}**\n" + "".join(f"\n- {sentence}" for sentence in told))
+    show_charts(run, report, _)
+    show_cell_grid(report, _)
+    _show_failures(report, _)
+    if report.get("families"):
+        show_sizes(report, _)
+        show_cells(run, report, _)
+
+
+# -- the answer --------------------------------------------------------------------------------------------
+
+
+def _show_answer(run: Run, report: Report, _: Translator) -> None:
+    cells = report.get("cells") or []
+    done = sum(cell["status"] == "done" for cell in cells)
+    told = conclusions(report, _)
+    if run.status != "done":
+        kept = _("{done} of {n} trainings are done.", done=_.number(done), n=_.number(len(cells)))
+        st.markdown(f"**{kept}** {_('Resuming trains only the others.')}")
+    if not told:
+        st.markdown(f"## {_('Nothing can be concluded yet: too few trainings are done.')}", anchors=False)
+        return
+    st.markdown(f"## {told[0]}", anchors=False)
+    if told[1:]:
+        st.markdown("\n".join(f"- {sentence}" for sentence in told[1:]))
+    _show_numbers(report, _)
+
+
+def _show_numbers(report: Report, _: Translator) -> None:
+    """The smallest and the largest size with both starts, the worth in labels, the time: at most four numbers."""
+    main, rows = main_family(report), size_rows(report)
+    scratch = {row["size"]: row for row in rows if row["family"] == SCRATCH}
+    mine = {row["size"]: row for row in rows if row["family"] == main and row["size"] in scratch}
+    if main is None or not mine:
+        return
+    numbers: list[tuple[str, str, str | None, str | None]] = []
+    for size in sorted({min(mine), max(mine)}):
+        against = _("scratch {value}", value=_.percent(scratch[size]["accuracy"]))
+        numbers.append((_("At {n} examples", n=_.number(size)), _.percent(mine[size]["accuracy"]), against, None))
+    worth = headline(report)
+    if worth:
+        label = _("{n} examples equal", n=_.number(worth["size"]))
+        numbers.append((label, worth_words(worth, _), _("from scratch"), None))
+    last = max(mine)
+    against = _("scratch {value}", value=_.duration(scratch[last]["seconds"]))
+    numbers.append((_("Training at {n}", n=_.number(last)), _.duration(mine[last]["seconds"]), against, None))
+    st.caption(_("{family}, beside training from scratch:", family=family_word(main, _)))
+    parts.numbers(numbers, key="compare_numbers")
+
+
+# -- charts and laws ---------------------------------------------------------------------------------------
+
+
+def show_charts(run: Run, report: Report, _: Translator) -> None:
+    """Accuracy and training time against size, side by side."""
+    if not any(family["sizes"] for family in report.get("families") or []):
+        return
+    with st.container(key="size_charts"):
+        left, right = st.columns([3, 2], gap="medium")
+        with left:
+            st.markdown(f"**{_('Accuracy')}**")
+            chart = size_chart(report, _, keep=run.id)
+            draw_chart(chart, f"sizes_{run.id}", _alt(report, "accuracy", _))
+        with right:
+            st.markdown(f"**{_('Training time')}**")
+            draw_chart(time_chart(report, _, keep=run.id), f"times_{run.id}", _alt(report, "seconds", _))
+
+
+def _alt(report: Report, what: str, _: Translator) -> str:
+    """A chart in a sentence, for those who do not see it."""
+    told = []
+    for family in report["families"]:
+        values = [
+            f"{_.number(row['size'])}: {_.percent(row[what]) if what == 'accuracy' else _.duration(row[what])}"
+            for row in family["sizes"]
+        ]
+        told.append(f"{family_word(family['family'], _)} {', '.join(values)}")
+    title = _("Accuracy") if what == "accuracy" else _("Training time")
+    return _("{title} by training examples. {families}", title=title, families="; ".join(told))
+
+
+def _show_laws(report: Report, _: Translator) -> None:
+    told = [words for family in report.get("families") or [] if (words := law_words(family, _))]
+    if told:
+        st.header(
+            _("How accuracy grows with examples"),
+            anchor=False,
+            help=_(
+                "Errors often fall with the number of examples n as a + b · n^−c: a is what no number of examples "
+                "removes, c how fast the rest goes. The dotted line is this law, fitted; its band is 95% sure."
+            ),
+        )
+        st.markdown("\n".join(f"- {words}" for words in told))
+
+
+def _show_failures(report: Report, _: Translator) -> None:
+    told = failed_cells(report, _)
+    if told:
+        more = [_("and {n} more", n=len(told) - _MOST_FAILURES)] if len(told) > _MOST_FAILURES else []
+        title = _.plural("{n} training failed", "{n} trainings failed", len(told))
+        lines = "\n".join(f"- {sentence}" for sentence in told[:_MOST_FAILURES] + more)
+        st.error(f"**{title}**\n\n{lines}", icon=":material/error:")
+
+
+# -- conditions and files ----------------------------------------------------------------------------------
+
+
+def _show_conditions(run: Run, report: Report, _: Translator) -> None:
+    spec = parse_spec(CompareSpec, run.spec)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.header(_("What was held equal"), anchor=False)
+        st.markdown("\n".join(f"- {told}" for told in held_equal(spec, report, _)))
+    with right:
+        st.header(_("What was not"), anchor=False)
+        st.markdown("\n".join(f"- {told}" for told in not_held_equal(spec, report, run.summary, _)))
+
+
+def _show_downloads(run: Run, report: Report, _: Translator) -> None:
+    st.header(_("Take it along"), anchor=False)
+    files = [
+        (_("All trainings (csv)"), lambda: cells_csv(report), "csv", "text/csv"),
+        (
+            _("Charts (HTML)"),
+            lambda: figure_html(report, run.name, conclusions(report, _), _).encode(),
+            "html",
+            "text/html",
+        ),
+        (_("Report (Markdown)"), lambda: markdown_report(run, report, _).encode(), "md", "text/markdown"),
+    ]
+    with st.container(horizontal=True, key="compare_files"):
+        for label, make, ending, mime in files:
+            st.download_button(
+                label,
+                make,
+                file_name=f"{run.id}.{ending}",
+                mime=mime,
+                key=f"download_{ending}_{run.id}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+        results.export_button(run, _)
+    st.caption(_("A chart alone: the buttons at its upper right save it as PNG or SVG."))
