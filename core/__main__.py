@@ -357,7 +357,9 @@ def _compared(run: Run) -> dict[str, Any]:
     """What a comparison found so far: its cells, and its conclusions with their sentences."""
     report = runs.read_report(run.id) or {}
     told = [{**finding, "sentence": explain_finding(finding)} for finding in report.get("conclusions", [])]
-    parts = {name: report[name] for name in ("cells", "families", "pairs", "equivalents") if name in report}
+    parts: dict[str, Any] = {
+        name: report[name] for name in ("cells", "families", "pairs", "equivalents") if name in report
+    }
     return {**parts, "conclusions": told}
 
 

@@ -41,7 +41,10 @@ HEAVY = {
     *(f"core.{name}" for name in ("tasks", "encoders", "embeddings", "tokenized", "lora", "baseline")),
     "core.catalog_texts",
     *(f"core.{name}" for name in ("answering", "sentiment", "sentiment.characters", "sentiment.encoder")),
-    *(f"core.{name}" for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train")),
+    *(
+        f"core.{name}"
+        for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train", "cells", "compare")
+    ),
     *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
 }
 DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy meet
