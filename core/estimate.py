@@ -123,6 +123,13 @@ def _cell_memory_mb(spec: CompareSpec, cell: Cell, card: ModelCard) -> float:
     return _memory_mb(one, card, _gmacs(card, size, one.max_length))
 
 
+def most_examples(spec: CompareSpec, store: Store | None = None) -> int | None:
+    """How many examples of the data can be trained on beside those that validate; None while nobody has read it."""
+    values = {"model": spec.model, "data": spec.data, "test_size": spec.test_size}
+    known = _known_rows(FinetuneSpec.model_validate(values), store or open_store())
+    return known[0] if known else None
+
+
 def estimate_compare(spec: CompareSpec, store: Store | None = None) -> EstimateReport:
     """What this comparison will take on this machine. Never raises for a model or data it cannot know."""
     from core import catalog
@@ -145,7 +152,7 @@ def estimate_compare(spec: CompareSpec, store: Store | None = None) -> EstimateR
         disk_mb=max(found.disk_mb for found in estimates) * spec.seeds,
         download_mb=estimates[0].download_mb,
         from_run=from_run,
-        rows=max(spec.sizes),
+        rows=most_examples(spec, store),
     )
 
 

@@ -244,7 +244,9 @@ SENTENCES: dict[str, str] = {
     "compare.size_too_large": N_(
         "{sizes}: more training examples than there are. {n} can be trained on; some are kept for validation."
     ),
-    "compare.cells_failed": N_("{n} of {total} trainings failed; what the others found is kept. Why the first one did follows."),
+    "compare.cells_failed": N_(
+        "{n} of {total} trainings failed; what the others found is kept. Why the first one did follows."
+    ),
     "compare.cell_died": N_("Its process ended without a word (status {code})."),
     "compare.waiting": N_("{n} of these runs are still at work; the comparison follows."),
     "compare.ahead_once": N_(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import runs
 from core.errors import GraftError, Problem
-from core.estimate import estimate_compare
+from core.estimate import estimate_compare, most_examples
 from core.grid import families, steps_for
 from core.i18n import Translator
 from core.messages import explain
@@ -36,6 +36,7 @@ def choose() -> None:
                 reason = explain(Problem("model.no_attention", values={"id": card.name}), _)
                 form.unavailable["methods"] = {"lora": reason}
             empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
+        form.defaults["sizes"] = _sizes_within(form)
         forms.draw_fields(CompareSpec, form, skip=("model", "data"), many=("methods",), placeholders=empty)
     with right:
         _offer(form, _)
@@ -48,7 +49,7 @@ def _offer(form: forms.Form, _: Translator) -> None:
         problems = check_spec(spec) if spec else []
     except GraftError as error:
         spec, problems = None, list(error.problems)
-    problems += launch.look_into(form)
+    problems += launch.look_into(form) + (_beyond(spec, _) if spec else [])
     form.tell(problems)
     is_blocked = spec is None or any(problem.severity == "error" for problem in problems)
     st.header(_("What it will cost here"), anchor=False)
@@ -73,6 +74,23 @@ def _offer(form: forms.Form, _: Translator) -> None:
     if spec:
         with st.expander(_("The same on the command line"), key="cmp_command", icon=":material/terminal:"):
             st.code(runs.command_line(spec), language=None, wrap_lines=True)
+
+
+def _sizes_within(form: forms.Form) -> tuple[int, ...]:
+    """The usual sizes, as far as the data is known to reach."""
+    usual: tuple[int, ...] = CompareSpec.model_fields["sizes"].default
+    if not form.values.get("data"):
+        return usual
+    most = most_examples(CompareSpec.model_validate({name: form.values[name] for name in ("model", "data")}))
+    return usual if most is None else tuple(size for size in usual if size <= most) or (most,)
+
+
+def _beyond(spec: CompareSpec, _: Translator) -> list[Problem]:
+    """Sizes that the data is known not to reach; for data nobody has read, the run tells."""
+    most = most_examples(spec)
+    beyond = [_.number(size) for size in spec.sizes if most is not None and size > most]
+    values = {"sizes": ", ".join(beyond), "n": _.number(most or 0)}
+    return [Problem("compare.size_too_large", field="sizes", values=values)] if beyond else []
 
 
 def spec_of(form: forms.Form) -> CompareSpec | None:

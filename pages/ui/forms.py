@@ -33,6 +33,8 @@ class Form:
     slots: dict[str, Any] = field(default_factory=dict)
     # Choices that cannot be had now, by field: each with the reason.
     unavailable: dict[str, dict[Any, str]] = field(default_factory=dict)
+    # Where this page begins with something else than the spec's default.
+    defaults: dict[str, Any] = field(default_factory=dict)
 
     def tell(self, problems: Iterable[Problem]) -> None:
         """Show problems at their fields; what belongs to no field stays to the caller."""
@@ -97,7 +99,7 @@ def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, 
     elif info.annotation is bool:
         form.values[name] = st.checkbox(label, value=info.default, key=key, help=help_, persist_state="session")
     elif get_origin(info.annotation) is tuple:
-        form.values[name] = _draw_sizes(label, help_, info.default, key)
+        form.values[name] = _draw_sizes(label, help_, form.defaults.get(name, info.default), key)
     else:
         form.values[name] = _draw_number(info, label, help_, key, placeholder)
     form.slots[name] = st.container(key=f"{key}_problems")
@@ -137,7 +139,7 @@ def _draw_sizes(label: str, help_: str, default: tuple[int, ...], key: str) -> l
     _ = state.words()
     return st.multiselect(
         label,
-        SIZES,
+        sorted({*SIZES, *default}),
         default=list(default),
         format_func=lambda size: _.number(size) if isinstance(size, int) else str(size),
         key=key,
