@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 def wilson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -81,15 +82,11 @@ def write_predictions(path: Path, rows: Ints, targets: Ints, probabilities: Floa
 
 
 def compare_paired(a: Path, b: Path) -> dict[str, Any]:
-    """Whether model a or b is better on the rows both were tested on.
+    """Whether model a or b is better on the rows both were tested on, by `paired_test`.
 
-    Exact McNemar test on the rows where only one of them is right (McNemar 1947) and the 95% interval of
-    the difference of accuracies a - b for paired shares (Agresti & Min 2005: half a row is added to each of
-    the four cells). `better` is "a" or "b" when p < 0.05, else None. Raises ValueError when no row is
-    shared or the targets differ: then the two were not tested on the same data.
+    Raises ValueError when no row is shared or the targets differ: then the two were not tested on the same data.
     """
     import pandas as pd
-    from scipy.stats import binomtest, norm
 
     columns = ["row", "target", "predicted"]
     both = pd.read_parquet(a, columns=columns).merge(pd.read_parquet(b, columns=columns), on="row")
@@ -97,18 +94,73 @@ def compare_paired(a: Path, b: Path) -> dict[str, Any]:
         raise ValueError("not tested on the same rows")
     right_a = (both["predicted_x"] == both["target_x"]).to_numpy()
     right_b = (both["predicted_y"] == both["target_y"]).to_numpy()
-    n, only_a, only_b = len(both), int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
+    return paired_test(right_a, right_b)
+
+
+def paired_test(right_a: Bools, right_b: Bools) -> dict[str, Any]:
+    """Whether model a or b is better, from which items [N] each is right on.
+
+    Exact McNemar test on the items where only one of them is right (McNemar 1947) and the 95% interval of
+    the difference of accuracies a - b for paired shares (Agresti & Min 2005: half an item is added to each of
+    the four cells). `better` is "a" or "b" when p < 0.05, else None.
+    """
+    from scipy.stats import binomtest, norm
+
+    n, only_a, only_b = len(right_a), int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
     p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     wider = n + 2
     shift = (only_a - only_b) / wider
     spread = np.sqrt((only_a + only_b + 1) / wider - shift**2) / np.sqrt(wider) * norm.ppf(0.975)
-    better = ("a" if only_a > only_b else "b") if p < 0.05 else None
+    return _tested(right_a, right_b, (only_a - only_b) / n, shift, float(spread), p)
+
+
+def crossed_test(right_a: Bools, right_b: Bools, seed_variance: tuple[float, int] | None = None) -> dict[str, Any]:
+    """Whether method a or b is better, from several trainings of each: [S, N], seeds by the same test items.
+
+    The items are the same for all seeds, so McNemar's counts may not be added up over them: an item that is
+    hard for one method counts once, however often it was asked. The differences a - b are taken apart into
+    seeds x items, both random (Cornfield & Tukey 1956): the variance of their mean is (MS_seeds + MS_items -
+    MS_error) / (S N), and never less than seeds or items alone give. The degrees of freedom are Satterthwaite's
+    (1946); the 95% interval and p are those of a t distribution. `better` is "a" or "b" when p < 0.05, else None.
+
+    With two seeds a single degree of freedom tells how seeds differ, and by chance that is often nearly nothing.
+    `seed_variance` brings what like comparisons showed (this one counted in): the variance of the difference
+    from seed to seed and its degrees of freedom. The larger variance is taken.
+    """
+    from scipy.stats import t
+
+    apart = right_a.astype(np.float64) - right_b
+    seeds, n = apart.shape
+    mean, by_seed, by_item = float(apart.mean()), apart.mean(1), apart.mean(0)
+    of_seeds, freedom = n * float(by_seed.var(ddof=1)), float(seeds - 1)
+    if seed_variance is not None:
+        of_seeds, freedom = max(of_seeds, n * seed_variance[0]), max(freedom, float(seed_variance[1]))
+    of_items = seeds * float(by_item.var(ddof=1)) if n > 1 else 0.0
+    rest = float(((apart - by_seed[:, None] - by_item + mean) ** 2).sum())
+    of_error = rest / ((seeds - 1) * (n - 1)) if n > 1 else 0.0
+    total = of_seeds + of_items - of_error
+    if max(of_seeds, of_items) < 1e-12:  # every seed says the same of every item: they say what one says
+        return paired_test(right_a[0], right_b[0])
+    if total > max(of_seeds, of_items):
+        parts = of_seeds**2 / freedom + of_items**2 / (n - 1) + of_error**2 / ((seeds - 1) * (n - 1))
+        freedom = max(1.0, total**2 / parts)
+    else:
+        total = max(of_seeds, of_items)
+        freedom = freedom if of_seeds > of_items else n - 1.0
+    error = float(np.sqrt(total / (seeds * n)))
+    p = float(2 * t.sf(abs(mean) / error, freedom))
+    return _tested(right_a, right_b, mean, mean, float(t.ppf(0.975, freedom)) * error, p)
+
+
+def _tested(
+    right_a: Bools, right_b: Bools, difference: float, middle: float, spread: float, p: float
+) -> dict[str, Any]:
     return {
-        "n": n,
+        "n": right_a.shape[-1],
         "a_accuracy": float(right_a.mean()),
         "b_accuracy": float(right_b.mean()),
-        "difference": (only_a - only_b) / n,
-        "interval": [float(max(-1.0, shift - spread)), float(min(1.0, shift + spread))],
+        "difference": difference,
+        "interval": [max(-1.0, middle - spread), min(1.0, middle + spread)],
         "p": p,
-        "better": better,
+        "better": ("a" if difference > 0 else "b") if p < 0.05 else None,
     }

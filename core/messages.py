@@ -242,6 +242,124 @@ SENTENCES: dict[str, str] = {
     ),
     "compare.one_seed": N_("With one repeat, nothing is told of chance between trainings. Two or three show it."),
     "compare.waiting": N_("{n} of these runs are still at work; the comparison follows."),
+    "compare.ahead_once": N_(
+        "With {size} examples, pretrained weights ({family}) are {difference} points more accurate than training "
+        "from scratch (95%: {low} to {high})."
+    ),
+    "compare.ahead_everywhere": N_(
+        "Pretrained weights ({family}) are ahead of training from scratch at every size: by {difference} points at "
+        "{size} examples (95%: {low} to {high}), by {least_difference} at {least_size} ({least_low} to {least_high})."
+    ),
+    "compare.ahead_at": N_(
+        "Pretrained weights ({family}) are ahead of training from scratch at {sizes} examples: by {difference} points "
+        "at {size} (95%: {low} to {high}), by {least_difference} at {least_size} ({least_low} to {least_high})."
+    ),
+    "compare.scratch_ahead": N_(
+        "Training from scratch is ahead of pretrained weights ({family}) at {sizes} examples; most at {size}, by "
+        "{difference} points (95%: {low} to {high})."
+    ),
+    "compare.scratch_ahead_once": N_(
+        "With {size} examples, training from scratch is {difference} points more accurate than pretrained weights "
+        "({family}; 95%: {low} to {high})."
+    ),
+    "compare.none_shown": N_(
+        "No difference shown between pretrained weights ({family}) and training from scratch at any of {n} sizes: "
+        "the largest, {difference} points at {size} examples (95%: {low} to {high}), could be chance."
+    ),
+    "compare.none_shown_once": N_(
+        "No difference shown between pretrained weights ({family}) and training from scratch with {size} examples: "
+        "{difference} points (95%: {low} to {high}) could be chance."
+    ),
+    "compare.even_from": N_(
+        "From {size} examples on, no difference is shown: the {difference} points between them at {largest} "
+        "(95%: {low} to {high}) could be chance."
+    ),
+    "compare.even_at_last": N_(
+        "With {largest} examples, the most that were tried, no difference is shown any more: the {difference} points "
+        "between them (95%: {low} to {high}) could be chance."
+    ),
+    "compare.gap_remains": N_(
+        "Up to {largest} examples, training from scratch does not catch up: there it is still {difference} points "
+        "behind (95%: {low} to {high})."
+    ),
+    "compare.time_faster": N_(
+        "With {size} examples, training from scratch took {times} times as long: {scratch_seconds} against {seconds} "
+        "({family})."
+    ),
+    "compare.time_slower": N_(
+        "With {size} examples, training from scratch was faster: {scratch_seconds}. Pretrained weights ({family}) "
+        "took {times} times as long, {seconds}."
+    ),
+    "compare.time_alike": N_(
+        "With {size} examples, both trained about as long: {scratch_seconds} from scratch, {seconds} with pretrained "
+        "weights ({family})."
+    ),
+    "compare.labels_about": N_(
+        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes about "
+        "{scratch_size} (95%: {fewest} to {most})."
+    ),
+    "compare.labels_about_open": N_(
+        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes about "
+        "{scratch_size}, at least {fewest}. How many at most, these sizes do not tell."
+    ),
+    "compare.labels_beyond": N_(
+        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes about "
+        "{scratch_size} (at least {fewest}), as the curve goes on beyond the {largest} that were tried."
+    ),
+    "compare.labels_at_most": N_(
+        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes about "
+        "{scratch_size} at most: trained longer, fewer might do."
+    ),
+    "compare.labels_between": N_(
+        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes between "
+        "{fewest} and {most}."
+    ),
+    "compare.labels_more_than": N_(
+        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, {scratch_size} are not "
+        "enough: they reach {scratch_accuracy}."
+    ),
+    "compare.labels_still_learning": N_(
+        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, {scratch_size} reach "
+        "{scratch_accuracy} and were still improving: trained longer, they might get there."
+    ),
+    "compare.no_labels_saved": N_(
+        "Pretraining saved no labels here: from scratch, {scratch_size} examples reach {scratch_accuracy}; pretrained "
+        "weights ({family}) reach {accuracy} with {size}."
+    ),
+    "compare.labels_unknown": N_(
+        "How many examples from scratch equal {size} with pretrained weights ({family}) cannot be told. {reason}"
+    ),
+    "compare.labels_unclear": N_(
+        "From scratch, {scratch_size} examples reach {scratch_accuracy}: too close to {accuracy} to tell."
+    ),
+    "compare.law_few_sizes": N_("A curve over sizes needs {needed} of them; done: {n}."),
+    "compare.law_flat": N_(
+        "Accuracy does not rise with the number of examples beyond chance: {first_accuracy} at {smallest}, "
+        "{last_accuracy} at {largest}."
+    ),
+    "compare.law_misses": N_(
+        "The points follow no simple curve: the best one misses {missed_size} examples by {missed} points, more than "
+        "chance explains."
+    ),
+    "compare.scratch_unconverged": N_(
+        "{n} of {of} trainings from scratch were still improving when their steps were used up: their accuracy is a "
+        "lower bound."
+    ),
+    "compare.method_best": N_(
+        "With {size} examples, {best} adapts the pretrained weights best: {difference} points ahead of {second} "
+        "(95%: {low} to {high})."
+    ),
+    "compare.methods_alike": N_(
+        "With {size} examples, no difference is shown between {best} and {second}: {difference} points "
+        "(95%: {low} to {high}) could be chance."
+    ),
+    "compare.dominated": N_(
+        "At {sizes} examples, {family} is not worth it: {by} is at least as accurate there and trains no longer."
+    ),
+    "compare.nothing_yet": N_(
+        "Nothing can be compared yet: no two ways of training are done with the same number of examples."
+    ),
+    "compare.still_missing": N_("{missing} of {planned} trainings are not done: what is said here may change."),
     # -- estimates ---------------------------------------------------------------------------------
     "estimate.unknown": N_(
         "Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell."

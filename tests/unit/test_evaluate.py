@@ -8,10 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, t, ttest_1samp
 from sklearn.metrics import confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
-from core.evaluate import calibration_error, compare_paired, report_classification, wilson, write_predictions
+from core.evaluate import (
+    calibration_error,
+    compare_paired,
+    crossed_test,
+    paired_test,
+    report_classification,
+    wilson,
+    write_predictions,
+)
 
 LABELS = ["a", "b", "c"]
 
@@ -161,3 +169,132 @@ def test_pair_is_refused_when_no_row_is_shared_or_targets_differ(tmp_path: Path)
         compare_paired(a, _write(tmp_path / "b.parquet", [True], rows=[3]))
     with pytest.raises(ValueError, match="same rows"):
         compare_paired(a, _write(tmp_path / "c.parquet", [True, True], rows=[1, 2], target=1))
+
+
+# -- two methods on the same rows, trained several times ---------------------------------------------------
+
+KEYS = {"n", "a_accuracy", "b_accuracy", "difference", "interval", "p", "better"}
+
+
+def _trained(
+    rng: np.random.Generator, seeds: int, n: int = 400, *, by_seed: float = 0.1, taste: float = 0.5, ahead: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """What two methods are right on [S, N]: items are hard for both, each method has its own taste and its luck."""
+    hard, liking = rng.normal(0, 1.5, n), rng.normal(0, taste, n) / 2
+    a, b = (
+        hard + sign * (liking + ahead / 2) + rng.normal(0, by_seed, (seeds, 1)) + rng.normal(0, 0.5, (seeds, n)) > 0
+        for sign in (1, -1)
+    )
+    return a, b
+
+
+def test_paired_test_is_what_two_files_of_predictions_are_compared_by(tmp_path: Path) -> None:
+    a, b = [True] * 75 + [False] * 25, [True] * 60 + [False] * 15 + [True] * 3 + [False] * 22
+    files = compare_paired(_write(tmp_path / "a.parquet", a), _write(tmp_path / "b.parquet", b))
+    assert paired_test(np.array(a), np.array(b)) == files
+    assert set(files) == KEYS
+
+
+def test_crossed_test_is_the_analysis_of_seeds_by_items_computed_by_hand() -> None:
+    a, b = np.ones((3, 8), dtype=bool), np.zeros((3, 8), dtype=bool)
+    a[0, [2, 3]] = a[1, [2, 6]] = a[2, 1] = False
+    b[0, [2, 6, 7]] = b[1, [1, 2, 3, 4, 5, 7]] = b[2, 3] = True
+    apart = a.astype(float) - b
+    s, n = apart.shape
+    mean, rows, columns = apart.mean(), apart.mean(1), apart.mean(0)
+    ms_seeds = n * ((rows - mean) ** 2).sum() / (s - 1)
+    ms_items = s * ((columns - mean) ** 2).sum() / (n - 1)
+    ms_error = sum((apart[i, j] - rows[i] - columns[j] + mean) ** 2 for i in range(s) for j in range(n)) / 14
+    total = ms_seeds + ms_items - ms_error
+    assert total > max(ms_seeds, ms_items), "else this would not try the sum"
+    freedom = total**2 / (ms_seeds**2 / (s - 1) + ms_items**2 / (n - 1) + ms_error**2 / ((s - 1) * (n - 1)))
+    error = (total / (s * n)) ** 0.5
+    found = crossed_test(a, b)
+    assert found["difference"] == pytest.approx(mean)
+    assert (found["a_accuracy"], found["b_accuracy"], found["n"]) == (a.mean(), b.mean(), 8)
+    spread = t.ppf(0.975, freedom) * error
+    assert found["interval"] == pytest.approx([max(-1, mean - spread), min(1, mean + spread)])
+    assert found["p"] == pytest.approx(2 * t.sf(mean / error, freedom))
+    assert set(found) == KEYS
+
+
+def test_crossed_test_is_a_t_test_over_items_when_seeds_agree() -> None:
+    a, b = _trained(np.random.default_rng(0), 1, ahead=0.3)
+    found = crossed_test(np.repeat(a, 3, axis=0), np.repeat(b, 3, axis=0))
+    wanted = ttest_1samp(a[0].astype(float) - b[0], 0)
+    assert found["p"] == pytest.approx(wanted.pvalue)
+    assert found["interval"] == pytest.approx(list(wanted.confidence_interval()))
+
+
+def test_crossed_test_is_a_t_test_over_seeds_when_they_differ_by_far_the_most() -> None:
+    a = np.arange(4000)[None] < np.array([[3400], [2600], [3000]])
+    b = np.arange(4000)[None] < np.array([[2000], [2400], [2100]])
+    rng = np.random.default_rng(0)
+    a, b = (np.stack([row[rng.permutation(4000)] for row in rows]) for rows in (a, b))
+    found = crossed_test(a, b)
+    wanted = ttest_1samp(a.mean(1) - b.mean(1), 0)
+    assert found["p"] == pytest.approx(wanted.pvalue, rel=0.05)
+    assert found["interval"] == pytest.approx(list(wanted.confidence_interval()), abs=0.02)
+
+
+def test_more_seeds_are_no_more_items() -> None:
+    """Asking the same items again must not make the test surer than asking many items once."""
+    a, b = _trained(np.random.default_rng(2), 1, ahead=0.5)
+    once = paired_test(a[0], b[0])
+    again = crossed_test(np.repeat(a, 10, axis=0), np.repeat(b, 10, axis=0))
+    assert again["p"] == pytest.approx(once["p"], rel=0.5)
+    pooled = paired_test(np.tile(a[0], 10), np.tile(b[0], 10))
+    assert pooled["p"] < once["p"] / 5
+
+
+@pytest.mark.parametrize("always", ["same", "a", "b"])
+def test_crossed_test_says_what_one_seed_says_when_nothing_varies(always: str) -> None:
+    right = np.ones((3, 20), dtype=bool)
+    a, b = right & (always != "b"), right & (always != "a")
+    found = crossed_test(a, b)
+    assert found == paired_test(a[0], b[0])
+    assert found["better"] == {"same": None}.get(always, always)
+    low, high = found["interval"]
+    assert low < high, "nothing is certain after twenty items"
+
+
+def test_crossed_test_turns_round_with_its_sides() -> None:
+    a, b = _trained(np.random.default_rng(1), 3, ahead=1.0)
+    one, other = crossed_test(a, b), crossed_test(b, a)
+    assert (one["better"], other["better"]) == ("a", "b")
+    assert one["p"] == pytest.approx(other["p"])
+    assert one["difference"] == pytest.approx(-other["difference"])
+    assert one["interval"] == pytest.approx([-value for value in reversed(other["interval"])])
+
+
+@pytest.mark.parametrize("by_seed", [0.0, 0.1, 0.2])
+def test_crossed_test_seldom_sees_what_is_not_there(by_seed: float) -> None:
+    """Adding McNemar's counts up over the seeds sees it far too often."""
+    rng = np.random.default_rng(7)
+    tries = [_trained(rng, 3, by_seed=by_seed) for _ in range(200)]
+    crossed = np.mean([crossed_test(a, b)["better"] is not None for a, b in tries])
+    pooled = np.mean([paired_test(a.ravel(), b.ravel())["better"] is not None for a, b in tries])
+    assert crossed <= 0.08
+    assert pooled > crossed
+    if by_seed:
+        assert pooled > 0.2
+
+
+def test_two_seeds_borrow_the_chance_of_like_comparisons() -> None:
+    rng = np.random.default_rng(5)
+    tries = [_trained(rng, 2, by_seed=0.15) for _ in range(200)]
+    apart = np.array([a.mean(1) - b.mean(1) for a, b in tries])
+    for group in np.split(np.arange(200), 50):  # four sizes of a comparison
+        variance = (float(apart[group].var(1, ddof=1).mean()), 4)
+        for i in group:
+            alone, borrowed = crossed_test(*tries[i]), crossed_test(*tries[i], seed_variance=variance)
+            tries[i] = (*tries[i], alone["better"] is not None, borrowed["better"] is not None)
+    alone, borrowed = (np.mean([one[which] for one in tries]) for which in (2, 3))
+    assert borrowed <= 0.08
+    assert borrowed < alone
+
+
+def test_difference_that_is_there_is_seen() -> None:
+    rng = np.random.default_rng(3)
+    seen = [crossed_test(*_trained(rng, 3, by_seed=0.05, ahead=0.6))["better"] == "a" for _ in range(50)]
+    assert np.mean(seen) > 0.9

@@ -30,6 +30,7 @@ LIGHT = {
     *(f"core.{name}" for name in ("catalog", "hardware", "figures", "curves", "clock", "estimate", "evaluate")),
     *(f"core.{name}" for name in ("size_figures", "size_report")),
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
+    *(f"core.{name}" for name in ("size_law", "findings", "conclusions")),
     "core.locales",
     "core.locales.texts",
 }

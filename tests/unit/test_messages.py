@@ -28,7 +28,7 @@ def test_sentence_is_filled_in_both_languages(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(SENTENCES))
 def test_sentence_ends_like_one(code: str) -> None:
-    assert SENTENCES[code].endswith((".", "?", "{rule}"))  # the rule is a sentence of its own
+    assert SENTENCES[code].endswith((".", "?", "{rule}", "{reason}"))  # these two are sentences of their own
 
 
 @pytest.mark.parametrize("code", sorted(PHASES))
