@@ -27,6 +27,7 @@ FAMILY_WORDS = {
 HEIGHT = 420
 _PAGE = {"light": "#FFFFFF", "dark": "#0E1512"}
 _MOST_DIRECT_LABELS = 3
+_BLANK = "\u00a0"  # a browser drops plain blanks at the beginning of a text
 _LABEL_PX = 110  # the room beside a chart for the names at the ends of its lines
 _CLOSEST_TICKS = 0.09  # of the axis: nearer ones would write over each other
 _SECONDS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 36_000, 86_400)
@@ -292,7 +293,7 @@ def _end_labels(
             "x": [family["sizes"][-1]["size"]],
             "y": [y],
             "mode": "text",
-            "text": ["<br>".join(f"   {line}" for line in _folded(family_word(family["family"], _)))],
+            "text": ["<br>".join(2 * _BLANK + line for line in _folded(family_word(family["family"], _)))],
             "textposition": "middle right",
             "textfont": {"color": family_look(family["family"]).colour, "size": 13},
             "cliponaxis": False,
@@ -372,7 +373,7 @@ def _equivalence(report: Report, below: float, _: Translator) -> list[Trace]:
             "x": [size],
             "y": [y - below],
             "mode": "text",
-            "text": [f"   <b>{words}</b>"],
+            "text": [f"{4 * _BLANK}<b>{words}</b>"],
             "textposition": "middle right",
             "textfont": {"color": TEXT, "size": 12},
             "cliponaxis": False,

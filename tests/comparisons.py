@@ -22,7 +22,7 @@ SHAPES: dict[str, tuple[float, float, float, float, int]] = {
     "lora": (0.05, 1.3, 0.45, 1.2, 60_000),
     "full": (0.02, 1.6, 0.46, 1.7, 3_400_000),
 }
-LAW_REFUSED = {"code": "compare.no_sizes", "values": {}}
+LAW_REFUSED = {"code": "compare.law_few_sizes", "values": {"n": 3, "needed": 4}}
 
 
 def make_spec(**values: Any) -> CompareSpec:
@@ -183,8 +183,12 @@ def _equivalents(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _conclusions(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Any code that has a sentence: what these sentences say is proved elsewhere."""
-    return [{"code": "compare.one_seed", "values": {}}] if len(found) > 1 else []
+    """One sentence: what can be said is proved elsewhere."""
+    pairs = [pair for pair in _pairs(found) if pair["b"] == SCRATCH]
+    if not pairs:
+        return []
+    gap = dict(zip(("low", "high"), pairs[0]["interval"], strict=True)) | {"difference": pairs[0]["difference"]}
+    return [{"code": "compare.ahead_once", "values": {"family": pairs[0]["a"], "size": pairs[0]["size"], **gap}}]
 
 
 def make_comparison(status: str, *, done: int | None = None, failed: int = 0, **columns: Any) -> Run:

@@ -78,7 +78,7 @@ def show_sizes(report: Report, _: Translator) -> None:
             "size": number(_("Examples"), format="localized"),
             "family": st.column_config.TextColumn(_("Start")),
             "accuracy": st.column_config.ProgressColumn(
-                _("Accuracy"), format="%.1f%%", min_value=0, max_value=100, width=120
+                _("Accuracy"), format="%.1f%%", min_value=0, max_value=100, width=105
             ),
             "interval": st.column_config.TextColumn(
                 _("95% interval"), help=_("≥: some of these trainings were still improving when they ended.")

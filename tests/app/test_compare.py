@@ -169,3 +169,15 @@ def test_record_of_a_comparison_lists_its_settings(open_page: Callable[..., AppT
 def test_unknown_comparison_is_told_in_a_sentence(open_page: Callable[..., AppTest]) -> None:
     at = open_page("compare", run="co-never")
     assert "There is no run co-never here" in at.error[0].value
+
+
+def test_texts_are_compared_with_a_model_that_reads_them(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("compare", model="bundled/minilm-l6", data="builtin/reviews-en")
+    assert "cmp_max_length" in [field.key for field in at.number_input]
+    assert "cmp_image_size" not in [field.key for field in at.number_input]
+    at.checkbox(key="cmp_methods_lora").check().run()
+    at.multiselect(key="cmp_sizes").set_value([50, 100]).run()
+    at.button(key="cmp_start").click().run()
+    assert_sound(at)
+    (run,) = open_store().list_runs(kind="compare")
+    assert run.spec["methods"] == ["head", "lora"]

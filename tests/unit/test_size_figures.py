@@ -117,7 +117,8 @@ def test_equivalence_is_told_no_finer_than_it_is_known(found: dict[str, Any], wo
     report = report_of()
     report |= {"equivalents": [{"family": "head", "size": 100, "accuracy": 0.7, **found}]}
     chart = size_chart(report, ENGLISH, keep="k")
-    assert f"   <b>{words} examples from scratch</b>" in [trace.get("text", [""])[0] for trace in chart["traces"]]
+    said = [str(trace.get("text", [""])[0]).strip() for trace in chart["traces"]]
+    assert f"<b>{words} examples from scratch</b>" in said
 
 
 def test_time_is_told_in_units_people_use() -> None:

@@ -1,0 +1,70 @@
+"""Reading a comparison, told as a reader does it: while it fills in, and when it is done."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from core.grid import grid
+from core.store import open_store, to_json, write_atomically
+from tests.comparisons import make_comparison, make_report, make_spec
+
+
+def charts(page: Page) -> Any:
+    return page.locator(".graft-curve:has(svg.main-svg)")
+
+
+def points(page: Page) -> int:
+    """How many points the first chart shows."""
+    return int(charts(page).first.get_attribute("data-points") or 0)
+
+
+def test_comparison_fills_in_while_one_watches_and_ends_in_its_answer(open_page: Any) -> None:
+    run = make_comparison("running", done=16)
+    page = open_page(f"/compare?run={run.id}")
+    expect(charts(page)).to_have_count(2)
+    expect(page).to_have_title("40% · Graft")
+    charts(page).first.evaluate("box => { box.dataset.mark = 'same'; }")
+    before = points(page)
+    path = run.folder / "artifacts" / "report.json"
+    write_atomically(path, to_json(make_report(make_spec(), 25)))
+    deadline = time.monotonic() + 20
+    while points(page) <= before and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    assert points(page) > before
+    assert charts(page).first.get_attribute("data-mark") == "same", "the chart was mounted anew"
+    write_atomically(path, to_json(make_report(make_spec())))
+    cells = len(grid(make_spec()))
+    open_store().update_run(run.id, status="done", ended_at=time.time(), summary={"cells_done": cells, "cells": cells})
+    expect(page.get_by_role("heading", name="What was held equal")).to_be_visible()
+    expect(page.get_by_role("heading", level=2).first).to_be_visible()
+
+
+def test_a_row_shows_its_curves_and_a_chart_is_carried_away(open_page: Any) -> None:
+    run = make_comparison("done")
+    page = open_page(f"/compare?run={run.id}")
+    expect(charts(page)).to_have_count(2)
+    charts(page).first.hover()
+    for ending in ("png", "svg"):
+        with page.expect_download() as download:
+            charts(page).first.locator(f'[data-title="Download as {ending.upper()}"]').click()
+        assert download.value.suggested_filename.endswith(f".{ending}")
+    choice = page.get_by_role("combobox", name="Learning curves of")
+    choice.press_sequentially("Pretrained, head only · 100", delay=30)
+    page.get_by_role("option", name="Pretrained, head only · 100 training examples · seed 0").click()
+    expect(charts(page)).to_have_count(4)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Charts (HTML)").click()
+    assert download.value.suggested_filename == f"{run.id}.html"
+
+
+def test_comparison_fits_a_phone(open_page: Any) -> None:
+    run = make_comparison("done", spec={"methods": ["head", "last", "full"]})
+    for locale in ("en-US", "zh-CN"):
+        page = open_page(f"/compare?run={run.id}", width=390, locale=locale)
+        expect(charts(page)).to_have_count(2)
+        main = page.locator("[data-testid=stMain]")
+        assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1
+        page.close()
