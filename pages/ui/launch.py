@@ -14,7 +14,7 @@ from core.messages import explain
 from core.spec_checks import check_spec
 from core.specs import FinetuneSpec, ImportSpec, parse_spec
 from core.store import open_store
-from pages.ui import cached, parts, state
+from pages.ui import cached, parts, state, texts
 from pages.ui.forms import TEXT_MODEL, Form
 
 
@@ -74,9 +74,18 @@ def look_into(form: Form) -> list[Problem]:
     if report.get("task") != form.task:
         code = "data.not_texts" if form.task == "text-classification" else "data.not_pictures"
         return [Problem(code, field="data", values={"id": report["name"]})]
+    if "max_length" in form.slots:
+        with form.slots["max_length"]:
+            texts.tell_cut(report, form.values.get("max_length"))
     told = [parts.problem_of(problem) for problem in report["problems"]]
-    model = (form.values.get("model") or {}).get("id")
-    return [problem for problem in told if problem.code != "data.unknown_tokens" or model == TEXT_MODEL]
+    is_minilm = TEXT_MODEL in model_and_base(form)
+    return [problem for problem in told if problem.code != "data.unknown_tokens" or is_minilm]
+
+
+def model_and_base(form: Form) -> tuple[str, str]:
+    """The id of the model that was chosen, and of the one it was made from."""
+    chosen = (form.values.get("model") or {}).get("id")
+    return next(((card.id, card.base) for card, _is_local in cached.models() if card.id == chosen), ("", ""))
 
 
 def _wait_for(run_id: str) -> None:
