@@ -233,3 +233,10 @@ def test_texts_are_looked_into_before_a_training(
     assert none_cut in texts_of(at)
     at.number_input(key="ft_max_length").set_value(16).run()
     assert cut in texts_of(at)
+
+
+def test_warning_of_several_methods_is_told_once(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune")
+    at.radio(key="ft_weights").set_value("random").run()
+    at.checkbox(key="ft_method_last").check().run()
+    assert [warning.value.startswith("Random weights and only part") for warning in at.warning] == [True]
