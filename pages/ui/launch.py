@@ -59,11 +59,11 @@ def look_into(form: Form) -> list[Problem]:
     if not data:
         return []
     run = runs.latest_import(data)
+    if run is None and form.task == "text-classification" and state.recall("ft_looked_into") != data:
+        state.remember("ft_looked_into", data)
+        with suppress(GraftError):  # the training's own check tells what is wrong
+            run = runs.submit(parse_spec(ImportSpec, {"data": data}))
     if run is None:
-        if form.task == "text-classification" and state.recall("ft_looked_into") != data:
-            state.remember("ft_looked_into", data)
-            with suppress(GraftError):  # the training's own check tells what is wrong
-                runs.submit(parse_spec(ImportSpec, {"data": data}))
         return []
     if run.is_active:
         st.fragment(_wait_for, run_every=1.0)(run.id)

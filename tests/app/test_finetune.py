@@ -240,3 +240,10 @@ def test_warning_of_several_methods_is_told_once(open_page: Callable[..., AppTes
     at.radio(key="ft_weights").set_value("random").run()
     at.checkbox(key="ft_method_last").check().run()
     assert [warning.value.startswith("Random weights and only part") for warning in at.warning] == [True]
+
+
+def test_page_waits_for_what_is_looked_into(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune", model="bundled/minilm-l6", data="builtin/reviews-zh")
+    (check,) = open_store().list_runs(kind="import")
+    assert check.spec["data"]["id"] == "builtin/reviews-zh"
+    assert "Looking into the data" in texts_of(at)
