@@ -125,11 +125,12 @@ def data(
     report = runs.read_report(ended.id) or {}
     if ended.status != "done":
         _end(ended, json_)
+    told = [{**problem, "sentence": _sentence(problem)} for problem in report.get("problems", [])]
     counts = report.get("counts", {})
     lines = [f"{report.get('name', data_id)}: {report.get('num_images', 0)} examples, {len(report['labels'])} classes"]
     lines += [f"  {split:11} {sum(numbers):7}  {numbers}" for split, numbers in counts.items()]
-    lines += [f"  {problem.get('sentence') or problem['code']}" for problem in report.get("problems", [])]
-    _print({**report, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))
+    lines += [f"  {problem['sentence']}" for problem in told]
+    _print({**report, "problems": told, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))
 
 
 @app.command(name="runs")

@@ -152,6 +152,14 @@ SENTENCES: dict[str, str] = {
     "data.one_column": N_("{name} has a single column ({columns}). A table needs one of texts and one of labels."),
     "data.no_header": N_("The first row of {name} is no row of column names: its columns are numbered."),
     "data.ragged_rows": N_("{n} rows of {name} do not have {wanted} cells as the first row and are left out."),
+    "data.ragged_rows_kept": N_(
+        "{n} rows of {name} do not have {wanted} cells as the first row: missing cells are empty, "
+        "surplus ones stand in the last column."
+    ),
+    "data.formulas_without_values": N_(
+        "{n} cells of {name} hold formulas without their results and count as empty. Open it in a spreadsheet, "
+        "save it, and bring it again."
+    ),
     "data.bad_lines": N_("{n} lines of {name} are no JSON objects and are left out."),
     "data.other_sheets": N_("Only the first sheet of {name} is read; {n} others are left out."),
     "data.encoding_guessed": N_(

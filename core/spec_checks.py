@@ -78,7 +78,7 @@ def _check_model(spec: FinetuneSpec) -> list[Problem]:
     if spec.model.weights == "pretrained" and not catalog.is_local(card):
         problems.append(catalog.not_local(card))
     if spec.model.weights == "random" and spec.method != "full":
-        problems.append(Problem("spec.random_frozen", "warning", "method", {"method": spec.method}))
+        problems.append(Problem("spec.random_frozen", "warning", "method"))
     if card.is_text:
         longest = card.reading.max_length
         if spec.max_length is not None and spec.max_length > longest:

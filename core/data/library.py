@@ -6,7 +6,9 @@ import re
 import time
 import uuid
 import zipfile
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core import settings
 from core.data.cache import with_lock
-from core.errors import DataError
+from core.errors import DataError, Problem
 from core.i18n import N_
 from core.specs import DataRef
 
@@ -87,13 +89,27 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
             open_file(unfinished, DataRef(id="upload/-"), name)
         except DataError as error:  # a fine table whose columns a person has to name is kept
             if not {problem.code for problem in error.problems} <= _UNNAMED:
-                raise
+                raise DataError(_as_named(error.problems, unfinished.name, name[:80])) from error
         with with_lock("uploads"):  # of two uploads of one name the second gets another
             target_path = _free(folder, safe_name(name), suffix)
             unfinished.replace(target_path)
         return f"upload/{target_path.stem}"
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _as_named(problems: Iterable[Problem], kept_as: str, name: str) -> list[Problem]:
+    """Problems that tell the name a person gave, not the one the file was looked through under."""
+    return [
+        replace(
+            problem,
+            values={
+                key: value.replace(kept_as, name) if isinstance(value, str) else value
+                for key, value in problem.values.items()
+            },
+        )
+        for problem in problems
+    ]
 
 
 def copy_limited(source: IO[bytes], target: IO[bytes]) -> None:

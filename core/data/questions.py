@@ -54,7 +54,7 @@ def read_questions(path: Path, column: str | None = None) -> Questions:
 
 def _read_any(path: Path) -> tuple[Table, list[Problem]]:
     try:
-        return read_table(path, fewest=1)
+        return read_table(path, fewest=1, keep_all=True)
     except DataError as error:
         # Lines with commas of their own, and no cells: what a person pastes into a .csv.
         if error.problems[0].code != "data.no_table" or path.suffix.lower() not in (".csv", ".tsv"):

@@ -56,7 +56,7 @@ class DataReport(BaseModel):
     columns: list[str] = Field(default_factory=list)  # of texts: where texts and labels were found
     all_columns: list[str] = Field(default_factory=list)  # of a table: what there is to choose from
     characters: list[int] = Field(default_factory=list)  # of texts: median, 90%, longest
-    tokens: dict[str, float] | None = None  # of texts, by the bundled tokenizer: see core.data.tokens
+    tokens: dict[str, Any] | None = None  # of texts, by the bundled tokenizer: see core.data.tokens
 
 
 def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:

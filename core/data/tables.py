@@ -94,8 +94,8 @@ def _split_word(path: PurePath) -> str | None:
 # -- one file ----------------------------------------------------------------------------------------------
 
 
-def read_table(path: Path, fewest: int = 2) -> tuple[Table, list[Problem]]:
-    """Columns by name, and what is wrong with single rows.
+def read_table(path: Path, fewest: int = 2, *, keep_all: bool = False) -> tuple[Table, list[Problem]]:
+    """Columns by name, and what is wrong with single rows; `keep_all`: rows with other cells than the first too.
 
     Raises `DataError` for a file that is no table, or has fewer columns than `fewest`.
     """
@@ -105,13 +105,13 @@ def read_table(path: Path, fewest: int = 2) -> tuple[Table, list[Problem]]:
     with path.open("rb") as file:
         head = file.read(4096)
     if head.startswith(b"PK\x03\x04"):
-        table, problems = _read_xlsx(path)
+        table, problems = _read_xlsx(path, keep_all)
     elif head.count(0) > len(head) // 10 and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError("data.unknown_file", path=name)
     else:
         text, problems = decode_text(path.read_bytes(), name)
         is_json = text[:100].lstrip()[:1] in ("{", "[")
-        table, more = _read_json(text, name) if is_json else _read_separated(text, path)
+        table, more = _read_json(text, name) if is_json else _read_separated(text, path, keep_all)
         problems += more
     if not any(table.values()):
         raise DataError("data.empty_table", name=name)
@@ -131,8 +131,11 @@ def _names(header: Sequence[Any], file: str) -> list[str]:
     return names
 
 
-def _fill(names: list[str], rows: Iterable[Sequence[Any]], file: str) -> tuple[Table, int]:
-    """Rows as columns, and how many were left out for not having a cell for each column."""
+def _fill(names: list[str], rows: Iterable[Sequence[Any]], file: str, keep_all: bool = False) -> tuple[Table, int]:
+    """Rows as columns, and how many did not have a cell for each column: left out, or made to fit.
+
+    Made to fit: what is missing is empty, what is too much stands in the last column.
+    """
     columns: list[list[Any]] = [[] for _ in names]
     ragged = 0
     for row in rows:
@@ -140,12 +143,27 @@ def _fill(names: list[str], rows: Iterable[Sequence[Any]], file: str) -> tuple[T
             continue
         if len(row) < len(names) or any(cell not in (None, "") for cell in row[len(names) :]):
             ragged += 1
-            continue
+            if not keep_all:
+                continue
+            row = _fitted(row, len(names))
         if len(columns[0]) == MAX_ROWS:
             raise DataError("data.too_many_rows", name=file, limit=MAX_ROWS)
         for column, cell in zip(columns, row, strict=False):
             column.append(cell)
     return dict(zip(names, columns, strict=True)), ragged
+
+
+def _fitted(row: Sequence[Any], width: int) -> list[Any]:
+    if len(row) <= width:
+        return [*row, *[""] * (width - len(row))]
+    rest = ", ".join(str(cell).strip() for cell in row[width - 1 :] if cell not in (None, ""))
+    return [*row[: width - 1], rest]
+
+
+def _ragged_rows(name: str, n: int, wanted: int, keep_all: bool) -> list[Problem]:
+    """What is told of rows with other cells than the first."""
+    code = "data.ragged_rows_kept" if keep_all else "data.ragged_rows"
+    return [Problem(code, "warning", "data", {"name": name, "n": n, "wanted": wanted})] if n else []
 
 
 # -- encodings ---------------------------------------------------------------------------------------------
@@ -196,32 +214,29 @@ def _is_western(text: str) -> bool:
 # -- separated by commas and the like ----------------------------------------------------------------------
 
 
-def _read_separated(text: str, path: Path) -> tuple[Table, list[Problem]]:
+def _read_separated(text: str, path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
     csv.field_size_limit(2**31 - 1)
     delimiter = _delimiter(text, path)
-    table, ragged, wanted = _split(text, delimiter, csv.QUOTE_MINIMAL, path.name)
+    table, ragged, wanted = _split(text, delimiter, csv.QUOTE_MINIMAL, path.name, keep_all)
     if text.count('"') % 2:  # a quote that is never closed swallows rows
-        other = _split(text, delimiter, csv.QUOTE_NONE, path.name)
+        other = _split(text, delimiter, csv.QUOTE_NONE, path.name, keep_all)
         if _num_rows(other[0]) > _num_rows(table):
             table, ragged, wanted = other
-    if ragged > _num_rows(table):
+    if ragged > _num_rows(table) - (ragged if keep_all else 0):
         raise DataError("data.no_table", name=path.name)
-    problems = []
-    if ragged:
-        values = {"name": path.name, "n": ragged, "wanted": wanted}
-        problems.append(Problem("data.ragged_rows", "warning", "data", values))
+    problems = _ragged_rows(path.name, ragged, wanted, keep_all)
     if _lacks_header(table):
         table = {f"column {place}": [name, *values] for place, (name, values) in enumerate(table.items(), 1)}
         problems.append(Problem("data.no_header", "warning", "data", {"name": path.name}))
     return table, problems
 
 
-def _split(text: str, delimiter: str, quoting: int, name: str) -> tuple[Table, int, int]:
-    """Columns, rows left out, and how many cells a row should have."""
+def _split(text: str, delimiter: str, quoting: int, name: str, keep_all: bool) -> tuple[Table, int, int]:
+    """Columns, ragged rows, and how many cells a row should have."""
     rows = _rows(text, delimiter, quoting)
     try:
         names = _names(next((row for row in rows if any(row)), []), name)
-        table, ragged = _fill(names, rows, name)
+        table, ragged = _fill(names, rows, name, keep_all)
     except csv.Error as error:
         raise DataError("data.unreadable_file", path=name, detail=str(error)[:200]) from error
     return table, ragged, len(names)
@@ -312,7 +327,7 @@ def is_xlsx(path: Path) -> bool:
         return False
 
 
-def _read_xlsx(path: Path) -> tuple[Table, list[Problem]]:
+def _read_xlsx(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
     """The first sheet of a workbook: values only, formulas are never computed."""
     import openpyxl
 
@@ -333,7 +348,7 @@ def _read_xlsx(path: Path) -> tuple[Table, list[Problem]]:
                 header.pop()
             names = _names(header, path.name)
             padded = (tuple(row) + (None,) * (len(names) - len(row)) for row in rows)
-            table, ragged = _fill(names, padded, path.name)
+            table, ragged = _fill(names, padded, path.name, keep_all)
         finally:
             book.close()
     except DataError:
@@ -341,10 +356,42 @@ def _read_xlsx(path: Path) -> tuple[Table, list[Problem]]:
     except Exception as error:  # a damaged workbook fails in many ways
         detail = str(error).split("\n")[0][:200] or type(error).__name__
         raise DataError("data.unreadable_file", path=path.name, detail=detail) from error
-    problems = []
-    if ragged:
-        values = {"name": path.name, "n": ragged, "wanted": len(names)}
-        problems.append(Problem("data.ragged_rows", "warning", "data", values))
+    problems = _ragged_rows(path.name, ragged, len(names), keep_all)
+    has_gaps = any(None in values for values in table.values())
+    uncomputed = _uncomputed(path) if has_gaps and _has_formulas(path) else 0
+    if uncomputed:
+        values = {"name": path.name, "n": uncomputed}
+        problems.append(Problem("data.formulas_without_values", "warning", "data", values))
     if others > 0:
         problems.append(Problem("data.other_sheets", "warning", "data", {"name": path.name, "n": others}))
     return table, problems
+
+
+def _has_formulas(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/"):
+                with archive.open(name) as sheet:
+                    before = b""
+                    while part := sheet.read(1_000_000):
+                        if re.search(rb"<f[ />]", before + part):
+                            return True
+                        before = part[-2:]
+    return False
+
+
+def _uncomputed(path: Path) -> int:
+    """Cells of the first sheet that hold a formula without its result, as programs write them."""
+    import openpyxl
+
+    books = [openpyxl.load_workbook(path, read_only=True, data_only=only) for only in (False, True)]
+    try:
+        sheets = [book.worksheets[0].iter_rows(values_only=True, max_col=MAX_COLUMNS + 1) for book in books]
+        return sum(
+            value is None and isinstance(formula, str) and formula.startswith("=")
+            for formulas, values in zip(*sheets, strict=False)
+            for formula, value in zip(formulas, values, strict=False)
+        )
+    finally:
+        for book in books:
+            book.close()

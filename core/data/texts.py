@@ -300,7 +300,9 @@ def texts_of(collection: Collection) -> list[str]:
 def text_leaks(collection: Collection, split: Split) -> list[Problem]:
     """Test texts that are trained on too, and copies within the training texts."""
     texts = texts_of(collection)
-    trained = [texts[row].casefold() for row in np.concatenate([split.train, split.validation])]
+    # Once each: of few rows some are trained on and chosen by.
+    rows = np.unique(np.concatenate([split.train, split.validation]))
+    trained = [texts[row].casefold() for row in rows]
     known = set(trained)
     leaked = sum(texts[row].casefold() in known for row in split.test)
     problems = []

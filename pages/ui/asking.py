@@ -20,6 +20,7 @@ from core.store import RESUMABLE, Run
 from pages.ui import cached, live, parts, state
 
 MOST_LINES = 500
+MOST_CHARS = 5000  # of one text: all of it is explained word by word
 SHOWN_PIECES = 3
 FILE_TYPES = ["csv", "tsv", "txt", "jsonl", "json", "xlsx", "parquet"]
 EXAMPLES = (
@@ -58,7 +59,6 @@ def one_text(model_id: str, key: str) -> None:
         _("A text in Chinese or English") if model_id == SENTIMENT else _("A text of your own"),
         key=field,
         live="100ms",
-        max_chars=5000,
         placeholder=_("type or paste; the answer follows"),
         persist_state="session",
     )
@@ -73,10 +73,12 @@ def one_text(model_id: str, key: str) -> None:
             return
         with st.spinner(_("Asking the model; the first time takes some seconds"), show_time=True):
             model = cached.text_model(model_id)
-            (answer,) = model.answer([text])
+            (answer,) = model.answer([text[:MOST_CHARS]])
         show_answer(answer, model.latency_ms, _)
+        if len(text) > MOST_CHARS:
+            st.caption(_("Only the first {n} characters are read here.", n=_.number(MOST_CHARS)))
         if answer.probabilities:
-            show_why(*model.explain(text), _)
+            show_why(*model.explain(text[:MOST_CHARS]), _)
 
 
 def show_answer(answer: TextAnswer, latency_ms: float | None, _: Translator) -> None:
@@ -109,7 +111,7 @@ def show_answer(answer: TextAnswer, latency_ms: float | None, _: Translator) -> 
 
 def sure_column(_: Translator) -> Any:
     """A column of confidences in percent."""
-    return st.column_config.ProgressColumn(_("How sure"), format="%.1f%%", min_value=0, max_value=100)
+    return st.column_config.ProgressColumn(_("How sure"), width="small", format="%.1f%%", min_value=0, max_value=100)
 
 
 def show_why(label: str, pieces: Sequence[Piece], _: Translator) -> None:
@@ -129,7 +131,7 @@ def show_why(label: str, pieces: Sequence[Piece], _: Translator) -> None:
     for sign, name in ((1, word), (-1, other)):
         strong = [piece for piece in ranked if sign * piece.weight > 0.05][:SHOWN_PIECES]
         if strong:
-            named = ", ".join(f"{_quoted(piece.text)} {_signed(piece.weight, _)}" for piece in strong)
+            named = _(", ").join(f"{_quoted(piece.text)} {_signed(piece.weight, _)}" for piece in strong)
             lines.append(_("Strongest for {label}: {words}", label=name, words=named))
     st.caption("  \n".join(lines) or _("No single part moved the answer."))
 
@@ -242,8 +244,8 @@ def show_rows(rows: Sequence[dict[str, Any]], key: str, _: Translator) -> None:
         column_order=["text", "label", "confidence"],
         placeholder="–",
         column_config={
-            "text": st.column_config.TextColumn(_("Text"), width="large"),
-            "label": st.column_config.TextColumn(_("Answer")),
+            "text": st.column_config.TextColumn(_("Text"), width="medium"),
+            "label": st.column_config.TextColumn(_("Answer"), width="small"),
             "confidence": sure_column(_),
         },
     )

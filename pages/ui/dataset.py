@@ -84,16 +84,15 @@ def show_texts(report: dict[str, Any], _: Translator) -> None:
         )
         st.markdown(f"## {text}", anchors=False)
     median, _most, longest = report["characters"]
-    length = _("{n} characters", n=_.number(median))
     reach = _("the longest {n}", n=_.number(longest))
     known = "–" if not tokens else _.percent(1 - tokens["share_unknown"])
-    beyond = None if not tokens else _("{share} have over 128 tokens", share=_.percent(tokens["share_beyond_128"]))
+    beyond = None if not tokens else _("{share} over 128 tokens", share=_.percent(tokens["share_beyond_128"]))
     parts.numbers(
         [
             (_("Texts"), _.number(report["num_images"]), None, None),
             (_("Classes"), _.number(len(report["labels"])), None, None),
-            (_("Typical length"), length, reach, None),
-            (_("Tokens MiniLM-L6 knows"), known, beyond, _("The rest it sees as one and the same unknown token.")),
+            (_("Characters"), _.number(median), reach, _("Of a typical text: half of the texts are shorter.")),
+            (_("Tokens known"), known, beyond, _("To MiniLM-L6: the rest it sees as one and the same unknown token.")),
         ]
     )
     st.header(_("Texts of every class"), anchor=False)
@@ -103,8 +102,8 @@ def show_texts(report: dict[str, Any], _: Translator) -> None:
         key="text_preview",
         column_order=["text", "label"],
         column_config={
-            "text": st.column_config.TextColumn(_("Text"), width="large"),
-            "label": st.column_config.TextColumn(_("Class")),
+            "text": st.column_config.TextColumn(_("Text"), width="medium"),
+            "label": st.column_config.TextColumn(_("Class"), width="small"),
         },
     )
     _show_classes(report, _)

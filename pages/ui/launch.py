@@ -14,7 +14,7 @@ from core.messages import explain
 from core.spec_checks import check_spec
 from core.specs import FinetuneSpec, ImportSpec, parse_spec
 from core.store import open_store
-from pages.ui import cached, parts, state
+from pages.ui import cached, parts, state, texts
 from pages.ui.forms import TEXT_MODEL, Form
 
 
@@ -70,11 +70,11 @@ def look_into(form: Form) -> list[Problem]:
     if not data:
         return []
     run = runs.latest_import(data)
+    if run is None and form.task == "text-classification" and state.recall("ft_looked_into") != data:
+        state.remember("ft_looked_into", data)
+        with suppress(GraftError):  # the training's own check tells what is wrong
+            run = runs.submit(parse_spec(ImportSpec, {"data": data}))
     if run is None:
-        if form.task == "text-classification" and state.recall("ft_looked_into") != data:
-            state.remember("ft_looked_into", data)
-            with suppress(GraftError):  # the training's own check tells what is wrong
-                runs.submit(parse_spec(ImportSpec, {"data": data}))
         return []
     if run.is_active:
         st.fragment(_wait_for, run_every=1.0)(run.id)
@@ -85,9 +85,18 @@ def look_into(form: Form) -> list[Problem]:
     if report.get("task") != form.task:
         code = "data.not_texts" if form.task == "text-classification" else "data.not_pictures"
         return [Problem(code, field="data", values={"id": report["name"]})]
+    if "max_length" in form.slots:
+        with form.slots["max_length"]:
+            texts.tell_cut(report, form.values.get("max_length"))
     told = [parts.problem_of(problem) for problem in report["problems"]]
-    model = (form.values.get("model") or {}).get("id")
-    return [problem for problem in told if problem.code != "data.unknown_tokens" or model == TEXT_MODEL]
+    is_minilm = TEXT_MODEL in model_and_base(form)
+    return [problem for problem in told if problem.code != "data.unknown_tokens" or is_minilm]
+
+
+def model_and_base(form: Form) -> tuple[str, str]:
+    """The id of the model that was chosen, and of the one it was made from."""
+    chosen = (form.values.get("model") or {}).get("id")
+    return next(((card.id, card.base) for card, _is_local in cached.models() if card.id == chosen), ("", ""))
 
 
 def _wait_for(run_id: str) -> None:

@@ -45,7 +45,8 @@ _STYLE = """
 [data-testid=stMain] [class*=st-key-primary_] a { background: #1B7F5C; padding: .35rem .75rem; }
 [data-testid=stMain] [class*=st-key-primary_] a:hover { background: #166A4D; }
 [data-testid=stMain] [class*=st-key-primary_] a * { color: #fff; }
-[data-testid=stTable] td * { overflow-wrap: anywhere; }
+[data-testid=stTable] :is(td, td *) { overflow-wrap: anywhere !important; }
+[data-testid=stTable] tr > :first-child { min-width: 6rem; }
 [data-testid=stCaptionContainer], [data-testid=stCaptionContainer] :is(p, code) { color: inherit !important; }
 [data-testid=stCaptionContainer], [data-testid=stImageCaption] { opacity: .8; }
 @media (max-width: 800px) { .st-key-size_charts [data-testid=stColumn] { min-width: 100%; } }

@@ -36,7 +36,15 @@ _LANGUAGES = {"en": N_("English"), "zh": N_("Chinese"), "multilingual": N_("many
 
 def language_words(codes: Sequence[str], _: Translator) -> str:
     """Languages a model reads."""
-    return ", ".join(_(_LANGUAGES[code]) for code in codes)
+    return _(", ").join(_(_LANGUAGES[code]) for code in codes)
+
+
+def reads_words(card: ModelCard, _: Translator) -> str:
+    """Whether a model is for pictures or for texts, and of which languages."""
+    if not card.is_text:
+        return _("pictures")
+    languages = language_words(card.reading.languages, _)
+    return _("texts") + (f": {languages}" if languages else "")
 
 
 def _seeing(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
@@ -121,11 +129,11 @@ def show_card(card: ModelCard) -> None:
 
 
 _SETS = {
-    "sst2": N_("English film reviews, one sentence each (SST-2 validation)"),
-    "imdb": N_("English film reviews, whole (IMDB sample, never trained on)"),
-    "reviews-en": N_("English reviews written for Graft, deliberately hard (never trained on)"),
-    "hotel": N_("Chinese hotel reviews (ChnSentiCorp test)"),
-    "thirty": N_("Chinese film and shopping sentences written for this test"),
+    "sst2": N_("English film sentences (SST-2)"),
+    "imdb": N_("English film reviews (IMDB)"),
+    "reviews-en": N_("Hard English reviews (Graft)"),
+    "hotel": N_("Chinese hotels (ChnSentiCorp)"),
+    "thirty": N_("Chinese films and shopping"),
 }
 
 
@@ -155,6 +163,7 @@ def show_sentiment(card: Mapping[str, Any], _: Translator) -> None:
             share=_.percent(card["unsure_below"], 0),
         )
     )
+    scores = en["scores"] | zh["scores"]
     rows = [
         {
             "set": _(_SETS[name]),
@@ -166,8 +175,7 @@ def show_sentiment(card: Mapping[str, Any], _: Translator) -> None:
             "answered": 100 * row["answered"],
             "right": 100 * row["accuracy_answered"],
         }
-        for language in ("en", "zh")
-        for name, row in card[language]["scores"].items()
+        for name, row in sorted(scores.items(), key=lambda pair: list(_SETS).index(pair[0]))
     ]
     number = st.column_config.NumberColumn
     st.dataframe(
@@ -175,7 +183,7 @@ def show_sentiment(card: Mapping[str, Any], _: Translator) -> None:
         hide_index=True,
         key="sentiment_scores",
         column_config={
-            "set": st.column_config.TextColumn(_("Measured on"), width="large"),
+            "set": st.column_config.TextColumn(_("Measured on"), width="medium"),
             "n": number(_("Texts")),
             "accuracy": number(_("Accuracy"), format="%.1f%%", help=_("The likelier class on every text.")),
             "low": number(_("95% from"), format="%.1f%%"),
@@ -188,5 +196,11 @@ def show_sentiment(card: Mapping[str, Any], _: Translator) -> None:
             "answered": number(_("Sure"), format="%.0f%%", help=_("The share of texts it does not call unsure.")),
             "right": number(_("Right when sure"), format="%.1f%%"),
         },
+    )
+    st.caption(
+        _(
+            "SST-2: its validation sentences. IMDB, and reviews written for Graft to be hard: never trained on. "
+            "ChnSentiCorp: its test reviews. Films and shopping: thirty sentences written before a model was chosen."
+        )
     )
     st.caption(_("Measured once when the model was made; `python -m bench sentiment` measures it again."))

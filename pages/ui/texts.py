@@ -10,6 +10,9 @@ import streamlit as st
 
 from core.i18n import Translator
 from core.store import Run
+from pages.ui import state
+
+DEFAULT_LENGTH = 128  # tokens that are read where nothing else is asked for
 
 
 def show_baseline(run: Run, test: Mapping[str, Any], _: Translator) -> None:
@@ -59,12 +62,36 @@ def show_mistakes(report: Mapping[str, Any], _: Translator) -> None:
         key="text_mistakes",
         column_order=["text", "true", "predicted", "confidence"],
         column_config={
-            "text": st.column_config.TextColumn(_("Text"), width="large"),
-            "true": st.column_config.TextColumn(_("Truth")),
-            "predicted": st.column_config.TextColumn(_("Answer of the model")),
-            "confidence": st.column_config.ProgressColumn(_("How sure"), format="%.0f%%", min_value=0, max_value=100),
+            "text": st.column_config.TextColumn(_("Text"), width="medium"),
+            "true": st.column_config.TextColumn(_("Truth"), width="small"),
+            "predicted": st.column_config.TextColumn(_("Answer"), width="small"),
+            "confidence": st.column_config.ProgressColumn(
+                _("How sure"), width="small", format="%.0f%%", min_value=0, max_value=100
+            ),
         },
     )
+
+
+def tell_cut(report: Mapping[str, Any], max_length: int | None) -> None:
+    """Before a training: what share of the texts is longer than what is read of them."""
+    _ = state.words()
+    tokens = report.get("tokens") or {}
+    lengths = tokens.get("lengths")
+    if not lengths:
+        return
+    limit = max_length or DEFAULT_LENGTH
+    share = sum(length > limit for length in lengths) / len(lengths)
+    longest = _.number(lengths[-1])
+    if not share:
+        told = _("No text is longer: the longest has {longest} tokens, as MiniLM-L6 counts.", longest=longest)
+    else:
+        told = _(
+            "{share} of the texts are longer and lose their end; "
+            "the longest has {longest} tokens, as MiniLM-L6 counts.",
+            share=_.percent(share, 0 if share >= 0.01 else 1),
+            longest=longest,
+        )
+    st.caption(told)
 
 
 def length_words(summary: Mapping[str, Any], _: Translator) -> str:

@@ -18,7 +18,7 @@ def row_of(card: ModelCard, has_weights: bool) -> dict[str, Any]:
     return {
         "name": card.name,
         "tag": card.tag.replace("_", " "),
-        "reads": _("texts") if card.is_text else _("pictures"),
+        "reads": passport.reads_words(card, _),
         "family": card.family,
         "accuracy": card.metrics.get("acc@1"),
         "parameters": card.parameters / 1e6,
@@ -36,7 +36,7 @@ def narrow(pairs: list[tuple[ModelCard, bool]]) -> list[tuple[ModelCard, bool]]:
     text = top[0].text_input(
         _("Search"),
         key="models_search",
-        placeholder=_("name, family or id"),
+        placeholder=_("name, family, language or id"),
         icon=":material/search:",
         live="100ms",
         persist_state="session",
@@ -64,7 +64,9 @@ def narrow(pairs: list[tuple[ModelCard, bool]]) -> list[tuple[ModelCard, bool]]:
     return [
         (card, has_weights)
         for card, has_weights in pairs
-        if all(word in f"{card.id} {card.name} {card.family}".lower() for word in wanted)
+        if all(
+            word in f"{card.id} {card.name} {card.family} {passport.reads_words(card, _)}".lower() for word in wanted
+        )
         and (not family or card.family in family)
         and (has_weights or not only_local)
         and (most is None or card.parameters <= most * 1e6)
@@ -91,7 +93,7 @@ def show_table() -> None:
         placeholder="–",
         height=min(640, 40 + 35 * len(shown)),
         column_config={
-            "name": st.column_config.TextColumn(_("Model"), pinned=True),
+            "name": st.column_config.TextColumn(_("Model"), width="medium", pinned=True),
             "tag": st.column_config.TextColumn(_("Weights"), help=_("Which of the published weights of this network.")),
             "reads": st.column_config.TextColumn(_("For")),
             "family": st.column_config.TextColumn(_("Family")),

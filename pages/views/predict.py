@@ -33,7 +33,10 @@ def model_words(model_id: str, card: ModelCard | None, is_local: bool) -> str:
         words.append(passport.language_words(card.text.languages, _))
     elif not card.is_default and card.tag:
         words.append(card.tag)
-    words.append(_("your run") if card.source == "run" else _.plural("{n} class", "{n} classes", card.num_classes))
+    if card.source == "run":
+        words.append(_("your run"))
+    elif not card.is_text:  # what the name of a published text model says
+        words.append(_.plural("{n} class", "{n} classes", card.num_classes))
     if not is_local:
         words.append(_("not on this machine"))
     return " · ".join(words)

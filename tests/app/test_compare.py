@@ -26,8 +26,8 @@ def charts_of(at: AppTest) -> list[dict[str, object]]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_form_tells_the_grid_and_the_command(open_page: Callable[..., AppTest], language: str) -> None:
     at = open_page("compare", language)
-    assert ("30 trainings" if language == "en" else "共 30 次训练") in texts_of(at)
-    assert at.dataframe[0].value["steps"].tolist() == [300, 300, 313, 1563, 3125]
+    assert ("18 trainings" if language == "en" else "共 18 次训练") in texts_of(at), "as far as the digits reach"
+    assert at.dataframe[0].value["steps"].tolist() == [300, 300, 313]
     assert "core compare" in at.code[0].value
     assert not at.error
 
@@ -47,6 +47,15 @@ def test_form_starts_a_comparison_once_as_it_is_filled_in(open_page: Callable[..
     assert (run.spec["methods"], run.spec["seeds"], run.spec["scratch"]) == (["head", "full"], 2, True)
     assert run.spec["model"]["weights"] == "pretrained"
     assert run.spec["patience"] == 5
+
+
+def test_sizes_beyond_the_data_are_told_before_the_start(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("compare")
+    at.multiselect(key="cmp_sizes").set_value([100, 5000]).run()
+    assert_sound(at)
+    (told,) = [box.value for box in at.error]
+    assert told.startswith("5,000: more training examples than there are. 1,150 can be trained on")
+    assert at.button(key="cmp_start").disabled
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "whole numbers of at least 2"), ("zh_CN", "不小于 2 的整数")])

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.store import Run, open_store
+from core.data.report import describe_data
+from core.events import Silence
+from core.runs import new_run
+from core.specs import DataRef, ImportSpec
+from core.store import Run, open_store, to_json
 from tests.app.conftest import assert_sound, texts_of
 
 
@@ -205,3 +209,41 @@ def test_path_that_is_not_there_is_told_at_its_field(open_page: Callable[..., Ap
     assert at.button(key="ft_start").disabled
     at.text_input(key="ft_data_path").input("/no/such/folder").run()
     assert "There is no file or folder /no/such/folder" in at.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("language", "unknown", "none_cut", "cut"),
+    [
+        ("en", "does not know 65% of the tokens", "No text is longer", "lose their end"),
+        ("zh_CN", "不认识这些文本中 65% 的词元", "没有更长的文本", "结尾会被截掉"),
+    ],
+)
+def test_texts_are_looked_into_before_a_training(
+    open_page: Callable[..., AppTest], language: str, unknown: str, none_cut: str, cut: str
+) -> None:
+    data = DataRef(id="builtin/reviews-zh")
+    check = new_run(ImportSpec(data=data))
+    (check.folder / "artifacts").mkdir(parents=True, exist_ok=True)
+    report = describe_data(data, Silence()).model_dump(mode="json")
+    (check.folder / "artifacts" / "report.json").write_text(to_json(report), encoding="utf-8")
+    open_store().update_run(check.id, status="done")
+    at = open_page("finetune", language, model="bundled/minilm-l6", data="builtin/reviews-zh")
+    assert_sound(at)
+    assert unknown in texts_of(at)
+    assert none_cut in texts_of(at)
+    at.number_input(key="ft_max_length").set_value(16).run()
+    assert cut in texts_of(at)
+
+
+def test_warning_of_several_methods_is_told_once(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune")
+    at.radio(key="ft_weights").set_value("random").run()
+    at.checkbox(key="ft_method_last").check().run()
+    assert [warning.value.startswith("Random weights and only part") for warning in at.warning] == [True]
+
+
+def test_page_waits_for_what_is_looked_into(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("finetune", model="bundled/minilm-l6", data="builtin/reviews-zh")
+    (check,) = open_store().list_runs(kind="import")
+    assert check.spec["data"]["id"] == "builtin/reviews-zh"
+    assert "Looking into the data" in texts_of(at)

@@ -129,6 +129,44 @@ def test_questions_are_read_without_labels(
     assert preview_questions(path).rows == rows
 
 
+@pytest.mark.parametrize(
+    ("lines", "last"),
+    [
+        (["too,many,cells, here"], ["too", "many, cells, here"]),
+        (["few"], ["few", ""]),
+        (["=1+1,🙂", "\u202eabc,مرحبا", "a\x00b,c"], ["a\x00b", "c"]),
+    ],
+)
+def test_no_row_of_a_file_is_lost(tmp_path: Path, lines: list[str], last: list[str]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["text,note", *(f"fine {i},x" for i in range(5)), *lines]), encoding="utf-8")
+    found = read_questions(path)
+    assert len(found) == 5 + len(lines)
+    assert [column[-1] for column in found.table.values()] == last
+    told = [problem.code for problem in found.problems]
+    assert told == (["data.ragged_rows_kept"] if len(lines) == 1 else [])
+
+
+def test_line_of_two_million_characters_is_answered_like_any_other(tmp_path: Path, home: Path) -> None:
+    (path := tmp_path / "a.txt").write_text("很好" * 1_000_000 + f"\n{BAD}\n", encoding="utf-8")
+    summary = answer_file(_spec(path), tmp_path, Listener(), False)
+    assert summary["counts"] == {"positive": 1, "negative": 1}
+    assert len(_rows(tmp_path)[0]["text"]) == 2_000_000
+
+
+def test_formula_without_its_result_is_told_and_never_computed(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["text", "n"], [GOOD, 1], ['=CONCATENATE("a","b")', 2], ["=1+1", 3]):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    found = read_questions(tmp_path / "a.xlsx")
+    assert found.texts == [GOOD, None, None]
+    (problem,) = found.problems
+    assert (problem.code, problem.values["n"]) == ("data.formulas_without_values", 2)
+
+
 def test_parquet_is_read_without_its_nested_columns(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

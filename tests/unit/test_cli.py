@@ -108,6 +108,12 @@ def test_data_report_names_classes_and_problems(tmp_path: Path) -> None:
     assert "data.unreadable" in {problem["code"] for problem in report["problems"]}
 
 
+def test_data_tells_what_is_wrong_in_sentences(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("text,label\n" + "fine,good\n" * 20, encoding="utf-8")
+    told = [problem["sentence"] for problem in _core("data", f"path:{tmp_path / 'one.csv'}")["problems"]]
+    assert "All 20 examples are of one class (good). At least two classes are needed to tell apart." in told
+
+
 def test_equivalent_command_line_asks_for_the_same_spec(monkeypatch: pytest.MonkeyPatch) -> None:
     import shlex
 

@@ -110,6 +110,24 @@ def test_file_that_is_no_zip_is_refused(home: Path, content: bytes) -> None:
     assert _kept(home) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("my films.csv", b""),
+        ("my films.csv", b"\x89PNG\r\n\x1a\n" + bytes(500)),
+        ("my films.txt", b"one line alone\nand another"),
+        ("my films.xlsx", b"PK\x03\x04" + bytes(500)),
+    ],
+)
+def test_refusal_tells_the_name_that_was_given(home: Path, name: str, content: bytes) -> None:
+    with pytest.raises(DataError) as found:
+        store_upload(io.BytesIO(content), name)
+    (problem,) = found.value.problems
+    assert name in problem.values.values()
+    assert ".tmp" not in str(problem.values)
+    assert _kept(home) == []
+
+
 class _Endless(io.RawIOBase):
     """A stream that never ends, and counts what was taken of it."""
 

@@ -89,6 +89,20 @@ def test_copies_and_leaks_are_told(tmp_path: Path) -> None:
     assert {"data.text_leak", "data.text_duplicates"} <= _load(DataRef(id=f"path:{folder}"))[2]
 
 
+def test_texts_trained_on_and_chosen_by_are_no_copies(tmp_path: Path) -> None:
+    assert "data.text_duplicates" not in _load(_write(tmp_path / "a.csv", [("one good", "pos"), ("one bad", "neg")]))[2]
+
+
+@pytest.mark.parametrize("longest", [3, 300])
+def test_lengths_in_tokens_tell_what_a_limit_cuts(tmp_path: Path, longest: int) -> None:
+    rows = [("word " * (longest if i % 4 == 0 else 2), "pos" if i % 2 else "neg") for i in range(40)]
+    tokens = describe_data(_write(tmp_path / "a.csv", rows), Silence()).tokens
+    assert tokens is not None
+    assert (tokens["lengths"][0], tokens["lengths"][-1]) == (4, longest + 2)
+    beyond = sum(length > 128 for length in tokens["lengths"]) / len(tokens["lengths"])
+    assert beyond == pytest.approx(tokens["share_beyond_128"], abs=0.01)
+
+
 def test_uneven_classes_are_told(tmp_path: Path) -> None:
     rows = [(f"good film {i}", "pos") for i in range(120)] + [(f"bad film {i}", "neg") for i in range(10)]
     assert "data.unbalanced" in _load(_write(tmp_path / "a.csv", rows))[2]
