@@ -201,6 +201,8 @@ def _show(run: Run, as_json: bool) -> None:
     print(f"{run.id}  {run.status}  {run.name}")
     for problem in run.error or []:
         print(f"  {_sentence(problem)}")
+    for finding in facts.get("conclusions", []):
+        print(f"  {finding['sentence']}")
     print(f"  {runs.command_line(runs.spec_of(run))}")
     for artifact in artifacts:
         print(f"  {artifact['bytes']:>12,}  {artifact['name']}")

@@ -13,7 +13,6 @@ import shutil
 import threading
 import time
 import traceback
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -24,8 +23,10 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
+from core.catalog import get_model
+from core.compare import CellJob, artifact
 from core.data.cache import with_lock
-from core.engine import Engine
+from core.engine import default_engine, pick_device
 from core.errors import StoppedError, problems_of
 from core.evaluate import wilson, write_predictions
 from core.grid import Cell, cell_spec, steps_for
@@ -43,33 +44,15 @@ _TOLD_EVERY_S = 0.5
 _LOOK_FOR_PARENT_S = 1.0
 
 
-@dataclass(frozen=True)
-class CellJob:
-    """What a cell's process needs to know."""
-
-    spec: dict[str, Any]
-    cell: Cell
-    folder: str  # the run's
-    home: str  # the server it is forked from may have been started for another one
-    engine: Engine
-    parent: tuple[int, float]  # pid and start time of who waits for it
-
-
-def artifact(folder: Path, cell: Cell, suffix: str) -> Path:
-    """Where a cell's result (.json) and its predictions (.parquet) are kept."""
-    return folder / "artifacts" / "cells" / f"{cell.id}{suffix}"
-
-
 def train_cell(job: CellJob, pipe: Connection, stop: Event) -> None:
     """Train and test one cell: the target of its process. Never raises.
 
     Sends ("progress", share), ("metrics", (step, epoch, values)) and at last ("done", result), ("failed",
     problems) or ("stopped", None).
     """
-    os.environ["GRAFT_HOME"] = job.home
     keep_freed_memory()
     threading.Thread(target=_end_with, args=(job.parent,), name="parent", daemon=True).start()
-    torch.set_num_threads(job.engine.threads)
+    torch.set_num_threads(job.threads)
     try:
         pipe.send(("done", _train(job, pipe, stop)))
     except StoppedError:
@@ -155,7 +138,10 @@ def _train(job: CellJob, pipe: Connection, stop: Event) -> dict[str, Any]:
     # A resumed comparison waits until the process of a killed one has noticed.
     with with_lock(f"{folder.name}-{job.cell.id}", reporter.should_stop):
         began = time.perf_counter()
-        training = Finetuning(spec, work, reporter, resume=False, engine=job.engine, resumable=False)
+        # Nothing is timed first: beside other trainings a timing would measure them too.
+        is_text = get_model(spec.model.id).is_text
+        engine = default_engine(spec.precision, pick_device(spec.device), is_text=is_text).replace(threads=job.threads)
+        training = Finetuning(spec, work, reporter, resume=False, engine=engine, resumable=False)
         probabilities, best, loop = training.learn()
         found = {
             **_result(training, job.cell, spec, probabilities, best, loop, folder),
@@ -201,5 +187,6 @@ def _result(
         "parameters": training.parameters[0],
         "trainable_parameters": training.parameters[1],
         "peak_memory_mb": peak_memory_mb(training.device),
+        "engine": {"device": training.device.type, **dataclasses.asdict(training.engine)},
         "data": {"fingerprint": data.fingerprint, "labels": list(data.labels)},
     }

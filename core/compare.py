@@ -3,6 +3,8 @@
 Every point is a real training (`core.cells`). As many run at once as this machine has processors for: single
 threads side by side do more than two threads on one small network. What is done is done: a comparison that was
 stopped or killed trains only what is missing, and ends with the numbers of an uninterrupted one.
+
+No torch here: who waits for the trainings needs none, and is at work while the server they are forked from imports it.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import multiprocessing
 import os
 import shutil
 import time
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,14 @@ import psutil
 
 from core import settings
 from core.catalog import ModelCard, get_model
-from core.cells import CellJob, artifact, train_cell
 from core.clock import PhaseClock
 from core.data import load_images, load_texts
-from core.engine import default_engine, pick_device
 from core.errors import DataError, Problem, RunError, StoppedError
 from core.estimate import cell_work, lanes_for
 from core.events import Reporter
 from core.findings import Result, find
 from core.grid import Cell, cell_spec, families, grid
+from core.hardware import best_device
 from core.specs import CompareSpec
 from core.store import to_json, write_atomically
 
@@ -48,6 +49,31 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
     end when cells failed, after all others were done.
     """
     return _Comparing(spec, folder, reporter, resume).run()
+
+
+@dataclasses.dataclass(frozen=True)
+class CellJob:
+    """What a cell's process needs to know."""
+
+    spec: dict[str, Any]
+    cell: Cell
+    folder: str  # the run's
+    home: str  # the server it is forked from may have been started for another one
+    threads: int
+    parent: tuple[int, float]  # pid and start time of who waits for it
+
+
+def artifact(folder: Path, cell: Cell, suffix: str) -> Path:
+    """Where a cell's result (.json) and its predictions (.parquet) are kept."""
+    return folder / "artifacts" / "cells" / f"{cell.id}{suffix}"
+
+
+def _begin(job: CellJob, pipe: Connection, stop: Any) -> None:
+    """The target of a cell's process."""
+    os.environ["GRAFT_HOME"] = job.home
+    from core.cells import train_cell
+
+    train_cell(job, pipe, stop)
 
 
 @dataclasses.dataclass
@@ -80,12 +106,12 @@ class _Comparing:
         (folder / "artifacts" / "cells").mkdir(parents=True, exist_ok=True)
 
     def run(self) -> dict[str, Any]:
+        self.context = _context()
         self.clock.phase("data")
         rows = self._check_sizes()
-        self.device = pick_device(self.spec.device)
-        self.lanes, threads = lanes_for(self.spec, self.device.type)
-        engine = default_engine(self.spec.precision, self.device, is_text=self.card.is_text)
-        self.engine = engine.replace(threads=threads) if self.device.type == "cpu" else engine
+        device = best_device() if self.spec.device == "auto" else self.spec.device
+        self.lanes, threads = lanes_for(self.spec, device)
+        self.threads = _share_threads(self.cells, self.lanes, threads)
         began = time.perf_counter()
         self._train_all()
         seconds = time.perf_counter() - began
@@ -127,11 +153,7 @@ class _Comparing:
     # -- training ----------------------------------------------------------------------------------------
     def _train_all(self) -> None:
         """Keep the lanes full until nothing is left to train."""
-        kinds = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in kinds else "spawn")
-        if "forkserver" in kinds:
-            context.set_forkserver_preload(["core.cells"])
-        self.stop = context.Event()
+        self.stop = self.context.Event()
         waiting = [cell for cell in self.cells if cell.id not in self.results]
         at_work: list[_Lane] = []
         self._report(at_work)
@@ -139,23 +161,23 @@ class _Comparing:
             if self.clock.should_stop():
                 self._stop(at_work)
             while waiting and len(at_work) < self.lanes:
-                at_work.append(self._start(waiting.pop(0), context))
+                at_work.append(self._start(waiting.pop(0)))
                 self._report(at_work)
             self._listen(at_work)
             self._tell(at_work)
 
-    def _start(self, cell: Cell, context: BaseContext) -> _Lane:
+    def _start(self, cell: Cell) -> _Lane:
         me = psutil.Process()
         job = CellJob(
             spec=self.spec.model_dump(mode="json"),
             cell=cell,
             folder=str(self.folder),
             home=str(settings.home()),
-            engine=self.engine,
+            threads=self.threads[cell.id],
             parent=(os.getpid(), me.create_time()),
         )
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=train_cell, args=(job, sender, self.stop), name=cell.id)  # type: ignore[attr-defined]
+        receiver, sender = self.context.Pipe(duplex=False)
+        process = self.context.Process(target=_begin, args=(job, sender, self.stop), name=cell.id)
         process.start()
         sender.close()
         return _Lane(cell, process, receiver)
@@ -224,7 +246,7 @@ class _Comparing:
 
     def _row(self, cell: Cell, *, is_busy: bool) -> dict[str, Any]:
         if cell.id in self.results:
-            return {name: value for name, value in self.results[cell.id].items() if name != "data"}
+            return {name: value for name, value in self.results[cell.id].items() if name not in ("data", "engine")}
         status = "running" if is_busy else "failed" if cell.id in self.failures else "waiting"
         row = {**dataclasses.asdict(cell), "id": cell.id, "family": cell.family, "status": status}
         return row | ({"error": self.failures[cell.id]} if status == "failed" else {})
@@ -259,10 +281,10 @@ class _Comparing:
             "cells": len(self.cells),
             "cells_done": len(done),
             "lanes": self.lanes,
-            "threads": self.engine.threads,
+            "threads": self.threads[self.cells[0].id],
             "train_seconds": seconds,
             "peak_memory_mb": max(row["peak_memory_mb"] for row in done),
-            "engine": {"device": self.device.type, **dataclasses.asdict(self.engine)},
+            "engine": done[0]["engine"],
             "data": {
                 "id": self.spec.data.id,
                 **done[0]["data"],
@@ -273,6 +295,30 @@ class _Comparing:
             "conclusions": self.findings["conclusions"],
             "phases": self.clock.seconds,
         }
+
+
+def _context() -> Any:
+    """How processes are begun: forked from a server that imports everything meanwhile, where that is to be had."""
+    kinds = multiprocessing.get_all_start_methods()
+    if "forkserver" not in kinds:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["core.cells"])
+    forkserver.ensure_running()
+    return context
+
+
+def _share_threads(cells: list[Cell], lanes: int, threads: int) -> dict[str, int]:
+    """The threads of each cell: those of the last round, when it does not fill the lanes, get what others leave.
+
+    It follows from the grid alone, so that a resumed comparison computes as an uninterrupted one.
+    """
+    shared = {cell.id: threads for cell in cells}
+    dear = [cell for cell in cells if cell.method != "head"] or cells
+    rest = len(dear) % lanes
+    for cell in dear[len(dear) - rest :] if rest else []:
+        shared[cell.id] = max(threads, lanes * threads // rest)
+    return shared
 
 
 def _died(code: int | None) -> Problem:

@@ -357,7 +357,7 @@ SENTENCES: dict[str, str] = {
         "chance explains."
     ),
     "compare.scratch_unconverged": N_(
-        "{n} of {of} trainings from scratch were still improving when their steps were used up: their accuracy is a "
+        "Still improving when their steps were used up: {n} of {of} trainings from scratch. Their accuracy is a "
         "lower bound."
     ),
     "compare.method_best": N_(

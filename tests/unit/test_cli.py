@@ -14,7 +14,8 @@ from PIL import Image
 
 from core import catalog
 from core.options import command_line
-from core.specs import FinetuneSpec
+from core.specs import CompareSpec, FinetuneSpec, Spec
+from tests.comparisons import make_comparison
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,14 +115,8 @@ def test_data_tells_what_is_wrong_in_sentences(home: Path, tmp_path: Path) -> No
     assert "All 20 examples are of one class (good). At least two classes are needed to tell apart." in told
 
 
-def test_equivalent_command_line_asks_for_the_same_spec(monkeypatch: pytest.MonkeyPatch) -> None:
-    import shlex
-
-    from typer.testing import CliRunner
-
-    from core import __main__ as cli
-
-    spec = FinetuneSpec.model_validate(
+_ASKED: list[Spec] = [
+    FinetuneSpec.model_validate(
         {
             "model": {"id": "bundled/efficientnet_lite0", "weights": "random"},
             "data": {"id": "builtin/digits"},
@@ -132,13 +127,40 @@ def test_equivalent_command_line_asks_for_the_same_spec(monkeypatch: pytest.Monk
             "seed": 7,
             "device": "cpu",
         }
-    )
+    ),
+    CompareSpec.model_validate(
+        {
+            "model": {"id": "bundled/efficientnet_lite0"},
+            "data": {"id": "builtin/digits"},
+            "methods": ["last", "head"],
+            "last_blocks": 3,
+            "sizes": [100, 50],
+            "seeds": 2,
+            "scratch": False,
+            "patience": None,
+            "test_size": 200,
+        }
+    ),
+    CompareSpec.model_validate(
+        {"model": {"id": "bundled/minilm-l6"}, "data": {"id": "builtin/reviews-en"}, "patience": 3}
+    ),
+]
+
+
+@pytest.mark.parametrize("spec", _ASKED)
+def test_equivalent_command_line_asks_for_the_same_spec(monkeypatch: pytest.MonkeyPatch, spec: Spec) -> None:
+    import shlex
+
+    from typer.testing import CliRunner
+
+    from core import __main__ as cli
+
     seen = []
 
     class Submitted(Exception):
         pass
 
-    def submit(found: FinetuneSpec) -> None:
+    def submit(found: Spec) -> None:
         seen.append(found)
         raise Submitted
 
@@ -151,3 +173,20 @@ def test_equivalent_command_line_asks_for_the_same_spec(monkeypatch: pytest.Monk
 
 def test_home_is_not_that_of_the_developer(home: Path) -> None:
     assert os.environ["GRAFT_HOME"] == str(home)
+
+
+def test_comparison_is_shown_with_its_cells_and_its_conclusions_in_sentences() -> None:
+    run = make_comparison("done")
+    shown = _core("run", run.id, "show")
+    assert {"start", "method", "size", "seed", "accuracy", "seconds", "status"} <= set(shown["cells"][0])
+    assert {(cell["start"], cell["method"]) for cell in shown["cells"]} == {("scratch", "full"), ("pretrained", "head")}
+    for conclusion in shown["conclusions"]:
+        assert conclusion["code"].startswith("compare.")
+        assert conclusion["sentence"].endswith(".")
+
+
+def test_comparison_without_a_method_or_size_is_refused_with_both_problems() -> None:
+    words = ["compare", "--model", "bundled/efficientnet_lite0", "--data", "builtin/digits", "--methods", ""]
+    told = _core(*words, "--sizes", "", expect=2)
+    assert {problem["code"] for problem in told["error"]} == {"form.no_method", "compare.no_sizes"}
+    assert {p["field"] for p in _core(*words[:-2], "--sizes", "ten", expect=2)["error"]} == {"sizes"}
