@@ -327,9 +327,15 @@ def _mean_accuracy(family: Mapping[str, Any]) -> float:
 
 
 def headline(report: Report) -> Mapping[str, Any] | None:
-    """What pretraining is worth in labels, at the smallest size where that can be told."""
+    """What pretraining is worth in labels, at the smallest size where that can be told.
+
+    "More than" with a reason against it (from scratch was still improving) is no number to stand alone.
+    """
     main = main_family(report)
-    known = [f for f in report.get("equivalents") or [] if f["family"] == main and f["kind"] != "refused"]
+    told = [
+        found for found in report.get("equivalents") or [] if found["family"] == main and found["kind"] != "refused"
+    ]
+    known = [found for found in told if found["kind"] != "more_than" or not found.get("reason")]
     return min(known, key=lambda found: int(found["size"]), default=None)
 
 

@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from core import runs
+from core.catalog import check_image_size
 from core.errors import GraftError, Problem
 from core.estimate import estimate_compare, most_examples
 from core.grid import families, steps_for
+from core.hardware import best_device
 from core.i18n import Translator
 from core.messages import explain
 from core.spec_checks import check_spec
@@ -19,6 +21,8 @@ from core.specs import CompareSpec, parse_spec
 from pages.ui import forms, launch, parts, state
 
 KEY = "cmp"
+# Many trainings from scratch take long on a processor: they begin with smaller pictures than the network's own.
+SMALL_PX = 96
 
 
 def choose() -> None:
@@ -36,6 +40,8 @@ def choose() -> None:
                 reason = explain(Problem("model.no_attention", values={"id": card.name}), _)
                 form.unavailable["methods"] = {"lora": reason}
             empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
+            if not card.is_text and best_device() == "cpu" and not check_image_size(card, SMALL_PX):
+                form.defaults["image_size"] = SMALL_PX
         form.defaults["sizes"] = _sizes_within(form)
         forms.draw_fields(CompareSpec, form, skip=("model", "data"), many=("methods",), placeholders=empty)
     with right:

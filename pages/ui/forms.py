@@ -101,7 +101,7 @@ def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, 
     elif get_origin(info.annotation) is tuple:
         form.values[name] = _draw_sizes(label, help_, form.defaults.get(name, info.default), key)
     else:
-        form.values[name] = _draw_number(info, label, help_, key, placeholder)
+        form.values[name] = _draw_number(info, form.defaults.get(name, info.default), label, help_, key, placeholder)
     form.slots[name] = st.container(key=f"{key}_problems")
 
 
@@ -146,6 +146,8 @@ def _draw_sizes(label: str, help_: str, default: tuple[int, ...], key: str) -> l
         help=help_,
         placeholder=_("choose or type numbers"),
         accept_new_options=True,
+        filter_mode="prefix",
+        select_all=False,  # "20" and Enter would take 200, 2,000 and 20,000 at once
         persist_state="session",
     )
 
@@ -165,7 +167,9 @@ def parse_sizes(given: Iterable[Any], field: str) -> list[int]:
     return sizes
 
 
-def _draw_number(info: FieldInfo, label: str, help_: str, key: str, placeholder: str) -> float | int | None:
+def _draw_number(
+    info: FieldInfo, value: float | int | None, label: str, help_: str, key: str, placeholder: str
+) -> float | int | None:
     kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
     is_whole = int in kinds and get_origin(info.annotation) is not float
     limits: dict[str, Any] = {}
@@ -173,7 +177,6 @@ def _draw_number(info: FieldInfo, label: str, help_: str, key: str, placeholder:
         for name, target in (("ge", "min_value"), ("gt", "min_value"), ("le", "max_value")):
             if hasattr(rule, name):
                 limits[target] = int(getattr(rule, name)) if is_whole else float(getattr(rule, name))
-    value = info.default
     if value is not None and type(None) in get_args(info.annotation):
         # A field that can be emptied is empty by itself: its default is put in once.
         if state.recall(key, ...) is ...:

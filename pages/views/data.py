@@ -120,8 +120,9 @@ def show_check(run: Run) -> None:
             st.button(again, key="check_again", icon=":material/refresh:", on_click=check, args=tuple(asked.values()))
         report = runs.read_report(run.id) if run.status == "done" else None
         if report and report.get("planned"):
-            icon = ":material/model_training:"
-            parts.primary_link("finetune", _("Fine-tune on this"), icon, **forms.as_query(asked, report))
+            query = forms.as_query(asked, report)
+            parts.primary_link("finetune", _("Fine-tune on this"), ":material/model_training:", **query)
+            parts.link("compare", _("See what pretraining buys on it"), ":material/stacked_line_chart:", **query)
     if run.is_active:
         live.follow_check(run.id)
     elif report is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -68,3 +69,30 @@ def test_comparison_fits_a_phone(open_page: Any) -> None:
         main = page.locator("[data-testid=stMain]")
         assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1
         page.close()
+
+
+def test_newcomer_compares_on_digits_and_reads_the_answer(open_page: Any) -> None:
+    page = open_page("/")
+    page.get_by_role("link", name="Compare", exact=True).click()
+    expect(page.get_by_text("18 trainings")).to_be_visible()
+    sizes = page.get_by_role("combobox", name="Training examples")
+    sizes.click()
+    for _ in range(3):
+        sizes.press("Backspace")
+    for size in ("30", "40"):
+        sizes.press_sequentially(size)
+        sizes.press("Enter")
+    sizes.press("Escape")
+    for name, value in (("Picture size", "32"), ("Repeats", "1")):
+        field = page.get_by_role("spinbutton", name=name)
+        field.fill(value)
+        field.press("Enter")
+    expect(page.get_by_text("4 trainings")).to_be_visible()
+    page.get_by_role("button", name="Start comparison").click()
+    expect(page.get_by_role("button", name="Stop and keep")).to_be_visible()
+    expect(charts(page)).to_have_count(2, timeout=60_000)
+    expect(page.get_by_role("heading", name="What was held equal")).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("heading", level=2).first).to_contain_text(re.compile("from scratch|random"))
+    (run,) = open_store().list_runs(kind="compare")
+    assert (run.status, run.summary["cells_done"]) == ("done", 4)
+    expect(page.get_by_text("Traceback")).to_have_count(0)

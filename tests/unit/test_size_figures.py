@@ -93,6 +93,8 @@ def test_headline_is_the_main_family_at_the_smallest_size_that_can_be_told() -> 
     spoken_of = [{"code": "compare.gap_remains", "values": {"family": "full"}}]
     assert headline({"equivalents": found, "conclusions": spoken_of}) == found[2]
     assert headline({"equivalents": found[1:2], "conclusions": spoken_of}) is None
+    learning = {**found[2], "kind": "more_than", "reason": {"code": "compare.labels_still_learning", "values": {}}}
+    assert headline({"equivalents": [learning], "conclusions": spoken_of}) is None
     assert headline({}) is None
 
 
