@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
@@ -79,20 +78,19 @@ def test_newcomer_compares_on_digits_and_reads_the_answer(open_page: Any) -> Non
     sizes.click()
     for _ in range(3):
         sizes.press("Backspace")
-    for size in ("30", "40"):
-        sizes.press_sequentially(size)
-        sizes.press("Enter")
+    sizes.press_sequentially("30")
+    sizes.press("Enter")
     sizes.press("Escape")
     for name, value in (("Picture size", "32"), ("Repeats", "1")):
         field = page.get_by_role("spinbutton", name=name)
         field.fill(value)
         field.press("Enter")
-    expect(page.get_by_text("4 trainings")).to_be_visible()
+    expect(page.get_by_text("2 trainings")).to_be_visible()
     page.get_by_role("button", name="Start comparison").click()
     expect(page.get_by_role("button", name="Stop and keep")).to_be_visible()
     expect(charts(page)).to_have_count(2, timeout=60_000)
     expect(page.get_by_role("heading", name="What was held equal")).to_be_visible(timeout=180_000)
-    expect(page.get_by_role("heading", level=2).first).to_contain_text(re.compile("from scratch|random"))
+    expect(page.get_by_role("heading", level=2).first).to_contain_text("from scratch")
     (run,) = open_store().list_runs(kind="compare")
-    assert (run.status, run.summary["cells_done"]) == ("done", 4)
+    assert (run.status, run.summary["cells_done"]) == ("done", 2)
     expect(page.get_by_text("Traceback")).to_have_count(0)
