@@ -14,10 +14,14 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -178,7 +182,8 @@ class _Comparing:
         )
         receiver, sender = self.context.Pipe(duplex=False)
         process = self.context.Process(target=_begin, args=(job, sender, self.stop), name=cell.id)
-        process.start()
+        with _without_main():
+            process.start()
         sender.close()
         return _Lane(cell, process, receiver)
 
@@ -304,8 +309,20 @@ def _context() -> Any:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["core.cells"])
-    forkserver.ensure_running()
+    with _without_main():
+        forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Begin a process that does not first run this one's script again, whatever that is: a cell needs none of it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _share_threads(cells: list[Cell], lanes: int, threads: int) -> dict[str, int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -209,7 +211,12 @@ def _report(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_every_cell_is_trained_kept_and_told(pictures: Path, tmp_path: Path) -> None:
+def test_every_cell_is_trained_kept_and_told(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whatever script this process came from: cells must not run it.
+    script = ModuleType("__main__")
+    script.__file__ = str(tmp_path / "script.py")
+    Path(script.__file__).write_text("raise SystemExit(9)\n", encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "__main__", script)
     listener = Listener()
     summary = compare(_spec(pictures), tmp_path / "run", listener, resume=False)
     report = _report(tmp_path / "run")
