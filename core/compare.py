@@ -128,7 +128,7 @@ class _Comparing:
         return self._summary(rows, seconds)
 
     def _check_sizes(self) -> dict[str, int]:
-        """Rows of the whole data set by split. Raises `DataError` when a size asks for more than there are."""
+        """How many rows test. Raises `DataError` when a size asks for more than can be trained on."""
         spec, largest = self.spec, max(self.spec.sizes)
         data: Any
         if self.card.is_text:
