@@ -65,6 +65,15 @@ class Learner(nn.Module):
         self._class_weights = None if class_weights is None else class_weights.to(device)
         self.last_loss = torch.zeros(())
         self.last_right = torch.zeros(())
+        self._teacher: Tensor | None = None
+        self._teacher_weight, self._heat = 0.0, 1.0
+
+    def learn_from(self, teacher: Tensor | None, weight: float, heat: float) -> None:
+        """Learn from a teacher's logits [rows of the data, C] too (Hinton et al. 2015).
+
+        The loss becomes (1 - weight) cross-entropy + weight heat² KL(teacher || student), both softened by `heat`.
+        """
+        self._teacher, self._teacher_weight, self._heat = teacher, weight, heat
 
     def logits(self, rows: NDArray[np.int64]) -> Tensor:
         """Logits [n, C] of rows of the data set."""
@@ -95,6 +104,10 @@ class Learner(nn.Module):
         if labels is None:
             return {"logits": logits}
         loss = F.cross_entropy(logits, labels, weight=self._class_weights)
+        if self._teacher is not None:
+            soft = F.log_softmax(self._teacher[rows.cpu()].to(logits.device) / self._heat, 1)
+            apart = F.kl_div(F.log_softmax(logits / self._heat, 1), soft, log_target=True, reduction="batchmean")
+            loss = (1 - self._teacher_weight) * loss + self._teacher_weight * self._heat**2 * apart
         if self.training:
             self.last_loss = loss.detach()
             self.last_right = (logits.detach().argmax(1) == labels).sum()

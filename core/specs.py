@@ -13,15 +13,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from core.errors import GraftError, InputError, Problem
+from core.fields import DataRef, ModelRef, Spec, knob, metadata
 from core.i18n import N_
+from core.optimize_spec import OptimizeSpec
 
 Method = Literal["head", "last", "full", "lora"]
-Weights = Literal["pretrained", "random"]
-Level = Literal["basic", "expert"]
+
+# What hangs on every spec lives in `core.fields`; who knows the specs finds it here.
+__all__ = [
+    "CompareSpec", "DataRef", "FinetuneSpec", "ImportSpec", "ModelRef", "OptimizeSpec", "PredictSpec", "Spec",
+    "default_lr", "metadata", "parse_spec", "with_absolute_paths",
+]  # fmt: skip
 
 # The id of the sentiment model that comes with Graft: it answers, and is not trained further.
 SENTIMENT = "sentiment"
@@ -32,90 +37,6 @@ DEFAULT_LR: dict[str, float] = {"head": 1e-3, "last": 1e-3, "lora": 1e-3, "full"
 DEFAULT_TEXT_LR: dict[str, float] = {"head": 3e-3, "last": 2e-4, "lora": 1e-3, "full": 1e-4}
 # Random weights have nothing to lose: they learn with longer steps.
 SCRATCH_LR, SCRATCH_TEXT_LR = 2e-3, 5e-4
-
-
-def knob(
-    default: Any,
-    *,
-    label: str,
-    help: str,
-    unit: str = "",
-    level: Level = "basic",
-    choices: Mapping[Any, str] | None = None,
-    shown_when: tuple[str, tuple[Any, ...]] | None = None,
-    ge: float | None = None,
-    le: float | None = None,
-    gt: float | None = None,
-    task: str | None = None,
-) -> Any:
-    """A spec field with everything that a form, a command line and a manual need to know of it.
-
-    `choices` maps each allowed value to its label; `shown_when` names another field and the values of it
-    for which this one matters, `task` the only task it is for. Labels and helps are English source texts,
-    translated where shown.
-    """
-    return Field(
-        default,
-        title=label,
-        description=help,
-        ge=ge,
-        le=le,
-        gt=gt,
-        json_schema_extra={
-            "unit": unit,
-            "level": level,
-            "task": task,
-            "choices": dict(choices) if choices else None,
-            "shown_when": [shown_when[0], list(shown_when[1])] if shown_when else None,
-        },
-    )
-
-
-def metadata(field: FieldInfo) -> dict[str, Any]:
-    """The unit, level, choices and `shown_when` of a spec's field."""
-    extra = field.json_schema_extra
-    return dict(extra) if isinstance(extra, dict) else {}
-
-
-class Spec(BaseModel):
-    """A frozen record; unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelRef(Spec):
-    """A model by its id, with the published weights or random ones.
-
-    Ids: `bundled/efficientnet_lite0`, `torchvision/resnet18.imagenet1k_v1`, `run/RUN-ID`.
-    """
-
-    id: str = Field(min_length=3, max_length=300, pattern=r"^[a-z]+/\S.*$")
-    weights: Weights = "pretrained"
-
-    @property
-    def source(self) -> str:
-        return self.id.partition("/")[0]
-
-
-class DataRef(Spec):
-    """A data set by its id.
-
-    Ids: `builtin/digits`, `torchvision/cifar10`, `hub/ORG/NAME[:config]`, `upload/NAME`,
-    `path:/any/folder-or-file`. The columns of a table are found by their names unless they are given.
-    """
-
-    id: str = Field(min_length=3, max_length=4096, pattern=r"^([a-z]+/|path:)\S.*$")
-    text_column: str | None = Field(default=None, min_length=1, max_length=200)
-    label_column: str | None = Field(default=None, min_length=1, max_length=200)
-
-    @property
-    def source(self) -> str:
-        return "path" if self.id.startswith("path:") else self.id.partition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """The id without its source."""
-        return self.id[5:] if self.source == "path" else self.id.partition("/")[2]
 
 
 class FinetuneSpec(Spec):
@@ -441,6 +362,7 @@ SPECS: dict[str, type[Spec]] = {
     "compare": CompareSpec,
     "import": ImportSpec,
     "predict": PredictSpec,
+    "optimize": OptimizeSpec,
 }
 
 S = TypeVar("S", bound=Spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from core.data.splits import make_split
 from core.errors import DataError, Problem
 from core.events import Reporter
 from core.specs import DataRef
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _GREY = 128
 
@@ -41,6 +45,16 @@ class Pixels:
         found: NDArray[np.uint8] = self._store.read(rows)
         found[np.isin(rows, bad)] = _GREY
         return found
+
+    def pictures(self, rows: Ints) -> list[Image.Image]:
+        """Whole pictures as they were brought, upright or not, for what reads files itself."""
+        from PIL import Image
+
+        from core.data.pictures import open_image
+
+        found = dict(self._collection.items.read_many(np.asarray(rows)))
+        raw = [found[row] for row in np.asarray(rows).tolist()]
+        return [Image.fromarray(one) if isinstance(one, np.ndarray) else open_image(one or b"") for one in raw]
 
     def ensure(self, rows: Ints, reporter: Reporter) -> None:
         """Decode what is missing of these rows. Raises `StoppedError` when asked to stop."""

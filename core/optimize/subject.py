@@ -1,0 +1,291 @@
+"""A trained model with its data, in one shape for pictures and texts: what every pass, timing and test works on.
+
+Rows are those of the split that the model was trained with: passes calibrate and train on its training rows, search
+on its validation rows, and its test rows are read once for the report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from core.batches import Batcher
+from core.catalog import ModelCard, get_model, model_folder
+from core.clock import PhaseClock
+from core.data import ImageData, TextData, load_images, load_texts
+from core.encoders import TextClassifier, TokenBatch, build_text_classifier
+from core.errors import DataError, InputError, Problem
+from core.learner import ImageLearner, Learner, TextLearner
+from core.models import ImageClassifier, build_classifier
+from core.optimize_spec import OptimizeSpec
+from core.store import open_store, to_json
+from core.tokenized import DEFAULT_LENGTH, Tokens
+
+Ints = NDArray[np.int64]
+Inputs = dict[str, NDArray[Any]]  # by the names of an exported file's inputs
+Network = ImageClassifier | TextClassifier
+
+_CPU = torch.device("cpu")
+
+
+class Subject:
+    """What is optimized. `labels` are the network's own; `is_labelled` says whether the data speaks of the same ones."""
+
+    data: ImageData | TextData
+    input_names: tuple[str, ...]
+
+    def __init__(self, spec: OptimizeSpec, card: ModelCard, clock: PhaseClock) -> None:
+        self.spec, self.card, self.clock = spec, card, clock
+        self.size = 0  # px of a picture's edge, or tokens of a text
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes that the network answers with."""
+        return list(self.model.labels)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the data's classes are the network's: otherwise only agreement can be measured."""
+        return list(self.data.labels) == self.labels
+
+    @property
+    def model(self) -> Network:
+        """The original network, fp32 on the CPU, not to be changed: passes work on `fresh()`."""
+        raise NotImplementedError
+
+    def fresh(self) -> Network:
+        """Another copy of the original network, to be changed."""
+        raise NotImplementedError
+
+    def load(self) -> None:
+        """Read data and network. Raises `DataError` when the data is not what the model was trained on any more."""
+        raise NotImplementedError
+
+    def inputs(self, rows: Ints) -> Inputs:
+        """What an exported file is given for these rows."""
+        raise NotImplementedError
+
+    def batches(self, rows: Ints, batch_size: int) -> Iterator[tuple[Ints, Inputs]]:
+        """(places within `rows`, inputs), in the order in which answering is quickest."""
+        raise NotImplementedError
+
+    def exportable(self, network: nn.Module) -> nn.Module:
+        """The network as a module from the tensors of `inputs`, in order, to logits [n, C]."""
+        raise NotImplementedError
+
+    def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
+        """Which axes of the inputs may have any length, for torch.export."""
+        raise NotImplementedError
+
+    def learner(self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0) -> Learner:
+        """The network ready to train on the training rows, from `teacher` logits [rows of the data, C] too if given."""
+        raise NotImplementedError
+
+    def raw(self, rows: Ints) -> list[Any]:
+        """The pictures (PIL) or texts of rows, as a user would bring them."""
+        raise NotImplementedError
+
+    def write_preprocessing(self, folder: Path) -> None:
+        """Write `preprocessing.json` (and a text's `tokenizer.json`): what a file needs to read pictures or texts."""
+        raise NotImplementedError
+
+    # -- shared ------------------------------------------------------------------------------------------
+    def _split_of_parent(self) -> dict[str, Any]:
+        """train_size, test_size and seed of the run that made the model, if it was trained on this data."""
+        if self.card.source != "run":
+            return {}
+        run = open_store().get_run(self.card.id.partition("/")[2])
+        asked, known = run.spec.get("data") or {}, run.summary.get("data") or {}
+        if asked.get("id") != self.spec.data.id and known.get("id") != self.spec.data.id:
+            return {}
+        if not known.get("fingerprint"):
+            raise DataError([Problem("optimize.no_split", field="data", values={"id": self.card.id})])
+        self._fingerprint = known["fingerprint"]
+        return {name: run.spec.get(name) for name in ("train_size", "test_size", "seed")}
+
+    def _check_fingerprint(self) -> None:
+        wanted = getattr(self, "_fingerprint", None)
+        if wanted is not None and wanted != self.data.fingerprint:
+            values = {"id": self.spec.data.id, "model": self.card.name}
+            raise DataError([Problem("optimize.data_changed", field="data", values=values)])
+
+    @torch.inference_mode()
+    def logits(self, network: nn.Module, rows: Ints, batch_size: int = 32) -> NDArray[np.float32]:
+        """Logits [n, C] of rows by a torch network, in fp32. Raises `StoppedError` between batches."""
+        module = self.exportable(network).eval()
+        found = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
+        for places, inputs in self.batches(rows, batch_size):
+            self.clock.raise_if_stopped()
+            tensors = [torch.from_numpy(inputs[name]) for name in self.input_names]
+            found[places] = module(*tensors).float().numpy()
+        return found
+
+
+class _FromPixels(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.network(pixels)
+        return logits
+
+
+class _FromTokens(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        logits: Tensor = self.network(TokenBatch(input_ids, attention_mask))
+        return logits
+
+
+class ImageSubject(Subject):
+    """A network for pictures: `pixels` float32 [n, 3, size, size], normalised."""
+
+    input_names = ("pixels",)
+    data: ImageData
+
+    def load(self) -> None:
+        spec, how = self.spec, self.card.vision
+        self.size = how.image_size
+        self.data = load_images(
+            spec.data, image_size=self.size, resize_size=how.resize_size, interpolation=how.interpolation,
+            reporter=self.clock, **{"seed": spec.seed, **self._split_of_parent()},
+        )  # fmt: skip
+        self._check_fingerprint()
+        self.clock.phase("model")
+        self._model = self._build()
+        self._batcher = Batcher(how, self.size, _CPU, channels_last=False)
+
+    def _build(self) -> ImageClassifier:
+        if not self.card.num_classes:
+            raise InputError("model.no_classifier", id=self.card.id)
+        return build_classifier(self.spec.model, None, seed=0).eval()
+
+    @property
+    def model(self) -> ImageClassifier:
+        return self._model
+
+    def fresh(self) -> ImageClassifier:
+        return self._build()
+
+    def inputs(self, rows: Ints) -> Inputs:
+        return {"pixels": self._batcher(self.data.pixels.read(rows)).numpy()}
+
+    def batches(self, rows: Ints, batch_size: int) -> Iterator[tuple[Ints, Inputs]]:
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            yield np.arange(start, start + len(part)), self.inputs(part)
+
+    def exportable(self, network: nn.Module) -> nn.Module:
+        return _FromPixels(network)
+
+    def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
+        return {"pixels": {0: torch.export.Dim("batch", min=1, max=4096)}}
+
+    def learner(self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0) -> Learner:
+        assert isinstance(network, ImageClassifier)
+        batcher = Batcher(self.card.vision, self.size, _CPU, channels_last=True)
+        network.to(memory_format=torch.channels_last)
+        learner = ImageLearner(network, 0, batcher, self.data, None)
+        learner.learn_from(teacher, weight, heat)
+        return learner
+
+    def raw(self, rows: Ints) -> list[Image.Image]:
+        return self.data.pixels.pictures(rows)
+
+    def write_preprocessing(self, folder: Path) -> None:
+        how = self.model.preprocessing
+        facts = {"task": self.card.task, "labels": self.labels, "input": "pixels", **how.model_dump(mode="json")}
+        (folder / "preprocessing.json").write_text(to_json(facts), encoding="utf-8")
+
+
+class TextSubject(Subject):
+    """A network for texts: `input_ids` and `attention_mask` int64 [n, T]."""
+
+    input_names = ("input_ids", "attention_mask")
+    data: TextData
+
+    def load(self) -> None:
+        spec = self.spec
+        self.data = load_texts(spec.data, **{"seed": spec.seed, **self._split_of_parent()})
+        self._check_fingerprint()
+        self.clock.phase("model")
+        self._model = self._build()
+        self.size = min(DEFAULT_LENGTH, self._model.max_length)
+        if self.card.source == "run":
+            facts = json.loads((model_folder(self.card) / "model.json").read_text(encoding="utf-8"))
+            self.size = int(facts["max_length"])
+        data = self.data
+        self.clock.phase("tokens")
+        rows = np.unique(np.concatenate([data.train, data.validation, data.test]))
+        self.tokens = Tokens(data.texts, rows, self._model.tokenizer, self.size, self.clock)
+
+    def _build(self) -> TextClassifier:
+        if not self.card.num_classes:
+            raise InputError("model.no_classifier", id=self.card.id)
+        return build_text_classifier(self.spec.model, None, seed=0).eval()
+
+    @property
+    def model(self) -> TextClassifier:
+        return self._model
+
+    def fresh(self) -> TextClassifier:
+        return self._build()
+
+    def inputs(self, rows: Ints) -> Inputs:
+        batch = self.tokens(rows)
+        return {"input_ids": batch.ids.numpy(), "attention_mask": batch.mask.numpy()}
+
+    def batches(self, rows: Ints, batch_size: int) -> Iterator[tuple[Ints, Inputs]]:
+        order = np.argsort(self.tokens.lengths[rows], kind="stable")
+        for start in range(0, len(rows), batch_size):
+            places = order[start : start + batch_size]
+            yield places, self.inputs(rows[places])
+
+    def exportable(self, network: nn.Module) -> nn.Module:
+        return _FromTokens(network)
+
+    def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
+        batch = torch.export.Dim("batch", min=1, max=4096)
+        length = torch.export.Dim("length", min=2, max=self.model.max_length)
+        return {name: {0: batch, 1: length} for name in self.input_names}
+
+    def learner(self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0) -> Learner:
+        assert isinstance(network, TextClassifier)
+        learner = TextLearner(network, 0, self.tokens, self.data, None, _CPU)
+        learner.learn_from(teacher, weight, heat)
+        return learner
+
+    def raw(self, rows: Ints) -> list[str]:
+        return [self.data.texts[row] for row in rows.tolist()]
+
+    def write_preprocessing(self, folder: Path) -> None:
+        tokenizer = self.model.tokenizer
+        tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+        facts = {
+            "task": self.card.task,
+            "labels": self.labels,
+            "max_length": self.size,
+            "pad_id": self.tokens.pad,
+        }
+        (folder / "preprocessing.json").write_text(to_json(facts), encoding="utf-8")
+
+
+def load_subject(spec: OptimizeSpec, clock: PhaseClock) -> Subject:
+    """The model and data of a spec. Raises `NotFoundError`, `WeightsError`, `DataError`, `InputError`."""
+    card = get_model(spec.model.id)
+    clock.phase("data")
+    subject: Subject = TextSubject(spec, card, clock) if card.is_text else ImageSubject(spec, card, clock)
+    subject.load()
+    return subject
