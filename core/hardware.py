@@ -66,7 +66,9 @@ def describe_machine() -> MachineCard:
     cores, accelerators = _fixed_facts()
     total, free = memory_mb()
     native_bf16 = bool(_cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16", "svebf16", "feat_bf16"})
-    on_cpu = [Precision(device="cpu", name=name, native=native) for name, native in _cpu_formats(native_bf16)]
+    native_int8 = bool(_cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm", "feat_dotprod"})
+    formats = _cpu_formats(native_bf16, native_int8)
+    on_cpu = [Precision(device="cpu", name=name, native=native) for name, native in formats]
     on_gpu = [
         Precision(device=gpu.device, name=name, native=name in gpu.precisions)
         for gpu in accelerators
@@ -87,9 +89,10 @@ def describe_machine() -> MachineCard:
     )
 
 
-def _cpu_formats(native_bf16: bool) -> list[tuple[str, bool]]:
+def _cpu_formats(native_bf16: bool, native_int8: bool) -> list[tuple[str, bool]]:
     # fp16 on a CPU is a hundred times slower than fp32 where torch has no kernel for it: never called native.
-    return [("fp32", True), ("bf16", native_bf16), ("fp16", False)]
+    # int8 without products of bytes summed in 32 bits (VNNI) saturates, and gains little.
+    return [("fp32", True), ("bf16", native_bf16), ("fp16", False), ("int8", native_int8)]
 
 
 def this_host() -> str:
@@ -194,7 +197,10 @@ def _apple() -> tuple[Accelerator, ...]:
 @lru_cache(maxsize=1)
 def _cpu_flags() -> frozenset[str]:
     if platform.system() == "Darwin":
-        return frozenset({"bf16"} if _output(["sysctl", "-n", "hw.optional.arm.FEAT_BF16"]).strip() == "1" else ())
+        named = {"bf16": "FEAT_BF16", "feat_dotprod": "FEAT_DotProd"}
+        return frozenset(
+            flag for flag, name in named.items() if _output(["sysctl", "-n", f"hw.optional.arm.{name}"]).strip() == "1"
+        )
     for line in _read("/proc/cpuinfo").splitlines():
         if line.lower().startswith(("flags", "features")):  # x86, arm
             return frozenset(line.partition(":")[2].split())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from core.errors import Problem
 from core.i18n import N_, Translator, translator
+from core.optimize_messages import OPTIMIZE_SENTENCES
 
 SENTENCES: dict[str, str] = {
     # -- specs -------------------------------------------------------------------------------------
@@ -379,6 +380,7 @@ SENTENCES: dict[str, str] = {
     "estimate.unknown": N_(
         "Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell."
     ),
+    **OPTIMIZE_SENTENCES,
 }
 
 PHASES: dict[str, str] = {
@@ -396,6 +398,13 @@ PHASES: dict[str, str] = {
     "validate": N_("Checking on the validation examples"),
     "test": N_("Measuring on the test examples"),
     "answer": N_("Answering, {done} of {total}"),
+    "original": N_("Measuring the original"),
+    "make": N_("Making {name} ({done} of {total})"),
+    "gate": N_("Opening {name} again and comparing its answers ({done} of {total})"),
+    "variant_test": N_("Measuring {name} on the test examples ({done} of {total})"),
+    "time": N_("Timing {name} beside the original ({done} of {total})"),
+    "sensitivity": N_("Looking which layers int8 hurts, {done} of {total}"),
+    "search": N_("Leaving layers in float, {done} of {total}"),
     "save": N_("Saving"),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from core.errors import DataError, InputError, Problem
 from core.learner import ImageLearner, Learner, TextLearner
 from core.models import ImageClassifier, build_classifier
 from core.optimize_spec import OptimizeSpec
+from core.specs import ModelRef
 from core.store import open_store, to_json
 from core.tokenized import DEFAULT_LENGTH, Tokens
 
@@ -56,14 +58,14 @@ class Subject:
         """Whether the data's classes are the network's: otherwise only agreement can be measured."""
         return list(self.data.labels) == self.labels
 
-    @property
+    @cached_property
     def model(self) -> Network:
         """The original network, fp32 on the CPU, not to be changed: passes work on `fresh()`."""
-        raise NotImplementedError
+        return self.fresh()
 
     def fresh(self) -> Network:
         """Another copy of the original network, to be changed."""
-        raise NotImplementedError
+        return build_network(self.spec.model.id)
 
     def load(self) -> None:
         """Read data and network. Raises `DataError` when the data is not what the model was trained on any more."""
@@ -75,10 +77,6 @@ class Subject:
 
     def batches(self, rows: Ints, batch_size: int) -> Iterator[tuple[Ints, Inputs]]:
         """(places within `rows`, inputs), in the order in which answering is quickest."""
-        raise NotImplementedError
-
-    def exportable(self, network: nn.Module) -> nn.Module:
-        """The network as a module from the tensors of `inputs`, in order, to logits [n, C]."""
         raise NotImplementedError
 
     def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
@@ -120,7 +118,7 @@ class Subject:
     @torch.inference_mode()
     def logits(self, network: nn.Module, rows: Ints, batch_size: int = 32) -> NDArray[np.float32]:
         """Logits [n, C] of rows by a torch network, in fp32. Raises `StoppedError` between batches."""
-        module = self.exportable(network).eval()
+        module = exportable(network).eval()
         found = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
         for places, inputs in self.batches(rows, batch_size):
             self.clock.raise_if_stopped()
@@ -164,20 +162,7 @@ class ImageSubject(Subject):
         )  # fmt: skip
         self._check_fingerprint()
         self.clock.phase("model")
-        self._model = self._build()
         self._batcher = Batcher(how, self.size, _CPU, channels_last=False)
-
-    def _build(self) -> ImageClassifier:
-        if not self.card.num_classes:
-            raise InputError("model.no_classifier", id=self.card.id)
-        return build_classifier(self.spec.model, None, seed=0).eval()
-
-    @property
-    def model(self) -> ImageClassifier:
-        return self._model
-
-    def fresh(self) -> ImageClassifier:
-        return self._build()
 
     def inputs(self, rows: Ints) -> Inputs:
         return {"pixels": self._batcher(self.data.pixels.read(rows)).numpy()}
@@ -186,9 +171,6 @@ class ImageSubject(Subject):
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
             yield np.arange(start, start + len(part)), self.inputs(part)
-
-    def exportable(self, network: nn.Module) -> nn.Module:
-        return _FromPixels(network)
 
     def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
         return {"pixels": {0: torch.export.Dim("batch", min=1, max=4096)}}
@@ -205,6 +187,7 @@ class ImageSubject(Subject):
         return self.data.pixels.pictures(rows)
 
     def write_preprocessing(self, folder: Path) -> None:
+        assert isinstance(self.model, ImageClassifier)
         how = self.model.preprocessing
         facts = {"task": self.card.task, "labels": self.labels, "input": "pixels", **how.model_dump(mode="json")}
         (folder / "preprocessing.json").write_text(to_json(facts), encoding="utf-8")
@@ -216,32 +199,25 @@ class TextSubject(Subject):
     input_names = ("input_ids", "attention_mask")
     data: TextData
 
+    @property
+    def network(self) -> TextClassifier:
+        """The original, which brings the tokenizer."""
+        assert isinstance(self.model, TextClassifier)
+        return self.model
+
     def load(self) -> None:
         spec = self.spec
         self.data = load_texts(spec.data, **{"seed": spec.seed, **self._split_of_parent()})
         self._check_fingerprint()
         self.clock.phase("model")
-        self._model = self._build()
-        self.size = min(DEFAULT_LENGTH, self._model.max_length)
+        self.size = min(DEFAULT_LENGTH, self.network.max_length)
         if self.card.source == "run":
             facts = json.loads((model_folder(self.card) / "model.json").read_text(encoding="utf-8"))
             self.size = int(facts["max_length"])
         data = self.data
         self.clock.phase("tokens")
         rows = np.unique(np.concatenate([data.train, data.validation, data.test]))
-        self.tokens = Tokens(data.texts, rows, self._model.tokenizer, self.size, self.clock)
-
-    def _build(self) -> TextClassifier:
-        if not self.card.num_classes:
-            raise InputError("model.no_classifier", id=self.card.id)
-        return build_text_classifier(self.spec.model, None, seed=0).eval()
-
-    @property
-    def model(self) -> TextClassifier:
-        return self._model
-
-    def fresh(self) -> TextClassifier:
-        return self._build()
+        self.tokens = Tokens(data.texts, rows, self.network.tokenizer, self.size, self.clock)
 
     def inputs(self, rows: Ints) -> Inputs:
         batch = self.tokens(rows)
@@ -253,12 +229,9 @@ class TextSubject(Subject):
             places = order[start : start + batch_size]
             yield places, self.inputs(rows[places])
 
-    def exportable(self, network: nn.Module) -> nn.Module:
-        return _FromTokens(network)
-
     def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
         batch = torch.export.Dim("batch", min=1, max=4096)
-        length = torch.export.Dim("length", min=2, max=self.model.max_length)
+        length = torch.export.Dim("length", min=2, max=self.network.max_length)
         return {name: {0: batch, 1: length} for name in self.input_names}
 
     def learner(self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0) -> Learner:
@@ -271,7 +244,7 @@ class TextSubject(Subject):
         return [self.data.texts[row] for row in rows.tolist()]
 
     def write_preprocessing(self, folder: Path) -> None:
-        tokenizer = self.model.tokenizer
+        tokenizer = self.network.tokenizer
         tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
         facts = {
             "task": self.card.task,
@@ -280,6 +253,22 @@ class TextSubject(Subject):
             "pad_id": self.tokens.pad,
         }
         (folder / "preprocessing.json").write_text(to_json(facts), encoding="utf-8")
+
+
+def build_network(model_id: str) -> Network:
+    """The network of a model id with its own classes, fp32, on the CPU, ready to answer. Raises `InputError` for none."""
+    card = get_model(model_id)
+    if not card.num_classes:
+        raise InputError("model.no_classifier", id=card.id)
+    if card.is_text:
+        return build_text_classifier(ModelRef(id=model_id), None, seed=0).eval()
+    return build_classifier(ModelRef(id=model_id), None, seed=0).eval()
+
+
+def exportable(network: nn.Module) -> nn.Module:
+    """The network as a module from the tensors of an exported file's inputs, in order, to logits [n, C]."""
+    is_text = isinstance(network, TextClassifier)
+    return _FromTokens(network) if is_text else _FromPixels(network)
 
 
 def load_subject(spec: OptimizeSpec, clock: PhaseClock) -> Subject:

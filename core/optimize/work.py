@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from core.clock import PhaseClock
+from core.hardware import describe_machine, usable_threads
 from core.optimize.subject import Network, Subject
 from core.optimize_spec import OptimizeSpec
 
@@ -28,6 +30,29 @@ class Work:
     folder: Path  # where the files of this variant go; it exists
     clock: PhaseClock
     onnx: Callable[[], Path]
+
+    @property
+    def threads(self) -> int:
+        """The threads that files answer with."""
+        return self.spec.threads or usable_threads()
+
+    @property
+    def has_fast_int8(self) -> bool:
+        """Whether the processor multiplies bytes without the sums running over (VNNI and its like)."""
+        return describe_machine().is_native("int8")
+
+    def int8_source(self) -> Path:
+        """The plain ONNX file with its shapes known and its constants folded, as quantizing wants it."""
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+
+        plain = self.onnx()
+        target = plain.with_name(f"{plain.stem}.prepared.onnx")
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
+                unfinished = Path(scratch) / "prepared.onnx"
+                quant_pre_process(plain, unfinished, skip_symbolic_shape=True)
+                unfinished.replace(target)
+        return target
 
 
 @dataclass

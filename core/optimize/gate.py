@@ -1,0 +1,114 @@
+"""Nothing leaves unchecked: every file is opened again in its own runtime and asked about real samples.
+
+The samples go through the preparation that travels with the file (`core.bundles`), as its user's will. A file that
+is exactly the network must answer as the network does; a rounded one (int8, 16 bits) must answer the same through
+both preparations, and its distance from the network is what the test measures.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from core.bundle import template
+from core.errors import Problem
+from core.optimize.runtimes import Session, open_file
+from core.optimize.subject import Ints, Subject
+from core.optimize.work import Made, Work
+from core.store import to_json
+
+SAMPLES = 16
+# Of logits around 10; other kernels add in another order.
+TOLERANCE = 2e-3
+ROUNDED = ("dynamic_int8", "static_int8", "half", "openvino_bf16", "openvino_int8", "tensorrt")
+
+
+def check_file(work: Work, made: Made, last: str, rows: Ints) -> tuple[dict[str, Any], list[Problem]]:
+    """What the gate found, and what speaks against the file; writes `expected.json` beside it.
+
+    `last` is the pass that wrote the file, `rows` the samples.
+    """
+    assert made.path is not None
+    session = open_file(str(made.path), made.format, threads=work.threads, device=work.spec.device)
+    mine = _answers(session, work.subject, rows)
+    theirs = _prepared(session, work, rows)
+    is_rounded = last in ROUNDED
+    wanted = mine if is_rounded else work.subject.logits(work.network, rows, batch_size=1)
+    tolerance = TOLERANCE * max(1.0, float(np.abs(wanted).max()) / 10)
+    difference = float(np.abs(theirs - wanted).max())
+    equal = int((theirs.argmax(1) == wanted.argmax(1)).sum())
+    found = {
+        "samples": len(rows),
+        "max_difference": difference,
+        "tolerance": tolerance,
+        "labels_equal": equal,
+        "beside": "file" if is_rounded else "network",
+    }
+    told = {"difference": f"{difference:.2g}", "tolerance": f"{tolerance:.2g}", "equal": equal, "n": len(rows)}
+    problems = []
+    if not np.isfinite(theirs).all() or not np.isfinite(_in_one_batch(session, work.subject, rows)).all():
+        problems.append(Problem("optimize.gate_not_finite"))
+    elif difference > tolerance:
+        code = "optimize.gate_preprocessing" if is_rounded else "optimize.gate_differs"
+        problems.append(Problem(code, values=told))
+    _write_expected(work, theirs, tolerance)
+    return {**found, "passed": not problems}, problems
+
+
+def _answers(session: Session, subject: Subject, rows: Ints) -> Any:
+    """One by one: rounded files answer a batch as its widest member needs."""
+    return np.concatenate([session.run(subject.inputs(rows[i : i + 1])) for i in range(len(rows))])
+
+
+def _in_one_batch(session: Session, subject: Subject, rows: Ints) -> Any:
+    return session.run(subject.inputs(rows))
+
+
+def _prepared(session: Session, work: Work, rows: Ints) -> Any:
+    """Answers to the samples as they were brought, through the preparation that travels with the file."""
+    subject = work.subject
+    script = load_template(subject.card.task)
+    facts = json.loads((work.folder / "preprocessing.json").read_text(encoding="utf-8"))
+    found = []
+    for raw in subject.raw(rows):
+        if subject.card.is_text:
+            from tokenizers import Tokenizer
+
+            tokenizer = Tokenizer.from_file(str(work.folder / "tokenizer.json"))
+            inputs = script.read_texts([raw], tokenizer, facts)
+        else:
+            inputs = {"pixels": script.read_picture(raw, facts)[None]}
+        found.append(session.run(inputs))
+    return np.concatenate(found)
+
+
+def load_template(task: str) -> ModuleType:
+    """The script that travels with a file, as a module."""
+    path = template(task)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _write_expected(work: Work, logits: Any, tolerance: float) -> None:
+    labels = [work.subject.labels[place] for place in logits.argmax(1)]
+    kept = {"labels": labels, "logits": np.round(logits.astype(float), 6).tolist(), "tolerance": tolerance}
+    (work.folder / "expected.json").write_text(to_json(kept), encoding="utf-8")
+
+
+def write_samples(subject: Subject, rows: Ints, folder: Path) -> None:
+    """Keep the samples as they were brought: pictures as png, texts as json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = subject.raw(rows)
+    if subject.card.is_text:
+        (folder / "texts.json").write_text(json.dumps(raw, ensure_ascii=False, indent=1), encoding="utf-8")
+        return
+    for place, picture in enumerate(raw):
+        picture.convert("RGB").save(folder / f"{place:02}.png")

@@ -1,0 +1,28 @@
+"""Dynamic int8: weights in 8 bits, activations rounded while computing (ONNX Runtime's quantize_dynamic)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.optimize.int8 import GuardedInt8
+from core.optimize.work import Made, Work
+
+
+def run(work: Work) -> Made:
+    """Quantize matrix products and embeddings, weights per channel, with the guard's search."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    source = work.int8_source()
+
+    def quantize(in_float: list[str], target: Path) -> None:
+        quantize_dynamic(
+            source,
+            target,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=not work.has_fast_int8,
+            nodes_to_exclude=in_float,
+            extra_options={"MatMulConstBOnly": True},
+        )
+
+    return GuardedInt8(work, source, quantize).run()

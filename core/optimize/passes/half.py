@@ -1,0 +1,23 @@
+"""16 bits: bf16 on a processor that has instructions for it, fp16 on an NVIDIA GPU, as a torch.export program."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from core.optimize.exporting import export_program
+from core.optimize.work import Made, Work
+
+
+def run(work: Work) -> Made:
+    """Write the network with all numbers in 16 bits; what goes in and comes out stays fp32."""
+    dtype = torch.float16 if work.spec.device == "cuda" else torch.bfloat16
+    network = copy.deepcopy(work.network).to(dtype)
+    if work.subject.card.is_text:
+        network.head.float()  # the mean over a text's tokens is fp32, and so is what reads it
+    else:
+        network = network.to(memory_format=torch.channels_last)
+    target = work.folder / "model.pt2"
+    export_program(work.subject, network, target)
+    return Made(path=target, format="pt2", facts={"numbers": str(dtype).removeprefix("torch.")})

@@ -1,0 +1,78 @@
+"""Static int8: weights and activations in 8 bits, ranges measured on training rows (ONNX Runtime's QDQ format)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.catalog import ModelCard
+from core.optimize.int8 import GuardedInt8
+from core.optimize.work import Made, Work
+from core.passes import is_transformer
+
+_METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+_BATCH = 8
+
+
+def run(work: Work) -> Made:
+    """Quantize to u8 activations and s8 weights per channel, with the guard's search."""
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    source, spec = work.int8_source(), work.spec
+    rows = _calibration_rows(work)
+    kept = work.folder / "calibration.json"
+    kept.unlink(missing_ok=True)
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._left = _inputs(work, rows)
+
+        def get_next(self) -> dict[str, Any] | None:
+            work.clock.raise_if_stopped()
+            return next(self._left, None)
+
+    def quantize(in_float: list[str], target: Path) -> None:
+        quantize_static(
+            source,
+            target,
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_op_types(work.subject.card),
+            per_channel=True,
+            reduce_range=not work.has_fast_int8,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=in_float,
+            calibrate_method=CalibrationMethod[_METHODS[spec.calibration]],
+            calibration_cache_path=kept,
+        )
+
+    made = GuardedInt8(work, source, quantize).run()
+    kept.unlink(missing_ok=True)
+    made.facts |= {"calibration": spec.calibration, "calibration_rows": len(rows)}
+    return made
+
+
+def _op_types(card: ModelCard) -> list[str] | None:
+    """Of a transformer only the matrix products: layer norms, softmax and GELU do not bear 8 bits."""
+    return ["MatMul", "Gemm"] if is_transformer(card) else None
+
+
+def _calibration_rows(work: Work) -> Any:
+    """Training rows, spread evenly: their order holds the classes in their proportions."""
+    rows = work.subject.data.train
+    return rows[: work.spec.calibration_rows]
+
+
+def _inputs(work: Work, rows: Any) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(rows), _BATCH):
+        yield work.subject.inputs(np.asarray(rows[start : start + _BATCH]))

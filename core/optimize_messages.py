@@ -1,0 +1,73 @@
+"""The sentences of optimizing: why a pass is refused, what its measurements say, what went wrong."""
+
+from __future__ import annotations
+
+from core.i18n import N_
+
+OPTIMIZE_SENTENCES: dict[str, str] = {
+    # -- before ------------------------------------------------------------------------------------
+    "optimize.no_passes": N_("No way is chosen: choose at least one to try."),
+    "optimize.needs_classifier": N_(
+        "{id} has no classifier of its own: fine-tune it on your data first, then make that smaller."
+    ),
+    "optimize.random_weights": N_("{id} with random weights knows nothing that could be kept. Take trained weights."),
+    "optimize.few_steps_for_search": N_("With {n} validation examples a search for layers would follow chance."),
+    "optimize.no_split": N_(
+        "How {id} split its data is not on record, so that no untouched test examples are known. Train it anew."
+    ),
+    "optimize.data_changed": N_(
+        "{id} is not what {model} was trained on any more: its test examples cannot be told. Train the model anew, or "
+        "give the data it had."
+    ),
+    "optimize.too_few_rows": N_("{n} test examples are too few to measure a loss. At least {least} are needed."),
+    "optimize.labels_differ": N_(
+        "The classes of this data are not those of {model}: its accuracy cannot be measured. What is measured is how "
+        "many of its answers a variant changes."
+    ),
+    # -- while at work -----------------------------------------------------------------------------
+    "optimize.cannot_export": N_("The network could not be written as {format}: {detail}."),
+    "optimize.cannot_open": N_("The file could not be opened and timed: {detail}."),
+    "optimize.parent_missing": N_("What it is made from, {parent}, could not be made."),
+    "optimize.all_failed": N_("None of the {n} ways worked; why the first one did not follows."),
+    "optimize.gate_differs": N_(
+        "Opened again, the file answers otherwise than the network: {equal} of {n} answers are the same, and the "
+        "greatest difference is {difference} where {tolerance} is allowed. It is kept to be looked at, not offered."
+    ),
+    "optimize.gate_preprocessing": N_(
+        "Read by its own preparation, the examples are answered otherwise: the greatest difference is {difference} "
+        "where {tolerance} is allowed. The file is kept to be looked at, not offered."
+    ),
+    "optimize.gate_not_finite": N_("Opened again, the file gives no finite numbers. It is not offered."),
+    # -- verdicts ----------------------------------------------------------------------------------
+    "optimize.take": N_("{name} answers {latency} times faster here, {lost}: take it."),
+    "optimize.take_batches": N_(
+        "{name} answers batches {throughput} times faster here, single examples no faster; {lost}: take it."
+    ),
+    "optimize.take_smaller": N_("{name} is {size} times smaller and no slower here, {lost}: take it."),
+    "optimize.smaller_but_slower": N_(
+        "{name} is {size} times smaller, but slower here ({latency} times the speed for one example, {throughput} in "
+        "batches), {lost}: take it only where size counts."
+    ),
+    "optimize.slower": N_(
+        "{name} is slower here ({latency} times the speed for one example, {throughput} in batches), {lost}: leave it."
+    ),
+    "optimize.no_gain": N_("{name} is neither faster nor smaller here, {lost}: leave it."),
+    "optimize.loses_too_much": N_("{name} loses too much, {lost}: leave it."),
+    "optimize.not_shown": N_(
+        "Not shown on {n} examples that {name} keeps the limit: {lost}; about {needed} would tell."
+    ),
+    "optimize.not_shown_at_limit": N_(
+        "Not shown on {n} examples that {name} keeps the limit: {lost}; it lies too near to it to tell."
+    ),
+    "optimize.none_to_take": N_("None of {n} variants is shown to be better and to keep the limit of {limit} points."),
+    "optimize.search_within_limit": N_(
+        "{name}: {in_float} of {nodes} heavy layers stay in float. On the validation examples that loses {kept_points} "
+        "points instead of {full_points}, and agrees on {kept_agreement} instead of {full_agreement}."
+    ),
+    "optimize.search_best_found": N_(
+        "{name}: the search found nothing that keeps the limit on the validation examples for sure. With {in_float} of "
+        "{nodes} heavy layers in float it loses {kept_points} points there instead of {full_points}, and agrees on "
+        "{kept_agreement} instead of {full_agreement}."
+    ),
+    "optimize.some_broken": N_("Not offered, as their files answer otherwise when opened again: {names}."),
+}

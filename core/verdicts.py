@@ -1,0 +1,186 @@
+"""What the measurements of a variant say, in a code and its numbers: take it, leave it, or not shown.
+
+A variant is worth taking only where the upper end of the 95% interval of what it loses, paired with the original on
+the same rows, keeps the limit, and where it is shown to be faster or smaller. No torch here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from core.errors import Problem
+from core.evaluate import Bools, paired_test
+from core.i18n import N_, Translator, translator
+from core.messages import explain
+from core.passes import BY_NAME
+
+Row = dict[str, Any]
+_LOST = N_("{points} points lost (at most {high}; limit {limit})")
+_LOST_LEAST = N_("{points} points lost (at least {low}; limit {limit})")
+_LOST_ABOUT = N_("{points} ± {spread} points lost (limit {limit})")
+_GAINED = N_("{points} points gained (at most {high} lost; limit {limit})")
+_CHANGED = N_("{points}% of the answers changed (at most {high}; limit {limit})")
+_CHANGED_LEAST = N_("{points}% of the answers changed (at least {low}; limit {limit})")
+_CHANGED_ABOUT = N_("{points} ± {spread}% of the answers changed (limit {limit})")
+# A ratio this near to 1 is no reason to take another file.
+_WORTH = 1.05
+# More rows than this nobody has: then the difference is as good as none, or lies at the limit.
+_MOST_NEEDED = 10_000_000
+
+
+def measure_loss(right_original: Bools, right_variant: Bools, limit: float) -> dict[str, Any]:
+    """Points of accuracy that a variant loses, with the paired 95% interval, from what each gets right [N].
+
+    `needed`: about how many rows would tell whether it keeps the limit, where these do not.
+    """
+    test = paired_test(right_original, right_variant)
+    low, high = (100 * edge for edge in test["interval"])
+    points = 100 * test["difference"]
+    needed = None
+    if low <= limit < high:
+        room, spread = abs(limit - points), (high - low) / 2
+        wanted = test["n"] * (spread / room) ** 2 if room else math.inf
+        needed = int(float(f"{wanted:.1g}")) if wanted <= _MOST_NEEDED else None
+    return {"points": points, "low": low, "high": high, "n": test["n"], "needed": needed}
+
+
+def judge(row: Row, limit: float) -> dict[str, Any]:
+    """The verdict on a measured variant: `{"code", "values"}`."""
+    loss, ratios = row["loss"], row["ratios"]
+    latency, throughput = ratios["latency"], ratios["throughput"]
+    values = {
+        "name": row["name"],
+        "points": loss["points"],
+        "low": loss["low"],
+        "high": loss["high"],
+        "n": loss["n"],
+        "needed": loss["needed"],
+        "of": loss["of"],
+        "limit": limit,
+        "latency": latency[0],
+        "throughput": throughput[0],
+        "size": ratios["size"],
+    }
+    return {"code": _code(loss, latency, throughput, float(ratios["size"]), limit), "values": values}
+
+
+def _code(loss: Row, latency: list[float], throughput: list[float], size: float, limit: float) -> str:
+    if loss["low"] > limit:
+        return "optimize.loses_too_much"
+    if loss["high"] > limit:
+        return "optimize.not_shown" if loss["needed"] else "optimize.not_shown_at_limit"
+    is_slower = latency[2] < 1 or throughput[2] < 1
+    is_faster = latency[1] > _WORTH or throughput[1] > _WORTH
+    if is_slower and not (is_faster and latency[0] * throughput[0] > 1):
+        return "optimize.smaller_but_slower" if size > _WORTH else "optimize.slower"
+    if is_faster:
+        return "optimize.take_batches" if latency[1] <= _WORTH else "optimize.take"
+    return "optimize.take_smaller" if size > _WORTH else "optimize.no_gain"
+
+
+TAKEN = ("optimize.take", "optimize.take_batches", "optimize.take_smaller")
+
+
+def recommend(variants: list[Row]) -> str | None:
+    """The name of the variant to take: of those that keep the limit for sure, the fastest; None when none does."""
+    taken = [row for row in variants if row.get("offered") and row.get("verdict", {}).get("code") in TAKEN]
+    best = max(taken, key=_gain, default=None)
+    return None if best is None else str(best["name"])
+
+
+def _gain(row: Row) -> float:
+    ratios = row["ratios"]
+    return float(ratios["latency"][0] * ratios["throughput"][0]) * float(ratios["size"]) ** 0.25
+
+
+def conclude(variants: list[Row], recommended: str | None, limit: float) -> list[dict[str, Any]]:
+    """What follows from all variants, the answer first."""
+    done = [row for row in variants if row["status"] == "done"]
+    rows = {row["name"]: row for row in variants}
+    found: list[dict[str, Any]] = []
+    if recommended is not None:
+        found.append(rows[recommended]["verdict"])
+    elif done:
+        found.append({"code": "optimize.none_to_take", "values": {"n": len(done), "limit": limit}})
+        unsure = [row for row in done if row["verdict"]["code"] == "optimize.not_shown"]
+        if unsure:
+            found.append(max(unsure, key=_gain)["verdict"])
+    for row in done:
+        search = row.get("facts", {}).get("search") or row.get("search")
+        if search and search["reason"] != "not_needed":
+            found.append({"code": f"optimize.search_{search['reason']}", "values": _searched(row, search)})
+    broken = [row["name"] for row in variants if row["status"] == "broken"]
+    if broken:
+        found.append({"code": "optimize.some_broken", "values": {"names": broken}})
+    return found
+
+
+def _searched(row: Row, search: Row) -> Row:
+    return {
+        "name": row["name"],
+        "in_float": row["facts"].get("in_float", 0),
+        "nodes": row["facts"].get("in_float", 0) + row["facts"].get("quantized", 0),
+        "full_points": search["full"]["points"],
+        "kept_points": search["kept"]["points"],
+        "full_agreement": search["full"]["agreement"],
+        "kept_agreement": search["kept"]["agreement"],
+    }
+
+
+def explain_verdict(verdict: Row, translate: Translator | None = None) -> str:
+    """The sentence of a verdict or conclusion, its numbers rounded as far as their intervals support."""
+    translate = translate or translator("en")
+    raw = verdict["values"]
+    told = {name: _told(name, value, raw, translate) for name, value in raw.items()}
+    if "points" in raw:
+        told["lost"] = _lost(raw, told, translate)
+    sentence = explain(Problem(verdict["code"], values=told), translate)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _lost(raw: Row, told: Row, translate: Translator) -> str:
+    """What is lost, in the words that suit the verdict: accuracy, or answers that change where that is all one knows."""
+    changes = raw["of"] == "agreement"
+    if raw["low"] > raw["limit"]:
+        if changes:
+            return translate(_CHANGED_LEAST, **told)
+        return translate(_LOST_LEAST, **told)
+    if raw["high"] > raw["limit"]:
+        told["spread"] = translate.number(round((raw["high"] - raw["low"]) / 2, 1))
+        return translate(_CHANGED_ABOUT if changes else _LOST_ABOUT, **told)
+    if changes:
+        return translate(_CHANGED, **told)
+    if raw["points"] <= -0.05:
+        told["points"] = translate.number(round(-raw["points"], 1))
+        return translate(_GAINED, **told)
+    return translate(_LOST, **told)
+
+
+def _told(name: str, value: Any, raw: Row, translate: Translator) -> Any:
+    if value is None:
+        return "–"
+    if name == "name":
+        return name_of(value, translate)
+    if name == "names":
+        return ", ".join(name_of(one, translate) for one in value)
+    if name in ("latency", "throughput", "size"):
+        return translate.number(value, 2)
+    if name in ("points", "low", "high", "full_points", "kept_points"):
+        return translate.number(round(value, 1) + 0.0)
+    if name.endswith("agreement"):
+        return translate.percent(value)
+    return translate.number(value) if isinstance(value, int | float) else value
+
+
+def name_of(variant: str, translate: Translator) -> str:
+    """A variant's name in words: "Magnitude pruning + Static int8"."""
+    return " + ".join(translate(BY_NAME[name].label) if name in BY_NAME else name for name in variant.split("+"))
+
+
+def right(logits: Any, targets: Any) -> Bools:
+    """Which rows [N] are answered right, from logits [N, C]."""
+    found: Bools = np.asarray(logits.argmax(1) == targets)
+    return found
