@@ -196,10 +196,10 @@ def variants_of(passes: Sequence[str], *, combine: bool) -> list[Variant]:
     files = [row.name for row in chosen if not row.learns]
     learn = [row.name for row in chosen if row.learns]
     quantized = [name for name in files if name in INT8_FILES]
-    chains = [(name,) for name in learn]
+    chains: list[tuple[str, ...]] = [(name,) for name in learn]
     if combine and len(learn) > 1:
         chains += [tuple(learn[:count]) for count in range(2, len(learn) + 1)]
-    found = [(name,) for name in files]
+    found: list[tuple[str, ...]] = [(name,) for name in files]
     for chain in chains:
         # Training for int8 is of use in int8 alone.
         found += [(*chain, "static_int8")] if chain[-1] == "qat" else [(*chain, "onnx")]
@@ -214,7 +214,7 @@ def missing_packages(name: str) -> tuple[str, ...]:
 
 
 def check_pass(name: str, card: ModelCard, device: str = "cpu") -> list[Problem]:
-    """What speaks against a pass for this network on this machine: errors refuse it, warnings are told. Never raises."""
+    """What speaks against a pass for this network here: errors refuse it, warnings are told. Never raises."""
     row, machine = BY_NAME[name], describe_machine()
     told = {"name": row.label, "model": card.name}
     problems = []

@@ -15,6 +15,8 @@ from core.encoders import TokenBatch
 Ints = NDArray[np.int64]
 # Tokens of a text that are read where nothing else is asked for: a paragraph.
 DEFAULT_LENGTH = 128
+# Batches are padded to a multiple of this, as matrix units like it.
+PAD_TO = 8
 _CHUNK = 1000
 # As many batches are sorted by length together: batches stay mixed and are hardly padded.
 _POOL_BATCHES = 50
@@ -42,8 +44,8 @@ class Tokens:
                 self.num_unknown += 0 if unknown is None else int((kept == unknown).sum())
 
     def __call__(self, rows: Ints, device: torch.device | None = None) -> TokenBatch:
-        """Rows as one batch, padded to the longest of them (to a multiple of 8, as matrix units like it)."""
-        width = min(self.max_length, -(-int(self.lengths[rows].max()) // 8) * 8)
+        """Rows as one batch, padded to the longest of them (to a multiple of `PAD_TO`)."""
+        width = min(self.max_length, -(-int(self.lengths[rows].max()) // PAD_TO) * PAD_TO)
         ids = np.full((len(rows), width), self.pad, dtype=np.int64)
         for place, row in enumerate(rows.tolist()):
             ids[place, : self.lengths[row]] = self._ids[row]

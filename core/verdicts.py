@@ -142,7 +142,7 @@ def explain_verdict(verdict: Row, translate: Translator | None = None) -> str:
 
 
 def _lost(raw: Row, told: Row, translate: Translator) -> str:
-    """What is lost, in the words that suit the verdict: accuracy, or answers that change where that is all one knows."""
+    """What is lost, in words that suit the verdict: accuracy, or answers that change where that is all one knows."""
     changes = raw["of"] == "agreement"
     if raw["low"] > raw["limit"]:
         if changes:

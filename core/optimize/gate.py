@@ -14,11 +14,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 
 from core.bundle import template
 from core.errors import Problem
 from core.optimize.runtimes import Session, open_file
-from core.optimize.subject import Ints, Subject
+from core.optimize.subject import Inputs, Ints, Subject, exportable
 from core.optimize.work import Made, Work
 from core.store import to_json
 
@@ -35,10 +36,10 @@ def check_file(work: Work, made: Made, last: str, rows: Ints) -> tuple[dict[str,
     """
     assert made.path is not None
     session = open_file(str(made.path), made.format, threads=work.threads, device=work.spec.device)
-    mine = _answers(session, work.subject, rows)
-    theirs = _prepared(session, work, rows)
     is_rounded = last in ROUNDED
-    wanted = mine if is_rounded else work.subject.logits(work.network, rows, batch_size=1)
+    asked = [work.subject.prepare([raw]) for raw in work.subject.raw(rows)]
+    theirs = _prepared(session, work, rows)
+    wanted = np.concatenate([session.run(inputs) for inputs in asked]) if is_rounded else _network(work, asked)
     tolerance = TOLERANCE * max(1.0, float(np.abs(wanted).max()) / 10)
     difference = float(np.abs(theirs - wanted).max())
     equal = int((theirs.argmax(1) == wanted.argmax(1)).sum())
@@ -60,9 +61,11 @@ def check_file(work: Work, made: Made, last: str, rows: Ints) -> tuple[dict[str,
     return {**found, "passed": not problems}, problems
 
 
-def _answers(session: Session, subject: Subject, rows: Ints) -> Any:
-    """One by one: rounded files answer a batch as its widest member needs."""
-    return np.concatenate([session.run(subject.inputs(rows[i : i + 1])) for i in range(len(rows))])
+def _network(work: Work, asked: list[Inputs]) -> Any:
+    module = exportable(work.network).eval()
+    with torch.inference_mode():
+        found = [module(*(torch.from_numpy(inputs[name]) for name in work.subject.input_names)) for inputs in asked]
+    return torch.cat(found).float().numpy()
 
 
 def _in_one_batch(session: Session, subject: Subject, rows: Ints) -> Any:
@@ -74,7 +77,7 @@ def _prepared(session: Session, work: Work, rows: Ints) -> Any:
     subject = work.subject
     script = load_template(subject.card.task)
     facts = json.loads((work.folder / "preprocessing.json").read_text(encoding="utf-8"))
-    found = []
+    found = []  # one by one: rounded files answer a batch as its widest member needs
     for raw in subject.raw(rows):
         if subject.card.is_text:
             from tokenizers import Tokenizer

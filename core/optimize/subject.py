@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from core.batches import Batcher
 from core.catalog import ModelCard, get_model, model_folder
 from core.clock import PhaseClock
-from core.data import ImageData, TextData, load_images, load_texts
+from core.data import ImageData, TextData, clean_texts, fit_image, load_images, load_texts
 from core.encoders import TextClassifier, TokenBatch, build_text_classifier
 from core.errors import DataError, InputError, Problem
 from core.learner import ImageLearner, Learner, TextLearner
@@ -29,7 +29,7 @@ from core.models import ImageClassifier, build_classifier
 from core.optimize_spec import OptimizeSpec
 from core.specs import ModelRef
 from core.store import open_store, to_json
-from core.tokenized import DEFAULT_LENGTH, Tokens
+from core.tokenized import DEFAULT_LENGTH, PAD_TO, Tokens
 
 Ints = NDArray[np.int64]
 Inputs = dict[str, NDArray[Any]]  # by the names of an exported file's inputs
@@ -83,12 +83,18 @@ class Subject:
         """Which axes of the inputs may have any length, for torch.export."""
         raise NotImplementedError
 
-    def learner(self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0) -> Learner:
+    def learner(
+        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
+    ) -> Learner:
         """The network ready to train on the training rows, from `teacher` logits [rows of the data, C] too if given."""
         raise NotImplementedError
 
     def raw(self, rows: Ints) -> list[Any]:
         """The pictures (PIL) or texts of rows, as a user would bring them."""
+        raise NotImplementedError
+
+    def prepare(self, raw: list[Any]) -> Inputs:
+        """What an exported file is given for pictures or texts as they were brought: as Predict prepares them."""
         raise NotImplementedError
 
     def write_preprocessing(self, folder: Path) -> None:
@@ -175,7 +181,9 @@ class ImageSubject(Subject):
     def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
         return {"pixels": {0: torch.export.Dim("batch", min=1, max=4096)}}
 
-    def learner(self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0) -> Learner:
+    def learner(
+        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
+    ) -> Learner:
         assert isinstance(network, ImageClassifier)
         batcher = Batcher(self.card.vision, self.size, _CPU, channels_last=True)
         network.to(memory_format=torch.channels_last)
@@ -185,6 +193,11 @@ class ImageSubject(Subject):
 
     def raw(self, rows: Ints) -> list[Image.Image]:
         return self.data.pixels.pictures(rows)
+
+    def prepare(self, raw: list[Any]) -> Inputs:
+        how = self.card.vision
+        pixels = [fit_image(picture, self.size, how.resize_size, how.interpolation) for picture in raw]
+        return {"pixels": self._batcher(np.stack(pixels)).numpy()}
 
     def write_preprocessing(self, folder: Path) -> None:
         assert isinstance(self.model, ImageClassifier)
@@ -234,7 +247,9 @@ class TextSubject(Subject):
         length = torch.export.Dim("length", min=2, max=self.network.max_length)
         return {name: {0: batch, 1: length} for name in self.input_names}
 
-    def learner(self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0) -> Learner:
+    def learner(
+        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
+    ) -> Learner:
         assert isinstance(network, TextClassifier)
         learner = TextLearner(network, 0, self.tokens, self.data, None, _CPU)
         learner.learn_from(teacher, weight, heat)
@@ -242,6 +257,11 @@ class TextSubject(Subject):
 
     def raw(self, rows: Ints) -> list[str]:
         return [self.data.texts[row] for row in rows.tolist()]
+
+    def prepare(self, raw: list[Any]) -> Inputs:
+        texts = clean_texts(raw).texts
+        batch = Tokens(texts, np.arange(len(texts)), self.network.tokenizer, self.size, None)(np.arange(len(texts)))
+        return {"input_ids": batch.ids.numpy(), "attention_mask": batch.mask.numpy()}
 
     def write_preprocessing(self, folder: Path) -> None:
         tokenizer = self.network.tokenizer
@@ -251,6 +271,7 @@ class TextSubject(Subject):
             "labels": self.labels,
             "max_length": self.size,
             "pad_id": self.tokens.pad,
+            "pad_to": PAD_TO,
         }
         (folder / "preprocessing.json").write_text(to_json(facts), encoding="utf-8")
 

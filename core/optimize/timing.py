@@ -88,7 +88,9 @@ class Stopwatch:
     def __enter__(self) -> Stopwatch:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
