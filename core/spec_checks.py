@@ -13,13 +13,15 @@ from core import catalog, settings
 from core.errors import GraftError, Problem
 from core.grid import FAIR_STEPS, cell_spec, grid
 from core.hardware import best_device, describe_machine
+from core.optimize_spec import OptimizeSpec
+from core.passes import check_pass
 from core.specs import SENTIMENT, CompareSpec, DataRef, FinetuneSpec, ImportSpec, PredictSpec, Spec
 
 
 def check_spec(spec: Spec) -> list[Problem]:
     """Everything that speaks against doing this here: errors block, warnings ask. Never raises."""
     problems: list[Problem] = []
-    if isinstance(spec, FinetuneSpec | CompareSpec | ImportSpec):
+    if isinstance(spec, FinetuneSpec | CompareSpec | ImportSpec | OptimizeSpec):
         problems += _check_data(spec.data)
     if isinstance(spec, FinetuneSpec):
         problems += _check_model(spec) + _check_precision(spec) + _check_sizes(spec)
@@ -27,6 +29,31 @@ def check_spec(spec: Spec) -> list[Problem]:
         problems += _check_grid(spec)
     if isinstance(spec, PredictSpec):
         problems += _check_asked(spec)
+    if isinstance(spec, OptimizeSpec):
+        problems += _check_optimize(spec)
+    return problems
+
+
+def _check_optimize(spec: OptimizeSpec) -> list[Problem]:
+    """What speaks against an optimization. A way that is refused is told, and blocks only where no other is left."""
+    if not spec.passes:
+        return [Problem("optimize.no_passes", field="passes")]
+    if spec.model.weights == "random":
+        return [Problem("optimize.random_weights", field="model", values={"id": spec.model.id})]
+    try:
+        card = catalog.get_model(spec.model.id)
+    except GraftError as error:
+        return [dataclasses.replace(problem, field="model") for problem in error.problems]
+    if not card.num_classes:
+        return [Problem("optimize.needs_classifier", field="model", values={"id": card.name})]
+    problems = [] if catalog.is_local(card) else [catalog.not_local(card)]
+    if spec.data.source == "builtin" and card.is_text != spec.data.name.startswith("reviews"):
+        code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"
+        problems.append(Problem(code, field="model", values={"id": card.name}))
+    against = {name: check_pass(name, card, spec.device) for name in spec.passes}
+    is_left = any(all(problem.severity != "error" for problem in found) for found in against.values())
+    for problem in (problem for found in against.values() for problem in found):
+        problems.append(dataclasses.replace(problem, severity="warning") if is_left else problem)
     return problems
 
 

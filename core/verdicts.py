@@ -93,7 +93,8 @@ def recommend(variants: list[Row]) -> str | None:
 
 def _gain(row: Row) -> float:
     ratios = row["ratios"]
-    return float(ratios["latency"][0] * ratios["throughput"][0]) * float(ratios["size"]) ** 0.25
+    found: float = ratios["latency"][0] * ratios["throughput"][0] * ratios["size"] ** 0.25
+    return found
 
 
 def conclude(variants: list[Row], recommended: str | None, limit: float) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from core.errors import GraftError, Problem, StoppedError, StoreError, problems_
 from core.events import Reporter
 from core.hardware import keep_freed_memory, this_host
 from core.reporter import StoreReporter
+from core.optimize_spec import OptimizeSpec
 from core.specs import SPECS, CompareSpec, FinetuneSpec, ImportSpec, PredictSpec, Spec, parse_spec
 from core.store import Artifact, Run, Status, Store, open_store, to_json, write_atomically
 
@@ -70,7 +71,21 @@ def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) 
     return answer_file(spec, folder, reporter, resume)
 
 
-KINDS: dict[str, Handler] = {"finetune": _finetune, "compare": _compare, "import": _import, "predict": _predict}
+def _optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+    keep_freed_memory()
+    reporter.phase("libraries")
+    from core.optimize import optimize
+
+    return optimize(spec, folder, reporter, resume=resume)
+
+
+KINDS: dict[str, Handler] = {
+    "finetune": _finetune,
+    "compare": _compare,
+    "import": _import,
+    "predict": _predict,
+    "optimize": _optimize,
+}
 
 
 def work(run_id: str, store: Store | None = None) -> int:
@@ -141,7 +156,10 @@ def _register_artifacts(run: Run, store: Store) -> None:
 
 
 def _kind_of(path: Path) -> str:
-    if path.suffix in {".safetensors", ".onnx", ".tflite", ".pt"} or path.parent.name == "model":
+    if (
+        path.suffix in {".safetensors", ".onnx", ".tflite", ".pt", ".pt2", ".pte", ".bin"}
+        or path.parent.name == "model"
+    ):
         return "model"
     if path.suffix in {".parquet", ".csv"}:
         return "table"

@@ -142,9 +142,8 @@ class _Course:
             row = self.rows[variant.name]
             if row["status"] != "waiting":
                 continue
-            found = [
-                problem for name in variant.passes for problem in check_pass(name, self.subject.card, self.spec.device)
-            ]
+            card, device = self.subject.card, self.spec.device
+            found = [problem for name in variant.passes for problem in check_pass(name, card, device)]
             row["problems"] = [problem.as_dict() for problem in found]
             if any(problem.severity == "error" for problem in found):
                 row["status"] = "refused"
@@ -210,9 +209,8 @@ class _Course:
     def _test_rows(self, everything: Ints) -> Ints:
         """As many test rows as were asked for, or as the original answers within a minute."""
         if len(everything) < LEAST_TEST:
-            raise DataError(
-                [Problem("optimize.too_few_rows", field="data", values={"n": len(everything), "least": LEAST_TEST})]
-            )
+            values = {"n": len(everything), "least": LEAST_TEST}
+            raise DataError([Problem("optimize.too_few_rows", field="data", values=values)])
         wanted = self.spec.test_size
         rng = np.random.default_rng(self.spec.seed)
         if wanted is None:
@@ -369,7 +367,8 @@ class _Course:
         row["loss"] = {**measure_loss(*pair, self.spec.max_drop), "of": "accuracy" if self.is_labelled else "agreement"}
 
     def _time(self, made: Made, row: Row, folder: Path) -> None:
-        assert made.path is not None and self.original is not None
+        assert made.path is not None
+        assert self.original is not None
         scratch = self.scratch / folder.name
         scratch.mkdir(parents=True, exist_ok=True)
         with self._watch(made.format, str(made.path), scratch) as watch:
@@ -400,8 +399,9 @@ class _Course:
         rows = list(self.rows.values())
         name = recommend(rows)
         found = conclude(rows, name, self.spec.max_drop)
-        self.found = {"recommended": name, "conclusions": found}
-        report = {"original": self.original, "variants": rows, "conditions": self.conditions, **self.found}
+        self.recommended, self.conclusions = name, found
+        report = {"original": self.original, "variants": rows, "conditions": self.conditions}
+        report |= {"recommended": name, "conclusions": found}
         write_atomically(self.artifacts / "report.json", to_json(report))
 
     def _fail_if_nothing_worked(self) -> None:
@@ -413,13 +413,14 @@ class _Course:
 
     def _summary(self) -> dict[str, Any]:
         assert self.original is not None
-        best = self.rows.get(self.found["recommended"] or "")
+        best = self.rows.get(self.recommended or "")
         told = ("accuracy", "interval", "n", "latency_p50_ms", "throughput", "size_mb")
         return {
             "task": self.conditions["task"],
             "variants": len(self.rows),
             "done": sum(row["status"] == "done" for row in self.rows.values()),
-            **self.found,
+            "recommended": self.recommended,
+            "conclusions": self.conclusions,
             "original": {name: self.original.get(name) for name in told},
             "best": {name: best[name] for name in ("name", "ratios", "loss", "accuracy", "size_mb")} if best else None,
             "data": {**self.conditions["data"], "test": self.conditions["test"]},

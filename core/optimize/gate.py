@@ -94,7 +94,8 @@ def load_template(task: str) -> ModuleType:
     """The script that travels with a file, as a module."""
     path = template(task)
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

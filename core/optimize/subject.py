@@ -39,7 +39,7 @@ _CPU = torch.device("cpu")
 
 
 class Subject:
-    """What is optimized. `labels` are the network's own; `is_labelled` says whether the data speaks of the same ones."""
+    """What is optimized. `labels` are the network's own; `is_labelled`: the data speaks of the same ones."""
 
     data: ImageData | TextData
     input_names: tuple[str, ...]
@@ -83,9 +83,7 @@ class Subject:
         """Which axes of the inputs may have any length, for torch.export."""
         raise NotImplementedError
 
-    def learner(
-        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
-    ) -> Learner:
+    def learner(self, network: Network, teacher: Tensor | None, weight: float, heat: float) -> Learner:
         """The network ready to train on the training rows, from `teacher` logits [rows of the data, C] too if given."""
         raise NotImplementedError
 
@@ -181,9 +179,7 @@ class ImageSubject(Subject):
     def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
         return {"pixels": {0: torch.export.Dim("batch", min=1, max=4096)}}
 
-    def learner(
-        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
-    ) -> Learner:
+    def learner(self, network: Network, teacher: Tensor | None, weight: float, heat: float) -> Learner:
         assert isinstance(network, ImageClassifier)
         batcher = Batcher(self.card.vision, self.size, _CPU, channels_last=True)
         network.to(memory_format=torch.channels_last)
@@ -247,9 +243,7 @@ class TextSubject(Subject):
         length = torch.export.Dim("length", min=2, max=self.network.max_length)
         return {name: {0: batch, 1: length} for name in self.input_names}
 
-    def learner(
-        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
-    ) -> Learner:
+    def learner(self, network: Network, teacher: Tensor | None, weight: float, heat: float) -> Learner:
         assert isinstance(network, TextClassifier)
         learner = TextLearner(network, 0, self.tokens, self.data, None, _CPU)
         learner.learn_from(teacher, weight, heat)
@@ -277,7 +271,7 @@ class TextSubject(Subject):
 
 
 def build_network(model_id: str) -> Network:
-    """The network of a model id with its own classes, fp32, on the CPU, ready to answer. Raises `InputError` for none."""
+    """The network of a model id with its own classes, fp32, on the CPU. Raises `InputError` where it has none."""
     card = get_model(model_id)
     if not card.num_classes:
         raise InputError("model.no_classifier", id=card.id)
