@@ -25,8 +25,8 @@ from core import jobs
 from core.errors import GraftError, Problem, StoppedError, StoreError, problems_of
 from core.events import Reporter
 from core.hardware import keep_freed_memory, this_host
-from core.reporter import StoreReporter
 from core.optimize_spec import OptimizeSpec
+from core.reporter import StoreReporter
 from core.specs import SPECS, CompareSpec, FinetuneSpec, ImportSpec, PredictSpec, Spec, parse_spec
 from core.store import Artifact, Run, Status, Store, open_store, to_json, write_atomically
 
@@ -74,7 +74,7 @@ def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) 
 def _optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
     keep_freed_memory()
     reporter.phase("libraries")
-    from core.optimize import optimize
+    from core.optimize.course import optimize
 
     return optimize(spec, folder, reporter, resume=resume)
 

@@ -400,7 +400,7 @@ class _Course:
         name = recommend(rows)
         found = conclude(rows, name, self.spec.max_drop)
         self.recommended, self.conclusions = name, found
-        report = {"original": self.original, "variants": rows, "conditions": self.conditions}
+        report: Row = {"original": self.original, "variants": rows, "conditions": self.conditions}
         report |= {"recommended": name, "conclusions": found}
         write_atomically(self.artifacts / "report.json", to_json(report))
 

@@ -66,14 +66,14 @@ class _Look:
         return float((self.logits.argmax(1) == self.float_logits.argmax(1)).mean())
 
     def loss(self) -> dict[str, float]:
-        """Points lost, with what chance may add (half the 95% interval)."""
+        """Points lost, and the upper end of the 95% interval."""
         mine, theirs = self.logits.argmax(1), self.float_logits.argmax(1)
         if self.targets is None:
             test = paired_test(np.ones(len(mine), dtype=bool), mine == theirs)
         else:
             test = paired_test(theirs == self.targets, mine == self.targets)
-        low, high = test["interval"]
-        return {"points": 100 * test["difference"], "high": 100 * high, "spread": 50 * (high - low)}
+        high = test["interval"][1]
+        return {"points": 100 * test["difference"], "high": 100 * high}
 
     def facts(self) -> dict[str, float]:
         return {"points": self.loss()["points"], "agreement": self.agreement}
@@ -98,7 +98,7 @@ class GuardedInt8:
             full = self._look(self.target, self.rows)
             facts["search"] = {"full": full.facts(), "groups": len(self.groups), "rows": len(self.rows)}
             lost = full.loss()
-            if lost["points"] + lost["spread"] / 2 <= work.spec.max_drop:
+            if lost["high"] <= work.spec.max_drop:
                 facts["search"] |= {"kept": full.facts(), "reason": "not_needed"}
             else:
                 facts |= self._search(full, facts["search"])
@@ -125,7 +125,7 @@ class GuardedInt8:
             look = self._look(self.target, self.rows)
             tried.append((count, look))
             lost = look.loss()
-            if lost["points"] + lost["spread"] / 2 <= self.work.spec.max_drop:
+            if lost["high"] <= self.work.spec.max_drop:
                 best, reason = (count, look), "within_limit"
                 break
         if reason == "best_found":
