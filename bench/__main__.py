@@ -83,6 +83,34 @@ def predict(
 
 
 @app.command()
+def optimize(
+    images: Annotated[str, typer.Option(help="Pictures in hub layout to calibrate on (CIFAR-10).")],
+    texts: Annotated[str, typer.Option(help="Labelled sentences in hub layout (SST-2).")],
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "optimize.json",
+    only: Annotated[str, typer.Option(help="Networks, separated by commas; empty: all four.")] = "",
+    compiled: Annotated[bool, typer.Option(help="Race torch.compile too: it compiles for a minute.")] = True,
+) -> None:
+    """Answering on this machine: eager torch, torch.compile, plain ONNX Runtime, OpenVINO and Graft's int8."""
+    from bench.optimize import race_all
+
+    race_all(images, texts, out, only=[name for name in only.split(",") if name], compiled=compiled)
+
+
+@app.command()
+def distill(
+    data: Annotated[str, typer.Option(help="Labelled sentences in hub layout (SST-2).")],
+    teacher: Annotated[str, typer.Option(help="A fine-tuned text model: run/RUN.")],
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "distill.json",
+    seeds: Annotated[int, typer.Option(help="Students of each kind.", min=2)] = 3,
+    epochs: Annotated[int, typer.Option(help="Epochs of each student.")] = 2,
+) -> None:
+    """Half the layers, taught by the whole network and by the labels alone: what the teacher brings."""
+    from bench.distill import measure
+
+    measure(data, teacher, out, seeds=seeds, epochs=epochs)
+
+
+@app.command()
 def live(
     out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "live.json",
     chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",

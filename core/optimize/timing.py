@@ -30,6 +30,8 @@ _NARROW = 0.04  # half of the ratio's 95% interval, as a share of it
 class Stopwatch:
     """A process that has opened one file and times it when told to. Ends with its `with` block."""
 
+    program = "core.optimize.stopwatch"
+
     def __init__(
         self, source: str, format: str, subject: Subject, inputs: Path, work: Path, *, threads: int, device: str
     ) -> None:
@@ -49,7 +51,7 @@ class Stopwatch:
         environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "core.optimize.stopwatch", str(path)],
+                [sys.executable, "-m", self.program, str(path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

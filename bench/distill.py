@@ -1,0 +1,70 @@
+"""What a teacher brings: students of half the layers, taught by a fine-tuned network, and by the labels alone.
+
+Both kinds start from the same layers, see the same rows in the same order for the same steps, and differ in the loss
+alone; seeds change the order and the new head.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.clock import PhaseClock
+from core.evaluate import crossed_test, wilson
+from core.events import Silence
+from core.hardware import describe_machine, keep_freed_memory
+from core.optimize.passes.distill import run
+from core.optimize.subject import load_subject
+from core.optimize.work import Work
+from core.optimize_spec import OptimizeSpec
+from core.store import to_json
+
+
+def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> dict[str, Any]:
+    """Train `seeds` students of each kind, test all on the same rows, and save the table."""
+    keep_freed_memory()
+    right: dict[str, list[Any]] = {"taught": [], "alone": []}
+    facts: dict[str, Any] = {}
+    subject: Any = None
+    for seed in range(seeds):
+        for kind, weight in (("taught", None), ("alone", 0.0)):
+            asked: dict[str, Any] = {
+                "model": {"id": teacher}, "data": {"id": data}, "passes": ["distill"], "epochs": epochs, "seed": seed,
+            }  # fmt: skip
+            asked |= {} if weight is None else {"teacher_weight": weight}
+            spec = OptimizeSpec.model_validate(asked)
+            clock = PhaseClock(Silence())
+            subject = load_subject(spec, clock)
+            with tempfile.TemporaryDirectory() as scratch:
+                made = run(Work(spec, subject, subject.model, Path(scratch), clock, lambda: Path()))
+            assert made.network is not None
+            rows = subject.data.test
+            right[kind].append(subject.logits(made.network, rows).argmax(1) == subject.data.targets[rows])
+            facts = made.facts
+            print(f"seed {seed}, {kind}: {right[kind][-1].mean():.1%}", file=sys.stderr, flush=True)
+    rows = subject.data.test
+    of_teacher = subject.logits(subject.model, rows).argmax(1) == subject.data.targets[rows]
+    gain = crossed_test(np.stack(right["taught"]), np.stack(right["alone"]))
+    table = {
+        "machine": describe_machine().model_dump(mode="json"),
+        "teacher": {
+            "id": teacher,
+            "accuracy": float(of_teacher.mean()),
+            "interval": wilson(int(of_teacher.sum()), len(rows)),
+        },
+        "student": facts,
+        "accuracy": {kind: [float(one.mean()) for one in found] for kind, found in right.items()},
+        "gain": gain,
+    }
+    out.write_text(to_json(table) + "\n", encoding="utf-8")
+    low, high = (100 * edge for edge in gain["interval"])
+    print(
+        f"teacher {of_teacher.mean():.1%}; taught {np.mean(right['taught']):.1%}, alone {np.mean(right['alone']):.1%} "
+        f"over {seeds} seeds on {len(rows)} rows: the teacher brings {100 * gain['difference']:+.1f} points "
+        f"(95%: {low:+.1f} to {high:+.1f}, p = {gain['p']:.2g})"
+    )
+    return table

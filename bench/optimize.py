@@ -1,0 +1,133 @@
+"""The answering race: one network by eager torch, torch.compile, plain ONNX Runtime, OpenVINO and Graft's int8.
+
+Each contender takes turns with eager torch, each in a process of its own (`core.optimize.timing`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.catalog import get_model
+from core.clock import PhaseClock
+from core.events import Silence
+from core.hardware import describe_machine, usable_threads
+from core.optimize.exporting import export_onnx
+from core.optimize.subject import ImageSubject, Network, Subject, TextSubject
+from core.optimize.timing import Stopwatch, race, speed_of, write_inputs
+from core.optimize.work import Work
+from core.optimize_spec import OptimizeSpec
+from core.passes import missing_packages
+from core.specs import ModelRef
+from core.store import to_json
+
+
+@dataclass(frozen=True)
+class RacedNetwork:
+    """A network of the race: where it comes from, and the pass that Graft would take for it."""
+
+    model: str
+    weights: str
+    best: str
+    is_text: bool = False
+
+    def build(self) -> Network:
+        from core.encoders import build_text_classifier
+        from core.models import build_classifier
+
+        ref = ModelRef.model_validate({"id": self.model, "weights": self.weights})
+        if self.is_text:
+            return build_text_classifier(ref, ["negative", "positive"], seed=0).eval()
+        return build_classifier(ref, None, seed=0).eval()
+
+
+NETWORKS = {
+    "lite0": RacedNetwork("bundled/efficientnet_lite0", "pretrained", "static_int8"),
+    "resnet18": RacedNetwork("torchvision/resnet18", "random", "static_int8"),
+    "mobilenet_v2": RacedNetwork("torchvision/mobilenet_v2", "random", "static_int8"),
+    "minilm": RacedNetwork("bundled/minilm-l6", "pretrained", "dynamic_int8", is_text=True),
+}
+
+
+class _RaceWatch(Stopwatch):
+    program = "bench.stopwatch"
+
+
+def race_all(images: str, texts: str, out: Path, *, only: list[str], compiled: bool) -> dict[str, Any]:
+    """Race every network and save the table."""
+    rows = {}
+    for name, network in NETWORKS.items():
+        if only and name not in only:
+            continue
+        rows[name] = _race(name, network, texts if network.is_text else images, compiled=compiled)
+        for contender, row in rows[name].items():
+            ratios = row.get("ratios")
+            beside = f"{_told(ratios['latency'])} at batch 1, {_told(ratios['throughput'])} at 32" if ratios else ""
+            print(
+                f"{name:13} {contender:14} {row['latency_p50_ms']:8.2f} ms {row['throughput']:9.1f} /s  {beside}",
+                flush=True,
+            )
+    table = {"machine": describe_machine().model_dump(mode="json"), "threads": usable_threads(), "networks": rows}
+    out.write_text(to_json(table) + "\n", encoding="utf-8")
+    return table
+
+
+def _told(ratio: list[float]) -> str:
+    return f"{ratio[0]:.2f}x ({ratio[1]:.2f} to {ratio[2]:.2f})"
+
+
+def _subject(network: RacedNetwork, data: str, clock: PhaseClock) -> Subject:
+    kind = TextSubject if network.is_text else ImageSubject
+    asked = {"model": {"id": network.model}, "data": {"id": data}, "passes": [network.best], "search": False}
+    subject = kind(OptimizeSpec.model_validate(asked), get_model(network.model), clock)
+    subject.fresh = network.build  # type: ignore[method-assign]
+    subject.load()
+    return subject
+
+
+def _race(name: str, network: RacedNetwork, data: str, *, compiled: bool) -> dict[str, Any]:
+    clock, threads = PhaseClock(Silence()), usable_threads()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        subject = _subject(network, data, clock)
+        write_inputs(subject, subject.data.test, folder / "inputs.npz")
+        plain = folder / "plain.onnx"
+        export_onnx(subject, subject.model, plain)
+
+        def watch(format: str, source: str) -> Stopwatch:
+            place = folder / format / Path(source).stem
+            place.mkdir(parents=True, exist_ok=True)
+            inputs = folder / "inputs.npz"
+            return _RaceWatch(source, format, subject, inputs, place, threads=threads, device="cpu")
+
+        files = {"onnx": ("onnx", str(plain)), **_made(network, subject, folder, plain, clock)}
+        if compiled:
+            files = {"torch.compile": ("race_compiled", name), **files}
+        found: dict[str, Any] = {}
+        with watch("race_eager", name) as eager:
+            for contender, (format, source) in files.items():
+                print(f"{name}: {contender}", file=sys.stderr, flush=True)
+                with watch(format, source) as other:
+                    ratios = race(eager, other, clock)
+                    found[contender] = {**speed_of(other), "ratios": ratios}
+            return {"eager": speed_of(eager), **found}
+
+
+def _made(
+    network: RacedNetwork, subject: Subject, folder: Path, plain: Path, clock: PhaseClock
+) -> dict[str, tuple[str, str]]:
+    """Files by Graft's passes: the one it would recommend, and OpenVINO where it is installed."""
+    passes = [network.best, *([] if missing_packages("openvino") else ["openvino"])]
+    found = {}
+    for name in passes:
+        target = folder / name
+        target.mkdir()
+        run: Callable[[Work], Any] = importlib.import_module(f"core.optimize.passes.{name}").run
+        made = run(Work(subject.spec, subject, subject.model, target, clock, lambda: plain))
+        found["graft " + name if name == network.best else name] = (made.format, str(made.path))
+    return found

@@ -1,0 +1,29 @@
+"""`core.optimize.stopwatch` with what only a race asks for: torch.compile, and networks with random weights."""
+
+from __future__ import annotations
+
+from core.optimize import runtimes, stopwatch
+
+
+def _module(source: str) -> object:
+    from bench.optimize import NETWORKS
+    from core.optimize.subject import exportable
+
+    return exportable(NETWORKS[source].build()).eval()
+
+
+def _eager(source: str, threads: int, device: str) -> runtimes.Session:
+    return runtimes._Torch(_module(source), threads, device)
+
+
+def _compiled(source: str, threads: int, device: str) -> runtimes.Session:
+    import torch
+    import torch._inductor.config
+
+    torch._inductor.config.freezing = True
+    return runtimes._Torch(torch.compile(_module(source), dynamic=None), threads, device)
+
+
+if __name__ == "__main__":
+    runtimes.OPENERS |= {"race_eager": _eager, "race_compiled": _compiled}
+    stopwatch.main()

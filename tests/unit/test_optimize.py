@@ -1,0 +1,359 @@
+"""The course of an optimization on a tiny trained network: made, opened again, tested, timed, judged, kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from core import runs
+from core.clock import PhaseClock
+from core.errors import DataError, InputError, RunError, StoppedError
+from core.events import Silence
+from core.optimize import course, int8, timing
+from core.optimize.exporting import export_onnx, export_program
+from core.optimize.int8 import GuardedInt8, groups_of
+from core.optimize.subject import load_subject
+from core.optimize.work import Made, Work
+from core.optimize_spec import OptimizeSpec
+from core.passes import Variant, variants_of
+from core.spec_checks import check_spec
+from core.specs import FinetuneSpec
+from core.store import open_store
+from core.train import finetune
+from core.verdicts import TAKEN
+
+SMALL = "torchvision/shufflenet_v2_x0_5"
+
+
+class Listener(Silence):
+    """Stops when a phase begins."""
+
+    def __init__(self, stop_at: str = "") -> None:
+        self.stop_at, self.phases = stop_at, list[str]()
+
+    def phase(self, code: str, **values: object) -> None:
+        self.phases.append(f"{code} {values.get('name', '')}".strip())
+
+    def should_stop(self) -> bool:
+        return bool(self.stop_at) and self.stop_at in self.phases
+
+
+@pytest.fixture
+def trained() -> str:
+    """A network trained on digits, as a run: its model id."""
+    asked = {
+        "model": {"id": SMALL, "weights": "random"},
+        "data": {"id": "builtin/digits"},
+        "method": "full",
+        "epochs": 1,
+        "train_size": 200,
+        "image_size": 32,
+    }
+    spec = FinetuneSpec.model_validate(asked)
+    run = runs.new_run(spec)
+    summary = finetune(spec, run.folder, Silence(), resume=False)
+    open_store().update_run(run.id, status="done", summary=summary)
+    return f"run/{run.id}"
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timings that say little, soon."""
+    monkeypatch.setattr(timing, "_ROUND_S", 0.01)
+    monkeypatch.setattr(timing, "_LEAST_ROUNDS", 2)
+    monkeypatch.setattr(timing, "BUDGET_S", 0.2)
+
+
+def make_spec(model: str, *passes: str, **values: Any) -> OptimizeSpec:
+    base = {"model": {"id": model}, "data": {"id": "builtin/digits"}, "passes": passes, "test_size": 100}
+    return OptimizeSpec.model_validate({**base, **values})
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "artifacts" / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_course_measures_keeps_and_resumes(trained: str, quick: None, tmp_path: Path) -> None:
+    spec = make_spec(trained, "onnx", "dynamic_int8", "static_int8", search=False)
+    with pytest.raises(StoppedError):
+        course.optimize(spec, tmp_path, Listener(stop_at="make static_int8"), resume=False)
+    stopped = {row["name"]: row for row in read_report(tmp_path)["variants"]}
+    assert {name: row["status"] for name, row in stopped.items()} == {
+        "onnx": "done", "dynamic_int8": "refused", "static_int8": "waiting",
+    }  # fmt: skip
+
+    again = Listener()
+    summary = course.optimize(spec, tmp_path, again, resume=True)
+    report = read_report(tmp_path)
+    rows = {row["name"]: row for row in report["variants"]}
+    assert rows["onnx"] | {"ratios": 0} == stopped["onnx"] | {"ratios": 0}  # not made again
+    assert "make onnx" not in again.phases
+    check_measured(rows["static_int8"], tmp_path)
+    assert rows["onnx"]["agreement"] == 1.0
+    assert rows["onnx"]["gate"]["beside"] == "network"
+    assert rows["static_int8"]["ratios"]["size"] > 2
+    original = report["original"]
+    assert original["latency_p50_ms"] > 0
+    assert original["n"] == 100
+    assert original["memory_mb"] > 50
+    assert report["recommended"] == summary["recommended"]
+    if report["recommended"]:
+        assert rows[report["recommended"]]["verdict"]["code"] in TAKEN
+
+
+def check_measured(row: dict[str, Any], folder: Path) -> None:
+    assert row["status"] == "done", row["problems"]
+    assert row["offered"]
+    assert row["parent"] == "original"
+    path = folder / "artifacts" / row["file"]
+    assert path.stat().st_size == pytest.approx(row["size_mb"] * 1e6)
+    assert 0 < row["latency_p50_ms"] <= row["latency_p95_ms"]
+    assert row["throughput"] > 0
+    assert row["memory_mb"] > 10
+    low, high = row["interval"]
+    assert low <= row["accuracy"] <= high
+    middle, low, high = row["ratios"]["latency"]
+    assert low <= middle <= high
+    assert row["loss"]["low"] <= row["loss"]["points"] <= row["loss"]["high"]
+    for name in ("preprocessing.json", "expected.json"):
+        assert (path.parent / name).is_file()
+
+
+def test_a_file_that_answers_otherwise_is_kept_and_not_offered(
+    trained: str, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(name: str, work: Work) -> Made:
+        path = work.folder / "model.onnx"
+        model = onnx.load(work.onnx())
+        for tensor in model.graph.initializer:
+            if tensor.data_type == TensorProto.FLOAT:
+                tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(1.1), tensor.name))
+        onnx.save(model, path)
+        return Made(path=path, format="onnx")
+
+    monkeypatch.setattr(course._Course, "_run_pass", staticmethod(other))
+    course.optimize(make_spec(trained, "onnx"), tmp_path, Listener(), resume=False)
+    report = read_report(tmp_path)
+    row = report["variants"][0]
+    assert row["status"] == "broken"
+    assert not row["offered"]
+    assert (tmp_path / "artifacts" / row["file"]).exists()
+    assert [problem["code"] for problem in row["problems"]] == ["optimize.gate_differs"]
+    assert report["recommended"] is None
+
+
+def test_one_failure_leaves_the_others_alone_and_all_failing_fails(
+    trained: str, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_pass = course._Course._run_pass
+
+    def fails(name: str, work: Work) -> Made:
+        if name == "half":
+            raise RunError("optimize.cannot_export", format="torch.export", detail="no such operator")
+        return run_pass(name, work)
+
+    monkeypatch.setattr(course, "check_pass", lambda *_: [])
+    monkeypatch.setattr(course._Course, "_run_pass", staticmethod(fails))
+    course.optimize(make_spec(trained, "onnx", "half"), tmp_path / "a", Listener(), resume=False)
+    assert [row["status"] for row in read_report(tmp_path / "a")["variants"]] == ["done", "failed"]
+    with pytest.raises(RunError, match="no such operator"):
+        course.optimize(make_spec(trained, "half"), tmp_path / "b", Listener(), resume=False)
+
+
+def test_test_rows_are_those_of_the_training_run(trained: str) -> None:
+    subject = load_subject(make_spec(trained, "onnx", seed=7), PhaseClock(Silence()))
+    known = open_store().get_run(trained.partition("/")[2]).summary["data"]
+    assert len(subject.data.train) == known["train"] == 200
+    assert len(subject.data.test) == known["test"]
+    assert not set(subject.data.test.tolist()) & set(subject.data.train.tolist())
+
+
+def test_data_that_changed_since_training_is_refused(trained: str) -> None:
+    store, run_id = open_store(), trained.partition("/")[2]
+    summary = store.get_run(run_id).summary
+    summary["data"]["fingerprint"] = "another"
+    store.update_run(run_id, summary=summary)
+    with pytest.raises(DataError) as refused:
+        load_subject(make_spec(trained, "onnx"), PhaseClock(Silence()))
+    assert [problem.code for problem in refused.value.problems] == ["optimize.data_changed"]
+
+
+def test_a_network_without_classes_is_refused() -> None:
+    with pytest.raises(InputError) as refused:
+        load_subject(
+            make_spec("bundled/minilm-l6", "onnx", data={"id": "builtin/reviews-en"}), PhaseClock(Silence())
+        )  # fmt: skip
+    assert [problem.code for problem in refused.value.problems] == ["model.no_classifier"]
+
+
+def test_other_labels_are_measured_by_agreement(quick: None, tmp_path: Path) -> None:
+    spec = make_spec("bundled/efficientnet_lite0", "onnx", test_size=20)
+    course.optimize(spec, tmp_path, Listener(), resume=False)
+    report = read_report(tmp_path)
+    assert report["conditions"]["is_labelled"] is False
+    row = report["variants"][0]
+    assert row["accuracy"] is None
+    assert row["loss"]["of"] == "agreement"
+    assert row["loss"]["points"] == 0.0
+
+
+# -- what is asked for ----------------------------------------------------------------------------------------
+
+
+def test_variants_chain_and_know_their_parents() -> None:
+    plain = variants_of(["static_int8", "onnx", "prune_magnitude"], combine=False)
+    assert [variant.name for variant in plain] == ["onnx", "static_int8", "prune_magnitude"]
+    chained = {
+        variant.name: variant.parent
+        for variant in variants_of(["distill", "prune_magnitude", "static_int8"], combine=True)
+    }
+    assert chained == {
+        "static_int8": "original",
+        "distill": "original",
+        "distill+static_int8": "distill",
+        "prune_magnitude": "original",
+        "prune_magnitude+static_int8": "prune_magnitude",
+        "distill+prune_magnitude": "distill",
+        "distill+prune_magnitude+static_int8": "distill+prune_magnitude",
+    }
+    assert [variant.name for variant in variants_of(["qat"], combine=False)] == ["qat+static_int8"]
+    assert Variant(("qat", "static_int8")).kind == "int8"
+
+
+def test_passes_are_checked_by_name_and_sorted() -> None:
+    assert make_spec(SMALL, "static_int8", "onnx").passes == ("onnx", "static_int8")
+    with pytest.raises(ValueError, match="int9"):
+        make_spec(SMALL, "int9")
+
+
+def test_a_refused_way_warns_while_another_is_left(trained: str) -> None:
+    both = check_spec(make_spec(trained, "onnx", "dynamic_int8"))
+    assert [(p.code, p.severity) for p in both] == [("optimize.dynamic_on_convolutions", "warning")]
+    alone = check_spec(make_spec(trained, "dynamic_int8"))
+    assert [(p.code, p.severity) for p in alone] == [("optimize.dynamic_on_convolutions", "error")]
+    assert [p.code for p in check_spec(make_spec(trained))] == ["optimize.no_passes"]
+
+
+# -- files ----------------------------------------------------------------------------------------------------
+
+
+def test_files_name_layers_and_tell_nothing_of_this_machine(trained: str, tmp_path: Path) -> None:
+    subject = load_subject(make_spec(trained, "onnx"), PhaseClock(Silence()))
+    export_onnx(subject, subject.model, tmp_path / "model.onnx")
+    export_program(subject, subject.model, tmp_path / "model.pt2")
+    here = str(Path(course.__file__).parents[2]).encode()
+    for name in ("model.onnx", "model.pt2"):
+        assert here not in (tmp_path / name).read_bytes()
+    model = onnx.load(tmp_path / "model.onnx")
+    names = [node.name for node in model.graph.node]
+    assert len(set(names)) == len(names)
+    assert any(name.startswith("head.linear/") for name in names)
+    assert 1 < len(groups_of(model)) <= 20
+
+
+class _TwoLayers:
+    """Two matrix products as one ONNX file, and a way to spoil those that are not left in float."""
+
+    def __init__(self, path: Path) -> None:
+        rng = np.random.default_rng(0)
+        self.path = path
+        self.weights = {f"{name}/MatMul": rng.normal(size=(4, 4)).astype(np.float32) for name in ("calm", "touchy")}
+        self.harm = {"calm/MatMul": 0.001, "touchy/MatMul": 2.0}
+        self.write({}, path)
+        self.calls: list[list[str]] = []
+
+    def write(self, noise: dict[str, float], path: Path) -> None:
+        rng = np.random.default_rng(1)
+        nodes, tensors, last = [], [], "pixels"
+        for name, weight in self.weights.items():
+            spoiled = weight + rng.normal(size=weight.shape).astype(np.float32) * np.float32(noise.get(name, 0.0))
+            tensors.append(numpy_helper.from_array(spoiled.astype(np.float32), f"w_{name}"))
+            nodes.append(helper.make_node("MatMul", [last, f"w_{name}"], [f"out_{name}"], name=name))
+            last = f"out_{name}"
+        shape = ["batch", 4]
+        graph = helper.make_graph(
+            nodes,
+            "two",
+            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info(last, TensorProto.FLOAT, shape)],
+            tensors,
+        )
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+
+    def quantize(self, in_float: list[str], target: Path) -> None:
+        self.calls.append(in_float)
+        self.write({name: harm for name, harm in self.harm.items() if name not in in_float}, target)
+
+
+class _Rows:
+    """As much of a subject as the search looks at."""
+
+    is_labelled = True
+    labels = ["a", "b", "c", "d"]
+    input_names = ("pixels",)
+
+    def __init__(self, two: _TwoLayers) -> None:
+        rng = np.random.default_rng(2)
+        self.inputs_ = rng.normal(size=(300, 4)).astype(np.float32)
+        first, second = two.weights.values()
+        targets = (self.inputs_ @ first @ second).argmax(1)
+        self.data = type("Data", (), {"validation": np.arange(300), "targets": targets})()
+
+    def batches(self, rows: Any, size: int) -> Any:
+        yield np.arange(len(rows)), {"pixels": self.inputs_[rows]}
+
+
+def search(tmp_path: Path, **values: Any) -> tuple[Made, _TwoLayers]:
+    two = _TwoLayers(tmp_path / "plain.onnx")
+    subject: Any = _Rows(two)
+    (tmp_path / "made").mkdir()
+    spec = make_spec(SMALL, "static_int8", **values)
+    network: Any = None
+    work = Work(spec, subject, network, tmp_path / "made", PhaseClock(Silence()), lambda: two.path)
+    return GuardedInt8(work, two.path, two.quantize).run(), two
+
+
+def test_search_leaves_the_layer_in_float_that_costs_the_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8, "_MOST_IN_FLOAT", 0.5)
+    made, _ = search(tmp_path, max_drop=2.0)
+    found = made.facts
+    assert [row["group"] for row in found["sensitivity"] if row["in_float"]] == ["touchy"]
+    assert found["in_float"] == 1
+    assert found["quantized"] == 1
+    assert found["search"]["reason"] == "within_limit"
+    assert found["search"]["kept"]["points"] < found["search"]["full"]["points"]
+    assert found["search"]["kept"]["agreement"] > found["search"]["full"]["agreement"]
+
+
+def test_search_is_left_out_when_plain_int8_keeps_the_limit_or_nobody_wants_it(tmp_path: Path) -> None:
+    made, two = search(tmp_path, max_drop=100.0)
+    assert made.facts["search"]["reason"] == "not_needed"
+    assert two.calls == [[]]
+    (tmp_path / "b").mkdir()
+    made, two = search(tmp_path / "b", search=False)
+    assert "search" not in made.facts
+    assert two.calls == [[]]
+
+
+def test_search_says_when_it_found_nothing_that_keeps_the_limit(tmp_path: Path) -> None:
+    made, two = search(tmp_path, max_drop=0.0)
+    assert made.facts["search"]["reason"] == "best_found"
+    assert made.path is not None
+    # What was chosen is what lies there.
+    kept = [row["group"] for row in made.facts["sensitivity"] if row["in_float"]]
+    model = onnx.load(made.path)
+    changed = {
+        tensor.name
+        for tensor in model.graph.initializer
+        if not np.allclose(numpy_helper.to_array(tensor), two.weights[tensor.name.removeprefix("w_")])
+    }
+    assert changed == {f"w_{name}" for name in two.weights if name.partition("/")[0] not in kept}
