@@ -325,8 +325,9 @@ def test_what_is_not_offered_is_not_carried_away(tmp_path: Path) -> None:
 # -- other formats -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 @pytest.mark.parametrize("format", ["pt2", "torchscript"])
-def test_bundle_opens_what_torch_runs(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundle_opens_what_torch_runs(format: str, tmp_path: Path) -> None:
     import torch
 
     network = torch.nn.Sequential(torch.nn.AvgPool2d(24), torch.nn.Flatten(), torch.nn.Linear(3, 3)).eval()
