@@ -376,6 +376,15 @@ SENTENCES: dict[str, str] = {
         "Nothing can be compared yet: no two ways of training are done with the same number of examples."
     ),
     "compare.still_missing": N_("{missing} of {planned} trainings are not done: what is said here may change."),
+    # -- bundles -----------------------------------------------------------------------------------
+    "optimize.no_variant": N_("There is no variant {name} in this run. It has: {known}."),
+    "optimize.not_offered": N_(
+        "{name} is not offered: only a variant that was measured, and whose file answers as it should, is carried away."
+    ),
+    "optimize.no_bundle": N_(
+        "{name} is a file of the format {format}, and no script is shown to open that: take the file from the run's "
+        "folder. Bundles are made of: {known}."
+    ),
     # -- estimates ---------------------------------------------------------------------------------
     "estimate.unknown": N_(
         "Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell."

@@ -31,6 +31,8 @@ LIGHT = {
     *(f"core.{name}" for name in ("size_figures", "size_report")),
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions")),
+    *(f"core.{name}" for name in ("fields", "passes", "optimize_spec")),
+    *(f"core.{name}" for name in ("bundle", "model_card")),
     "core.locales",
     "core.locales.texts",
 }
@@ -46,7 +48,10 @@ HEAVY = {
         for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train", "cells", "compare")
     ),
     *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
+    *(f"core.optimize{name}" for name in ("", ".subject", ".work", ".passes")),
 }
+# Scripts that travel with a model: nothing of the house imports them, and they import nothing of it.
+TRAVELLERS = {f"core.bundles.{path.stem}" for path in CORE if path.parent.name == "bundles"}
 DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy meet
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
@@ -118,7 +123,15 @@ def test_every_module_of_core_has_a_room() -> None:
     rooms = LIGHT | DATA | HEAVY | DOORS
     assert len(rooms) == len(LIGHT) + len(DATA) + len(HEAVY) + len(DOORS), "a module stands in two rooms"
     found = {name for name in MODULES if name.partition(".")[0] == "core"}
-    assert found == rooms
+    assert found - TRAVELLERS == rooms
+
+
+@pytest.mark.parametrize("module", sorted(TRAVELLERS))
+def test_travelling_scripts_need_nothing_but_what_their_requirements_name(module: str) -> None:
+    assert not _ours(_imports(module))
+    assert _foreign(_imports(module)) <= {"numpy", "PIL", "tokenizers", "onnxruntime", "torch", "openvino"}
+    assert not _foreign(_imports(module, lazy=False)) & {"onnxruntime", "torch", "openvino"}
+    assert not [name for name in MODULES if name not in TRAVELLERS and _imports(name) & TRAVELLERS]
 
 
 @pytest.mark.parametrize("module", sorted(LIGHT))
@@ -286,7 +299,7 @@ def test_every_literal_that_looks_like_a_code_has_a_sentence() -> None:
     """Codes that reach their Problem through a variable: they stand in no call of their own."""
     rooms = {code.partition(".")[0] for code in SENTENCES}
     shape = re.compile(rf"({'|'.join(sorted(rooms))})\.[a-z][a-z0-9_]*")
-    files = {".bin", ".json", ".log", ".parquet", ".safetensors", ".zip"}
+    files = {".bin", ".json", ".log", ".parquet", ".safetensors", ".zip", ".onnx", ".pt", ".pt2", ".xml"}
     found = {text for text in _literals(HOUSE) if shape.fullmatch(text) and Path(text).suffix not in files}
     unknown = found - set(SENTENCES)
     assert not unknown

@@ -1,0 +1,212 @@
+"""One variant of an optimization as a zip that works without Graft: model, preparation, script, samples, model card.
+
+What is read, all below `run.folder/artifacts/`:
+
+    report.json                            the report of the run; of it `conditions`, `original` and one of `variants`
+    <variant["file"]>                      the model, most often `variants/NAME/model.onnx`, with what belongs to it
+                                           beside it under the same stem (`model.onnx.data`, `model.bin`)
+    variants/NAME/preprocessing.json       `task`, `labels` and how a picture or text becomes the model's input;
+                                           pictures: `image_size`, `resize_size`, `interpolation`, `mean`, `std`;
+                                           texts: `max_length`, `pad_id`, `pad_to` (8 where it is not given)
+    variants/NAME/tokenizer.json           of texts
+    variants/NAME/expected.json            `labels` [n] and `logits` [n][C] of the file itself for each sample, asked
+                                           one by one and read by `template(task)`; `tolerance` of a logit, if given
+    samples/*.png or samples/texts.json    the samples in that order: pictures by their names (as numbers where they
+                                           are), upright RGB; texts as a list of strings
+
+What is written, all below `<run>-<variant>/`: the model (`model.onnx`), preprocessing.json, tokenizer.json,
+labels.json, predict.py, requirements.txt, sample/ with expected.json, README.md, README.zh.md, MODEL_CARD.json.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import GraftError, NotFoundError, RunError
+from core.i18n import translator
+from core.model_card import card_facts, markdown_card
+from core.store import Run, to_json
+
+TEMPLATES = Path(__file__).with_name("bundles")
+_SCRIPTS = {"image-classification": "predict_image.py", "text-classification": "predict_text.py"}
+_READERS = {"image-classification": "pillow>=9.1", "text-classification": "tokenizers>=0.20"}
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a kind of file is carried away: its endings, the first that of the file itself, and what opens it.
+
+    In `packages`, `{version}` is the version that the file was measured with: older ones may not open it.
+    """
+
+    endings: tuple[str, ...]
+    packages: tuple[str, ...]
+    opener: str = ""  # the file in core/bundles whose open_model is put in; empty: the one of the script
+
+
+# Only what predict.py is shown to open: files of other formats stay in the run's folder.
+FORMATS: dict[str, Format] = {
+    "onnx": Format((".onnx", ".onnx.data"), ("onnxruntime>=1.19",)),
+    "pt2": Format((".pt2",), ("torch>={version}",), "open_pt2.py"),
+    "torchscript": Format((".pt",), ("torch>=2.2",), "open_torchscript.py"),
+    "openvino": Format((".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py"),
+}
+
+# Where kernels differ between processors the label decides: logits may be this share of their spread away.
+_SHARE = {"int8": 0.05, "16bit": 0.02}
+_LEAST_SHARE = 1e-4
+
+
+def template(task: str) -> Path:
+    """The script that travels with a model of this task; importing it by its path has no side effects.
+
+    It holds `read_picture(path_or_image, facts)` or `read_texts(texts, tokenizer, facts)`.
+    """
+    return TEMPLATES / _SCRIPTS[task]
+
+
+def write_bundle(run: Run, name: str, target: Path) -> Path:
+    """Write one variant of an optimize run as a zip, into `target` if that is a folder. Returns its path.
+
+    Raises `NotFoundError` for an unknown variant, `GraftError` for one that is not offered, `RunError` when its files
+    are gone or the zip cannot be written.
+    """
+    artifacts = run.folder / "artifacts"
+    try:
+        report = json.loads((artifacts / "report.json").read_text(encoding="utf-8"))
+        variant = _offered(report, name)
+        stem = f"{_slug(run.name)}-{_slug(name)}"
+        target = target / f"{stem}.zip" if target.is_dir() else target
+        files = _files(artifacts, variant)
+        texts = _texts(artifacts, run, report, variant, files)
+        _write(target, stem, files, texts)
+    except (OSError, ValueError, KeyError) as error:
+        detail = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise RunError("run.cannot_export", id=run.id, detail=detail) from error
+    return target
+
+
+def _offered(report: Mapping[str, Any], name: str) -> dict[str, Any]:
+    variants: dict[str, dict[str, Any]] = {one["name"]: one for one in report["variants"]}
+    if name not in variants:
+        raise NotFoundError("optimize.no_variant", name=name, known=", ".join(variants))
+    variant = variants[name]
+    if not variant.get("offered"):
+        raise GraftError("optimize.not_offered", name=name)
+    if variant["format"] not in FORMATS:
+        raise GraftError("optimize.no_bundle", name=name, format=variant["format"], known=", ".join(FORMATS))
+    return variant
+
+
+def _slug(text: str) -> str:
+    """A name as a part of a file's name."""
+    return re.sub(r"[^\w.]+", "-", text.lower())[:60].strip("-._") or "model"
+
+
+# -- what goes in ------------------------------------------------------------------------------------------
+
+
+def _files(artifacts: Path, variant: Mapping[str, Any]) -> dict[str, Path]:
+    """What is copied, by its name in the bundle."""
+    folder, model = artifacts / "variants" / variant["name"], artifacts / variant["file"]
+    ending, *companions = FORMATS[variant["format"]].endings
+    files = {f"model{ending}": model, "preprocessing.json": folder / "preprocessing.json"}
+    beside = {ending: model.with_name(model.name.removesuffix(model.suffix) + ending) for ending in companions}
+    files |= {f"model{ending}": path for ending, path in beside.items() if path.is_file()}
+    if (folder / "tokenizer.json").is_file():
+        files["tokenizer.json"] = folder / "tokenizer.json"
+        files["sample/texts.json"] = artifacts / "samples" / "texts.json"
+    else:
+        pictures = sorted((artifacts / "samples").glob("*.png"), key=_by_number)
+        files |= {f"sample/{path.name}": path for path in pictures}
+    return files
+
+
+def _by_number(path: Path) -> tuple[int, str]:
+    return (int(path.stem) if path.stem.isdecimal() else 0, path.name)
+
+
+def _texts(
+    artifacts: Path, run: Run, report: Mapping[str, Any], variant: Mapping[str, Any], files: Mapping[str, Path]
+) -> dict[str, str]:
+    """What is written, by its name in the bundle."""
+    how = json.loads(files["preprocessing.json"].read_text(encoding="utf-8"))
+    found = json.loads((artifacts / "variants" / variant["name"] / "expected.json").read_text(encoding="utf-8"))
+    sums = {name: _sha256(path) for name, path in files.items() if name.startswith("model.")}
+    packages = requirements(variant, how["task"])
+    facts = card_facts(run, report, variant, how, sums, packages)
+    return {
+        "labels.json": to_json(how["labels"]),
+        "predict.py": script(how["task"], variant),
+        "requirements.txt": "\n".join([f"# Measured with {variant['runtime']}.", *packages]) + "\n",
+        "sample/expected.json": to_json(_expected(found, variant, files, sums)),
+        "README.md": markdown_card(facts, translator("en")),
+        "README.zh.md": markdown_card(facts, translator("zh_CN")),
+        "MODEL_CARD.json": to_json(facts),
+    }
+
+
+def script(task: str, variant: Mapping[str, Any]) -> str:
+    """predict.py for a variant: the script of its task with the lines that open its format."""
+    text, opener = template(task).read_text(encoding="utf-8"), FORMATS[variant["format"]].opener
+    if not opener:
+        return text
+    lines = (TEMPLATES / opener).read_text(encoding="utf-8")
+    lines = lines[lines.index("def open_model") :].rstrip()
+    if "openvino_bf16" in variant["passes"]:
+        lines = lines.replace('"f32"', '"bf16"')
+    start = text.index("def open_model")
+    return text[:start] + lines + text[text.index("\n\n\n", start) :]
+
+
+def requirements(variant: Mapping[str, Any], task: str) -> list[str]:
+    """The lines of requirements.txt."""
+    version = re.search(r"\d+(\.\d+)+", variant["runtime"])
+    packages = [one.format(version=version[0] if version else 0) for one in FORMATS[variant["format"]].packages]
+    return [*packages, "numpy>=1.24", _READERS[task]]
+
+
+def _expected(
+    found: Mapping[str, Any], variant: Mapping[str, Any], files: Mapping[str, Path], sums: Mapping[str, str]
+) -> dict[str, Any]:
+    """What `predict.py sample` compares with."""
+    logits = found["logits"]
+    samples = [name.removeprefix("sample/") for name in files if name.startswith("sample/")]
+    if samples != ["texts.json"] and len(samples) != len(logits):
+        raise ValueError(f"{len(samples)} samples, {len(logits)} answers")
+    spread = sum(max(row) - min(row) for row in logits) / max(1, len(logits))
+    given = found.get("tolerance") or (variant.get("gate") or {}).get("tolerance") or 1e-3
+    return {
+        "inputs": samples,
+        "labels": found["labels"],
+        "logits": logits,
+        "tolerance": max(float(given), _SHARE.get(variant["kind"], _LEAST_SHARE) * spread),
+        "labels_decide": variant["kind"] in _SHARE,
+        "sha256": dict(sums),
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(target: Path, stem: str, files: Mapping[str, Path], texts: Mapping[str, str]) -> None:
+    temporary = target.with_name(target.name + ".tmp")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in texts.items():
+                archive.writestr(f"{stem}/{name}", text)
+            for name, path in files.items():
+                packed = zipfile.ZIP_STORED if path.suffix == ".png" else zipfile.ZIP_DEFLATED
+                archive.write(path, f"{stem}/{name}", compress_type=packed)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,167 @@
+"""Ask this model about pictures, without Graft and without a network.
+
+python predict.py picture.jpg other.png     the label of each picture and how probable it is
+python predict.py --json picture.jpg        the same as JSON, with the five likeliest labels
+python predict.py sample                    is everything here as it was when the model was measured?
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+HERE = Path(__file__).resolve().parent
+Arrays = dict[str, Any]
+
+
+def read_picture(source: str | Path | Image.Image, facts: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """A picture as the network wants it: float32 [3, size, size]; `facts` is what preprocessing.json holds."""
+    size, resize_size = facts["image_size"], facts["resize_size"]
+    if isinstance(source, Image.Image):
+        image = source
+    else:
+        image = Image.open(source)
+        if image.format in ("JPEG", "MPO"):  # a large one is decoded at a fraction of its size
+            image.draft("RGB", (2 * resize_size, 2 * resize_size))
+    pixels = np.asarray(_fit(image, size, resize_size, facts["interpolation"]), dtype=np.float32)
+    mean, std = (np.array(facts[name], dtype=np.float32) * 255 for name in ("mean", "std"))
+    normalised: np.ndarray[Any, Any] = ((pixels - mean) / std).transpose(2, 0, 1)
+    return np.ascontiguousarray(normalised)
+
+
+def _fit(image: Image.Image, size: int, resize_size: int, interpolation: str) -> Image.Image:
+    """Upright, RGB, the shorter edge resized to `resize_size`, the centre cropped to a square of `size`."""
+    image = _rgb(ImageOps.exif_transpose(image) or image)
+    width, height = image.size
+    if (width, height) == (size, size) and resize_size == size:
+        return image
+    edge = min(width, height) * size / resize_size  # the crop, measured in the picture's own pixels
+    left, top = (width - edge) / 2, (height - edge) / 2
+    box = (max(0.0, left), max(0.0, top), min(float(width), left + edge), min(float(height), top + edge))
+    bicubic = interpolation == "bicubic" and edge >= size  # enlarging is always bilinear
+    return image.resize((size, size), Image.Resampling.BICUBIC if bicubic else Image.Resampling.BILINEAR, box=box)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Transparency on white; grey, palette, CMYK and 16 bit become RGB."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float32)
+        scale = 257.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 1.0
+        return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(ground, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def prepare(source: str, facts: dict[str, Any]) -> Arrays:
+    """What the model is given for one picture. Raises ValueError when there is nothing to see."""
+    try:
+        return {"pixels": read_picture(source, facts)[None]}
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot be read as a picture ({error})") from error
+
+
+def samples() -> list[str]:
+    """The pictures in sample/, in the order of expected.json."""
+    return [str(HERE / "sample" / name) for name in read_json("sample/expected.json")["inputs"]]
+
+
+# -- from here on the same for pictures and texts ----------------------------------------------------------
+
+
+def open_model(folder: Path) -> Callable[[Arrays], Any]:
+    """The model as a function from arrays to logits, by ONNX Runtime on the processor."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_inputs()]
+    return lambda arrays: session.run(None, {name: arrays[name] for name in names})[0]
+
+
+def read_json(name: str) -> Any:
+    """A file of this folder."""
+    return json.loads((HERE / name).read_text(encoding="utf-8"))
+
+
+def answer(inputs: list[str], top: int = 5) -> list[dict[str, Any]]:
+    """For each input its likeliest labels with their probabilities, or what is wrong with it."""
+    model, facts, labels = open_model(HERE), read_json("preprocessing.json"), read_json("labels.json")
+    answers: list[dict[str, Any]] = []
+    for one in inputs:
+        try:
+            logits = model(prepare(one, facts))[0].astype(np.float64)
+        except ValueError as error:
+            answers.append({"input": one, "error": str(error)})
+            continue
+        shares = np.exp(logits - logits.max())
+        shares /= shares.sum()
+        best = [{"label": labels[i], "probability": round(float(shares[i]), 6)} for i in np.argsort(-shares)[:top]]
+        answers.append({"input": one, **best[0], "top": best})
+    return answers
+
+
+def check_samples() -> list[str]:
+    """What is not as it was when the model was measured; nothing when all is well."""
+    expected, labels = read_json("sample/expected.json"), read_json("labels.json")
+    for name, wanted in expected["sha256"].items():
+        if not (HERE / name).is_file() or hashlib.sha256((HERE / name).read_bytes()).hexdigest() != wanted:
+            return [f"{name} is not the file that was measured"]
+    model, facts, wrong = open_model(HERE), read_json("preprocessing.json"), []
+    tolerance = expected["tolerance"]
+    for i, one in enumerate(samples()):
+        logits, wanted = model(prepare(one, facts))[0], np.array(expected["logits"][i])
+        label, best = labels[int(logits.argmax())], expected["labels"][i]
+        away = float(np.abs(logits - wanted).max())
+        # Two labels that are this near to each other may change places on another processor.
+        is_close = float(wanted.max() - wanted[int(logits.argmax())]) <= tolerance
+        if label != best and not is_close:
+            wrong.append(f"sample {i + 1}: {label} where {best} is expected")
+        elif not away <= tolerance and not expected["labels_decide"]:
+            wrong.append(f"sample {i + 1}: logits differ by {away:.2g} where {tolerance:.2g} is allowed")
+    return wrong
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0: all answered, or all samples as expected."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help='what to ask about, or the word "sample"')
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    if options.inputs == ["sample"]:
+        total = len(read_json("sample/expected.json")["labels"])
+        try:
+            wrong = check_samples()
+        except Exception as error:
+            wrong = [f"the model cannot be used here: {type(error).__name__}: {error}"]
+        if options.json:
+            print(json.dumps({"samples": total, "wrong": wrong}, ensure_ascii=False))
+        else:
+            print("\n".join(wrong) or f"ok: {total} of {total} samples as expected")
+        return int(bool(wrong))
+    answers = answer(options.inputs)
+    if options.json:
+        print(json.dumps(answers, ensure_ascii=False, indent=1))
+    for one in answers:
+        if "error" in one:
+            print(f"{one['input']}: {one['error']}", file=sys.stderr)
+        elif not options.json:
+            print(f"{one['label']}  {one['probability']:.1%}  {one['input']}")
+    return int(any("error" in one for one in answers))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
