@@ -102,9 +102,11 @@ def _without_paths(value: Any, data_id: str) -> Any:
         return [_without_paths(one, data_id) for one in value]
     if not isinstance(value, str):
         return value
-    for known in (data_id.removeprefix("path:"), str(Path.home())) if data_id.startswith("path:") else ():
-        value = value.replace(known, re.split(r"[/\\]", known.rstrip("/\\"))[-1])
-    return _PATH.sub("", value) if not value.startswith("path:") else "path:" + _PATH.sub("", value[5:])
+    path = data_id.removeprefix("path:")
+    if path != data_id:
+        value = value.replace(path, re.split(r"[/\\]", path.rstrip("/\\"))[-1])
+    value = value.replace(str(Path.home()), "")  # its last name is the user's
+    return "path:" + _PATH.sub("", value[5:]) if value.startswith("path:") else _PATH.sub("", value)
 
 
 # -- in words ----------------------------------------------------------------------------------------------
