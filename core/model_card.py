@@ -102,9 +102,11 @@ def _without_paths(value: Any, data_id: str) -> Any:
         return [_without_paths(one, data_id) for one in value]
     if not isinstance(value, str):
         return value
-    for known in (data_id.removeprefix("path:"), str(Path.home())) if data_id.startswith("path:") else ():
-        value = value.replace(known, re.split(r"[/\\]", known.rstrip("/\\"))[-1])
-    return _PATH.sub("", value) if not value.startswith("path:") else "path:" + _PATH.sub("", value[5:])
+    path = data_id.removeprefix("path:")
+    if path != data_id:
+        value = value.replace(path, re.split(r"[/\\]", path.rstrip("/\\"))[-1])
+    value = value.replace(str(Path.home()), "")  # its last name is the user's
+    return "path:" + _PATH.sub("", value[5:]) if value.startswith("path:") else _PATH.sub("", value)
 
 
 # -- in words ----------------------------------------------------------------------------------------------
@@ -260,10 +262,10 @@ def _origins(facts: Facts, _: Translator) -> list[str]:
     told.append(_licence(_("Licence of the base model"), model, _))
     for role, origin in facts["distilled"].items():
         word = _("Student") if role == "student" else _("Teacher")
-        told.append(f"{word}: {origin['name']} (`{origin['id']}`)")
+        told.append(_pair(word, f"{origin['name']} (`{origin['id']}`)", _))
         told.append(_licence(_("Licence of that model"), origin, _))
     for name in facts["passes"]:
-        told.append(f"{_(BY_NAME[name].label)}: {_(BY_NAME[name].help)}" if name in BY_NAME else name)
+        told.append(_pair(_(BY_NAME[name].label), _(BY_NAME[name].help), _) if name in BY_NAME else name)
     parents = " ← ".join(_("the original") if one == "original" else f"`{one}`" for one in facts["parents"])
     told.append(_("Made from: {parents}", parents=parents))
     told.append(_("Data: `{id}`, fingerprint `{sum}`", id=data["id"], sum=data["fingerprint"] or "–"))
@@ -272,8 +274,8 @@ def _origins(facts: Facts, _: Translator) -> list[str]:
 
 def _licence(word: str, origin: Facts, _: Translator) -> str:
     if origin["licence"] is None:
-        return f"{word}: {_('not known, as the model is not in the catalogue any more')}"
-    return f"{word}: {_(origin['licence']) if origin['licence'] else _('not stated by the publisher')}"
+        return _pair(word, _("not known, as the model is not in the catalogue any more"), _)
+    return _pair(word, _(origin["licence"]) if origin["licence"] else _("not stated by the publisher"), _)
 
 
 def _limits(facts: Facts, _: Translator) -> list[str]:
@@ -300,11 +302,16 @@ def _limits(facts: Facts, _: Translator) -> list[str]:
 
 def _contents(facts: Facts, _: Translator) -> list[str]:
     is_text = facts["task"] == "text-classification"
-    return [
-        *(f"{name}: sha256 `{value}`" for name, value in facts["sha256"].items()),
-        "preprocessing.json" + (", tokenizer.json" if is_text else "") + ": " + _("how an input is prepared"),
-        "labels.json: " + _("the classes in the order of the logits"),
-        "predict.py, requirements.txt: " + _("a script to use it, or to read how it is used"),
-        "sample/: " + _("samples and what the model answered to them"),
-        "MODEL_CARD.json: " + _("the facts of this page as raw numbers"),
+    rows = [
+        *((name, f"sha256 `{value}`") for name, value in facts["sha256"].items()),
+        ("preprocessing.json" + (", tokenizer.json" if is_text else ""), _("how an input is prepared")),
+        ("labels.json", _("the classes in the order of the logits")),
+        ("predict.py, requirements.txt", _("a script to use it, or to read how it is used")),
+        ("sample/", _("samples and what the model answered to them")),
+        ("MODEL_CARD.json", _("the facts of this page as raw numbers")),
     ]
+    return [_pair(name, text, _) for name, text in rows]
+
+
+def _pair(word: str, text: str, _: Translator) -> str:
+    return f"{word}：{text}" if _.language.startswith("zh") else f"{word}: {text}"

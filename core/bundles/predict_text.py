@@ -76,7 +76,9 @@ def open_model(folder: Path) -> Callable[[Arrays], Any]:
     """The model as a function from arrays to logits, by ONNX Runtime on the processor."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_inputs()]
     return lambda arrays: session.run(None, {name: arrays[name] for name in names})[0]
 

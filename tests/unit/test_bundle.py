@@ -266,14 +266,16 @@ def test_labels_decide_where_numbers_are_rounded(tmp_path: Path, monkeypatch: py
     assert all("is allowed" in line for line in PICTURES.check_samples())
 
 
-def test_nothing_of_this_machine_is_told(tmp_path: Path) -> None:
+def test_nothing_of_this_machine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/grace hopper")
     data = "path:/home/ada lovelace/my data/pets"
     warning = {"code": "some.code", "severity": "warning", "field": None, "values": {"path": "/srv/ada/x/notes.txt"}}
-    run, _ = make_run(data=data, problems=[warning], facts={"note": "read from /home/ada lovelace/my data/pets/a.png"})
+    facts = {"note": "read from /home/ada lovelace/my data/pets/a.png", "teacher": "/home/grace hopper/models/big"}
+    run, _ = make_run(data=data, problems=[warning], facts=facts)
     with zipfile.ZipFile(write_bundle(run, "static_int8", tmp_path)) as archive:
         texts = {one: archive.read(one).decode() for one in archive.namelist() if not one.endswith((".png", ".onnx"))}
     for name, text in texts.items():
-        for word in ("ada", "lovelace", "/home", "/srv", str(Path.home()), str(run.folder)):
+        for word in ("ada", "lovelace", "grace", "/home", "/srv", str(Path.home()), str(run.folder)):
             assert word not in text.replace("readable", ""), (name, word)
     card = json.loads(next(text for name, text in texts.items() if name.endswith("MODEL_CARD.json")))
     assert card["data"]["id"] == "path:pets"
