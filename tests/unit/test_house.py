@@ -31,6 +31,7 @@ LIGHT = {
     *(f"core.{name}" for name in ("size_figures", "size_report")),
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions")),
+    *(f"core.{name}" for name in ("passes", "fields", "optimize_spec")),
     "core.locales",
     "core.locales.texts",
 }
@@ -47,9 +48,14 @@ HEAVY = {
     ),
     *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
 }
+HEAVY |= {f"core.optimize{name}" for name in ("", ".subject", ".work", ".layers", ".masks", ".retrain", ".passes")}
+HEAVY |= {f"core.optimize.{name}" for name in ("students", "teachers")}
+HEAVY |= {f"core.optimize.passes.{name}" for name in ("distill", "qat")}
+HEAVY |= {f"core.optimize.passes.prune_{name}" for name in ("structured", "magnitude", "gradual")}
 DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy meet
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
+TORCH_FAMILY |= {"torch_pruning"}
 LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"} | {
     "rjieba"
 }
