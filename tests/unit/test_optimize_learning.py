@@ -30,6 +30,7 @@ from core.optimize.masks import KEPT_AT_LEAST, Masks
 from core.optimize.passes import distill, prune_gradual, prune_magnitude, prune_structured, qat
 from core.optimize.retrain import copy_of, retrain
 from core.optimize.subject import ImageSubject, Subject, TextSubject
+from core.optimize.teachers import ask_teacher
 from core.optimize.work import Work
 from core.optimize_spec import OptimizeSpec
 from core.tokenized import Tokens
@@ -239,11 +240,11 @@ def test_feed_forwards_lose_what_weighs_nothing_and_answers_stay(
     np.testing.assert_allclose(subject.logits(made.network, rows), subject.logits(subject.model, rows), atol=1e-5)
 
 
-def test_network_without_separable_channels_is_refused(reviews: Path, home: Path, tmp_path: Path) -> None:
-    subject = _reviews(reviews, home, "gpt2")
-    with pytest.raises(InputError) as caught:
-        prune_structured.run(_work(subject, tmp_path))
-    assert caught.value.code == "optimize.cannot_prune_channels"
+def test_networks_without_separable_channels_are_refused(reviews: Path, home: Path, tmp_path: Path) -> None:
+    for subject in (_reviews(reviews, home, "gpt2"), _digits("torchvision/shufflenet_v2_x0_5")):
+        with pytest.raises(InputError) as caught:
+            prune_structured.run(_work(subject, tmp_path))
+        assert caught.value.code == "optimize.cannot_prune_channels"
 
 
 # -- distillation ----------------------------------------------------------------------------------------
@@ -285,6 +286,16 @@ def test_first_layers_of_a_student_are_those_of_the_original(reviews: Path, home
     assert isinstance(student, TextClassifier)
     assert bool((student.layers[1].output.dense.bias == 7).all())
     _assert_exports_equal(subject, student, tmp_path)
+
+
+def test_teacher_of_other_classes_gets_a_head_and_sees_no_test_rows(reviews: Path, home: Path, tmp_path: Path) -> None:
+    subject = _reviews(reviews, home, teacher=plant("electra", home))
+    logits = ask_teacher(_work(subject, tmp_path))
+    data = subject.data
+    assert logits.shape == (len(data.targets), 2)
+    asked = np.flatnonzero(logits.abs().sum(1).numpy())
+    assert asked.tolist() == sorted([*data.train, *data.validation])
+    assert not (tmp_path / "teacher").exists()
 
 
 def test_students_that_do_not_fit_are_refused(reviews: Path, home: Path, tmp_path: Path) -> None:

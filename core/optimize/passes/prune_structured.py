@@ -43,7 +43,7 @@ def run(work: Work) -> Made:
     except (GraftError, MemoryError):
         raise
     except Exception as error:  # tracing a network fails in as many ways as there are networks
-        detail = (str(error).strip() or type(error).__name__).split("\n")[0][:200]
+        detail = f"{type(error).__name__}: {error}".strip().split("\n")[0][:200]
         values = {"model": card.name, "detail": detail}
         raise InputError([Problem("optimize.cannot_prune_channels", field="passes", values=values)]) from error
     if isinstance(network, ImageClassifier):
