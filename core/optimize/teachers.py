@@ -86,14 +86,16 @@ def _learner_of(work: Work, network: Network, card: ModelCard) -> Learner:
         tokens = Tokens(data.texts, rows, network.tokenizer, length, work.clock)
         return TextLearner(network, 0, tokens, data, None, _CPU)
     assert isinstance(data, ImageData)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     return ImageLearner(network, 0, Batcher(card.vision, card.vision.image_size, _CPU), data, None)
 
 
 class _Aside(PhaseClock):
-    """Work beside the one that is counted: its share of itself would say nothing of the whole."""
+    """Work beside the one that is counted: its share of itself and its curves would be taken for those of the whole."""
 
     def progress(self, done: float, total: float) -> None: ...
+
+    def metrics(self, step: int, epoch: float, **values: float) -> None: ...
 
 
 def _with_new_head(work: Work, card: ModelCard) -> tuple[Learner, list[str]]:
