@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,10 @@ def predict_rows(
 
 
 class Loop:
-    """Trains one learner as its spec says."""
+    """Trains one learner as its spec says.
+
+    `after_step(step, total_steps)` is called when the optimizer has moved the weights, before anything looks at them.
+    """
 
     def __init__(
         self,
@@ -63,8 +67,10 @@ class Loop:
         engine: Engine,
         *,
         resumable: bool = True,
+        after_step: Callable[[int, int], None] | None = None,
     ) -> None:
         self.resumable = resumable  # else only the best epoch is kept: nothing is saved to go on from
+        self.after_step = after_step
         self.learner, self.spec, self.checkpoints, self.clock, self.engine = learner, spec, checkpoints, clock, engine
         data = learner.data
         self.rows = Rows(data.train, data.targets)
@@ -282,6 +288,8 @@ class _Listener(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **context: Any
     ) -> None:
         loop, learner = self.loop, self.loop.learner
+        if loop.after_step is not None:
+            loop.after_step(state.global_step, loop.total_steps)
         seconds = time.perf_counter() - self._began
         pictures = loop.batch_size
         if state.global_step % loop.steps_per_epoch == 0 and not loop.drop_last:

@@ -222,6 +222,21 @@ SENTENCES: dict[str, str] = {
     ),
     "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
     "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
+    # -- passes that learn ---------------------------------------------------------------------------
+    "optimize.other_labels": N_(
+        "{id} has other classes than {model} answers with: nothing can be learned from it. Take the data that the "
+        "model was trained on, or passes that do not learn."
+    ),
+    "optimize.no_student": N_(
+        "{model} has no layers of which every second one could make a student. Name a smaller model as the student."
+    ),
+    "optimize.other_tokens": N_(
+        "{student} splits texts into other tokens than {model} does. Take a student of the same family, or none: "
+        "then every second layer of the original is taken."
+    ),
+    "optimize.cannot_prune_channels": N_(
+        "The channels of {model} cannot be taken out: {detail}. Take magnitude pruning, or another network."
+    ),
     # -- store -------------------------------------------------------------------------------------
     "store.cannot_open": N_("The record of runs {path} cannot be opened: {detail}. Check the disk and the file."),
     "store.other_version": N_(
@@ -405,6 +420,7 @@ PHASES: dict[str, str] = {
     "train": N_("Training, epoch {epoch} of {epochs}"),
     "cells": N_("Training side by side, {done} of {total} done"),
     "validate": N_("Checking on the validation examples"),
+    "teacher": N_("Asking the teacher"),
     "test": N_("Measuring on the test examples"),
     "answer": N_("Answering, {done} of {total}"),
     "original": N_("Measuring the original"),

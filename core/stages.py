@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -312,16 +313,18 @@ def _alternating(features: Any) -> list[Stage]:
     return stages
 
 
-def _vit(net: Any, card: ModelCard) -> _Plan:
-    def embed(x: Tensor) -> Tensor:
-        x = net._process_input(x)
-        x = torch.cat([net.class_token.expand(x.shape[0], -1, -1), x], dim=1)
-        added: Tensor = x + net.encoder.pos_embedding
-        return added
+def _embed(net: Any, x: Tensor) -> Tensor:
+    x = net._process_input(x)
+    x = torch.cat([net.class_token.expand(x.shape[0], -1, -1), x], dim=1)
+    added: Tensor = x + net.encoder.pos_embedding
+    return added
 
+
+def _vit(net: Any, card: ModelCard) -> _Plan:
     own = (net.class_token, net.encoder.pos_embedding)
-    # `_process_input` runs conv_proj; it is named as a module too, so that it is frozen with the stage.
-    first = Stage("embed", (_Calls(embed, net.conv_proj), net.encoder.dropout), own)
+    # `_process_input` runs conv_proj; it is named as a module too, so that it is frozen with the stage. A partial
+    # function is copied with the network, where one that remembers `net` would go on running the first one.
+    first = Stage("embed", (_Calls(partial(_embed, net), net.conv_proj), net.encoder.dropout), own)
     layers = _each("encoder", net.encoder.layers)
     return _Plan([first, *layers], "heads.head", [net.encoder.ln, _class_token])
 

@@ -113,6 +113,10 @@ class Subject:
         self._fingerprint = known["fingerprint"]
         return {name: run.spec.get(name) for name in ("train_size", "test_size", "seed")}
 
+    def split(self) -> dict[str, Any]:
+        """What draws the same rows from the same data again: seed and, if given, the numbers of rows."""
+        return {"seed": self.spec.seed, **self._split_of_parent()}
+
     def _check_fingerprint(self) -> None:
         wanted = getattr(self, "_fingerprint", None)
         if wanted is not None and wanted != self.data.fingerprint:

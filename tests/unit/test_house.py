@@ -23,6 +23,13 @@ HOUSE = [*CORE, *PAGES, ROOT / "app.py"]
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 # Every module of core stands in exactly one of these rooms; a new one is put where it belongs.
 LIGHT = {
     "core",
@@ -31,7 +38,7 @@ LIGHT = {
     *(f"core.{name}" for name in ("size_figures", "size_report")),
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions")),
-    *(f"core.{name}" for name in ("fields", "passes", "optimize_spec")),
+    *(f"core.{name}" for name in ("fields", "passes", "optimize_spec", "optimize_messages", "verdicts")),
     *(f"core.{name}" for name in ("bundle", "model_card")),
     "core.locales",
     "core.locales.texts",
@@ -48,13 +55,14 @@ HEAVY = {
         for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train", "cells", "compare")
     ),
     *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
-    *(f"core.optimize{name}" for name in ("", ".subject", ".work", ".passes")),
 }
+HEAVY |= {_module(path) for path in CORE if path.is_relative_to(ROOT / "core" / "optimize")}
 # Scripts that travel with a model: nothing of the house imports them, and they import nothing of it.
 TRAVELLERS = {f"core.bundles.{path.stem}" for path in CORE if path.parent.name == "bundles"}
 DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy meet
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
+TORCH_FAMILY |= {"torch_pruning"}
 LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"} | {
     "rjieba"
 }
@@ -66,11 +74,6 @@ PAGE_PACKAGES = {"numpy", "pandas", "pydantic", "streamlit"}
 @cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-def _module(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 MODULES = {_module(path): path for path in HOUSE}

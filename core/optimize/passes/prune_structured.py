@@ -1,0 +1,144 @@
+"""Structured pruning: whole channels are taken out, so that the network is smaller and faster everywhere.
+
+In convolutional networks torch-pruning finds which layers hang together (Fang et al. 2023); in transformers the
+hidden values of the feed-forward layers are taken out, as what lies between the layers has to keep its width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from core.encoders import TextClassifier
+from core.errors import GraftError, InputError, Problem
+from core.models import ImageClassifier, count_parameters
+from core.optimize.retrain import check_labels, copy_of, retrain
+from core.optimize.subject import Network
+from core.optimize.work import Made, Work
+
+LR, TEXT_LR = 1e-3, 1e-4
+# Widths stay a multiple of this: vector units compute so many values at once.
+ROUND_TO = 8
+
+
+def run(work: Work) -> Made:
+    """The network without the share `channel_ratio` of its channels.
+
+    Raises `InputError` for other labels and for networks whose channels cannot be told apart.
+    """
+    check_labels(work)
+    network = copy_of(work.network)
+    before = _measure(work, network)
+    ratio, card = work.spec.channel_ratio, work.subject.card
+    try:
+        if isinstance(network, TextClassifier) or card.has_attention:
+            _thin_feed_forwards(network, ratio)
+        else:
+            _thin_convolutions(work, network, ratio)
+        after = _measure(work, network)
+        if after["parameters"] >= before["parameters"]:
+            raise ValueError("no channels that could be taken out were found")
+    except (GraftError, MemoryError):
+        raise
+    except Exception as error:  # tracing a network fails in as many ways as there are networks
+        detail = f"{type(error).__name__}: {error}".strip().split("\n")[0][:200]
+        values = {"model": card.name, "detail": detail}
+        raise InputError([Problem("optimize.cannot_prune_channels", field="passes", values=values)]) from error
+    if isinstance(network, ImageClassifier):
+        # Statistics of channels whose inputs have changed are wrong: they are learned anew.
+        network.freeze_batchnorm = False
+    learned = retrain(work, network, lr=TEXT_LR if card.is_text else LR)
+    facts = {
+        "parameters_before": before["parameters"],
+        "parameters": after["parameters"],
+        "gmacs_before": before["gmacs"],
+        "gmacs": after["gmacs"],
+        "channel_ratio": ratio,
+    }
+    return Made(network=network, facts={**facts, **learned})
+
+
+def _measure(work: Work, network: Network) -> dict[str, Any]:
+    """Parameters, and billions of multiply-adds for one example."""
+    import torch_pruning
+
+    inputs = _example(work, 1)
+    gmacs = torch_pruning.utils.count_ops_and_params(work.subject.exportable(network), inputs)[0] / 1e9
+    return {"parameters": count_parameters(network)[0], "gmacs": gmacs}
+
+
+def _example(work: Work, n: int) -> tuple[torch.Tensor, ...]:
+    subject = work.subject
+    inputs = subject.inputs(subject.data.train[:n])
+    return tuple(torch.from_numpy(inputs[name]) for name in subject.input_names)
+
+
+def _thin_convolutions(work: Work, network: Network, ratio: float) -> None:
+    """In place: the stages of a network go on holding the same modules."""
+    import torch_pruning
+
+    # The head's last layer answers: its outputs are the classes.
+    kinds = (nn.Linear, nn.modules.conv._ConvNd)
+    answering = [module for module in network.head.modules() if isinstance(module, kinds)][-1:]
+    pixels = _example(work, 2)[0]
+    network.requires_grad_(True)
+    pruner = torch_pruning.pruner.BasePruner(
+        network,
+        pixels,
+        importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+        pruning_ratio=ratio,
+        ignored_layers=answering,
+        round_to=ROUND_TO,
+    )
+    pruner.step()
+    network.zero_grad(set_to_none=True)
+    with torch.inference_mode():
+        found = network.eval()(pixels).shape[1]
+    if found != len(network.labels):
+        raise ValueError(f"{found} classes were left")
+
+
+# -- transformers ----------------------------------------------------------------------------------------
+
+
+def _thin_feed_forwards(network: nn.Module, ratio: float) -> None:
+    """Take out the hidden values of each feed-forward layer that weigh least, the share `ratio` of them, in place.
+
+    Raises ValueError where no feed-forward layers are found.
+    """
+    pairs = _feed_forwards(network)
+    if not pairs:
+        raise ValueError("no feed-forward layers of two linear layers were found")
+    for ups, down in pairs:
+        sizes = down.weight.detach().norm(dim=0)
+        for up in ups:
+            sizes = sizes * up.weight.detach().norm(dim=1)
+        wanted = round(len(sizes) * (1 - ratio) / ROUND_TO) * ROUND_TO
+        kept = sizes.topk(min(len(sizes), max(ROUND_TO, wanted))).indices.sort().values
+        for up in ups:
+            up.weight = nn.Parameter(up.weight.detach()[kept].contiguous())
+            if up.bias is not None:
+                up.bias = nn.Parameter(up.bias.detach()[kept].contiguous())
+            up.out_features = len(kept)
+        down.weight = nn.Parameter(down.weight.detach()[:, kept].contiguous())
+        down.in_features = len(kept)
+
+
+def _feed_forwards(network: nn.Module) -> list[tuple[list[nn.Linear], nn.Linear]]:
+    """Linear layers that widen (two, where one gates the other) with the one behind them that leads back."""
+    pairs: list[tuple[list[nn.Linear], nn.Linear]] = []
+    ups: list[nn.Linear] = []
+    for module in network.modules():
+        if not isinstance(module, nn.Linear):
+            continue
+        width = (module.out_features, module.in_features)
+        if ups and width == (ups[-1].in_features, ups[-1].out_features) and width[0] != width[1]:
+            pairs.append((ups, module))
+            ups = []
+        elif ups and width == (ups[-1].out_features, ups[-1].in_features):
+            ups = [*ups, module]
+        else:
+            ups = [module]
+    return pairs

@@ -1,0 +1,103 @@
+"""The student of a distillation: a model that is named, or the original with every second layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.catalog import ModelCard, Preprocessing, check_image_size, get_model, is_local
+from core.encoders import TextClassifier, build_text_classifier
+from core.errors import InputError, Problem
+from core.models import ImageClassifier, build_classifier
+from core.optimize.retrain import copy_of
+from core.optimize.subject import Network
+from core.optimize.teachers import check_task
+from core.optimize.work import Work
+from core.specs import ModelRef
+from core.stages import Stage
+
+
+def build_student(work: Work) -> tuple[Network, dict[str, Any]]:
+    """The student before it has learned, and what it is.
+
+    Raises `InputError` where none is named and none can be made, for one of another task, and for one that splits
+    texts into other tokens.
+    """
+    if work.spec.student is None:
+        return _halved(work)
+    subject = work.subject
+    card = get_model(work.spec.student)
+    check_task(card, subject, "student")
+    is_known = is_local(card)
+    if not is_known:
+        work.clock.log(f"The weights of {card.id} are not on this machine: the student begins with random ones")
+    ref = ModelRef(id=card.id, weights="pretrained" if is_known else "random")
+    network = _text_student(work, card, ref) if card.is_text else _image_student(work, card, ref)
+    return network.eval(), {"student": card.id, "student_weights": ref.weights}
+
+
+def _halved(work: Work) -> tuple[Network, dict[str, Any]]:
+    """Layers 0, 2, 4 of 6: half of them at most."""
+    network = copy_of(work.network)
+    if not isinstance(network, TextClassifier) or len(network.layers) < 2:
+        values = {"model": work.subject.card.name}
+        raise InputError([Problem("optimize.no_student", field="student", values=values)])
+    every = list(network.layers)
+    kept = list(range(0, len(every), 2))[: len(every) // 2]
+    parent, _, name = network.layers_name.rpartition(".")
+    setattr(network.net.get_submodule(parent), name, nn.ModuleList(every[place] for place in kept))
+    network.config.num_hidden_layers = len(kept)
+    kinds = getattr(network.config, "layer_types", None)
+    if kinds:  # of networks that tell their layers apart
+        network.config.layer_types = [kinds[place] for place in kept]
+    return network, {"student": "", "layers": len(kept), "layers_before": len(every), "layers_kept": kept}
+
+
+def _text_student(work: Work, card: ModelCard, ref: ModelRef) -> Network:
+    subject = work.subject
+    network = build_text_classifier(ref, subject.labels, seed=work.spec.seed)
+    assert isinstance(subject.model, TextClassifier)
+    if network.tokenizer.get_vocab() != subject.model.tokenizer.get_vocab():
+        values = {"student": card.name, "model": subject.card.name}
+        raise InputError([Problem("optimize.other_tokens", field="student", values=values)])
+    if network.max_length < subject.size:
+        lengths: dict[str, Any] = {"model": card.name, "longest": network.max_length, "length": subject.size}
+        raise InputError([Problem("model.length_too_large", field="student", values=lengths)])
+    network.tokenizer = subject.model.tokenizer
+    return network
+
+
+def _image_student(work: Work, card: ModelCard, ref: ModelRef) -> Network:
+    subject = work.subject
+    problems = check_image_size(card, subject.size)
+    if problems:
+        raise InputError([Problem(problem.code, field="student", values=problem.values) for problem in problems])
+    network = build_classifier(ref, subject.labels, seed=work.spec.seed, image_size=subject.size)
+    assert isinstance(subject.model, ImageClassifier)
+    shown, own = subject.model.preprocessing, network.preprocessing
+    if (shown.mean, shown.std) != (own.mean, own.std):
+        first = _Recoloured(shown, own)
+        network.net.add_module("recoloured", first)
+        network.stages.insert(0, Stage("recoloured", (first,)))
+    network.preprocessing = shown
+    return network
+
+
+class _Recoloured(nn.Module):
+    """Pictures normalised for one network, as another was trained to see them: files keep the original's input."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, shown: Preprocessing, own: Preprocessing) -> None:
+        super().__init__()
+        shown_mean, shown_std, own_mean, own_std = (
+            torch.tensor(values).view(1, 3, 1, 1) for values in (shown.mean, shown.std, own.mean, own.std)
+        )
+        self.register_buffer("scale", shown_std / own_std)
+        self.register_buffer("shift", (shown_mean - own_mean) / own_std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.shift
