@@ -375,6 +375,41 @@ SENTENCES: dict[str, str] = {
         "Nothing can be compared yet: no two ways of training are done with the same number of examples."
     ),
     "compare.still_missing": N_("{missing} of {planned} trainings are not done: what is said here may change."),
+    # -- optimizing --------------------------------------------------------------------------------
+    "optimize.not_installed": N_("{name} needs {packages}, which is not installed here: {install}."),
+    "optimize.other_task": N_("{name} is not made for the kind of task of {model}: take another way."),
+    "optimize.dynamic_on_convolutions": N_(
+        "Dynamic int8 is not made of {model}: on convolutions it is known to collapse (a quarter of the accuracy lost, "
+        "and slower). Take static int8."
+    ),
+    "optimize.static_on_transformers": N_(
+        "{name} often costs {model} accuracy: attention layers have activations that 8 bits hold badly. Dynamic int8 "
+        "suits it better."
+    ),
+    "optimize.no_bf16": N_(
+        "{processor} does not compute in bf16: 16 bits would only be emulated, and slower. Take int8 or ONNX."
+    ),
+    "optimize.no_fast_int8": N_(
+        "{processor} has no instructions for int8: the file gets smaller, and may get slower. Watch its latency."
+    ),
+    "optimize.no_nvidia": N_(
+        "TensorRT needs an NVIDIA GPU, and {processor} is used here: run this on one that has it."
+    ),
+    "optimize.torchscript_deprecated": N_(
+        "torch calls TorchScript deprecated: take it only for programs that load it."
+    ),
+    "optimize.dense_stays": N_(
+        "Zeros are stored and computed like other numbers: only a compressed file gets smaller, and nothing gets faster. "
+        "Structured pruning does both."
+    ),
+    "optimize.nothing_recommended": N_(
+        "No variant of {id} is recommended, so no bundle was written: `python -m core run {id} show` tells why of each."
+    ),
+    "optimize.bundle_detached": N_("A bundle is written when the run has ended: leave --detach out, or --bundle."),
+    "optimize.variant_unknown": N_("Run {id} has no variant {name}; it has: {known}."),
+    "optimize.not_answering": N_(
+        "{name} is a {format} file, which the page does not answer with: only ONNX files are tried here. Download it."
+    ),
     # -- estimates ---------------------------------------------------------------------------------
     "estimate.unknown": N_(
         "Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell."

@@ -13,6 +13,7 @@ from core.errors import GraftError, Problem
 from core.figures import TEXT
 from core.i18n import N_, Translator
 from core.messages import explain, explain_phase
+from core.passes import BY_NAME
 from core.store import Run
 from pages.ui import state
 
@@ -25,15 +26,21 @@ STATUSES: dict[str, tuple[str, str, str, Any]] = {
     "stopped": (":material/stop_circle:", "■", N_("Stopped"), "gray"),
     "interrupted": (":material/power_off:", "▲", N_("Interrupted"), "yellow"),
 }
-KINDS = {"finetune": N_("Fine-tune"), "compare": N_("Compare"), "import": N_("Data check"), "predict": N_("Prediction")}
+KINDS = {
+    "finetune": N_("Fine-tune"),
+    "compare": N_("Compare"),
+    "optimize": N_("Optimize"),
+    "import": N_("Data check"),
+    "predict": N_("Prediction"),
+}
 VIEWS = {
     name: f"pages/views/{name}.py"
-    for name in ("home", "models", "data", "compare", "finetune", "predict", "runs", "settings")
+    for name in ("home", "models", "data", "compare", "finetune", "predict", "optimize", "runs", "settings")
 }
 # The page that shows a run of a kind.
-VIEW_OF = {"finetune": "finetune", "compare": "compare", "import": "data", "predict": "predict"}
-# The kinds of runs that train: they are what the side bar, the tab and Home tell of.
-TRAININGS = ("finetune", "compare")
+VIEW_OF = {kind: kind for kind in ("finetune", "compare", "optimize", "predict")} | {"import": "data"}
+# The kinds of runs that take long: they are what the side bar, the tab and Home tell of.
+TRAININGS = ("finetune", "compare", "optimize")
 
 
 # Test ids are Streamlit's stable names; class names are not. A link to the page one is on is still a link.
@@ -194,7 +201,7 @@ def run_link(run: Run, _: Translator) -> None:
             if run.eta_s is not None:
                 line.append(_("about {time} left", time=_.duration(rough(run.eta_s))))
         else:
-            line.append(cells_words(run, _) or accuracy_words(run.summary.get("test"), _))
+            line.append(cells_words(run, _) or best_words(run, _) or accuracy_words(run.summary.get("test"), _))
             line.append(_.time(run.created_at))
         st.markdown(" · ".join(part for part in line if part))
         if run.status == "running":
@@ -207,6 +214,36 @@ def cells_words(run: Run, _: Translator) -> str:
     if not isinstance(cells, int):
         return ""
     return _("{done} of {n} trainings", done=_.number(run.summary.get("cells_done", cells)), n=_.number(cells))
+
+
+def best_words(run: Run, _: Translator) -> str:
+    """What an optimization recommends, as far as it is known."""
+    if run.kind != "optimize" or "recommended" not in run.summary:
+        return ""
+    best = run.summary.get("best") or {}
+    ratios = best.get("ratios")
+    if not ratios:
+        return _("nothing recommended")
+    return _(
+        "{name}: {size}× smaller, {latency}× faster",
+        name=passes_words(best["name"].split("+"), _),
+        size=_.number(ratios["size"], 2),
+        latency=_.number(ratios["latency"][0], 2),
+    )
+
+
+def passes_words(names: Sequence[str], _: Translator) -> str:
+    """A chain of passes in words; the file that only holds what learned goes by that."""
+    shown = [name for name in names if name != "onnx"] or list(names)
+    return " + ".join(_(BY_NAME[name].label) if name in BY_NAME else name for name in shown)
+
+
+def optimize_line(run: Run, _: Translator) -> str:
+    """What an optimization was asked for, in one line."""
+    spec = run.spec
+    told = [spec["model"]["id"], spec["data"]["id"], _.plural("{n} way", "{n} ways", len(spec["passes"]))]
+    told.append(_("at most {n} points lost", n=_.number(spec["max_drop"])))
+    return " · ".join(told)
 
 
 def grid_line(run: Run, _: Translator) -> str:
