@@ -393,13 +393,13 @@ SENTENCES: dict[str, str] = {
         "{processor} has no instructions for int8: the file gets smaller, and may get slower. Watch its latency."
     ),
     "optimize.no_nvidia": N_(
-        "TensorRT needs an NVIDIA GPU, and {processor} is used here: run this on one that has it."
+        "TensorRT needs an NVIDIA GPU; {processor} is used here. Run this on a machine that has one."
     ),
     "optimize.torchscript_deprecated": N_(
-        "torch calls TorchScript deprecated: take it only for programs that load it."
+        "torch calls TorchScript deprecated: take it only for a program that loads it."
     ),
     "optimize.dense_stays": N_(
-        "Zeros are stored and computed like other numbers: only a compressed file gets smaller, and nothing gets faster. "
+        "Zeros are stored and computed like other numbers: only a compressed file gets smaller, nothing gets faster. "
         "Structured pruning does both."
     ),
     "optimize.nothing_recommended": N_(

@@ -51,9 +51,7 @@ class OptimizeSpec(Spec):
     search: bool = knob(
         True,
         label=N_("Look for layers to leave in float"),
-        help=N_(
-            "Where int8 loses more than the limit on the validation examples, leave out the layers that cost most."
-        ),
+        help=N_("Where int8 loses more than the limit on the validation examples, leave out the layers that cost most."),
         shown_when=("passes", ("static_int8", "dynamic_int8", "qat")),
         level="expert",
     )
