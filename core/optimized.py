@@ -34,18 +34,15 @@ class _Variant:
         options.log_severity_level = 3
         path = str(folder / FILE)
         self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self._inputs = {
-            item.name: np.float16 if "float16" in item.type else None for item in self._session.get_inputs()
-        }
+        inputs = self._session.get_inputs()
+        self._inputs = {item.name: np.float16 if "float16" in item.type else None for item in inputs}
         self._lock = threading.Lock()
         self.labels: list[str] = list(facts["labels"])
         self.latency_ms: float | None = None
 
     def _probabilities(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
         """Probabilities [n, C] by the file's logits."""
-        given = {
-            name: inputs[name] if kind is None else inputs[name].astype(kind) for name, kind in self._inputs.items()
-        }
+        given = {name: inputs[name].astype(kind or inputs[name].dtype) for name, kind in self._inputs.items()}
         logits = np.asarray(self._session.run(None, given)[0], dtype=np.float64)
         odds = np.exp(logits - logits.max(1, keepdims=True))
         found: NDArray[np.float64] = odds / odds.sum(1, keepdims=True)

@@ -25,6 +25,7 @@ from core.spec_checks import check_spec
 from core.specs import (
     SPECS,
     CompareSpec,
+    DataRef,
     FinetuneSpec,
     ImportSpec,
     ModelRef,
@@ -157,8 +158,8 @@ def name_for(spec: Spec) -> str:
     """A readable name: "EfficientNet-Lite0 · digits · head"."""
     if isinstance(spec, PredictSpec):
         return f"{model_name(ModelRef(id=spec.model)) if '/' in spec.model else spec.model} · {data_name(spec.file)}"
-    has_data = isinstance(spec, FinetuneSpec | CompareSpec | ImportSpec | OptimizeSpec)
-    data = data_name(spec.data.name) if has_data else ""
+    ref = getattr(spec, "data", None)
+    data = data_name(ref.name) if isinstance(ref, DataRef) else ""
     if isinstance(spec, OptimizeSpec):
         name = model_name(spec.model)  # that of a run tells its data
         return " · ".join([name, *([data] if data not in name.split(" · ") else []), "optimize"])
