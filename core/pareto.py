@@ -47,9 +47,12 @@ def look_of_kind(kind: str) -> Look:
 def variant_word(variant: Mapping[str, Any], _: Translator) -> str:
     """What a variant is called on charts and in tables: its passes in words."""
     passes = list(variant.get("passes") or [])
-    if not passes:
-        return _(KIND_LOOKS[ORIGINAL].word)
-    shown = [name for name in passes if name != "onnx"] or passes
+    return passes_word(passes, _) if passes else _(KIND_LOOKS[ORIGINAL].word)
+
+
+def passes_word(names: Sequence[str], _: Translator) -> str:
+    """A chain of passes in words; the file that only holds what learned goes by that."""
+    shown = [name for name in names if name != "onnx"] or list(names)
     return " + ".join(_(BY_NAME[name].label) if name in BY_NAME else name for name in shown)
 
 

@@ -27,7 +27,6 @@ from core.specs import (
     CompareSpec,
     DataRef,
     FinetuneSpec,
-    ImportSpec,
     ModelRef,
     OptimizeSpec,
     PredictSpec,

@@ -13,7 +13,7 @@ from core.errors import GraftError, Problem
 from core.figures import TEXT
 from core.i18n import N_, Translator
 from core.messages import explain, explain_phase
-from core.passes import BY_NAME
+from core.pareto import passes_word
 from core.store import Run
 from pages.ui import state
 
@@ -226,16 +226,10 @@ def best_words(run: Run, _: Translator) -> str:
         return _("nothing recommended")
     return _(
         "{name}: {size}× smaller, {latency}× faster",
-        name=passes_words(best["name"].split("+"), _),
+        name=passes_word(best["name"].split("+"), _),
         size=_.number(ratios["size"], 2),
         latency=_.number(ratios["latency"][0], 2),
     )
-
-
-def passes_words(names: Sequence[str], _: Translator) -> str:
-    """A chain of passes in words; the file that only holds what learned goes by that."""
-    shown = [name for name in names if name != "onnx"] or list(names)
-    return " + ".join(_(BY_NAME[name].label) if name in BY_NAME else name for name in shown)
 
 
 def optimize_line(run: Run, _: Translator) -> str:
