@@ -294,7 +294,8 @@ def _signature(kind: type[Asked]) -> inspect.Signature:
         text = (field.description or "") + (f" In {unit}." if unit else "")
         default, annotation = field.default, field.annotation
         if isinstance(default, tuple):
-            default, annotation, text = ",".join(map(str, default)), str, f"{text} Separated by commas."
+            known = f" of {', '.join(choices)}" if (choices := metadata(field).get("choices")) else ""
+            default, annotation, text = ",".join(map(str, default)), str, f"{text} Separated by commas{known}."
         elif default is not None and type(None) in get_args(annotation):  # a number that may be "none"
             default, annotation = str(default), str
         parameters.append(_option(name, annotation, default, text))

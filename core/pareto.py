@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.figures import BRAND, LOOKS, TEXT, Look, layout_of_axes
+import plotly.graph_objects as go
+
+from core.figures import BRAND, LOOKS, TEXT, Look, Theme, layout_of_axes, resolve, shorten
 from core.i18n import N_, Translator
 from core.passes import BY_NAME
 
@@ -31,6 +33,7 @@ KIND_LOOKS: dict[str, Look] = {
         )
     },
 }
+_MOST_BARS = 30
 _SMALLEST, _LARGEST = 10.0, 36.0  # px of the marks
 _PLOT = (620.0, 330.0)  # px that the points have on a middling screen: labels are placed apart for it
 _CHARACTER, _LINE = 7.2, 16.0  # px of a label's letters
@@ -96,6 +99,35 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
         if not found or points[i][1] > points[found[-1]][1]:
             found.append(i)
     return found
+
+
+def sensitivity_chart(groups: Sequence[Mapping[str, Any]], _: Translator, theme: Theme) -> go.Figure:
+    """What 8 bits cost each group of layers, the dearest first; those left in float are grey and hatched."""
+    rows = sorted(groups, key=lambda group: -group["gain"])[:_MOST_BARS]
+    bars = []
+    for in_float, word, colour, shape in (
+        (False, _("in 8 bits"), BRAND[theme], ""),
+        (True, _("left in float"), LOOKS["random"].on(theme), "/"),
+    ):
+        mine = [(place, row) for place, row in enumerate(rows) if bool(row.get("in_float")) == in_float]
+        bars.append(
+            go.Bar(
+                x=[row["gain"] for _place, row in mine],
+                y=[place for place, _row in mine],
+                orientation="h",
+                name=word,
+                marker={"color": colour, "pattern": {"shape": shape}},
+                customdata=[row["group"] for _place, row in mine],
+                hovertemplate="%{customdata}: %{x:.1%}<extra>%{fullData.name}</extra>",
+            )
+        )
+    layout = resolve(layout_of_axes(_("share of the error that goes when it stays in float"), ""), theme)
+    layout |= {"height": 110 + 22 * len(rows), "template": "none", "bargap": 0.3, "barmode": "overlay"}
+    figure = go.Figure(bars, layout=layout)
+    names = [shorten(str(row["group"]), 26) for row in rows]
+    figure.update_yaxes(autorange="reversed", tickvals=list(range(len(rows))), ticktext=names, showgrid=False)
+    figure.update_xaxes(tickformat=".0%", nticks=6)
+    return figure
 
 
 # -- what is drawn -----------------------------------------------------------------------------------------
