@@ -180,7 +180,7 @@ def _draw_text(label: str, help_: str, options: Mapping[str, str] | None, key: s
     """A text that may be left empty: typed, or one of `options`."""
     if options is None:
         return st.text_input(label, key=key, help=help_, placeholder=placeholder, persist_state="session") or None
-    if state.recall(key) not in options:
+    if state.recall(key) is not None and state.recall(key) not in options:
         state.forget(key)
     return st.selectbox(
         label,

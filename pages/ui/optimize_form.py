@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -117,7 +116,7 @@ def _pick_passes(form: forms.Form, card: ModelCard, _: Translator) -> None:
     info = OptimizeSpec.model_fields["passes"]
     st.markdown(f"**{_(str(info.title))}**", help=_(str(info.description)))
     device = state.recall(f"{KEY}_device") or "cpu"
-    problems = {row.name: told(check_pass(row.name, card, device), _) for row in PASSES}
+    problems = {row.name: parts.with_words(check_pass(row.name, card, device), _) for row in PASSES}
     quick = [row for row in PASSES if row.name in _FILES]
     learning = [row for row in PASSES if row.learns]
     others = [row for row in PASSES if row not in quick and row not in learning]
@@ -130,16 +129,6 @@ def _pick_passes(form: forms.Form, card: ModelCard, _: Translator) -> None:
         chosen += _boxes(others, problems, _)
     form.values["passes"] = [row.name for row in PASSES if row.name in chosen]
     form.slots["passes"] = st.container(key=f"{KEY}_passes_problems")
-
-
-def told(problems: Iterable[Problem], _: Translator) -> list[Problem]:
-    """Problems of passes with the names of the passes in the reader's language."""
-    return [
-        dataclasses.replace(problem, values={**problem.values, "name": _(str(problem.values["name"]))})
-        if "name" in problem.values
-        else problem
-        for problem in problems
-    ]
 
 
 def _refusals(problems: Iterable[Problem]) -> list[Problem]:
@@ -209,7 +198,7 @@ def _offer(form: forms.Form, card: ModelCard, _: Translator) -> None:
 
 def _of_the_form(problems: Iterable[Problem], _: Translator) -> list[Problem]:
     """What the boxes have not said already: their warnings stand beside them."""
-    return [p for p in told(problems, _) if not (p.field == "passes" and p.severity == "warning")]
+    return [p for p in parts.with_words(problems, _) if not (p.field == "passes" and p.severity == "warning")]
 
 
 def spec_of(form: forms.Form) -> OptimizeSpec | None:

@@ -10,7 +10,7 @@ import streamlit as st
 from core import runs
 from core.i18n import Translator
 from core.messages import explain
-from core.pareto import KIND_LOOKS, pareto_chart, variant_word
+from core.pareto import pareto_chart, variant_word
 from core.store import Run
 from core.verdicts import explain_verdict
 from pages.ui import cached, live, optimize_try, parts, state
@@ -254,18 +254,12 @@ def show_refused(report: Report, _: Translator) -> None:
     told = []
     for row in report.get("variants") or []:
         if row["status"] in words:
-            reasons = " ".join(explain(problem, _) for problem in translated(row, _))
+            problems = parts.with_words((parts.problem_of(problem) for problem in row.get("problems") or []), _)
+            reasons = " ".join(explain(problem, _) for problem in problems)
             told.append(f"- **{variant_word(row, _)}**: {words[row['status']]}. {reasons}")
     if told:
         st.header(_("What was not made"), anchor=False)
         st.markdown("\n".join(told))
-
-
-def translated(row: Mapping[str, Any], _: Translator) -> list[Any]:
-    """A variant's problems, with names of passes in the reader's language."""
-    from pages.ui.optimize_form import told
-
-    return told((parts.problem_of(problem) for problem in row.get("problems") or []), _)
 
 
 def _show_conditions(report: Report, _: Translator) -> None:
@@ -280,9 +274,8 @@ def _show_conditions(report: Report, _: Translator) -> None:
                    all=_.number(every))  # fmt: skip
     labelled = _("Accuracy by the labels of the data, and agreement with the original")
     unlabelled = _("Agreement with the original alone: the classes of the data are not those of the model")
-    formats = [
-        row["runtime"] for row in [report.get("original") or {}, *(report.get("variants") or [])] if row.get("runtime")
-    ]
+    made = [report.get("original") or {}, *(report.get("variants") or [])]
+    runtimes = [row["runtime"] for row in made if row.get("runtime")]
     data = found.get("data") or {}
     rows = [
         (_("Tested on"), tested),
@@ -301,7 +294,7 @@ def _show_conditions(report: Report, _: Translator) -> None:
         (_("Length of the texts"), _("{n} tokens (median)", n=_.number(found["median_tokens"]))
          if found.get("median_tokens") else ""),
         (_("Original"), _("PyTorch as it comes: fp32, no compiling, the default memory allocation")),
-        (_("Runtimes"), ", ".join(dict.fromkeys(formats))),
+        (_("Runtimes"), ", ".join(dict.fromkeys(runtimes))),
         (_("Data"), " · ".join(str(data[name]) for name in ("id", "fingerprint") if data.get(name))),
     ]  # fmt: skip
     parts.facts(rows, key="optimize_conditions")

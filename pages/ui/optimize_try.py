@@ -54,9 +54,7 @@ def ask(run: Run, report: Mapping[str, Any]) -> None:
             _show(_("Original"), original, f"try_original_{run.id}", _)
         with two:
             _show(variant_word(rows[name], _), variant, f"try_answer_{run.id}", _)
-        st.caption(
-            _("One answer each, while this page does other things too: the table's times were measured with care.")
-        )
+        st.caption(_("One answer each, while the page works too: the times in the table were measured with care."))
 
 
 def _text(run: Run, _: Translator) -> str | None:

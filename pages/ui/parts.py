@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -122,6 +123,16 @@ def show_problems(problems: Iterable[Problem]) -> None:
 def problem_of(value: Mapping[str, Any]) -> Problem:
     """A problem as a run or a report keeps it."""
     return Problem(value["code"], value.get("severity", "error"), value.get("field"), value.get("values") or {})
+
+
+def with_words(problems: Iterable[Problem], _: Translator) -> list[Problem]:
+    """Problems that name a pass, with its name in the reader's language."""
+    return [
+        dataclasses.replace(problem, values={**problem.values, "name": _(str(problem.values["name"]))})
+        if problem.values.get("name")
+        else problem
+        for problem in problems
+    ]
 
 
 def badge(status: str) -> None:
