@@ -54,8 +54,9 @@ def variant_word(variant: Mapping[str, Any], _: Translator) -> str:
 
 
 def passes_word(names: Sequence[str], _: Translator) -> str:
-    """A chain of passes in words; the file that only holds what learned goes by that."""
-    shown = [name for name in names if name != "onnx"] or list(names)
+    """A chain of passes in words; the file that only holds what learned goes by that, as that of training for int8."""
+    held = {"onnx", *(["static_int8"] if "qat" in names else [])}
+    shown = [name for name in names if name not in held] or list(names)
     return " + ".join(_(BY_NAME[name].label) if name in BY_NAME else name for name in shown)
 
 

@@ -249,7 +249,7 @@ def show_refused(report: Report, _: Translator) -> None:
     words = {
         "refused": _("Refused"),
         "failed": _("Failed"),
-        "broken": _("Does not agree with its network: not offered"),
+        "broken": _("Does not agree with its network, so it is not offered"),
     }
     told = []
     for row in report.get("variants") or []:

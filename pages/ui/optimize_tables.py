@@ -289,6 +289,8 @@ def _show_sensitivity(run: Run, row: Mapping[str, Any], _: Translator) -> None:
 def curves_of(buffer: CurveBuffer, row: Mapping[str, Any]) -> dict[str, Curve]:
     """The curves of a variant that learned, by `train/loss` and so on; empty where it did not."""
     name = row.get("curve") or row["name"]
+    if buffer.curve(f"{name}/train/loss").last is None and "qat" in (row.get("passes") or []):
+        name = name.removesuffix("+static_int8")  # the chain that learned, without the file it is written to
     found = {
         f"{part}/{what}": buffer.curve(f"{name}/{part}/{what}")
         for part in ("train", "val")
