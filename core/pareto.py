@@ -34,6 +34,7 @@ KIND_LOOKS: dict[str, Look] = {
     },
 }
 _MOST_BARS = 30
+_MOST_LABELS = 8
 _SMALLEST, _LARGEST = 10.0, 36.0  # px of the marks
 _PLOT = (620.0, 330.0)  # px that the points have on a middling screen: labels are placed apart for it
 _CHARACTER, _LINE = 7.2, 16.0  # px of a label's letters
@@ -62,6 +63,7 @@ def passes_word(names: Sequence[str], _: Translator) -> str:
 
 @dataclass(frozen=True)
 class _Point:
+    key: str
     name: str
     kind: str
     latency_ms: float
@@ -85,11 +87,13 @@ def pareto_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
     ticks = view.ticks()
     layout["xaxis"] |= {"type": "log", "range": view.x, "tickvals": ticks, "ticktext": [_.number(t) for t in ticks]}
     layout["yaxis"] |= {"tickformat": ".1%" if view.y[1] - view.y[0] < 0.08 else ".0%", "range": view.y}
-    legend = {**layout["legend"], "itemsizing": "constant"}
-    layout |= {"uirevision": keep, "hovermode": "closest", "showlegend": True, "height": HEIGHT, "legend": legend}
+    layout |= {"uirevision": keep, "hovermode": "closest", "showlegend": True, "height": HEIGHT}
     traces = _front_line(points, _) + _limit(report, view, _)
-    traces += [_marks(kind, [p for p in points if p.kind == kind], points, _) for kind in _kinds(points)]
-    return {"traces": traces + _labels(points, view), "layout": layout}
+    for kind in _kinds(points):
+        mine = [point for point in points if point.kind == kind]
+        traces += [_marks(kind, mine, points), _key(kind, _)]
+    named = points if len(points) <= _MOST_LABELS else _telling(points, report)
+    return {"traces": traces + _labels(named, points, view), "layout": layout}
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -170,7 +174,7 @@ def _point(row: Mapping[str, Any], is_labelled: bool, _: Translator) -> _Point |
         _("{latency} ms (p95 {p95} ms)", latency=_.number(latency, 3), p95=_.number(row.get("latency_p95_ms") or 0, 3)),
         _.size(size * 1e6),
     ]
-    return _Point(name, kind, float(latency), float(score), low, high, size, "<br>".join(lines))
+    return _Point(str(row["name"]), name, kind, float(latency), float(score), low, high, size, "<br>".join(lines))
 
 
 def _interval(row: Mapping[str, Any], score: float, is_labelled: bool) -> tuple[float, float]:
@@ -223,7 +227,15 @@ def _diameter(point: _Point, points: Sequence[_Point]) -> float:
     return max(_SMALLEST, _LARGEST * math.sqrt(point.size_mb / largest)) if largest > 0 else _SMALLEST
 
 
-def _marks(kind: str, mine: Sequence[_Point], points: Sequence[_Point], _: Translator) -> Trace:
+def _key(kind: str, _: Translator) -> Trace:
+    """A kind in the legend, its mark of one size whatever its files weigh."""
+    look = KIND_LOOKS[kind]
+    marker = {"symbol": look.marker, "size": 11, "color": look.colour}
+    base = {"type": "scatter", "x": [None], "y": [None], "mode": "markers"}
+    return {**base, "name": _(look.word), "marker": marker, "legendrank": list(KIND_LOOKS).index(kind)}
+
+
+def _marks(kind: str, mine: Sequence[_Point], points: Sequence[_Point]) -> Trace:
     look = KIND_LOOKS[kind]
     return {
         "type": "scatter",
@@ -231,7 +243,7 @@ def _marks(kind: str, mine: Sequence[_Point], points: Sequence[_Point], _: Trans
         "y": [point.score for point in mine],
         "text": [point.told for point in mine],
         "mode": "markers",
-        "name": _(look.word),
+        "showlegend": False,
         "marker": {
             "symbol": look.marker,
             "size": [round(_diameter(point, points), 1) for point in mine],
@@ -263,7 +275,8 @@ def _front_line(points: Sequence[_Point], _: Translator) -> list[Trace]:
             "x": [points[i].latency_ms for i in places],
             "y": [points[i].score for i in places],
             "mode": "lines",
-            "name": _("Beaten by none (Pareto front)"),
+            "name": _("beaten by none (Pareto front)"),
+            "legendrank": 100,
             "line": {"color": BRAND, "width": 1.2},
             "hoverinfo": "skip",
         }
@@ -274,18 +287,23 @@ def _limit(report: Report, view: _View, _: Translator) -> list[Trace]:
     floor = _floor(report)
     if floor is None:
         return []
-    points = _.number((report.get("conditions") or {})["limit"])
     return [
         {
             "type": "scatter",
             "x": [10 ** view.x[0], 10 ** view.x[1]],
             "y": [floor, floor],
             "mode": "lines",
-            "name": _("Limit: {n} points lost", n=points),
+            "name": limit_words((report.get("conditions") or {})["limit"], _),
             "line": {"color": TEXT, "width": 1.2, "dash": "dash"},
             "hoverinfo": "skip",
+            "legendrank": 101,
         }
     ]
+
+
+def limit_words(points: float, _: Translator) -> str:
+    """What may be lost."""
+    return _("at most 1 point lost") if points == 1 else _("at most {n} points lost", n=_.number(points))
 
 
 # -- labels ------------------------------------------------------------------------------------------------
@@ -293,11 +311,18 @@ def _limit(report: Report, view: _View, _: Translator) -> list[Trace]:
 _Box = tuple[float, float, float, float]
 
 
-def _labels(points: Sequence[_Point], view: _View) -> list[Trace]:
-    """Each point's name beside its mark, on the side where it touches the least."""
+def _telling(points: Sequence[_Point], report: Report) -> list[_Point]:
+    """Of many points those that are named: the original, the recommended one and the front."""
+    named = {points[i].key for i in front([(point.latency_ms, point.score) for point in points])}
+    named |= {ORIGINAL, str(report.get("recommended"))}
+    return [point for point in points if point.key in named]
+
+
+def _labels(named: Sequence[_Point], points: Sequence[_Point], view: _View) -> list[Trace]:
+    """Names beside their marks, each on the side where it touches the least."""
     taken = [_mark_box(point, points, view) for point in points]
     sides = []
-    for point in points:
+    for point in named:
         boxes = _label_boxes(point, points, view)
         best = min(boxes, key=lambda side: _cost(boxes[side], taken))
         taken.append(boxes[best])
@@ -312,12 +337,16 @@ def _labels(points: Sequence[_Point], view: _View) -> list[Trace]:
             "textposition": side,
             "textfont": {"color": TEXT, "size": 12},
             # As large as the mark it belongs to, so that the text keeps clear of it.
-            "marker": {"size": [round(_diameter(point, points), 1)], "color": "rgba(0,0,0,0)"},
+            "marker": {
+                "size": [round(_diameter(point, points), 1)],
+                "color": "rgba(0,0,0,0)",
+                "line": {"width": 0},
+            },
             "cliponaxis": False,
             "showlegend": False,
             "hoverinfo": "skip",
         }
-        for point, side in zip(points, sides, strict=True)
+        for point, side in zip(named, sides, strict=True)
     ]
 
 

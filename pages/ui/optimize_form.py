@@ -136,25 +136,24 @@ def _refusals(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def _boxes(rows: Iterable[Pass], problems: Mapping[str, list[Problem]], _: Translator) -> list[str]:
-    chosen = []
-    for row in rows:
-        refused = _refusals(problems[row.name])
-        is_on = st.checkbox(
-            _(row.label),
-            value=row.name in USUAL,
-            key=f"{KEY}_pass_{row.name}",
-            help=_(row.help),
-            disabled=bool(refused),
-            persist_state="session",
-        )
-        if refused:
-            for problem in refused:
-                st.caption(f":material/block: {explain(problem, _)}")
-        elif is_on:
-            chosen.append(row.name)
-            for problem in problems[row.name]:
-                st.caption(f":material/warning: {explain(problem, _)}")
-    return chosen
+    """A box for each row, with what is to be said of it below; returns the names of those that are ticked."""
+    return [row.name for row in rows if _box(row, problems[row.name], _)]
+
+
+def _box(row: Pass, problems: list[Problem], _: Translator) -> bool:
+    refused = _refusals(problems)
+    with st.container(gap="xxsmall", key=f"{KEY}_way_{row.name}"):
+        if refused:  # a box of its own: what was ticked for another model stays so there
+            st.checkbox(_(row.label), key=f"{KEY}_refused_{row.name}", help=_(row.help), disabled=True)
+            is_on = False
+        else:
+            key = f"{KEY}_pass_{row.name}"
+            is_on = st.checkbox(
+                _(row.label), value=row.name in USUAL, key=key, help=_(row.help), persist_state="session"
+            )
+        for problem in refused or (problems if is_on else []):
+            st.caption(f"{':material/block:' if refused else ':material/warning:'} {explain(problem, _)}")
+    return is_on
 
 
 # -- the start ---------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pages.ui.curve import draw_chart
 from pages.ui.optimize_tables import curves_of, draw_variant_curves, show_detail, show_variants
 
 Report = Mapping[str, Any]
+_MOST_FILES = 5
 
 
 def show_found(run: Run) -> None:
@@ -100,26 +101,23 @@ def _show_numbers(report: Report, _: Translator) -> None:
         return
     ratios = best["ratios"]
 
-    def instead(value: str, before: str) -> str:
-        return _("{value}, original {before}", value=value, before=before)
-
     numbers: list[tuple[str, str, str | None, str | None]] = [
         (
             _("Smaller"),
             f"{_.number(ratios['size'], 2)}×",
-            instead(_.size(best["size_mb"] * 1e6), _.size(original["size_mb"] * 1e6)),
+            f"{_.size(original['size_mb'] * 1e6)} → {_.size(best['size_mb'] * 1e6)}",
             _("The size of the file."),
         ),
         (
             _("Faster answers"),
             f"{_.number(ratios['latency'][0], 2)}×",
-            instead(ms(best["latency_p50_ms"], _), ms(original["latency_p50_ms"], _)),
+            f"{ms(original['latency_p50_ms'], _)} → {ms(best['latency_p50_ms'], _)}",
             _("One at a time, the median (p50). 95%: {span}.", span=_span(ratios["latency"], _)),
         ),
         (
             _("More at once"),
             f"{_.number(ratios['throughput'][0], 2)}×",
-            instead(_("{n}/s", n=_.number(best["throughput"], 3)), _("{n}/s", n=_.number(original["throughput"], 3))),
+            " → ".join(_("{n}/s", n=_.number(row["throughput"], 3)) for row in (original, best)),
             _("Answers a second in batches. 95%: {span}.", span=_span(ratios["throughput"], _)),
         ),
         _lost(best, original, _),
@@ -145,11 +143,7 @@ def _lost(best: Mapping[str, Any], original: Mapping[str, Any], _: Translator) -
         against = _("on {n} examples without labels", n=_.number(best.get("n") or 0))
     else:
         label, value = _("Accuracy"), _("{points} points", points=signed(-loss.get("points", 0.0), _))
-        against = _(
-            "{value}, original {before}",
-            value=_.percent(best["accuracy"]),
-            before=_.percent(original["accuracy"]),
-        )
+        against = f"{_.percent(original['accuracy'])} → {_.percent(best['accuracy'])}"
     span = _(
         "95%: {low} to {high} points lost, on the same test examples.",
         low=_.number(round(loss.get("low", 0.0), 1) + 0.0),
@@ -218,9 +212,22 @@ def _show_downloads(run: Run, report: Report, _: Translator) -> None:
         anchor=False,
         help=_("A zip with the file, its preprocessing and examples to check it by; it needs no Graft to be used."),
     )
+    first = [row for row in rows if _keeps_limit(row, report)] or rows[:_MOST_FILES]
     with st.container(key="optimize_files"):
-        for row in rows:
+        for row in first[:_MOST_FILES]:
             _download(run, row, row["name"] == report.get("recommended"), _)
+    more = [row for row in rows if row not in first[:_MOST_FILES]]
+    if more:
+        label = _.plural("{n} more file", "{n} more files", len(more))
+        with st.expander(label, key="optimize_more_files", icon=":material/folder_zip:"):
+            for row in more:
+                _download(run, row, False, _)
+
+
+def _keeps_limit(row: Mapping[str, Any], report: Report) -> bool:
+    """Whether a variant is shown to lose no more than may be lost."""
+    limit, most = (report.get("conditions") or {}).get("limit"), (row.get("loss") or {}).get("high")
+    return row["name"] == report.get("recommended") or (limit is not None and most is not None and most <= limit)
 
 
 def _download(run: Run, row: Mapping[str, Any], is_best: bool, _: Translator) -> None:

@@ -14,7 +14,7 @@ from core.errors import GraftError, Problem
 from core.figures import TEXT
 from core.i18n import N_, Translator
 from core.messages import explain, explain_phase
-from core.pareto import passes_word
+from core.pareto import limit_words, passes_word
 from core.store import Run
 from pages.ui import state
 
@@ -247,7 +247,7 @@ def optimize_line(run: Run, _: Translator) -> str:
     """What an optimization was asked for, in one line."""
     spec = run.spec
     told = [spec["model"]["id"], spec["data"]["id"], _.plural("{n} way", "{n} ways", len(spec["passes"]))]
-    told.append(_("at most {n} points lost", n=_.number(spec["max_drop"])))
+    told.append(limit_words(spec["max_drop"], _))
     return " · ".join(told)
 
 

@@ -67,8 +67,8 @@ def test_ways_that_cannot_be_had_are_greyed_with_reason_and_remedy(
 ) -> None:
     monkeypatch.setattr("core.passes.missing_packages", lambda name: BY_NAME[name].packages)
     at = open_page("optimize", language)
-    assert at.checkbox(key="opt_pass_dynamic_int8").disabled
-    assert at.checkbox(key="opt_pass_openvino_int8").disabled
+    assert at.checkbox(key="opt_refused_dynamic_int8").disabled
+    assert at.checkbox(key="opt_refused_openvino_int8").disabled
     said = texts_of(at)
     assert "pip install openvino nncf" in said
     assert ("on convolutions it is known to collapse" if language == "en" else "卷积") in said
@@ -122,7 +122,6 @@ def test_text_models_are_offered_what_suits_them(
     sst2 = "hub/distilbert/distilbert-base-uncased-finetuned-sst-2-english"
     monkeypatch.setattr(cached, "models", lambda: [(get_model(sst2), True)])
     at = open_page("optimize", language, data="builtin/reviews-en")
-    assert not at.checkbox(key="opt_pass_dynamic_int8").disabled
     assert at.checkbox(key="opt_pass_dynamic_int8").value
 
 
