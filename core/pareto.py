@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -93,7 +94,8 @@ def pareto_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
         mine = [point for point in points if point.kind == kind]
         traces += [_marks(kind, mine, points), _key(kind, _)]
     named = points if len(points) <= _MOST_LABELS else _telling(points, report)
-    return {"traces": traces + _labels(named, points, view), "layout": layout}
+    best = str(report.get("recommended") or "")
+    return {"traces": traces + _labels(named, points, view, best), "layout": layout}
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -318,9 +320,10 @@ def _telling(points: Sequence[_Point], report: Report) -> list[_Point]:
     return [point for point in points if point.key in named]
 
 
-def _labels(named: Sequence[_Point], points: Sequence[_Point], view: _View) -> list[Trace]:
-    """Names beside their marks, each on the side where it touches the least."""
-    taken = [_mark_box(point, points, view) for point in points]
+def _labels(named: Sequence[_Point], points: Sequence[_Point], view: _View, best: str) -> list[Trace]:
+    """Names beside their marks, each on the side where it touches the least; `best` is written boldly."""
+    taken = [_mark_box(point, points, view) for point in points] + _line_boxes(points, view)
+    taken += [_whisker_box(point, view) for point in points]
     sides = []
     for point in named:
         boxes = _label_boxes(point, points, view)
@@ -333,7 +336,7 @@ def _labels(named: Sequence[_Point], points: Sequence[_Point], view: _View) -> l
             "x": [point.latency_ms],
             "y": [point.score],
             "mode": "markers+text",
-            "text": [point.name],
+            "text": [f"<b>{point.name}</b>" if point.key == best else point.name],
             "textposition": side,
             "textfont": {"color": TEXT, "size": 12},
             # As large as the mark it belongs to, so that the text keeps clear of it.
@@ -350,10 +353,27 @@ def _labels(named: Sequence[_Point], points: Sequence[_Point], view: _View) -> l
     ]
 
 
+def _line_boxes(points: Sequence[_Point], view: _View) -> list[_Box]:
+    """The line of the front as a row of small boxes."""
+    ends = [view.px(points[i]) for i in front([(point.latency_ms, point.score) for point in points])]
+    found = []
+    for (x0, y0), (x1, y1) in pairwise(ends):
+        for step in range(1, 20):
+            x, y = x0 + (x1 - x0) * step / 20, y0 + (y1 - y0) * step / 20
+            found.append((x - (x1 - x0) / 40, y - 4, x + (x1 - x0) / 40, y + 4))
+    return found
+
+
 def _mark_box(point: _Point, points: Sequence[_Point], view: _View) -> _Box:
     x, y = view.px(point)
     half = _diameter(point, points) / 2
     return x - half, y - half, x + half, y + half
+
+
+def _whisker_box(point: _Point, view: _View) -> _Box:
+    x, top = view.px(replace(point, score=point.high))
+    _x, bottom = view.px(replace(point, score=point.low))
+    return x - 4, top, x + 4, bottom
 
 
 def _label_boxes(point: _Point, points: Sequence[_Point], view: _View) -> dict[str, _Box]:

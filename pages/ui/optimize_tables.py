@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from core.curves import Curve, CurveBuffer
+from core.fields import metadata
 from core.figures import RunCurves, curve_chart
 from core.i18n import N_, Translator
 from core.messages import explain
+from core.optimize_spec import OptimizeSpec
 from core.pareto import ORIGINAL, look_of_kind, sensitivity_chart, variant_word
 from core.store import Run
 from core.verdicts import explain_verdict
@@ -229,7 +231,8 @@ def _value(name: str, value: Any, _: Translator) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     if not isinstance(value, int | float):
-        return str(value)
+        choices = metadata(OptimizeSpec.model_fields[name])["choices"] if name in OptimizeSpec.model_fields else None
+        return _((choices or {}).get(value, str(value)))
     if name == "sparsity":
         return _.percent(value)
     if name.endswith("seconds"):
