@@ -37,7 +37,7 @@ KIND_LOOKS: dict[str, Look] = {
 _MOST_BARS = 30
 _MOST_LABELS = 8
 _SMALLEST, _LARGEST = 10.0, 36.0  # px of the marks
-_PLOT = (620.0, 330.0)  # px that the points have on a middling screen: labels are placed apart for it
+_PLOT = (480.0, 330.0)  # px that the points have on a middling screen: labels are placed apart for it
 _CHARACTER, _LINE = 7.2, 16.0  # px of a label's letters
 
 Report = Mapping[str, Any]
@@ -87,7 +87,7 @@ def pareto_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
     layout["xaxis"] = {name: value for name, value in layout["xaxis"].items() if name != "rangemode"}
     ticks = view.ticks()
     layout["xaxis"] |= {"type": "log", "range": view.x, "tickvals": ticks, "ticktext": [_.number(t) for t in ticks]}
-    layout["yaxis"] |= {"tickformat": ".1%" if view.y[1] - view.y[0] < 0.08 else ".0%", "range": view.y}
+    layout["yaxis"] |= {"range": view.y, **view.score_ticks(_)}
     layout |= {"uirevision": keep, "hovermode": "closest", "showlegend": True, "height": HEIGHT}
     traces = _front_line(points, _) + _limit(report, view, _)
     for kind in _kinds(points):
@@ -212,6 +212,14 @@ class _View:
             if len(found) >= 3:
                 break
         return found
+
+    def score_ticks(self, _: Translator) -> dict[str, list[Any]]:
+        """Shares in view, none above one."""
+        span = self.y[1] - self.y[0]
+        step = next((step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1) if span / step <= 7), 0.2)
+        first, last = math.ceil(max(0.0, self.y[0]) / step), math.floor(min(1.0, self.y[1]) / step + 1e-9)
+        shares = [round(i * step, 4) for i in range(first, last + 1)]
+        return {"tickvals": shares, "ticktext": [_.percent(share, 1 if step < 0.01 else 0) for share in shares]}
 
     def px(self, point: _Point) -> tuple[float, float]:
         """Where a point lies on a middling screen, from the upper left."""

@@ -144,7 +144,8 @@ def _box(row: Pass, problems: list[Problem], _: Translator) -> bool:
     refused = _refusals(problems)
     with st.container(gap="xxsmall", key=f"{KEY}_way_{row.name}"):
         if refused:  # a box of its own: what was ticked for another model stays so there
-            st.checkbox(_(row.label), key=f"{KEY}_refused_{row.name}", help=_(row.help), disabled=True)
+            key = f"{KEY}_refused_{row.name}"
+            st.checkbox(_(row.label), key=key, help=_(row.help), disabled=True, persist_state="session")
             is_on = False
         else:
             key = f"{KEY}_pass_{row.name}"

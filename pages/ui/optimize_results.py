@@ -140,9 +140,9 @@ def _lost(best: Mapping[str, Any], original: Mapping[str, Any], _: Translator) -
     loss = best.get("loss") or {}
     if best.get("accuracy") is None:
         label, value = _("Same answers"), _.percent(best["agreement"])
-        against = _("on {n} examples without labels", n=_.number(best.get("n") or 0))
+        against = _("on {n} examples", n=_.number(best.get("n") or 0))
     else:
-        label, value = _("Accuracy"), _("{points} points", points=signed(-loss.get("points", 0.0), _))
+        label, value = _("Accuracy (points)"), signed(-loss.get("points", 0.0), _)
         against = f"{_.percent(original['accuracy'])} → {_.percent(best['accuracy'])}"
     span = _(
         "95%: {low} to {high} points lost, on the same test examples.",
@@ -263,7 +263,13 @@ def show_refused(report: Report, _: Translator) -> None:
         if row["status"] in words:
             problems = parts.with_words((parts.problem_of(problem) for problem in row.get("problems") or []), _)
             reasons = " ".join(explain(problem, _) for problem in problems)
-            told.append(f"- **{variant_word(row, _)}**: {words[row['status']]}. {reasons}")
+            line = _(
+                "**{name}**: {status}. {reasons}",
+                name=variant_word(row, _),
+                status=words[row["status"]],
+                reasons=reasons,
+            )
+            told.append(f"- {line}")
     if told:
         st.header(_("What was not made"), anchor=False)
         st.markdown("\n".join(told))
