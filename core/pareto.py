@@ -335,9 +335,9 @@ def _labels(named: Sequence[_Point], points: Sequence[_Point], view: _View, best
     sides = []
     for point in named:
         boxes = _label_boxes(point, points, view)
-        best = min(boxes, key=lambda side: _cost(boxes[side], taken))
-        taken.append(boxes[best])
-        sides.append(best)
+        freest = min(boxes, key=lambda side: _cost(boxes[side], taken))
+        taken.append(boxes[freest])
+        sides.append(freest)
     return [
         {
             "type": "scatter",
