@@ -149,7 +149,7 @@ def list_runs(
 
 
 def _accuracy(run: Run) -> str:
-    accuracy = (run.summary.get("test") or {}).get("accuracy")
+    accuracy = (run.summary.get("test") or run.summary.get("best") or {}).get("accuracy")
     return "" if accuracy is None else f"{accuracy:.1%}"
 
 

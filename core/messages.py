@@ -376,7 +376,7 @@ SENTENCES: dict[str, str] = {
     ),
     "compare.still_missing": N_("{missing} of {planned} trainings are not done: what is said here may change."),
     # -- optimizing --------------------------------------------------------------------------------
-    "optimize.not_installed": N_("{name} needs {packages}, which is not installed here: {install}."),
+    "optimize.not_installed": N_("{name} needs {packages}, which is not installed here: run `{install}`."),
     "optimize.other_task": N_("{name} is not made for the kind of task of {model}: take another way."),
     "optimize.dynamic_on_convolutions": N_(
         "Dynamic int8 is not made of {model}: on convolutions it is known to collapse (a quarter of the accuracy lost, "

@@ -132,17 +132,14 @@ def _numbers(variant: Variant, labelled: bool) -> dict[str, Any]:
         "facts": {"parameters": 3_383_850, "quantized": 49, "in_float": 3, "calibration": "minmax"},
         "seconds": 41.0,
     }  # fmt: skip
-    if variant.passes[-1] == "static_int8":
-        found["sensitivity"] = [
-            {"group": f"net.blocks.{i}", "gain": 0.3 / (1 + i), "in_float": i < 2} for i in range(16)
-        ]
-        found["search"] = {
-            "full": {"points": 2.4, "agreement": 0.86},
-            "kept": {"points": 0.7, "agreement": 0.91},
-            "groups": 16,
-            "reason": "within_limit",
-        }
-    return found
+    return found | (_searched() if variant.passes[-1] == "static_int8" else {})
+
+
+def _searched() -> dict[str, Any]:
+    """What the search for layers to leave in float found."""
+    groups = [{"group": f"net.blocks.{i}", "gain": 0.3 / (1 + i), "in_float": i < 2} for i in range(16)]
+    ends = {"full": {"points": 2.4, "agreement": 0.86}, "kept": {"points": 0.7, "agreement": 0.91}}
+    return {"sensitivity": groups, "search": {**ends, "groups": 16, "reason": "within_limit"}}
 
 
 def make_optimization(status: str, *, done: int | None = None, labelled: bool = True, **columns: Any) -> Run:

@@ -50,7 +50,7 @@ def choose() -> None:
         }
         forms.draw_fields(OptimizeSpec, form, skip=("model", "data", "passes"), placeholders=empty)
     with right:
-        _offer(form, card, _)
+        _offer(form, _)
 
 
 # -- what becomes smaller ----------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def _box(row: Pass, problems: list[Problem], _: Translator) -> bool:
 # -- the start ---------------------------------------------------------------------------------------------
 
 
-def _offer(form: forms.Form, card: ModelCard, _: Translator) -> None:
+def _offer(form: forms.Form, _: Translator) -> None:
     """Estimate, variants, problems, the one button and the command line, for what is in the form now."""
     try:
         spec = spec_of(form)

@@ -245,7 +245,7 @@ def _download(run: Run, row: Mapping[str, Any], is_best: bool, _: Translator) ->
             width="stretch",
         )
     verdict = row.get("verdict")
-    right.markdown(explain_verdict(verdict, _) if verdict else f"{row['format']}, {_.size(row['size_mb'] * 1e6)}")
+    right.markdown(explain_verdict(verdict, _) if verdict else _.size((row.get("size_mb") or 0) * 1e6))
 
 
 # -- what was not made, and how it was measured ------------------------------------------------------------

@@ -166,8 +166,8 @@ def show_detail(run: Run, report: Report, _: Translator) -> None:
     row = variants[picked]
     if row.get("verdict"):
         st.markdown(explain_verdict(row["verdict"], _))
-    for problem in row.get("problems") or []:
-        st.caption(f":material/warning: {explain(parts.problem_of(problem), _)}")
+    for problem in parts.with_words((parts.problem_of(found) for found in row.get("problems") or []), _):
+        st.caption(f":material/warning: {explain(problem, _)}")
     left, right = st.columns([2, 3], gap="large")
     with left:
         parts.facts(detail_facts(run, report, row, _), key=f"facts_{run.id}")
@@ -180,7 +180,8 @@ def show_detail(run: Run, report: Report, _: Translator) -> None:
 
 def detail_facts(run: Run, report: Report, row: Mapping[str, Any], _: Translator) -> list[tuple[str, str]]:
     """What is known of a variant: where it comes from, what changed, how it was checked."""
-    facts = [(_("Made from"), lineage(run, report, row, _)), (_("Format"), f"{row['format']} · {row['runtime']}")]
+    written = " · ".join(str(row[name]) for name in ("format", "runtime") if row.get(name))
+    facts = [(_("Made from"), lineage(run, report, row, _)), (_("Format"), written)]
     facts += [(_(_FACTS.get(name, name)), _value(name, value, _)) for name, value in (row.get("facts") or {}).items()]
     for name, label in (("memory_mb", _("Memory")), ("gzip_mb", _("Compressed (gzip)"))):
         if row.get(name) is not None:
