@@ -115,22 +115,20 @@ def test_start_is_blocked_when_no_way_is_chosen(open_page: Callable[..., AppTest
     assert at.button(key="opt_start").disabled
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 def test_text_models_are_offered_what_suits_them(
-    open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, language: str
+    open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sst2 = "hub/distilbert/distilbert-base-uncased-finetuned-sst-2-english"
     monkeypatch.setattr(cached, "models", lambda: [(get_model(sst2), True)])
-    at = open_page("optimize", language, data="builtin/reviews-en")
+    at = open_page("optimize", data="builtin/reviews-en")
     assert at.checkbox(key="opt_pass_dynamic_int8").value
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 def test_form_says_what_to_do_when_there_is_no_model(
-    open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, language: str
+    open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cached, "models", list)
-    at = open_page("optimize", language)
+    at = open_page("optimize")
     assert any(element.proto.query_string == "data=builtin%2Fdigits" for element in at.get("page_link"))
 
 
@@ -156,10 +154,9 @@ def test_done_optimization_gives_the_answer_first(open_page: Callable[..., AppTe
     assert ("What was not made" if language == "en" else "没有做成的") in texts_of(at)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_any_variant_is_told_in_full(open_page: Callable[..., AppTest], language: str) -> None:
+def test_any_variant_is_told_in_full(open_page: Callable[..., AppTest]) -> None:
     run = make_optimization("done", spec={"combine": True})
-    at = open_page("optimize", language, run=run.id)
+    at = open_page("optimize", run=run.id)
     at.selectbox(key=f"variant_{run.id}").select("prune_structured+static_int8").run()
     assert_sound(at)
     told = at.get("plotly_chart")[0].proto.spec
@@ -181,13 +178,10 @@ def test_where_the_data_has_no_labels_of_the_model_agreement_counts(
     assert at.dataframe[0].value["accuracy"].isna().all()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("done", [0, 2, 4])
-def test_optimization_at_work_shows_what_is_known_so_far(
-    open_page: Callable[..., AppTest], done: int, language: str
-) -> None:
+def test_optimization_at_work_shows_what_is_known_so_far(open_page: Callable[..., AppTest], done: int) -> None:
     run = make_optimization("running", done=done, spec={"passes": ("qat", "onnx", "dynamic_int8", "static_int8")})
-    at = open_page("optimize", language, run=run.id)
+    at = open_page("optimize", run=run.id)
     if done == 0:
         assert not charts_of(at)
     assert any("●" in str(value) for value in at.dataframe[0].value["status"]) or done == 4
@@ -218,10 +212,9 @@ def test_optimization_that_ended_early_tells_why_and_keeps_what_is_done(
     assert at.button(key=f"resume_{run.id}").label
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_nothing_recommended_is_told(open_page: Callable[..., AppTest], language: str) -> None:
+def test_nothing_recommended_is_told(open_page: Callable[..., AppTest]) -> None:
     run = make_optimization("done", spec={"max_drop": 0.0})
-    at = open_page("optimize", language, run=run.id)
+    at = open_page("optimize", run=run.id)
     assert headings_of(at)
     assert not at.metric
 
@@ -248,9 +241,8 @@ def test_optimization_is_counted_and_listed(open_page: Callable[..., AppTest], v
         assert at.dataframe[0].value["accuracy"].max() == pytest.approx(78.5)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_record_of_an_optimization_lists_its_settings(open_page: Callable[..., AppTest], language: str) -> None:
-    at = open_page("runs", language, run=make_optimization("done").id)
+def test_record_of_an_optimization_lists_its_settings(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("runs", run=make_optimization("done").id)
     assert "core optimize" in at.code[0].value
 
 
