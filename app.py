@@ -35,6 +35,7 @@ page = st.navigation(
         st.Page(parts.VIEWS["compare"], title=_("Compare"), icon=":material/stacked_line_chart:", url_path="compare"),
         st.Page(parts.VIEWS["finetune"], title=_("Fine-tune"), icon=":material/model_training:", url_path="finetune"),
         st.Page(parts.VIEWS["predict"], title=_("Predict"), icon=":material/chat:", url_path="predict"),
+        st.Page(parts.VIEWS["optimize"], title=_("Optimize"), icon=":material/speed:", url_path="optimize"),
         st.Page(parts.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),
         st.Page(parts.VIEWS["settings"], title=_("Settings"), icon=":material/settings:", url_path="settings"),
     ]

@@ -13,14 +13,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin
 
 import typer
 
-from core import catalog, jobs, runs
+from core import catalog, jobs, outcome, runs
 from core.errors import GraftError, InputError, Problem
 from core.export import metric_rows, run_facts
-from core.findings import explain_finding
 from core.messages import explain, explain_phase
 from core.options import option_name
 from core.spec_checks import check_spec
@@ -31,6 +30,7 @@ from core.specs import (
     FinetuneSpec,
     ImportSpec,
     ModelRef,
+    OptimizeSpec,
     PredictSpec,
     metadata,
     parse_spec,
@@ -49,6 +49,7 @@ TextColumn = Annotated[str | None, typer.Option(help="The column of the texts, w
 LabelColumn = Annotated[str | None, typer.Option(help="The column of the labels, where it is not the one found.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]
 _POLL_S = 0.25
+Asked = FinetuneSpec | CompareSpec | OptimizeSpec
 
 
 def main() -> None:
@@ -125,7 +126,7 @@ def data(
     report = runs.read_report(ended.id) or {}
     if ended.status != "done":
         _end(ended, json_)
-    told = [{**problem, "sentence": _sentence(problem)} for problem in report.get("problems", [])]
+    told = [{**problem, "sentence": outcome.sentence(problem)} for problem in report.get("problems", [])]
     counts = report.get("counts", {})
     lines = [f"{report.get('name', data_id)}: {report.get('num_images', 0)} examples, {len(report['labels'])} classes"]
     lines += [f"  {split:11} {sum(numbers):7}  {numbers}" for split, numbers in counts.items()]
@@ -148,7 +149,7 @@ def list_runs(
 
 
 def _accuracy(run: Run) -> str:
-    accuracy = (run.summary.get("test") or {}).get("accuracy")
+    accuracy = (run.summary.get("test") or run.summary.get("best") or {}).get("accuracy")
     return "" if accuracy is None else f"{accuracy:.1%}"
 
 
@@ -193,32 +194,19 @@ def _show(run: Run, as_json: bool) -> None:
         {"name": a.name, "kind": a.kind, "bytes": a.bytes, "sha256": a.sha256, "path": str(run.folder / a.path)}
         for a in store.list_artifacts(run.id)
     ]
-    facts = {**run_facts(run), "run": run.id, **_results(run)}
-    facts |= _compared(run) if run.kind == "compare" else {}
+    facts = {**run_facts(run), "run": run.id, **outcome.results(run)}
     if as_json:
         print(to_json({**facts, "metrics": metric_rows(run.id, store), "artifacts": artifacts}))
         return
     print(f"{run.id}  {run.status}  {run.name}")
     for problem in run.error or []:
-        print(f"  {_sentence(problem)}")
+        print(f"  {outcome.sentence(problem)}")
     for finding in facts.get("conclusions", []):
         print(f"  {finding['sentence']}")
+    print("".join(f"  {line}\n" for line in outcome.variant_lines(facts)), end="")
     print(f"  {runs.command_line(runs.spec_of(run))}")
     for artifact in artifacts:
         print(f"  {artifact['bytes']:>12,}  {artifact['name']}")
-
-
-def _sentence(problem: dict[str, Any]) -> str:
-    return explain(Problem(problem["code"], problem["severity"], problem["field"], problem["values"]))
-
-
-def _results(run: Run) -> dict[str, Any]:
-    """What a finished run found out, for the top level of the JSON."""
-    summary = run.summary
-    names = ["test", "val", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases", "data"]
-    names += ["rows", "column", "answered_by", "counts", "texts_per_s"]
-    seconds = None if run.started_at is None or run.ended_at is None else run.ended_at - run.started_at
-    return {**{name: summary[name] for name in names if name in summary}, "seconds": seconds}
 
 
 # -- fine-tuning -------------------------------------------------------------------------------------------
@@ -242,10 +230,40 @@ def compare(json: bool = False, detach: bool = False, **options: Any) -> None:
     _start(CompareSpec, {**options, "model": {"id": options["model"]}}, json, detach, keep=("patience",))
 
 
+def optimize(json: bool = False, detach: bool = False, bundle: Path | None = None, **options: Any) -> None:
+    """Make a trained model smaller and faster, and measure on your own data what each way costs."""
+    if bundle is not None and detach:
+        raise InputError("optimize.bundle_detached")
+    options["passes"] = [part.strip() for part in str(options["passes"]).split(",") if part.strip()]
+    run = _submit(OptimizeSpec, {**options, "model": {"id": options["model"]}})
+    if bundle is None:
+        _follow(run, json, detach)
+        return
+    run = _wait(run, quiet=False)
+    name = (runs.read_report(run.id) or {}).get("recommended")
+    if run.status != "done" or not name:
+        reason = Problem("optimize.nothing_recommended", values={"id": run.id})
+        _end(run, json, failed=[] if run.error else [reason])
+    from core.bundle import write_bundle
+
+    bundle.absolute().parent.mkdir(parents=True, exist_ok=True)
+    path = write_bundle(run, str(name), bundle)
+    _end(run, json, bundle=str(path))
+
+
 def _start(
-    kind: type[FinetuneSpec | CompareSpec], options: dict[str, Any], json_: bool, detach: bool, keep: Sequence[str] = ()
+    kind: type[Asked],
+    options: dict[str, Any],
+    json_: bool,
+    detach: bool,
+    keep: Sequence[str] = (),
 ) -> None:
     """Check what was asked for, start it and wait for its end."""
+    _follow(_submit(kind, options, keep), json_, detach)
+
+
+def _submit(kind: type[Asked], options: dict[str, Any], keep: Sequence[str] = ()) -> Run:
+    """Check what was asked for and put it into the queue; warnings go to stderr."""
     values = {name: value for name, value in options.items() if value is not None or name in keep}
     columns = {name: values.pop(name) for name in ("text_column", "label_column") if name in values}
     values["data"] = {"id": values["data"], **columns}
@@ -255,10 +273,10 @@ def _start(
         raise InputError(problems)
     for problem in problems:
         print(f"warning: {explain(problem)}", file=sys.stderr)
-    _follow(runs.submit(spec), json_, detach)
+    return runs.submit(spec)
 
 
-def _signature(kind: type[FinetuneSpec | CompareSpec]) -> inspect.Signature:
+def _signature(kind: type[Asked]) -> inspect.Signature:
     """The options of a spec: one for each field, with the field's help, range and default."""
     parameters = [_option("model", str, ..., "Model id; `models` lists them.")]
     if kind is FinetuneSpec:
@@ -276,10 +294,14 @@ def _signature(kind: type[FinetuneSpec | CompareSpec]) -> inspect.Signature:
         text = (field.description or "") + (f" In {unit}." if unit else "")
         default, annotation = field.default, field.annotation
         if isinstance(default, tuple):
-            default, annotation, text = ",".join(map(str, default)), str, f"{text} Separated by commas."
+            known = f" of {', '.join(choices)}" if (choices := metadata(field).get("choices")) else ""
+            default, annotation, text = ",".join(map(str, default)), str, f"{text} Separated by commas{known}."
         elif default is not None and type(None) in get_args(annotation):  # a number that may be "none"
             default, annotation = str(default), str
         parameters.append(_option(name, annotation, default, text))
+    if kind is OptimizeSpec:
+        text = "Write the recommended variant there as a zip that needs no Graft."
+        parameters.append(_option("bundle", Path | None, None, text))
     parameters += [
         inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption),
         inspect.Parameter("detach", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DetachOption),
@@ -300,8 +322,11 @@ def _flag(name: str, kind: Any) -> str:
     return f"{option}/--no-{option[2:]}" if kind is bool else option
 
 
-for _verb, _kind in ((finetune, FinetuneSpec), (compare, CompareSpec)):
-    _verb.__signature__ = _signature(_kind)  # type: ignore[attr-defined]
+_VERBS: tuple[tuple[Any, type[Asked]], ...] = (
+    (finetune, FinetuneSpec), (compare, CompareSpec), (optimize, OptimizeSpec),
+)  # fmt: skip
+for _verb, _kind in _VERBS:
+    _verb.__signature__ = _signature(_kind)
     app.command(name=_verb.__name__)(_verb)
 
 
@@ -356,23 +381,12 @@ class _Progress:
             print(file=sys.stderr)
 
 
-def _compared(run: Run) -> dict[str, Any]:
-    """What a comparison found so far: its cells, and its conclusions with their sentences."""
-    report = runs.read_report(run.id) or {}
-    told = [{**finding, "sentence": explain_finding(finding)} for finding in report.get("conclusions", [])]
-    parts: dict[str, Any] = {
-        name: report[name] for name in ("cells", "families", "pairs", "equivalents") if name in report
-    }
-    return {**parts, "conclusions": told}
-
-
-def _end(run: Run, as_json: bool) -> None:
-    """Say how a run ended and leave with its exit status."""
-    values: dict[str, Any] = {"run": run.id, "status": run.status, **_results(run)}
-    if run.kind == "compare":
-        values |= _compared(run)
-    if run.error:
-        values["error"] = [{**problem, "sentence": _sentence(problem)} for problem in run.error]
+def _end(run: Run, as_json: bool, failed: Sequence[Problem] = (), **more: Any) -> NoReturn:
+    """Say how a run ended and leave with its exit status; `failed` is what went wrong after it."""
+    values: dict[str, Any] = {"run": run.id, "status": run.status, **outcome.results(run), **more}
+    errors = [*(run.error or []), *(problem.as_dict() for problem in failed)]
+    if errors:
+        values["error"] = [{**problem, "sentence": outcome.sentence(problem)} for problem in errors]
         for problem in values["error"]:
             print(problem["sentence"], file=sys.stderr)
     test = run.summary.get("test")
@@ -384,8 +398,9 @@ def _end(run: Run, as_json: bool) -> None:
         counted = ", ".join(f"{label or 'empty'} {n}" for label, n in run.summary["counts"].items())
         text += f": {run.summary['rows']} texts: {counted}"
     text += "".join(f"\n  {finding['sentence']}" for finding in values.get("conclusions", []))
+    text += "".join(f"\n{line}" for line in outcome.variant_lines(values))
     _print(values, as_json, text)
-    raise SystemExit({"done": 0, "stopped": 130, "interrupted": 1}.get(run.status, 1))
+    raise SystemExit({"done": int(bool(failed)), "stopped": 130, "interrupted": 1}.get(run.status, 1))
 
 
 # -- asking ------------------------------------------------------------------------------------------------

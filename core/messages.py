@@ -223,20 +223,6 @@ SENTENCES: dict[str, str] = {
     "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
     "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
     # -- passes that learn ---------------------------------------------------------------------------
-    "optimize.other_labels": N_(
-        "{id} has other classes than {model} answers with: nothing can be learned from it. Take the data that the "
-        "model was trained on, or passes that do not learn."
-    ),
-    "optimize.no_student": N_(
-        "{model} has no layers of which every second one could make a student. Name a smaller model as the student."
-    ),
-    "optimize.other_tokens": N_(
-        "{student} splits texts into other tokens than {model} does. Take a student of the same family, or none: "
-        "then every second layer of the original is taken."
-    ),
-    "optimize.cannot_prune_channels": N_(
-        "The channels of {model} cannot be taken out: {detail}. Take magnitude pruning, or another network."
-    ),
     # -- store -------------------------------------------------------------------------------------
     "store.cannot_open": N_("The record of runs {path} cannot be opened: {detail}. Check the disk and the file."),
     "store.other_version": N_(
@@ -391,15 +377,6 @@ SENTENCES: dict[str, str] = {
         "Nothing can be compared yet: no two ways of training are done with the same number of examples."
     ),
     "compare.still_missing": N_("{missing} of {planned} trainings are not done: what is said here may change."),
-    # -- bundles -----------------------------------------------------------------------------------
-    "optimize.no_variant": N_("There is no variant {name} in this run. It has: {known}."),
-    "optimize.not_offered": N_(
-        "{name} is not offered: only a variant that was measured, and whose file answers as it should, is carried away."
-    ),
-    "optimize.no_bundle": N_(
-        "{name} is a file of the format {format}, and no script is shown to open that: take the file from the run's "
-        "folder. Bundles are made of: {known}."
-    ),
     # -- estimates ---------------------------------------------------------------------------------
     "estimate.unknown": N_(
         "Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell."

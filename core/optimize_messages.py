@@ -70,4 +70,62 @@ OPTIMIZE_SENTENCES: dict[str, str] = {
         "{kept_agreement} instead of {full_agreement}."
     ),
     "optimize.some_broken": N_("Not offered, as their files answer otherwise when opened again: {names}."),
+    # -- bundles -----------------------------------------------------------------------------------
+    "optimize.no_variant": N_("There is no variant {name} in this run. It has: {known}."),
+    "optimize.not_offered": N_(
+        "{name} is not offered: only a variant that was measured, and whose file answers as it should, is carried away."
+    ),
+    "optimize.no_bundle": N_(
+        "{name} is a file of the format {format}, and no script is shown to open that: take the file from the run's "
+        "folder. Bundles are made of: {known}."
+    ),
+    # -- optimizing --------------------------------------------------------------------------------
+    "optimize.not_installed": N_("{name} needs {packages}, which is not installed here: run `{install}`."),
+    "optimize.other_task": N_("{name} is not made for the kind of task of {model}: take another way."),
+    "optimize.dynamic_on_convolutions": N_(
+        "Dynamic int8 is not made of {model}: on convolutions it is known to collapse (a quarter of the accuracy lost, "
+        "and slower). Take static int8."
+    ),
+    "optimize.static_on_transformers": N_(
+        "{name} often costs {model} accuracy: attention layers have activations that 8 bits hold badly. Dynamic int8 "
+        "suits it better."
+    ),
+    "optimize.no_bf16": N_(
+        "{processor} does not compute in bf16: 16 bits would only be emulated, and slower. Take int8 or ONNX."
+    ),
+    "optimize.no_fast_int8": N_(
+        "{processor} has no instructions for int8: the file gets smaller, and may get slower. Watch its latency."
+    ),
+    "optimize.no_nvidia": N_(
+        "TensorRT needs an NVIDIA GPU; {processor} is used here. Run this on a machine that has one."
+    ),
+    "optimize.torchscript_deprecated": N_(
+        "torch calls TorchScript deprecated: take it only for a program that loads it."
+    ),
+    "optimize.dense_stays": N_(
+        "Zeros are stored and computed like other numbers: only a compressed file gets smaller, nothing gets faster. "
+        "Structured pruning does both."
+    ),
+    "optimize.nothing_recommended": N_(
+        "No variant of {id} is recommended, so no bundle was written: `python -m core run {id} show` tells why of each."
+    ),
+    "optimize.bundle_detached": N_("A bundle is written when the run has ended: leave --detach out, or --bundle."),
+    "optimize.variant_unknown": N_("Run {id} has no variant {name}; it has: {known}."),
+    "optimize.not_answering": N_(
+        "{name} is a {format} file, which the page does not answer with: only ONNX files are tried here. Download it."
+    ),
+    "optimize.other_labels": N_(
+        "{id} has other classes than {model} answers with: nothing can be learned from it. Take the data that the "
+        "model was trained on, or passes that do not learn."
+    ),
+    "optimize.no_student": N_(
+        "{model} has no layers of which every second one could make a student. Name a smaller model as the student."
+    ),
+    "optimize.other_tokens": N_(
+        "{student} splits texts into other tokens than {model} does. Take a student of the same family, or none: "
+        "then every second layer of the original is taken."
+    ),
+    "optimize.cannot_prune_channels": N_(
+        "The channels of {model} cannot be taken out: {detail}. Take magnitude pruning, or another network."
+    ),
 }

@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from core.specs import CompareSpec, DataRef, FinetuneSpec, ImportSpec, ModelRef, PredictSpec, Spec
+from core.specs import CompareSpec, DataRef, FinetuneSpec, ImportSpec, ModelRef, OptimizeSpec, PredictSpec, Spec
 
 # Options that stand for a part of a field: the model's id and weights are two options of one record.
 _PARTS = {"model": "--model", "data": "--data"}
+_VERBS: dict[type[Spec], str] = {FinetuneSpec: "finetune", CompareSpec: "compare", OptimizeSpec: "optimize"}
 
 
 def option_name(field: str) -> str:
@@ -27,13 +28,12 @@ def command_line(spec: Spec) -> str:
         column = ["--text-column", spec.text_column] if spec.text_column else []
         words = ["python", "-m", "core", "predict", "--model", spec.model, "--file", spec.file, *column]
         return _join([*words, "--out", "answers.csv"])
-    if not isinstance(spec, FinetuneSpec | CompareSpec):
+    if not isinstance(spec, FinetuneSpec | CompareSpec | OptimizeSpec):
         raise TypeError(f"no command for {type(spec).__name__}")
-    verb = "finetune" if isinstance(spec, FinetuneSpec) else "compare"
-    return _join(["python", "-m", "core", verb, *spec_options(spec)])
+    return _join(["python", "-m", "core", _VERBS[type(spec)], *spec_options(spec)])
 
 
-def spec_options(spec: FinetuneSpec | CompareSpec) -> list[str]:
+def spec_options(spec: FinetuneSpec | CompareSpec | OptimizeSpec) -> list[str]:
     """The options of a spec, in the order of its fields."""
     words: list[str] = []
     for name, field in type(spec).model_fields.items():
@@ -46,8 +46,8 @@ def spec_options(spec: FinetuneSpec | CompareSpec) -> list[str]:
             words += [_PARTS[name], value.id, *_columns(value)]
         elif isinstance(value, bool):
             words += [] if value == field.default else [option_name(name) if value else f"--no-{name}"]
-        # The method says what the run is: it is spelled out even where it is the default.
-        elif name in ("method", "methods", "sizes") or (value != field.default and _matters(spec, name)):
+        # The method says what the run does: it is spelled out even where it is the default.
+        elif name in ("method", "methods", "sizes", "passes") or (value != field.default and _matters(spec, name)):
             words += [option_name(name), _spell(value)]
     return words
 

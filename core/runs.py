@@ -25,9 +25,10 @@ from core.spec_checks import check_spec
 from core.specs import (
     SPECS,
     CompareSpec,
+    DataRef,
     FinetuneSpec,
-    ImportSpec,
     ModelRef,
+    OptimizeSpec,
     PredictSpec,
     Spec,
     parse_spec,
@@ -57,7 +58,7 @@ __all__ = [
     "tag_run",
 ]
 
-_PREFIX: dict[str, str] = {"finetune": "ft", "compare": "cp", "import": "im", "predict": "pr"}
+_PREFIX: dict[str, str] = {"finetune": "ft", "compare": "cp", "import": "im", "predict": "pr", "optimize": "op"}
 _KINDS: dict[type[Spec], str] = {spec: kind for kind, spec in SPECS.items()}
 _METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers", "lora": "LoRA"}
 
@@ -141,6 +142,8 @@ def device_for(spec: Spec) -> str:
     """The device whose slots a run takes. Reading data computes nothing: it never waits behind a training."""
     if isinstance(spec, PredictSpec):
         return "cpu"
+    if isinstance(spec, OptimizeSpec):
+        return spec.device
     if not isinstance(spec, FinetuneSpec | CompareSpec):
         return "disk"
     if spec.device != "auto":
@@ -154,7 +157,11 @@ def name_for(spec: Spec) -> str:
     """A readable name: "EfficientNet-Lite0 · digits · head"."""
     if isinstance(spec, PredictSpec):
         return f"{model_name(ModelRef(id=spec.model)) if '/' in spec.model else spec.model} · {data_name(spec.file)}"
-    data = data_name(spec.data.name) if isinstance(spec, FinetuneSpec | CompareSpec | ImportSpec) else ""
+    ref = getattr(spec, "data", None)
+    data = data_name(ref.name) if isinstance(ref, DataRef) else ""
+    if isinstance(spec, OptimizeSpec):
+        name = model_name(spec.model)  # that of a run tells its data
+        return " · ".join([name, *([data] if data not in name.split(" · ") else []), "optimize"])
     if isinstance(spec, CompareSpec):
         return f"{model_name(spec.model)} · {data} · {min(spec.sizes)}–{max(spec.sizes)}"
     if not isinstance(spec, FinetuneSpec):

@@ -17,7 +17,7 @@ from core.curves import CurveBuffer
 from core.errors import GraftError
 from core.hardware import MachineCard, describe_machine, free_disk_mb
 from core.specs import SENTIMENT
-from core.store import open_store
+from core.store import Run, open_store
 
 if TYPE_CHECKING:
     from core.data import DataCard
@@ -110,6 +110,21 @@ def predictor(model_id: str) -> Any:
     from core.predict import load_predictor
 
     return load_predictor(model_id)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def optimized(run_id: str, name: str) -> Any:
+    """An optimized variant ready to answer, without torch. Raises `NotFoundError` and `InputError`."""
+    from core.optimized import load_variant
+
+    return load_variant(run_id, name)
+
+
+def bundle(run: Run, name: str) -> Path:
+    """An optimized variant as a zip, packed anew: a resumed run may have made it again."""
+    from core.bundle import write_bundle
+
+    return write_bundle(run, name, settings.folder("exports") / f"{run.id}-{name}.zip")
 
 
 @st.cache_resource(show_spinner=False)

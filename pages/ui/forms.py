@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
@@ -35,6 +35,8 @@ class Form:
     unavailable: dict[str, dict[Any, str]] = field(default_factory=dict)
     # Where this page begins with something else than the spec's default.
     defaults: dict[str, Any] = field(default_factory=dict)
+    # What a field of text may be, by field: each value with its line in the list. Without it, text is typed.
+    options: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def tell(self, problems: Iterable[Problem]) -> None:
         """Show problems at their fields; what belongs to no field stays to the caller."""
@@ -100,6 +102,8 @@ def _draw(name: str, info: FieldInfo, form: Form, _: Translator, is_many: bool, 
         form.values[name] = st.checkbox(label, value=info.default, key=key, help=help_, persist_state="session")
     elif get_origin(info.annotation) is tuple:
         form.values[name] = _draw_sizes(label, help_, form.defaults.get(name, info.default), key)
+    elif str in _kinds(info):
+        form.values[name] = _draw_text(label, help_, form.options.get(name), key, placeholder)
     else:
         form.values[name] = _draw_number(info, form.defaults.get(name, info.default), label, help_, key, placeholder)
     form.slots[name] = st.container(key=f"{key}_problems")
@@ -167,11 +171,33 @@ def parse_sizes(given: Iterable[Any], field: str) -> list[int]:
     return sizes
 
 
+def _kinds(info: FieldInfo) -> list[Any]:
+    """The types of a field's value, None left out."""
+    return [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
+
+
+def _draw_text(label: str, help_: str, options: Mapping[str, str] | None, key: str, placeholder: str) -> str | None:
+    """A text that may be left empty: typed, or one of `options`."""
+    if options is None:
+        return st.text_input(label, key=key, help=help_, placeholder=placeholder, persist_state="session") or None
+    if state.recall(key) is not None and state.recall(key) not in options:
+        state.forget(key)
+    return st.selectbox(
+        label,
+        list(options),
+        index=None,
+        format_func=options.__getitem__,
+        key=key,
+        help=help_,
+        placeholder=placeholder,
+        persist_state="session",
+    )
+
+
 def _draw_number(
     info: FieldInfo, value: float | int | None, label: str, help_: str, key: str, placeholder: str
 ) -> float | int | None:
-    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
-    is_whole = int in kinds and get_origin(info.annotation) is not float
+    is_whole = int in _kinds(info) and get_origin(info.annotation) is not float
     limits: dict[str, Any] = {}
     for rule in info.metadata:
         for name, target in (("ge", "min_value"), ("gt", "min_value"), ("le", "max_value")):
@@ -182,7 +208,8 @@ def _draw_number(
         if state.recall(key, ...) is ...:
             state.remember(key, value)
         value = None
-    steps: dict[str, Any] = {"step": 1} if is_whole else {"step": 0.0001, "format": "%g"}
+    fine = 0.1 if info.default is not None and info.default >= 0.3 else 0.0001
+    steps: dict[str, Any] = {"step": 1} if is_whole else {"step": fine, "format": "%g"}
     return st.number_input(
         label, value=value, key=key, help=help_, placeholder=placeholder, persist_state="session", **limits, **steps
     )
@@ -191,10 +218,19 @@ def _draw_number(
 # -- models and data ---------------------------------------------------------------------------------------
 
 
-def pick_model(form: Form, *, asks_weights: bool = True) -> ModelCard | None:
-    """Choose a model, what is on this machine first, and (unless both are wanted) the weights to begin with."""
+def pick_model(
+    form: Form,
+    *,
+    asks_weights: bool = True,
+    suits: Callable[[ModelCard, bool], bool] | None = None,
+    help_: str = "",
+) -> ModelCard | None:
+    """Choose a model, what is on this machine first, and (unless both are wanted) the weights to begin with.
+
+    `suits` is asked of each model and whether its weights are here.
+    """
     _ = state.words()
-    pairs = cached.models()
+    pairs = [pair for pair in cached.models() if suits is None or suits(*pair)]
     cards = {card.id: card for card, _is_local in pairs}
     local = {card.id for card, is_local in pairs if is_local}
     key = f"{form.key}_model"
@@ -207,7 +243,7 @@ def pick_model(form: Form, *, asks_weights: bool = True) -> ModelCard | None:
         options,
         format_func=lambda model_id: model_line(cards[model_id], model_id in local, _),
         key=key,
-        help=_("The network to begin with: pretrained on a million photos, or on billions of words."),
+        help=help_ or _("The network to begin with: pretrained on a million photos, or on billions of words."),
         persist_state="session",
     )
     weights = _pick_weights(form) if asks_weights else "pretrained"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from core.errors import GraftError, Problem
 from core.figures import TEXT
 from core.i18n import N_, Translator
 from core.messages import explain, explain_phase
+from core.pareto import limit_words, passes_word
 from core.store import Run
 from pages.ui import state
 
@@ -25,15 +27,21 @@ STATUSES: dict[str, tuple[str, str, str, Any]] = {
     "stopped": (":material/stop_circle:", "■", N_("Stopped"), "gray"),
     "interrupted": (":material/power_off:", "▲", N_("Interrupted"), "yellow"),
 }
-KINDS = {"finetune": N_("Fine-tune"), "compare": N_("Compare"), "import": N_("Data check"), "predict": N_("Prediction")}
+KINDS = {
+    "finetune": N_("Fine-tune"),
+    "compare": N_("Compare"),
+    "optimize": N_("Optimize"),
+    "import": N_("Data check"),
+    "predict": N_("Prediction"),
+}
 VIEWS = {
     name: f"pages/views/{name}.py"
-    for name in ("home", "models", "data", "compare", "finetune", "predict", "runs", "settings")
+    for name in ("home", "models", "data", "compare", "finetune", "predict", "optimize", "runs", "settings")
 }
 # The page that shows a run of a kind.
-VIEW_OF = {"finetune": "finetune", "compare": "compare", "import": "data", "predict": "predict"}
-# The kinds of runs that train: they are what the side bar, the tab and Home tell of.
-TRAININGS = ("finetune", "compare")
+VIEW_OF = {kind: kind for kind in ("finetune", "compare", "optimize", "predict")} | {"import": "data"}
+# The kinds of runs that take long: they are what the side bar, the tab and Home tell of.
+TRAININGS = ("finetune", "compare", "optimize")
 
 
 # Test ids are Streamlit's stable names; class names are not. A link to the page one is on is still a link.
@@ -117,6 +125,16 @@ def problem_of(value: Mapping[str, Any]) -> Problem:
     return Problem(value["code"], value.get("severity", "error"), value.get("field"), value.get("values") or {})
 
 
+def with_words(problems: Iterable[Problem], _: Translator) -> list[Problem]:
+    """Problems that name a pass, with its name in the reader's language."""
+    return [
+        dataclasses.replace(problem, values={**problem.values, "name": _(str(problem.values["name"]))})
+        if problem.values.get("name")
+        else problem
+        for problem in problems
+    ]
+
+
 def badge(status: str) -> None:
     """A run's status as icon and word."""
     icon, _glyph, word, colour = STATUSES[status]
@@ -194,7 +212,7 @@ def run_link(run: Run, _: Translator) -> None:
             if run.eta_s is not None:
                 line.append(_("about {time} left", time=_.duration(rough(run.eta_s))))
         else:
-            line.append(cells_words(run, _) or accuracy_words(run.summary.get("test"), _))
+            line.append(cells_words(run, _) or best_words(run, _) or accuracy_words(run.summary.get("test"), _))
             line.append(_.time(run.created_at))
         st.markdown(" · ".join(part for part in line if part))
         if run.status == "running":
@@ -207,6 +225,30 @@ def cells_words(run: Run, _: Translator) -> str:
     if not isinstance(cells, int):
         return ""
     return _("{done} of {n} trainings", done=_.number(run.summary.get("cells_done", cells)), n=_.number(cells))
+
+
+def best_words(run: Run, _: Translator) -> str:
+    """What an optimization recommends, as far as it is known."""
+    if run.kind != "optimize" or "recommended" not in run.summary:
+        return ""
+    best = run.summary.get("best") or {}
+    ratios = best.get("ratios")
+    if not ratios:
+        return _("nothing recommended")
+    return _(
+        "{name}: {size}× smaller, {latency}× faster",
+        name=passes_word(best["name"].split("+"), _),
+        size=_.number(ratios["size"], 2),
+        latency=_.number(ratios["latency"][0], 2),
+    )
+
+
+def optimize_line(run: Run, _: Translator) -> str:
+    """What an optimization was asked for, in one line."""
+    spec = run.spec
+    told = [spec["model"]["id"], spec["data"]["id"], _.plural("{n} way", "{n} ways", len(spec["passes"]))]
+    told.append(limit_words(spec["max_drop"], _))
+    return " · ".join(told)
 
 
 def grid_line(run: Run, _: Translator) -> str:

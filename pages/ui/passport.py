@@ -80,6 +80,7 @@ def show_card(card: ModelCard) -> None:
         parts.primary_link("finetune", _("Fine-tune this"), ":material/model_training:", model=card.id)
         if has_weights and card.num_classes:
             parts.link("predict", _("Ask it"), ":material/chat:", model=card.id)
+            parts.link("optimize", _("Make it smaller"), ":material/speed:", model=card.id)
         if has_weights:
             st.badge(_("on this machine"), icon=":material/check_circle:", color="green")
         else:

@@ -67,6 +67,7 @@ def actions(run: Run) -> Any:
             parts.link("finetune", _("Compare with its siblings"), ":material/compare_arrows:", group=run.sibling_group)
         if run.status == "done":
             parts.link("predict", _("Ask it"), ":material/chat:", model=f"run/{run.id}")
+            parts.link("optimize", _("Make it smaller"), ":material/speed:", model=f"run/{run.id}")
             parts.link("finetune", _("Train it further"), ":material/model_training:", model=f"run/{run.id}")
             results.export_button(run, _)
         if run.status in RESUMABLE:

@@ -52,11 +52,12 @@ def filters(found: list[Run]) -> list[Run]:
 
 def row_of(run: Run) -> dict[str, Any]:
     """One run in the table."""
-    test = run.summary.get("test") or {}
+    test = run.summary.get("test") or run.summary.get("best") or {}
+    accuracy = test.get("accuracy")
     return {
         "name": run.name,
         "status": parts.status_words(run.status, _),
-        "accuracy": 100 * test["accuracy"] if test else None,
+        "accuracy": None if accuracy is None else 100 * accuracy,
         "method": _(look_of(run.spec).word) if run.kind == "finetune" else _(parts.KINDS[run.kind]),
         "begun": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(st.context.timezone or "UTC"),
         "took": parts.seconds_of(run),

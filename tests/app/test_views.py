@@ -18,6 +18,7 @@ TITLES = {
     "compare": "Compare",
     "finetune": "Fine-tune",
     "predict": "Predict",
+    "optimize": "Optimize",
     "runs": "Runs",
     "settings": "Settings",
 }

@@ -19,7 +19,7 @@ STREAMLITS_OWN = {
     ("landmark-unique", "stSidebar"),
     ("region", "stHeader"),
 }
-PAGES = ["/", "/models", "/data", "/compare", "/finetune", "/predict", "/runs", "/settings"]
+PAGES = ["/", "/models", "/data", "/compare", "/finetune", "/predict", "/optimize", "/runs", "/settings"]
 
 
 def _violations(page: Page) -> list[str]:

@@ -14,8 +14,10 @@ from PIL import Image
 
 from core import catalog
 from core.options import command_line
-from core.specs import CompareSpec, FinetuneSpec, Spec
+from core.specs import CompareSpec, FinetuneSpec, OptimizeSpec, Spec
+from core.store import open_store
 from tests.comparisons import make_comparison
+from tests.optimizations import make_optimization
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,6 +146,22 @@ _ASKED: list[Spec] = [
     CompareSpec.model_validate(
         {"model": {"id": "bundled/minilm-l6"}, "data": {"id": "builtin/reviews-en"}, "patience": 3}
     ),
+    OptimizeSpec.model_validate({"model": {"id": "bundled/efficientnet_lite0"}, "data": {"id": "builtin/digits"}}),
+    OptimizeSpec.model_validate(
+        {
+            "model": {"id": "bundled/efficientnet_lite0"},
+            "data": {"id": "builtin/digits"},
+            "passes": ("static_int8", "distill", "onnx"),
+            "max_drop": 0.5,
+            "combine": True,
+            "search": False,
+            "calibration": "entropy",
+            "calibration_rows": 100,
+            "student": "torchvision/resnet18.imagenet1k_v1",
+            "test_size": 500,
+            "epochs": 3,
+        }
+    ),
 ]
 
 
@@ -190,3 +208,60 @@ def test_comparison_without_a_method_or_size_is_refused_with_both_problems() -> 
     told = _core(*words, "--sizes", "", expect=2)
     assert {problem["code"] for problem in told["error"]} == {"form.no_method", "compare.no_sizes"}
     assert {p["field"] for p in _core(*words[:-2], "--sizes", "ten", expect=2)["error"]} == {"sizes"}
+
+
+# -- optimizing ----------------------------------------------------------------------------------------------
+
+
+def test_optimization_is_shown_with_its_variants_and_their_verdicts_in_sentences() -> None:
+    run = make_optimization("done")
+    shown = _core("run", run.id, "show")
+    assert {"original", "conditions", "conclusions", "variants", "recommended"} <= shown.keys()
+    assert shown["recommended"] == "static_int8"
+    by_name = {row["name"]: row for row in shown["variants"]}
+    assert by_name["static_int8"]["verdict"]["sentence"].endswith(".")
+    (problem,) = by_name["dynamic_int8"]["problems"]
+    assert "on convolutions" in problem["sentence"]
+
+
+@pytest.mark.parametrize(("max_drop", "status"), [(1.0, 0), (0.0, 1)])
+def test_bundle_is_written_of_the_recommended_variant_or_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, max_drop: float, status: int
+) -> None:
+    from typer.testing import CliRunner
+
+    from core import __main__ as cli
+    from core import bundle
+
+    run = make_optimization("done", spec={"max_drop": max_drop})
+    monkeypatch.setattr(cli.runs, "submit", lambda spec: open_store().get_run(run.id))
+
+    def write(run: Any, name: str, target: Path) -> Path:
+        target.write_text(f"{run.id} {name}", encoding="utf-8")
+        return target
+
+    monkeypatch.setattr(bundle, "write_bundle", write)
+    target = tmp_path / "new" / "bundle.zip"
+    words = ["optimize", "--model", "bundled/efficientnet_lite0", "--data", "builtin/digits", "--bundle", str(target)]
+    done = CliRunner().invoke(cli.app, [*words, "--json"])
+    assert done.exit_code == status
+    told = json.loads(done.stdout)
+    if status:
+        assert [problem["code"] for problem in told["error"]] == ["optimize.nothing_recommended"]
+        assert not target.exists()
+    else:
+        assert target.read_text() == f"{run.id} static_int8"
+        assert told["bundle"] == str(target)
+
+
+def test_bundle_and_detach_do_not_go_together(tmp_path: Path) -> None:
+    words = ["optimize", "--model", "bundled/efficientnet_lite0", "--data", "builtin/digits", "--detach"]
+    told = _core(*words, "--bundle", str(tmp_path / "bundle.zip"), expect=2)
+    assert {problem["code"] for problem in told["error"]} == {"optimize.bundle_detached"}
+
+
+def test_unknown_way_is_refused_with_those_there_are() -> None:
+    words = ["optimize", "--model", "bundled/efficientnet_lite0", "--data", "builtin/digits", "--passes", "onnx,int7"]
+    (problem,) = _core(*words, expect=2)["error"]
+    assert problem["field"] == "passes"
+    assert "static_int8" in problem["sentence"]

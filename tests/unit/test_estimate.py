@@ -12,10 +12,11 @@ import pytest
 from core import estimate
 from core.catalog import get_model
 from core.data.splits import make_split
-from core.estimate import HIGH, LOW, estimate_finetune, read_calibration
+from core.estimate import HIGH, LOW, EstimateReport, estimate_finetune, estimate_optimize, read_calibration
 from core.hardware import this_host
-from core.specs import FinetuneSpec, parse_spec
+from core.specs import FinetuneSpec, OptimizeSpec, parse_spec
 from core.store import open_store
+from tests.optimizations import make_optimization
 
 LITE0 = "bundled/efficientnet_lite0"
 RESNET = "torchvision/resnet18.imagenet1k_v1"
@@ -213,3 +214,49 @@ def test_rows_are_those_of_an_earlier_run_when_nobody_imported_the_data() -> Non
     assert estimate_finetune(_spec(data=data)).rows is None
     _done("all", _spec(data=data), 10.0)
     assert estimate_finetune(_spec(data=data)).rows == 800
+
+
+# -- optimizing ----------------------------------------------------------------------------------------
+
+
+def _optimize(**values: object) -> EstimateReport:
+    base = {"model": {"id": LITE0}, "data": {"id": "builtin/digits"}, "passes": ("onnx", "half"), "test_size": 300}
+    return estimate_optimize(parse_spec(OptimizeSpec, base | values))
+
+
+def test_time_of_an_optimization_is_told_only_after_something_was_measured(home: Path) -> None:
+    found = _optimize()
+    assert (found.time_s, found.reason) == (None, "estimate.unknown")
+    assert found.disk_mb == pytest.approx(1.5 * get_model(LITE0).size_mb, abs=0.1)
+    _calibrate(home)
+    assert _optimize().time_s is not None
+
+
+def test_more_variants_tests_and_epochs_take_longer(home: Path) -> None:
+    _calibrate(home)
+    base = _optimize().time_s
+    assert base is not None
+    learning = {"passes": ("onnx", "half", "prune_magnitude")}
+    for more in (
+        {"passes": ("onnx", "half", "export")},
+        {"test_size": 360},
+        learning,
+        {"passes": ("onnx", "static_int8")},
+    ):
+        found = _optimize(**more).time_s
+        assert found is not None
+        assert found[1] > base[1], more
+    once, twice = _optimize(**learning, epochs=1).time_s, _optimize(**learning, epochs=5).time_s
+    assert once is not None
+    assert twice is not None
+    assert twice[0] > once[0]
+
+
+def test_an_earlier_optimization_of_the_model_tells_its_speed() -> None:
+    run = make_optimization("done")
+    assert _optimize().from_run == run.id
+    assert _optimize(model={"id": RESNET}).from_run is None
+
+
+def test_unknown_model_of_an_optimization_gives_a_reason() -> None:
+    assert _optimize(model={"id": "torchvision/nothing"}).reason == "estimate.unknown"

@@ -1,0 +1,313 @@
+"""What an optimization found, answer first: words, numbers, the picture, the table, files, details, conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core import runs
+from core.i18n import Translator
+from core.messages import explain
+from core.pareto import pareto_chart, variant_word
+from core.store import Run
+from core.verdicts import explain_verdict
+from pages.ui import cached, live, optimize_try, parts, state
+from pages.ui.curve import draw_chart
+from pages.ui.optimize_tables import curves_of, draw_variant_curves, show_detail, show_variants
+
+Report = Mapping[str, Any]
+_MOST_FILES = 5
+
+
+def show_found(run: Run) -> None:
+    """Everything an optimization has found: all of it when done, what there is when it ended before."""
+    _ = state.words()
+    report = runs.read_report(run.id)
+    if run.status != "done":
+        live.show_reason(run, _)
+    if report is None:
+        if run.status == "done":
+            st.info(_("This run kept no result."), icon=":material/info:")
+        live.show_command(run, _)
+        return
+    _show_answer(run, report, _)
+    show_chart(run, report, _)
+    show_variants(run, report, _)
+    _show_downloads(run, report, _)
+    if any(_is_offered(row) for row in report.get("variants") or []):
+        st.header(_("Try it"), anchor=False)
+        st.fragment(optimize_try.ask)(run, report)
+    show_detail(run, report, _)
+    show_refused(report, _)
+    _show_conditions(report, _)
+    live.show_command(run, _)
+
+
+def show_so_far(run: Run) -> None:
+    """An optimization at work: what is known of the variants that are done, and how one learns."""
+    _ = state.words()
+    report = runs.read_report(run.id)
+    if not report:
+        st.caption(_("The original is measured first; then the variants arrive one by one."))
+        return
+    told = [explain_verdict(row, _) for row in report.get("conclusions") or []]
+    if told:
+        st.markdown(f"**{_('So far')}**\n" + "".join(f"\n- {sentence}" for sentence in told))
+    _show_learning(run, report, _)
+    show_chart(run, report, _)
+    show_variants(run, report, _, is_live=True)
+    show_refused(report, _)
+
+
+def _show_learning(run: Run, report: Report, _: Translator) -> None:
+    """The curves of the variant that is being trained."""
+    running = [row for row in report.get("variants") or [] if row.get("status") == "running"]
+    for row in running:
+        found = curves_of(cached.fresh_curves(run.id), row)
+        if found:
+            planned = int(run.spec.get("epochs") or 0)
+            st.markdown(f"### {_('{name} learns', name=variant_word(row, _))}", anchors=False)
+            draw_variant_curves(run, row, found, "learning", _, planned=planned)
+            return
+
+
+# -- the answer --------------------------------------------------------------------------------------------
+
+
+def _show_answer(run: Run, report: Report, _: Translator) -> None:
+    variants = report.get("variants") or []
+    told = [explain_verdict(row, _) for row in report.get("conclusions") or []]
+    if run.status != "done":
+        done = sum(row["status"] in ("done", "broken", "refused", "failed") for row in variants)
+        words = _("{done} of {n} variants are dealt with.", done=_.number(done), n=_.number(len(variants)))
+        st.markdown(f"**{words}**")
+    if not told:
+        if run.status == "done":
+            st.markdown(f"## {_('Nothing can be concluded: no variant was measured.')}", anchors=False)
+        return
+    st.markdown(f"## {told[0]}", anchors=False)
+    if told[1:]:
+        st.markdown("\n".join(f"- {sentence}" for sentence in told[1:]))
+    _show_numbers(report, _)
+
+
+def _show_numbers(report: Report, _: Translator) -> None:
+    """The recommended variant beside the original: at most four numbers."""
+    best = next((row for row in report.get("variants") or [] if row["name"] == report.get("recommended")), None)
+    original = report.get("original")
+    if not best or not original or not best.get("ratios"):
+        return
+    ratios = best["ratios"]
+
+    numbers: list[tuple[str, str, str | None, str | None]] = [
+        (
+            _("Smaller"),
+            f"{_.number(ratios['size'], 2)}×",
+            f"{_.size(original['size_mb'] * 1e6)} → {_.size(best['size_mb'] * 1e6)}",
+            _("The size of the file."),
+        ),
+        (
+            _("Faster answers"),
+            f"{_.number(ratios['latency'][0], 2)}×",
+            f"{ms(original['latency_p50_ms'], _)} → {ms(best['latency_p50_ms'], _)}",
+            _("One at a time, the median (p50). 95%: {span}.", span=_span(ratios["latency"], _)),
+        ),
+        (
+            _("More at once"),
+            f"{_.number(ratios['throughput'][0], 2)}×",
+            " → ".join(_("{n}/s", n=_.number(row["throughput"], 3)) for row in (original, best)),
+            _("Answers a second in batches. 95%: {span}.", span=_span(ratios["throughput"], _)),
+        ),
+        _lost(best, original, _),
+    ]
+    st.caption(_("{name}, beside the original:", name=variant_word(best, _)))
+    parts.numbers(numbers, key="optimize_numbers")
+
+
+def _span(ratio: list[float], _: Translator) -> str:
+    return f"{_.number(ratio[1], 2)}–{_.number(ratio[2], 2)}×"
+
+
+def ms(value: float, _: Translator) -> str:
+    """A latency: 0.91 ms, 8.8 ms."""
+    return _("{n} ms", n=_.number(value, 2))
+
+
+def _lost(best: Mapping[str, Any], original: Mapping[str, Any], _: Translator) -> tuple[str, str, str, str]:
+    """What is lost of the accuracy, or how often the answers are the same where no accuracy is known."""
+    loss = best.get("loss") or {}
+    if best.get("accuracy") is None:
+        label, value = _("Same answers"), _.percent(best["agreement"])
+        against = _("on {n} examples", n=_.number(best.get("n") or 0))
+    else:
+        label, value = _("Accuracy (points)"), signed(-loss.get("points", 0.0), _)
+        against = f"{_.percent(original['accuracy'])} → {_.percent(best['accuracy'])}"
+    span = _(
+        "95%: {low} to {high} points lost, on the same test examples.",
+        low=_.number(round(loss.get("low", 0.0), 1) + 0.0),
+        high=_.number(round(loss.get("high", 0.0), 1) + 0.0),
+    )
+    return label, value, against, span
+
+
+def signed(points: float, _: Translator) -> str:
+    """A difference in points with its sign."""
+    value = round(points, 1) + 0.0
+    return f"{'−' if value < 0 else '+' if value > 0 else '±'}{_.number(abs(value))}"
+
+
+# -- the picture -------------------------------------------------------------------------------------------
+
+
+def show_chart(run: Run, report: Report, _: Translator) -> None:
+    """Accuracy against latency, once something beside the original is measured."""
+    measured = [row for row in report.get("variants") or [] if row.get("status") == "done"]
+    if not measured:
+        if run.is_active:
+            st.caption(_("The picture appears when the first variant is measured."))
+        return
+    what = _("Accuracy and latency") if _is_labelled(report) else _("Agreement and latency")
+    st.markdown(f"**{what}**", help=_("Up and to the left is better. The larger a mark, the larger the file."))
+    draw_chart(pareto_chart(report, _, keep=run.id), f"pareto_{run.id}", _alt(report, measured, _))
+
+
+def _is_labelled(report: Report) -> bool:
+    return bool((report.get("conditions") or {}).get("is_labelled", True))
+
+
+def _alt(report: Report, measured: list[Mapping[str, Any]], _: Translator) -> str:
+    """The picture in a sentence, for those who do not see it."""
+    rows = [{**(report.get("original") or {}), "agreement": 1.0}, *measured]
+    score = "accuracy" if _is_labelled(report) else "agreement"
+    told = [
+        f"{variant_word(row, _)}: {_.percent(row[score])}, {ms(row['latency_p50_ms'], _)}"
+        for row in rows
+        if row.get(score) is not None and row.get("latency_p50_ms")
+    ]
+    title = _("Accuracy and latency") if _is_labelled(report) else _("Agreement and latency")
+    return f"{title}. {'; '.join(told)}"
+
+
+# -- files -------------------------------------------------------------------------------------------------
+
+
+def _is_offered(row: Mapping[str, Any]) -> bool:
+    return bool(row.get("offered"))
+
+
+def offered(report: Report) -> list[Mapping[str, Any]]:
+    """The variants that may be downloaded, the recommended one first."""
+    found = [row for row in report.get("variants") or [] if _is_offered(row)]
+    return sorted(found, key=lambda row: (row["name"] != report.get("recommended"), row.get("latency_p50_ms") or 0))
+
+
+def _show_downloads(run: Run, report: Report, _: Translator) -> None:
+    rows = offered(report)
+    if not rows:
+        return
+    st.header(
+        _("Take it along"),
+        anchor=False,
+        help=_("A zip with the file, its preprocessing and examples to check it by; it needs no Graft to be used."),
+    )
+    first = [row for row in rows if _keeps_limit(row, report)] or rows[:_MOST_FILES]
+    with st.container(key="optimize_files"):
+        for row in first[:_MOST_FILES]:
+            _download(run, row, row["name"] == report.get("recommended"), _)
+    more = [row for row in rows if row not in first[:_MOST_FILES]]
+    if more:
+        label = _.plural("{n} more file", "{n} more files", len(more))
+        with st.expander(label, key="optimize_more_files", icon=":material/folder_zip:"):
+            for row in more:
+                _download(run, row, False, _)
+
+
+def _keeps_limit(row: Mapping[str, Any], report: Report) -> bool:
+    """Whether a variant is shown to lose no more than may be lost."""
+    limit, most = (report.get("conditions") or {}).get("limit"), (row.get("loss") or {}).get("high")
+    return row["name"] == report.get("recommended") or (limit is not None and most is not None and most <= limit)
+
+
+def _download(run: Run, row: Mapping[str, Any], is_best: bool, _: Translator) -> None:
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    with left:
+        st.download_button(
+            variant_word(row, _),
+            lambda: cached.bundle(run, row["name"]).open("rb"),
+            file_name=f"{run.id}-{row['name']}.zip",
+            mime="application/zip",
+            key=f"download_{row['name']}_{run.id}",
+            icon=":material/download:",
+            on_click="ignore",
+            type="primary" if is_best else "secondary",
+            width="stretch",
+        )
+    verdict = row.get("verdict")
+    right.markdown(explain_verdict(verdict, _) if verdict else _.size((row.get("size_mb") or 0) * 1e6))
+
+
+# -- what was not made, and how it was measured ------------------------------------------------------------
+
+
+def show_refused(report: Report, _: Translator) -> None:
+    """Ways that were refused or failed, each with its reasons."""
+    words = {
+        "refused": _("Refused"),
+        "failed": _("Failed"),
+        "broken": _("Does not agree with its network, so it is not offered"),
+    }
+    told = []
+    for row in report.get("variants") or []:
+        if row["status"] in words:
+            problems = parts.with_words((parts.problem_of(problem) for problem in row.get("problems") or []), _)
+            reasons = " ".join(explain(problem, _) for problem in problems)
+            line = _(
+                "**{name}**: {status}. {reasons}",
+                name=variant_word(row, _),
+                status=words[row["status"]],
+                reasons=reasons,
+            )
+            told.append(f"- {line}")
+    if told:
+        st.header(_("What was not made"), anchor=False)
+        st.markdown("\n".join(told))
+
+
+def _show_conditions(report: Report, _: Translator) -> None:
+    found = report.get("conditions") or {}
+    if not found:
+        return
+    st.header(_("How it was measured"), anchor=False)
+    test, every = found.get("test") or 0, found.get("test_all") or 0
+    tested = _("{n} test examples, each shown to the original and to every variant", n=_.number(test))
+    if every > test:
+        tested = _("{n} of {all} test examples, the same for the original and every variant", n=_.number(test),
+                   all=_.number(every))  # fmt: skip
+    labelled = _("Accuracy by the labels of the data, and agreement with the original")
+    unlabelled = _("Agreement with the original alone: the classes of the data are not those of the model")
+    made = [report.get("original") or {}, *(report.get("variants") or [])]
+    runtimes = [row["runtime"] for row in made if row.get("runtime")]
+    data = found.get("data") or {}
+    rows = [
+        (_("Tested on"), tested),
+        (_("What counts"), labelled if _is_labelled(report) else unlabelled),
+        (_("Other examples"), _("{train} training, {validation} validation",
+                                train=_.number(found.get("train") or 0),
+                                validation=_.number(found.get("validation") or 0))),
+        (_("Time"), _("Original and variants take turns, round by round: what else the machine did meets all alike. "
+                      "Intervals come from the rounds.")),
+        (_("Latency"), _("one example at a time")),
+        (_("Throughput"), _("{n} at once", n=found["batch"]) if found.get("batch") else ""),
+        (_("Threads"), _.number(found["threads"]) if found.get("threads") else ""),
+        (_("Processor"), str(found.get("processor") or "")),
+        (_("Cores"), _.number(found["cores"]) if found.get("cores") else ""),
+        (_("Picture size"), f"{found['image_size']} px" if found.get("image_size") else ""),
+        (_("Length of the texts"), _("{n} tokens (median)", n=_.number(found["median_tokens"]))
+         if found.get("median_tokens") else ""),
+        (_("Original"), _("PyTorch as it comes: fp32, no compiling, the default memory allocation")),
+        (_("Runtimes"), ", ".join(dict.fromkeys(runtimes))),
+        (_("Data"), " · ".join(str(data[name]) for name in ("id", "fingerprint") if data.get(name))),
+    ]  # fmt: skip
+    parts.facts(rows, key="optimize_conditions")

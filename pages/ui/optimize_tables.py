@@ -1,0 +1,323 @@
+"""The tables of an optimization: every variant with its numbers, and one variant in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.curves import Curve, CurveBuffer
+from core.fields import metadata
+from core.figures import RunCurves, curve_chart
+from core.i18n import N_, Translator
+from core.messages import explain
+from core.optimize_spec import OptimizeSpec
+from core.pareto import ORIGINAL, look_of_kind, sensitivity_chart, variant_word
+from core.store import Run
+from core.verdicts import explain_verdict
+from pages.ui import cached, parts, state
+from pages.ui.curve import curves_alt, draw_chart
+
+Report = Mapping[str, Any]
+# status -> glyph for tables, word
+STATUSES = {
+    "waiting": ("○", N_("Waiting")),
+    "running": ("●", N_("At work")),
+    "done": ("✓", N_("Measured")),
+    "refused": ("⊘", N_("Refused")),
+    "failed": ("✕", N_("Failed")),
+    "broken": ("≠", N_("Does not agree")),
+}
+_DOING = {
+    "make": N_("being made"),
+    "gate": N_("being checked"),
+    "test": N_("being tested"),
+    "time": N_("being timed"),
+}
+_ORDER = ("done", "running", "waiting", "broken", "failed", "refused")
+
+
+# -- all variants ------------------------------------------------------------------------------------------
+
+
+def ordered(report: Report) -> list[Mapping[str, Any]]:
+    """The original, the recommended variant, the others by latency, then what is not measured."""
+    original = [{**report["original"], "passes": []}] if report.get("original") else []
+    rows = sorted(
+        report.get("variants") or [],
+        key=lambda row: (
+            row["name"] != report.get("recommended"),
+            _ORDER.index(row["status"]),
+            row.get("latency_p50_ms") or 0.0,
+        ),
+    )
+    return [*original, *rows]
+
+
+def show_variants(run: Run, report: Report, _: Translator, *, is_live: bool = False) -> None:
+    """Every variant: how it stands, its numbers, and what to make of it."""
+    rows = ordered(report)
+    st.header(
+        _("Variants so far") if is_live else _("All variants"),
+        anchor=False,
+        help=None if is_live else _("Choose a row to see what changed in it."),
+    )
+    variants = [row for row in rows if row.get("kind") != ORIGINAL]
+    table, chosen = f"variants_{run.id}", f"variant_{run.id}"
+
+    def take_row() -> None:
+        places = state.recall(table)["selection"]["rows"]
+        if places and places[0] < len(rows) and rows[places[0]] in variants:
+            state.remember(chosen, rows[places[0]]["name"])
+
+    more: dict[str, Any] = {} if is_live else {"on_select": take_row, "selection_mode": "single-row"}
+    table_rows = [variant_row(row, report, _) for row in rows]
+    shown = [name for name in table_rows[0] if any(row[name] is not None for row in table_rows)] if rows else []
+    st.dataframe(
+        pd.DataFrame(table_rows),
+        hide_index=True,
+        key=f"live_{table}" if is_live else table,
+        placeholder="–",
+        column_order=shown,
+        column_config=_columns(_),
+        **more,
+    )
+    if report.get("recommended"):
+        st.caption(_("★ recommended. Size, latency and throughput × say how many times better than the original."))
+
+
+def variant_row(row: Mapping[str, Any], report: Report, _: Translator) -> dict[str, Any]:
+    """One variant in the table."""
+    ratios, interval, verdict = row.get("ratios") or {}, row.get("interval"), row.get("verdict")
+    star = "★ " if row["name"] == report.get("recommended") else ""
+    accuracy, agreement = row.get("accuracy"), row.get("agreement")
+    return {
+        "name": star + variant_word(row, _),
+        "status": status_words(row, _),
+        "size": row.get("size_mb"),
+        "p50": row.get("latency_p50_ms"),
+        "p95": row.get("latency_p95_ms"),
+        "throughput": row.get("throughput"),
+        "accuracy": None if accuracy is None else 100 * accuracy,
+        "interval": f"{_.percent(interval[0])} – {_.percent(interval[1])}" if interval else None,
+        "agreement": None if agreement is None else 100 * agreement,
+        "times_size": ratios.get("size"),
+        "times_latency": ratios["latency"][0] if ratios.get("latency") else None,
+        "times_throughput": ratios["throughput"][0] if ratios.get("throughput") else None,
+        "verdict": explain_verdict(verdict, _) if verdict else None,
+    }
+
+
+def status_words(row: Mapping[str, Any], _: Translator) -> str:
+    """How a variant stands, as a glyph and a word; at work: what is being done."""
+    glyph, word = STATUSES.get(row.get("status") or "waiting", STATUSES["waiting"])
+    doing = row.get("doing")
+    if row.get("status") == "running" and doing in _DOING:
+        word = _DOING[doing]
+    return f"{glyph} {_(word)}"
+
+
+def _columns(_: Translator) -> dict[str, Any]:
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    return {
+        "name": text(_("Variant"), pinned=True, width=185),
+        "status": text(_("Status"), width=110),
+        "size": number(_("Size (MB)"), format="%.1f", help=_("Of the file.")),
+        "p50": number("p50 (ms)", format="%.2f", help=_("Half of the answers, one at a time, are faster.")),
+        "p95": number("p95 (ms)", format="%.2f", help=_("95 of 100 answers are faster.")),
+        "throughput": number(_("Answers/s"), format="%.0f", help=_("In batches.")),
+        "accuracy": st.column_config.ProgressColumn(
+            _("Accuracy"), format="%.1f%%", min_value=0, max_value=100, width=105
+        ),
+        "interval": text(_("95% interval")),
+        "agreement": number(
+            _("Agreement"), format="%.1f%%", help=_("How often the answer is the same as that of the original.")
+        ),
+        "times_size": number(_("Size ×"), format="%.1f", help=_("So many times smaller.")),
+        "times_latency": number(_("Latency ×"), format="%.1f", help=_("So many times faster, one at a time.")),
+        "times_throughput": number(_("Throughput ×"), format="%.1f", help=_("So many times more answers a second.")),
+        "verdict": text(_("Verdict"), width="large"),
+    }
+
+
+# -- one variant -------------------------------------------------------------------------------------------
+
+
+def show_detail(run: Run, report: Report, _: Translator) -> None:
+    """One variant in full: the row that is chosen in the table, or in the list."""
+    variants = {row["name"]: row for row in report.get("variants") or [] if row["status"] in ("done", "broken")}
+    if not variants:
+        return
+    chosen = f"variant_{run.id}"
+    if state.recall(chosen) not in variants:
+        state.forget(chosen)
+    st.header(_("One variant"), anchor=False, help=_("Choose a row of the table, or a line of the list."))
+    best = report.get("recommended")
+    names = list(variants)
+    picked = st.selectbox(
+        _("What changed in"),
+        names,
+        index=names.index(best) if best in names else 0,
+        format_func=lambda name: variant_word(variants[name], _),
+        key=chosen,
+    )
+    row = variants[picked]
+    if row.get("verdict"):
+        st.markdown(explain_verdict(row["verdict"], _))
+    for problem in parts.with_words((parts.problem_of(found) for found in row.get("problems") or []), _):
+        st.caption(f":material/warning: {explain(problem, _)}")
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        parts.facts(detail_facts(run, report, row, _), key=f"facts_{run.id}")
+    with right:
+        _show_sensitivity(run, row, _)
+        found = curves_of(cached.fresh_curves(run.id), row)
+        if found:
+            draw_variant_curves(run, row, found, "kept", _)
+
+
+def detail_facts(run: Run, report: Report, row: Mapping[str, Any], _: Translator) -> list[tuple[str, str]]:
+    """What is known of a variant: where it comes from, what changed, how it was checked."""
+    written = " · ".join(str(row[name]) for name in ("format", "runtime") if row.get(name))
+    facts = [(_("Made from"), lineage(run, report, row, _)), (_("Format"), written)]
+    facts += [(_(_FACTS.get(name, name)), _value(name, value, _)) for name, value in (row.get("facts") or {}).items()]
+    for name, label in (("memory_mb", _("Memory")), ("gzip_mb", _("Compressed (gzip)"))):
+        if row.get(name) is not None:
+            facts.append((label, _.size(row[name] * 1e6)))
+    if row.get("load_ms") is not None:
+        facts.append((_("Time to load"), _.duration(row["load_ms"] / 1000)))
+    facts += [(_("Check of the reopened file"), _gate(row.get("gate"), _)), (_("Search"), _search(row, _))]
+    if row.get("seconds") is not None:
+        facts.append((_("Time it took"), _.duration(row["seconds"])))
+    return [*facts, ("sha256", str(row.get("sha256") or ""))]
+
+
+def lineage(run: Run, report: Report, row: Mapping[str, Any], _: Translator) -> str:
+    """From the model and its data to this variant, step by step."""
+    by_name = {other["name"]: other for other in report.get("variants") or []}
+    chain = [variant_word(row, _)]
+    parent, seen = row.get("parent"), {row["name"]}
+    while parent and parent not in seen and parent in by_name:
+        seen.add(parent)
+        chain.append(variant_word(by_name[parent], _))
+        parent = by_name[parent].get("parent")
+    spec = run.spec
+    chain.append(f"{spec['model']['id']} ({spec['data']['id']})")
+    return " → ".join(reversed(chain))
+
+
+_FACTS = {
+    "parameters": N_("Parameters"),
+    "nonzero": N_("Parameters that are not zero"),
+    "sparsity": N_("Share of zeros"),
+    "gmacs": N_("GMACs"),
+    "layers": N_("Layers"),
+    "quantized": N_("Layers in 8 bits"),
+    "in_float": N_("Layers left in float"),
+    "calibration": N_("Calibration"),
+    "epochs": N_("Epochs"),
+    "train_seconds": N_("Training"),
+    "teacher": N_("Teacher"),
+    "student": N_("Student"),
+}
+
+
+def _value(name: str, value: Any, _: Translator) -> str:
+    if value is None or value == []:
+        return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if not isinstance(value, int | float):
+        choices = metadata(OptimizeSpec.model_fields[name])["choices"] if name in OptimizeSpec.model_fields else None
+        return _((choices or {}).get(value, str(value)))
+    if name == "sparsity":
+        return _.percent(value)
+    if name.endswith("seconds"):
+        return _.duration(value)
+    return _.count(value) if name in ("parameters", "nonzero") else _.number(value, None if value >= 1000 else 3)
+
+
+def _gate(gate: Mapping[str, Any] | None, _: Translator) -> str:
+    """Whether the reopened file answers as the network it was made from."""
+    if not gate:
+        return ""
+    told = _(
+        "{equal} of {n} answers equal, largest difference {difference} (limit {tolerance})",
+        equal=_.number(gate.get("labels_equal", 0)),
+        n=_.number(gate.get("samples", 0)),
+        difference=f"{gate.get('max_difference', 0):.2g}",
+        tolerance=f"{gate.get('tolerance', 0):.2g}",
+    )
+    return f"{'✓' if gate.get('passed') else '✕'} {told}"
+
+
+def _search(row: Mapping[str, Any], _: Translator) -> str:
+    """Whether layers were left in float, and what it brought on the validation examples."""
+    found = row.get("search")
+    if not found:
+        return ""
+    full, kept = found.get("full") or {}, found.get("kept") or {}
+    before = _("all in 8 bits: {n} points lost", n=_.number(full.get("points") or 0, 2))
+    if found.get("reason") == "not_needed":
+        return _("not needed ({before})", before=before)
+    after = _("with layers in float: {n}", n=_.number(kept.get("points") or 0, 2))
+    ends = {"within_limit": _("within the limit"), "best_found": _("the best that was found")}
+    groups = _.plural("{n} group of layers tried", "{n} groups of layers tried", int(found.get("groups") or 0))
+    return "; ".join([groups, before, after, ends.get(str(found.get("reason")), "")]).rstrip("; ")
+
+
+def _show_sensitivity(run: Run, row: Mapping[str, Any], _: Translator) -> None:
+    """Which layers int8 costs most, as bars; those left in float are marked."""
+    groups = row.get("sensitivity") or []
+    if not groups:
+        return
+    help_ = _("How much nearer the answers come to the original when these layers alone stay in float.")
+    st.markdown(f"**{_('What 8 bits cost, layer by layer')}**", help=help_)
+    figure = sensitivity_chart(groups, _, state.theme())
+    strongest = sorted(groups, key=lambda group: -group["gain"])[:5]
+    alt = "; ".join(f"{group['group']}: {_.percent(group['gain'])}" for group in strongest)
+    config = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
+    st.plotly_chart(figure, theme=None, key=f"sensitivity_{run.id}", config=config, alt=alt)
+    kept = [group["group"] for group in groups if group.get("in_float")]
+    if kept:
+        st.caption(_("Left in float: {names}.", names=_(", ").join(kept)))
+
+
+# -- curves ------------------------------------------------------------------------------------------------
+
+
+def curves_of(buffer: CurveBuffer, row: Mapping[str, Any]) -> dict[str, Curve]:
+    """The curves of a variant that learned, by `train/loss` and so on; empty where it did not."""
+    name = row.get("curve") or row["name"]
+    if buffer.curve(f"{name}/train/loss").last is None and "qat" in (row.get("passes") or []):
+        name = name.removesuffix("+static_int8")  # the chain that learned, without the file it is written to
+    found = {
+        f"{part}/{what}": buffer.curve(f"{name}/{part}/{what}")
+        for part in ("train", "val")
+        for what in ("loss", "accuracy")
+    }
+    return found if any(curve.last is not None for curve in found.values()) else {}
+
+
+def draw_variant_curves(
+    run: Run, row: Mapping[str, Any], found: Mapping[str, Curve], key: str, _: Translator, *, planned: int | None = None
+) -> None:
+    """Loss and accuracy while a variant learns or learned, side by side."""
+    columns: Sequence[Any] = st.columns(2, gap="medium")
+    for column, what in zip(columns, ("loss", "accuracy"), strict=True):
+        drawn = RunCurves(
+            name=variant_word(row, _),
+            look=look_of_kind(row["kind"]),
+            train=found[f"train/{what}"],
+            validation=found[f"val/{what}"],
+            planned=planned,
+        )
+        title = _("Loss") if what == "loss" else _("Accuracy")
+        chart = curve_chart([drawn], "loss" if what == "loss" else "accuracy", _, keep=f"{run.id}-{row['name']}-{key}")
+        with column:
+            st.markdown(f"**{title}**")
+            draw_chart(chart, f"{key}_{what}_{run.id}", curves_alt(title, [drawn], what, _))

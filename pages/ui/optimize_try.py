@@ -1,0 +1,100 @@
+"""Trying a variant: the original and it answer the same picture or text, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.i18n import Translator
+from core.pareto import variant_word
+from core.store import Run
+from pages.ui import asking, cached, parts, state
+from pages.ui.pictures import TYPES
+
+_SHOWN = 5
+
+Answer = tuple[list[tuple[str, float]], float | None]
+
+
+def ask(run: Run, report: Mapping[str, Any]) -> None:
+    """Choose a variant and give it a picture or a text; the original answers beside."""
+    _ = state.words()
+    offered = [row for row in report.get("variants") or [] if row.get("offered")]
+    rows = {row["name"]: row for row in offered if row.get("format") == "onnx"}
+    if not rows:
+        st.caption(_("Only ONNX files are tried on this page: download these variants to try them."))
+        return
+    names, best = list(rows), report.get("recommended")
+    is_text = (report.get("conditions") or {}).get("task") == "text-classification"
+    left, right = st.columns([1, 2])
+    with left:
+        name = st.selectbox(
+            _("Variant"),
+            names,
+            index=names.index(best) if best in names else 0,
+            format_func=lambda name: variant_word(rows[name], _),
+            key=f"try_variant_{run.id}",
+        )
+    with right:
+        given = _text(run, _) if is_text else _picture(run, _)
+    if len(offered) > len(rows):
+        st.caption(_("Variants of other formats are not tried on this page: only ONNX files are."))
+    if given is None:
+        st.caption(_("Both answer it side by side, with the time each takes."))
+        return
+    with parts.guarded():
+        with st.spinner(_("Asking both; the first time takes some seconds")):
+            original = _answer(cached.predictor(run.spec["model"]["id"]), given)
+            variant = _answer(cached.optimized(run.id, name), given)
+        one, two = st.columns(2, gap="large")
+        with one:
+            _show(_("Original"), original, f"try_original_{run.id}", _)
+        with two:
+            _show(variant_word(rows[name], _), variant, f"try_answer_{run.id}", _)
+        st.caption(_("One answer each, while the page works too: the times in the table were measured with care."))
+
+
+def _text(run: Run, _: Translator) -> str | None:
+    text = st.text_input(_("A text of your own"), key=f"try_text_{run.id}", max_chars=asking.MOST_CHARS)
+    return (text or "").strip() or None
+
+
+def _picture(run: Run, _: Translator) -> Any:
+    file = st.file_uploader(_("A picture of your own"), type=TYPES, key=f"try_picture_{run.id}", max_upload_size=25)
+    if file is None:
+        return None
+    with parts.guarded():
+        picture = cached.read_picture(file.getvalue())
+        st.image(picture, width=140, alt=file.name, caption=file.name)
+        return picture
+    return None
+
+
+def _answer(model: Any, given: Any) -> Answer:
+    """The likeliest classes, and the time of the second of two answers: the first one warms up."""
+    ways: dict[bool, Callable[[], list[tuple[str, float]]]] = {
+        True: lambda: list(model.answer([given])[0].probabilities.items()),
+        False: lambda: model.predict([given])[0],
+    }
+    take = ways[isinstance(given, str)]
+    take()
+    return take(), model.latency_ms
+
+
+def _show(title: str, answer: Answer, key: str, _: Translator) -> None:
+    shares, latency_ms = answer
+    st.markdown(f"**{title}**")
+    if shares:
+        label, share = shares[0]
+        word = asking.label_words(label, _)
+        st.markdown(f"### {_('{label}, {share} sure', label=word, share=_.percent(share))}", anchors=False)
+    if latency_ms is not None:
+        st.caption(_("Answered in {time}.", time=_.duration(latency_ms / 1000)))
+    table = pd.DataFrame(
+        [(asking.label_words(name, _), 100 * value) for name, value in shares[:_SHOWN]], columns=["label", "share"]
+    )
+    config = {"label": _("Class"), "share": asking.sure_column(_)}
+    st.dataframe(table, hide_index=True, column_config=config, key=key)
