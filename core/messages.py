@@ -9,6 +9,7 @@ from __future__ import annotations
 from core.errors import Problem
 from core.i18n import N_, Translator, translator
 from core.optimize_messages import OPTIMIZE_SENTENCES
+from core.passes import name_of
 
 SENTENCES: dict[str, str] = {
     # -- specs -------------------------------------------------------------------------------------
@@ -428,4 +429,6 @@ def explain_phase(code: str, values: dict[str, object], translate: Translator | 
     """What a run is doing now, in words."""
     translate = translate or translator("en")
     template = PHASES.get(code)
+    if "name" in values:  # of a variant
+        values = {**values, "name": name_of(str(values["name"]), translate)}
     return translate(template, **values) if template else code

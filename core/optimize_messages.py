@@ -11,7 +11,6 @@ OPTIMIZE_SENTENCES: dict[str, str] = {
         "{id} has no classifier of its own: fine-tune it on your data first, then make that smaller."
     ),
     "optimize.random_weights": N_("{id} with random weights knows nothing that could be kept. Take trained weights."),
-    "optimize.few_steps_for_search": N_("With {n} validation examples a search for layers would follow chance."),
     "optimize.no_split": N_(
         "How {id} split its data is not on record, so that no untouched test examples are known. Train it anew."
     ),
@@ -27,7 +26,6 @@ OPTIMIZE_SENTENCES: dict[str, str] = {
     # -- while at work -----------------------------------------------------------------------------
     "optimize.cannot_export": N_("The network could not be written as {format}: {detail}."),
     "optimize.cannot_open": N_("The file could not be opened and timed: {detail}."),
-    "optimize.parent_missing": N_("What it is made from, {parent}, could not be made."),
     "optimize.all_failed": N_("None of the {n} ways worked; why the first one did not follows."),
     "optimize.gate_differs": N_(
         "Opened again, the file answers otherwise than the network: {equal} of {n} answers are the same, and the "

@@ -16,7 +16,7 @@ from typing import Literal
 from core.catalog import ModelCard
 from core.errors import Problem
 from core.hardware import describe_machine
-from core.i18n import N_
+from core.i18n import N_, Translator
 
 Kind = Literal["onnx", "int8", "16bit", "pruned", "distilled", "runtime"]
 
@@ -185,6 +185,11 @@ class Variant:
         """What a chart marks it by: the last pass that says something of the network."""
         telling = [name for name in self.passes if name != "onnx"] or list(self.passes)
         return BY_NAME[telling[-1]].kind
+
+
+def name_of(variant: str, translate: Translator) -> str:
+    """A variant's name in words: "Magnitude pruning + Static int8"."""
+    return " + ".join(translate(BY_NAME[name].label) if name in BY_NAME else name for name in variant.split("+"))
 
 
 def variants_of(passes: Sequence[str], *, combine: bool) -> list[Variant]:

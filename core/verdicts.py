@@ -15,7 +15,7 @@ from core.errors import Problem
 from core.evaluate import Bools, paired_test
 from core.i18n import N_, Translator, translator
 from core.messages import explain
-from core.passes import BY_NAME
+from core.passes import name_of
 
 Row = dict[str, Any]
 _LOST = N_("{points} points lost (at most {high}; limit {limit})")
@@ -174,11 +174,6 @@ def _told(name: str, value: Any, raw: Row, translate: Translator) -> Any:
     if name.endswith("agreement"):
         return translate.percent(value)
     return translate.number(value) if isinstance(value, int | float) else value
-
-
-def name_of(variant: str, translate: Translator) -> str:
-    """A variant's name in words: "Magnitude pruning + Static int8"."""
-    return " + ".join(translate(BY_NAME[name].label) if name in BY_NAME else name for name in variant.split("+"))
 
 
 def right(logits: Any, targets: Any) -> Bools:

@@ -399,6 +399,8 @@ class _Course:
         rows = list(self.rows.values())
         name = recommend(rows)
         found = conclude(rows, name, self.spec.max_drop)
+        if self.original is not None and not self.subject.is_labelled:
+            found.append({"code": "optimize.labels_differ", "values": {"model": self.subject.card.name}})
         self.recommended, self.conclusions = name, found
         report: Row = {"original": self.original, "variants": rows, "conditions": self.conditions}
         report |= {"recommended": name, "conclusions": found}

@@ -65,7 +65,7 @@ def _measure(work: Work, network: Network) -> dict[str, Any]:
     import torch_pruning
 
     inputs = _example(work, 1)
-    gmacs = torch_pruning.utils.count_ops_and_params(work.subject.exportable(network), inputs)[0] / 1e9
+    gmacs = torch_pruning.utils.count_ops_and_params(exportable(network), inputs)[0] / 1e9
     return {"parameters": count_parameters(network)[0], "gmacs": gmacs}
 
 
