@@ -50,6 +50,8 @@ def _check_optimize(spec: OptimizeSpec) -> list[Problem]:
     if spec.data.source == "builtin" and card.is_text != spec.data.name.startswith("reviews"):
         code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"
         problems.append(Problem(code, field="model", values={"id": card.name}))
+    if "distill" in spec.passes and not card.is_text and not spec.student:
+        problems.append(Problem("optimize.no_student", field="student", values={"model": card.name}))
     against = {name: check_pass(name, card, spec.device) for name in spec.passes}
     is_left = any(all(problem.severity != "error" for problem in found) for found in against.values())
     for problem in (problem for found in against.values() for problem in found):

@@ -15,6 +15,7 @@ from core.optimize_spec import OptimizeSpec
 from core.passes import BY_NAME, Variant, variants_of
 from core.specs import parse_spec
 from core.store import Run, open_store, to_json
+from core.verdicts import conclude, judge, recommend
 
 PASSES = ("prune_structured", "prune_magnitude", "qat", "onnx", "dynamic_int8", "static_int8", "half", "export")
 # times smaller, times faster, points lost
@@ -48,15 +49,12 @@ def make_report(spec: OptimizeSpec, done: int | None = None, *, labelled: bool =
     variants = variants_of(spec.passes, combine=spec.combine)
     done = len(variants) if done is None else done
     rows = [_variant(variant, place, done, labelled) for place, variant in enumerate(variants)]
-    offered = [row for row in rows if row.get("offered")]
-    taken = [row for row in offered if row["loss"]["high"] <= spec.max_drop]
-    best = max(taken, key=lambda row: row["ratios"]["latency"][0], default=None)
-    limit: dict[str, Any] = {"code": "optimize.original_best", "values": {"limit": spec.max_drop}}
+    best = recommend(rows)
     return {
         "original": ORIGINAL if labelled else {**ORIGINAL, "accuracy": None, "interval": None},
         "variants": rows,
-        "recommended": best["name"] if best else None,
-        "conclusions": [best["verdict"] if best else limit] if offered else [],
+        "recommended": best,
+        "conclusions": conclude(rows, best, spec.max_drop),
         "conditions": {
             "test": 10_000, "test_all": 10_000, "validation": 400, "train": 2000, "is_labelled": labelled,
             "threads": 2, "batch": 32, "limit": spec.max_drop, "image_size": 128, "processor": "A processor",
@@ -96,11 +94,6 @@ def _numbers(variant: Variant, labelled: bool) -> dict[str, Any]:
     agreement = round(0.997 - points / 100, 3)
     lost, half_lost = (points, 0.5) if labelled else (round(100 * (1 - agreement), 1), 0.2)
     low, high = round(lost - half_lost, 1), round(lost + half_lost, 1)
-    verdict = {
-        "name": BY_NAME[variant.passes[0]].label, "times": latency, "points": lost, "low": low, "high": high,
-        "limit": 1.0, "n": 10_000, "needed": 40_000,
-    }  # fmt: skip
-    code = "take" if high <= 1 else "not_shown" if low < 1 else "too_much"
     found: dict[str, Any] = {
         "status": "broken" if is_broken else "done",
         "format": format_,
@@ -123,15 +116,15 @@ def _numbers(variant: Variant, labelled: bool) -> dict[str, Any]:
             "latency": [latency, 0.95 * latency, 1.06 * latency],
             "throughput": [1.1 * latency, latency, 1.2 * latency],
         },
-        "loss": {"points": lost, "low": low, "high": high, "n": 10_000, "needed": None,
+        "loss": {"points": lost, "low": low, "high": high, "n": 10_000, "needed": 40_000,
                  "of": "accuracy" if labelled else "agreement"},
         "gate": {"passed": not is_broken, "samples": 32, "max_difference": 1e-6, "tolerance": 1e-3,
                  "labels_equal": 20 if is_broken else 32},
-        "verdict": {"code": f"optimize.{code}", "values": verdict},
         "offered": not is_broken,
         "facts": {"parameters": 3_383_850, "quantized": 49, "in_float": 3, "calibration": "minmax"},
         "seconds": 41.0,
     }  # fmt: skip
+    found["verdict"] = judge({"name": variant.name, **found}, 1.0)
     return found | (_searched() if variant.passes[-1] == "static_int8" else {})
 
 

@@ -23,7 +23,7 @@ from core.events import Reporter
 from core.hardware import describe_machine, usable_threads
 from core.models import count_parameters
 from core.optimize.exporting import export_onnx
-from core.optimize.gate import SAMPLES, check_file, write_samples
+from core.optimize.gate import SAMPLES, check_file, take_samples
 from core.optimize.int8 import answers
 from core.optimize.runtimes import size_of
 from core.optimize.subject import Ints, Network, load_subject
@@ -195,8 +195,7 @@ class _Course:
         }
         rng = np.random.default_rng(spec.seed)
         chosen = rng.choice(subject.data.validation, min(SAMPLES, len(subject.data.validation)), replace=False)
-        self.samples = np.sort(chosen)
-        write_samples(subject, self.samples, self.artifacts / "samples")
+        self.samples = take_samples(subject, np.sort(chosen), self.artifacts / "samples")
         write_inputs(subject, self.test, self.scratch / "inputs.npz")
         self._report()
 

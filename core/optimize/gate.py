@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import ImageOps
 
 from core.bundle import template
+from core.data import to_rgb
 from core.errors import Problem
 from core.optimize.runtimes import Session, open_file
 from core.optimize.subject import Inputs, Ints, Subject, exportable
@@ -24,35 +27,36 @@ from core.optimize.work import Made, Work
 from core.store import to_json
 
 SAMPLES = 16
+_SAMPLE_PX = 640  # more of a picture no network sees
 # Of logits around 10; other kernels add in another order.
 TOLERANCE = 2e-3
 ROUNDED = ("dynamic_int8", "static_int8", "half", "openvino_bf16", "openvino_int8", "tensorrt")
 
 
-def check_file(work: Work, made: Made, last: str, rows: Ints) -> tuple[dict[str, Any], list[Problem]]:
+def check_file(work: Work, made: Made, last: str, samples: list[Any]) -> tuple[dict[str, Any], list[Problem]]:
     """What the gate found, and what speaks against the file; writes `expected.json` beside it.
 
-    `last` is the pass that wrote the file, `rows` the samples.
+    `last` is the pass that wrote the file, `samples` are pictures (PIL) or texts.
     """
     assert made.path is not None
     session = open_file(str(made.path), made.format, threads=work.threads, device=work.spec.device)
     is_rounded = last in ROUNDED
-    asked = [work.subject.prepare([raw]) for raw in work.subject.raw(rows)]
-    theirs = _prepared(session, work, rows)
+    asked = [work.subject.prepare([raw]) for raw in samples]
+    theirs = _prepared(session, work, samples)
     wanted = np.concatenate([session.run(inputs) for inputs in asked]) if is_rounded else _network(work, asked)
     tolerance = TOLERANCE * max(1.0, float(np.abs(wanted).max()) / 10)
     difference = float(np.abs(theirs - wanted).max())
     equal = int((theirs.argmax(1) == wanted.argmax(1)).sum())
     found = {
-        "samples": len(rows),
+        "samples": len(samples),
         "max_difference": difference,
         "tolerance": tolerance,
         "labels_equal": equal,
         "beside": "file" if is_rounded else "network",
     }
-    told = {"difference": f"{difference:.2g}", "tolerance": f"{tolerance:.2g}", "equal": equal, "n": len(rows)}
+    told = {"difference": f"{difference:.2g}", "tolerance": f"{tolerance:.2g}", "equal": equal, "n": len(samples)}
     problems = []
-    if not np.isfinite(theirs).all() or not np.isfinite(_in_one_batch(session, work.subject, rows)).all():
+    if not np.isfinite(theirs).all() or not np.isfinite(session.run(work.subject.prepare(samples))).all():
         problems.append(Problem("optimize.gate_not_finite"))
     elif difference > tolerance:
         code = "optimize.gate_preprocessing" if is_rounded else "optimize.gate_differs"
@@ -68,17 +72,13 @@ def _network(work: Work, asked: list[Inputs]) -> Any:
     return torch.cat(found).float().numpy()
 
 
-def _in_one_batch(session: Session, subject: Subject, rows: Ints) -> Any:
-    return session.run(subject.inputs(rows))
-
-
-def _prepared(session: Session, work: Work, rows: Ints) -> Any:
+def _prepared(session: Session, work: Work, samples: list[Any]) -> Any:
     """Answers to the samples as they were brought, through the preparation that travels with the file."""
     subject = work.subject
     script = load_template(subject.card.task)
     facts = json.loads((work.folder / "preprocessing.json").read_text(encoding="utf-8"))
     found = []  # one by one: rounded files answer a batch as its widest member needs
-    for raw in subject.raw(rows):
+    for raw in samples:
         if subject.card.is_text:
             from tokenizers import Tokenizer
 
@@ -107,12 +107,16 @@ def _write_expected(work: Work, logits: Any, tolerance: float) -> None:
     (work.folder / "expected.json").write_text(to_json(kept), encoding="utf-8")
 
 
-def write_samples(subject: Subject, rows: Ints, folder: Path) -> None:
-    """Keep the samples as they were brought: pictures as png, texts as json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    raw = subject.raw(rows)
+def take_samples(subject: Subject, rows: Ints, folder: Path) -> list[Any]:
+    """Real pictures (upright RGB, large ones made smaller) or texts; kept in `folder` too, as png or json."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     if subject.card.is_text:
-        (folder / "texts.json").write_text(json.dumps(raw, ensure_ascii=False, indent=1), encoding="utf-8")
-        return
-    for place, picture in enumerate(raw):
-        picture.convert("RGB").save(folder / f"{place:02}.png")
+        texts: list[Any] = subject.raw(rows)
+        (folder / "texts.json").write_text(json.dumps(texts, ensure_ascii=False, indent=1), encoding="utf-8")
+        return texts
+    pictures = [to_rgb(ImageOps.exif_transpose(picture)) for picture in subject.raw(rows)]
+    for place, picture in enumerate(pictures):
+        picture.thumbnail((_SAMPLE_PX, _SAMPLE_PX))
+        picture.save(folder / f"{place:02}.png")
+    return pictures

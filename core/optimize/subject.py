@@ -83,7 +83,9 @@ class Subject:
         """Which axes of the inputs may have any length, for torch.export."""
         raise NotImplementedError
 
-    def learner(self, network: Network, teacher: Tensor | None, weight: float, heat: float) -> Learner:
+    def learner(
+        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
+    ) -> Learner:
         """The network ready to train on the training rows, from `teacher` logits [rows of the data, C] too if given."""
         raise NotImplementedError
 
@@ -183,7 +185,9 @@ class ImageSubject(Subject):
     def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
         return {"pixels": {0: torch.export.Dim("batch", min=1, max=4096)}}
 
-    def learner(self, network: Network, teacher: Tensor | None, weight: float, heat: float) -> Learner:
+    def learner(
+        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
+    ) -> Learner:
         assert isinstance(network, ImageClassifier)
         batcher = Batcher(self.card.vision, self.size, _CPU, channels_last=True)
         network.to(memory_format=torch.channels_last)
@@ -247,7 +251,9 @@ class TextSubject(Subject):
         length = torch.export.Dim("length", min=2, max=self.network.max_length)
         return {name: {0: batch, 1: length} for name in self.input_names}
 
-    def learner(self, network: Network, teacher: Tensor | None, weight: float, heat: float) -> Learner:
+    def learner(
+        self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
+    ) -> Learner:
         assert isinstance(network, TextClassifier)
         learner = TextLearner(network, 0, self.tokens, self.data, None, _CPU)
         learner.learn_from(teacher, weight, heat)

@@ -202,7 +202,7 @@ def show_reason(run: Run, _: Translator) -> None:
 
 def resume_button(run: Run, _: Translator) -> None:
     """Go on from the checkpoint, or begin anew where there is none."""
-    goes_on = runs.has_checkpoint(run) or run.kind == "compare"  # done trainings of a comparison are never repeated
+    goes_on = runs.has_checkpoint(run) or run.kind in ("compare", "optimize")  # what these have done is kept
     label = _("Resume") if goes_on else _("Begin anew")
     if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type="primary"):
         with parts.guarded():

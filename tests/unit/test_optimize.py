@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from core import runs
 from core.clock import PhaseClock
@@ -200,8 +201,14 @@ def test_a_network_without_classes_is_refused() -> None:
     assert [problem.code for problem in refused.value.problems] == ["model.no_classifier"]
 
 
-def test_other_labels_are_measured_by_agreement(quick: None, tmp_path: Path) -> None:
-    spec = make_spec("bundled/efficientnet_lite0", "onnx", test_size=20)
+def test_other_labels_are_measured_by_agreement(trained: str, quick: None, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("left", "right"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(60):
+            pixels = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / label / f"{number}.png")
+    spec = make_spec(trained, "onnx", data={"id": f"path:{tmp_path / 'data'}"}, test_size=20)
     course.optimize(spec, tmp_path, Listener(), resume=False)
     report = read_report(tmp_path)
     assert report["conditions"]["is_labelled"] is False
@@ -209,6 +216,7 @@ def test_other_labels_are_measured_by_agreement(quick: None, tmp_path: Path) -> 
     assert row["accuracy"] is None
     assert row["loss"]["of"] == "agreement"
     assert row["loss"]["points"] == 0.0
+    assert report["conclusions"][-1]["code"] == "optimize.labels_differ"
 
 
 # -- what is asked for ----------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from core.optimize.layers import list_layers, list_weights
 from core.optimize.masks import KEPT_AT_LEAST, Masks
 from core.optimize.passes import distill, prune_gradual, prune_magnitude, prune_structured, qat
 from core.optimize.retrain import copy_of, retrain
-from core.optimize.subject import ImageSubject, Subject, TextSubject
+from core.optimize.subject import ImageSubject, Subject, TextSubject, exportable
 from core.optimize.teachers import ask_teacher
 from core.optimize.work import Work
 from core.optimize_spec import OptimizeSpec
@@ -102,7 +102,7 @@ def _assert_exports_equal(subject: Subject, network: Any, folder: Path) -> None:
     inputs = subject.inputs(rows[:2])
     tensors = tuple(torch.from_numpy(inputs[name]) for name in subject.input_names)
     program = torch.onnx.export(
-        subject.exportable(network).eval(), tensors, dynamo=True, dynamic_shapes=subject.dynamic_shapes(),
+        exportable(network).eval(), tensors, dynamo=True, dynamic_shapes=subject.dynamic_shapes(),
         input_names=list(subject.input_names), verbose=False,
     )  # fmt: skip
     assert program is not None

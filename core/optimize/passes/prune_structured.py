@@ -15,7 +15,7 @@ from core.encoders import TextClassifier
 from core.errors import GraftError, InputError, Problem
 from core.models import ImageClassifier, count_parameters
 from core.optimize.retrain import check_labels, copy_of, retrain
-from core.optimize.subject import Network
+from core.optimize.subject import Network, exportable
 from core.optimize.work import Made, Work
 
 LR, TEXT_LR = 1e-3, 1e-4
