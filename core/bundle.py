@@ -4,7 +4,8 @@ What is read, all below `run.folder/artifacts/`:
 
     report.json                            the report of the run; of it `conditions`, `original` and one of `variants`
     <variant["file"]>                      the model, most often `variants/NAME/model.onnx`, with what belongs to it
-                                           beside it under the same stem (`model.onnx.data`, `model.bin`)
+                                           beside it under the same stem (`model.onnx.data`); or a folder that holds
+                                           it under the name `model` (OpenVINO's model.xml and model.bin)
     variants/NAME/preprocessing.json       `task`, `labels` and how a picture or text becomes the model's input;
                                            pictures: `image_size`, `resize_size`, `interpolation`, `mean`, `std`;
                                            texts: `max_length`, `pad_id`, `pad_to` (8 where it is not given)
@@ -55,8 +56,9 @@ class Format:
 FORMATS: dict[str, Format] = {
     "onnx": Format((".onnx", ".onnx.data"), ("onnxruntime>=1.19",)),
     "pt2": Format((".pt2",), ("torch>={version}",), "open_pt2.py"),
-    "torchscript": Format((".pt",), ("torch>=2.2",), "open_torchscript.py"),
+    "torchscript": Format((".ts",), ("torch>=2.2",), "open_torchscript.py"),
     "openvino": Format((".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py"),
+    "openvino_bf16": Format((".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py"),
 }
 
 # Where kernels differ between processors the label decides: logits may be this share of their spread away.
@@ -117,6 +119,7 @@ def _files(artifacts: Path, variant: Mapping[str, Any]) -> dict[str, Path]:
     """What is copied, by its name in the bundle."""
     folder, model = artifacts / "variants" / variant["name"], artifacts / variant["file"]
     ending, *companions = FORMATS[variant["format"]].endings
+    model = model / f"model{ending}" if model.is_dir() else model
     files = {f"model{ending}": model, "preprocessing.json": folder / "preprocessing.json"}
     beside = {ending: model.with_name(model.name.removesuffix(model.suffix) + ending) for ending in companions}
     files |= {f"model{ending}": path for ending, path in beside.items() if path.is_file()}
@@ -160,7 +163,7 @@ def script(task: str, variant: Mapping[str, Any]) -> str:
         return text
     lines = (TEMPLATES / opener).read_text(encoding="utf-8")
     lines = lines[lines.index("def open_model") :].rstrip()
-    if "openvino_bf16" in variant["passes"]:
+    if variant["format"] == "openvino_bf16":
         lines = lines.replace('"f32"', '"bf16"')
     start = text.index("def open_model")
     return text[:start] + lines + text[text.index("\n\n\n", start) :]

@@ -1,4 +1,4 @@
-"""How predict.py opens a TorchScript file (.pt)."""
+"""How predict.py opens a TorchScript file (.ts)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def open_model(folder: Path) -> Callable[[Arrays], Any]:
     import torch
 
     jit: Any = torch.jit
-    model = jit.load(str(folder / "model.pt"), map_location="cpu")
+    model = jit.load(str(folder / "model.ts"), map_location="cpu")
 
     def run(arrays: Arrays) -> Any:
         with torch.inference_mode():

@@ -324,6 +324,19 @@ def test_what_is_not_offered_is_not_carried_away(tmp_path: Path) -> None:
     assert isinstance(refused.value, RunError)
 
 
+def test_files_of_openvino_are_taken_from_their_folder(tmp_path: Path) -> None:
+    def write(folder: Path) -> Any:
+        (folder / "openvino").mkdir()
+        for name in ("model.xml", "model.bin"):
+            (folder / "openvino" / name).write_text(name)
+        return onnx_logits(folder / "model.onnx")
+
+    run, _ = make_run(write=write, format="openvino_bf16", file="variants/static_int8/openvino", kind="16bit")
+    folder = unpack(run, tmp_path)
+    assert [(folder / name).read_text() for name in ("model.xml", "model.bin")] == ["model.xml", "model.bin"]
+    assert set(json.loads((folder / "sample/expected.json").read_text())["sha256"]) == {"model.xml", "model.bin"}
+
+
 # -- other formats -----------------------------------------------------------------------------------------
 
 
@@ -342,7 +355,7 @@ def test_bundle_opens_what_torch_runs(format: str, tmp_path: Path) -> None:
             torch.export.save(torch.export.export(network, (example,), dynamic_shapes=shapes), folder / "model.pt2")
         else:
             jit: Any = torch.jit
-            jit.trace(network, example).save(str(folder / "model.pt"))
+            jit.trace(network, example).save(str(folder / "model.ts"))
         return lambda arrays: network(torch.from_numpy(arrays["pixels"])).detach().numpy()
 
     file = f"variants/static_int8/model{ending}"
@@ -358,12 +371,12 @@ def test_bundle_opens_what_torch_runs(format: str, tmp_path: Path) -> None:
 def test_scripts_suit_python_3_9_and_every_format() -> None:
     for task in ("image-classification", "text-classification"):
         for format in FORMATS:
-            text = script(task, {**make_variant(), "format": format, "passes": ["openvino_bf16"]})
+            text = script(task, {**make_variant(), "format": format})
             tree = ast.parse(text, feature_version=(3, 9))
             names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
             assert names.count("open_model") == 1
             assert {"read_json", "answer", "main", "prepare", "samples"} <= set(names)
-            assert ('"bf16"' in text) == (format == "openvino")
+            assert ('"bf16"' in text) == (format == "openvino_bf16")
 
 
 def test_both_scripts_are_the_same_where_they_need_not_differ() -> None:
