@@ -6,7 +6,6 @@ alone.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from core.i18n import Translator
 from core.messages import explain
 from core.passes import BY_NAME
 from core.store import Run
+from core.verdicts import explain_verdict
 
 Facts = dict[str, Any]
 _MEASURED = (
@@ -117,7 +117,7 @@ def markdown_card(facts: Facts, _: Translator) -> str:
     labels = [_(BY_NAME[name].label) if name in BY_NAME else name for name in facts["passes"]]
     passes = " + ".join(labels)
     sections: list[tuple[str, Sequence[str]]] = [
-        (_("What came out"), [_sentence(facts["verdict"], _)] if facts["verdict"] else []),
+        (_("What came out"), [explain_verdict(facts["verdict"], _)] if facts["verdict"] else []),
         (_("How to use it"), _usage(facts, _)),
         (_("What was measured"), [*_table(facts, _), "", *_bullets(_conditions(facts, _))]),
         (_("Where it comes from"), _bullets(_origins(facts, _))),
@@ -129,11 +129,6 @@ def markdown_card(facts: Facts, _: Translator) -> str:
         if body:
             lines += ["", f"## {title}", "", *body]
     return "\n".join(lines) + "\n"
-
-
-def _sentence(verdict: Mapping[str, Any], _: Translator) -> str:
-    told: str = importlib.import_module("core.verdicts").explain_verdict(verdict, _)
-    return told
 
 
 def _about(facts: Facts, _: Translator) -> str:

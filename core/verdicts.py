@@ -110,9 +110,11 @@ def conclude(variants: list[Row], recommended: str | None, limit: float) -> list
         if unsure:
             found.append(max(unsure, key=_gain)["verdict"])
     for row in done:
-        search = row.get("facts", {}).get("search") or row.get("search")
+        search = row.get("search")
         if search and search["reason"] != "not_needed":
-            found.append({"code": f"optimize.search_{search['reason']}", "values": _searched(row, search)})
+            kept = search["reason"] == "within_limit"
+            code = "optimize.search_within_limit" if kept else "optimize.search_best_found"
+            found.append({"code": code, "values": _searched(row, search)})
     broken = [row["name"] for row in variants if row["status"] == "broken"]
     if broken:
         found.append({"code": "optimize.some_broken", "values": {"names": broken}})

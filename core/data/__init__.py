@@ -13,7 +13,7 @@ from core.data.library import (
     store_upload,
     upload_size,
 )
-from core.data.pictures import fit_image, open_image
+from core.data.pictures import fit_image, open_image, to_rgb
 from core.data.report import DataReport, describe_data
 from core.data.texts import TextData, clean_texts, load_texts
 
@@ -33,5 +33,6 @@ __all__ = [
     "load_texts",
     "open_image",
     "store_upload",
+    "to_rgb",
     "upload_size",
 ]

@@ -41,13 +41,6 @@ WORDS = ["a good film", "<b>bad</b> film &amp; a bad book", "good " * 40, "book"
 Template = types.ModuleType
 
 
-@pytest.fixture(autouse=True)
-def _verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
-    stub: Any = types.ModuleType("core.verdicts")
-    stub.explain_verdict = lambda verdict, _: f"{verdict['code']} in {_.language}"
-    monkeypatch.setitem(sys.modules, "core.verdicts", stub)
-
-
 def load(path: Path) -> Template:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
@@ -180,7 +173,18 @@ def make_variant() -> dict[str, Any]:
         "ratios": {"size": 3.5, "latency": [9.6, 9.1, 10.2], "throughput": [10.7, 10.0, 11.4]},
         "loss": {"points": 0.2, "low": -0.4, "high": 0.8, "n": 1000, "needed": None, "of": "accuracy"},
         "gate": {"passed": True, "samples": 11, "max_difference": 1e-6, "tolerance": 1e-3, "labels_equal": 11},
-        "verdict": {"code": "optimize.take", "values": {"points": 0.2}},
+        "verdict": {
+            "code": "optimize.take",
+            "values": {
+                "name": "onnx",
+                "points": 0.2,
+                "low": 0.1,
+                "high": 0.3,
+                "limit": 1.0,
+                "latency": 2.4,
+                "of": "accuracy",
+            },
+        },
         "offered": True,
         "facts": {"quantized": 3},
     }

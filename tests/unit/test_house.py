@@ -301,7 +301,7 @@ def test_every_literal_that_looks_like_a_code_has_a_sentence() -> None:
     """Codes that reach their Problem through a variable: they stand in no call of their own."""
     rooms = {code.partition(".")[0] for code in SENTENCES}
     shape = re.compile(rf"({'|'.join(sorted(rooms))})\.[a-z][a-z0-9_]*")
-    files = {".bin", ".json", ".log", ".parquet", ".safetensors", ".zip", ".onnx", ".ts", ".pt2", ".xml"}
+    files = {".bin", ".json", ".log", ".parquet", ".safetensors", ".zip", ".onnx", ".ts", ".pt2", ".xml", ".py"}
     found = {text for text in _literals(HOUSE) if shape.fullmatch(text) and Path(text).suffix not in files}
     unknown = found - set(SENTENCES)
     assert not unknown
