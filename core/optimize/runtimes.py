@@ -87,7 +87,8 @@ def _torchscript(source: str, threads: int, device: str) -> Session:
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*deprecated")
-        return _Torch(torch.jit.load(source, map_location=device), threads, device)
+        script = torch.jit.load(source, map_location=device)  # type: ignore[no-untyped-call]
+        return _Torch(script, threads, device)
 
 
 def import_openvino() -> Any:

@@ -31,6 +31,7 @@ LIGHT = {
     *(f"core.{name}" for name in ("size_figures", "size_report")),
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions")),
+    *(f"core.{name}" for name in ("fields", "passes", "optimize_spec", "optimize_messages", "verdicts")),
     "core.locales",
     "core.locales.texts",
 }
@@ -47,9 +48,15 @@ HEAVY = {
     ),
     *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
 }
+HEAVY |= {f"core.optimize{name}" for name in ("", ".subject", ".work", ".exporting", ".int8", ".runtimes", ".passes")}
+HEAVY |= {f"core.optimize.{name}" for name in ("course", "gate", "stopwatch", "timing")}
+HEAVY |= {f"core.optimize.passes.{name}" for name in ("onnx", "dynamic_int8", "static_int8", "half", "export")}
+HEAVY |= {f"core.optimize.passes.openvino{name}" for name in ("", "_bf16", "_int8")}
+HEAVY |= {f"core.optimize.passes.{name}" for name in ("torchscript", "tflite", "executorch", "tensorrt")}
 DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy meet
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
+TORCH_FAMILY |= {"onnxruntime", "openvino", "nncf", "litert_torch", "ai_edge_litert", "executorch", "tensorrt"}
 LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"} | {
     "rjieba"
 }
@@ -287,6 +294,7 @@ def test_every_literal_that_looks_like_a_code_has_a_sentence() -> None:
     rooms = {code.partition(".")[0] for code in SENTENCES}
     shape = re.compile(rf"({'|'.join(sorted(rooms))})\.[a-z][a-z0-9_]*")
     files = {".bin", ".json", ".log", ".parquet", ".safetensors", ".zip"}
+    files |= {".onnx", ".pt2", ".ts", ".xml", ".pte", ".tflite", ".engine"}
     found = {text for text in _literals(HOUSE) if shape.fullmatch(text) and Path(text).suffix not in files}
     unknown = found - set(SENTENCES)
     assert not unknown

@@ -16,9 +16,11 @@ _MOST = 64  # examples in one call; the opener cuts larger batches
 def run(work: Work) -> Made:
     """Write the network's ONNX file in fp16 and build an engine that keeps each layer's own precision."""
     half = work.folder / "half.onnx"
-    write_half(work, half)
     with exporting("TensorRT"):
-        engine = _build(work, half)
+        import tensorrt
+
+        write_half(work, half)
+        engine = _build(tensorrt, work, half)
     half.unlink()
     target = work.folder / "model.engine"
     target.write_bytes(engine)
@@ -33,9 +35,7 @@ def write_half(work: Work, target: Path) -> None:
     export_onnx(work.subject, network, target)
 
 
-def _build(work: Work, source: Path) -> bytes:
-    import tensorrt as trt
-
+def _build(trt: Any, work: Work, source: Path) -> bytes:
     logger = trt.Logger(trt.Logger.ERROR)
     builder = trt.Builder(logger)
     # Precisions as the file has them: the only way since TensorRT 11, where the flag is gone, too.
@@ -57,9 +57,9 @@ def _profile(work: Work, builder: Any) -> Any:
     profile, subject = builder.create_optimization_profile(), work.subject
     for name in subject.input_names:
         if subject.card.is_text:
-            shapes = [(1, min(2, subject.size)), (8, min(64, subject.size)), (_MOST, subject.size)]
+            shapes: list[tuple[int, ...]] = [(1, min(2, subject.size)), (8, min(64, subject.size))]
+            shapes.append((_MOST, subject.size))
         else:
-            edges = (3, subject.size, subject.size)
-            shapes = [(1, *edges), (8, *edges), (_MOST, *edges)]
+            shapes = [(count, 3, subject.size, subject.size) for count in (1, 8, _MOST)]
         profile.set_shape(name, *shapes)
     return profile

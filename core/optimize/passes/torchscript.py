@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import RunError
 from core.optimize.exporting import exporting, one_sample, sample
@@ -23,7 +24,7 @@ def run(work: Work) -> Made:
     target = work.folder / "model.ts"
     with exporting("TorchScript"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*deprecated")
-        script = torch.jit.freeze(torch.jit.trace(module, sample(work.subject), check_trace=False))
+        script = torch.jit.freeze(_trace(module, sample(work.subject)))
         for inputs in _other_shapes(work):
             wanted = module(*inputs)
             difference = float((script(*inputs) - wanted).abs().max())
@@ -32,6 +33,10 @@ def run(work: Work) -> Made:
         torch.jit.save(script, str(target))
     _drop_sources(target)
     return Made(path=target, format="torchscript")
+
+
+def _trace(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+    return torch.jit.trace(module, inputs, check_trace=False)  # type: ignore[no-untyped-call]
 
 
 def _other_shapes(work: Work) -> list[tuple[Tensor, ...]]:
