@@ -25,6 +25,10 @@ OPTIMIZE_SENTENCES: dict[str, str] = {
     ),
     # -- while at work -----------------------------------------------------------------------------
     "optimize.cannot_export": N_("The network could not be written as {format}: {detail}."),
+    "optimize.trace_is_fixed": N_(
+        "The TorchScript trace holds for the shapes it was made with alone: with {n} examples it answers otherwise, "
+        "the greatest difference is {difference}. Take torch.export or ONNX."
+    ),
     "optimize.cannot_open": N_("The file could not be opened and timed: {detail}."),
     "optimize.all_failed": N_("None of the {n} ways worked; why the first one did not follows."),
     "optimize.gate_differs": N_(

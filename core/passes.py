@@ -130,7 +130,7 @@ PASSES: tuple[Pass, ...] = (
         N_("For phones and small devices (LiteRT)."),
         "runtime",
         packages=("litert_torch", "ai_edge_litert"),
-        install="pip install litert-torch",
+        install="pip install -r requirements-extras.txt",
     ),
     Pass(
         "executorch",

@@ -293,7 +293,7 @@ class _Course:
         folder = self.artifacts / "variants" / variant.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self._now(row, "make")
+        self.clock.phase("make", **self._begin(row, "make"))
         network = self._learned(variant, row)
         work = self._work(variant, network, folder)
         last = variant.passes[-1]
@@ -305,15 +305,15 @@ class _Course:
         row |= {"facts": facts, "format": made.format, **_sizes(made.path), "sha256": _sha256(made.path)}
         row["file"] = made.path.relative_to(self.artifacts).as_posix()
         self.subject.write_preprocessing(folder)
-        self._now(row, "gate")
+        self.clock.phase("gate", **self._begin(row, "gate"))
         found, problems = check_file(work, made, last, self.samples)
         row |= {"gate": found, "problems": row["problems"] + [problem.as_dict() for problem in problems]}
         if problems:
             row["status"] = "broken"
             return
-        self._now(row, "test", "variant_test")
+        self.clock.phase("variant_test", **self._begin(row, "test"))
         self._test(work, made, row)
-        self._now(row, "time")
+        self.clock.phase("time", **self._begin(row, "time"))
         self._time(made, row, folder)
         row |= {"verdict": judge({**row, "search": None}, self.spec.max_drop), "status": "done"}
         row["offered"] = True
@@ -383,12 +383,13 @@ class _Course:
         )  # fmt: skip
 
     # -- telling -----------------------------------------------------------------------------------------
-    def _now(self, row: Row, doing: str, phase: str = "") -> None:
+    def _begin(self, row: Row, doing: str) -> dict[str, Any]:
+        """Note what is done with a variant now; returns the values of the phase. Raises `StoppedError` on request."""
         self.clock.raise_if_stopped()
         row["doing"] = doing
-        done = sum(other["status"] not in ("waiting", "running") for other in self.rows.values())
-        self.clock.phase(phase or doing, name=row["name"], done=done, total=len(self.rows))
         self._report()
+        done = sum(other["status"] not in ("waiting", "running") for other in self.rows.values())
+        return {"name": row["name"], "done": done, "total": len(self.rows)}
 
     def _tell(self, number: int) -> None:
         weights = [_WORK["learn" if BY_NAME[variant.passes[0]].learns else "file"] for variant in self.plan]

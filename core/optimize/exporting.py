@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,56 +18,71 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.errors import RunError
+from core.errors import GraftError, RunError
 from core.optimize.subject import Subject, exportable
 
 _SAMPLES = 2  # of one example torch.export would take the batch for a constant
 
 
-def _sample(subject: Subject, dtype: torch.dtype | None = None) -> tuple[Tensor, ...]:
-    rows = subject.data.validation[:_SAMPLES]
-    inputs = subject.inputs(np.resize(rows, _SAMPLES))
+def sample(subject: Subject, count: int = _SAMPLES) -> tuple[Tensor, ...]:
+    """Inputs of some validation rows, in the order of an exported file's inputs."""
+    rows = subject.data.validation[:count]
+    inputs = subject.inputs(np.resize(rows, count))
     return tuple(torch.from_numpy(inputs[name]) for name in subject.input_names)
+
+
+def one_sample(subject: Subject) -> tuple[Tensor, ...]:
+    """One example for a file of fixed shape: a text is padded to the most tokens that are read."""
+    inputs = sample(subject, 1)
+    if not subject.card.is_text:
+        return inputs
+    return tuple(nn.functional.pad(x, (0, subject.size - x.shape[1])) for x in inputs)
+
+
+@contextmanager
+def exporting(format: str) -> Iterator[None]:
+    """Without the exporter's chatter and gradients; whatever goes wrong becomes one `RunError`."""
+    try:
+        with _quietly(), torch.no_grad():
+            yield
+    except GraftError:
+        raise
+    except Exception as error:  # exporters fail in as many ways as there are networks
+        raise RunError("optimize.cannot_export", format=format, detail=_first_line(error)) from error
 
 
 def export_onnx(subject: Subject, network: nn.Module, path: Path) -> None:
     """Write a network as one ONNX file with any batch size (and any length of texts). Raises `RunError`."""
-    module = exportable(network).eval()
-    try:
-        with _quietly():
-            program = torch.onnx.export(
-                module,
-                _sample(subject),
-                dynamo=True,
-                dynamic_shapes=subject.dynamic_shapes(),
-                input_names=list(subject.input_names),
-                output_names=["logits"],
-                external_data=False,
-                verbose=False,
-            )
+    is_fp32 = next(network.parameters()).dtype == torch.float32
+    with exporting("ONNX"):
+        program = torch.onnx.export(
+            (exportable(network) if is_fp32 else _InOwnPrecision(exportable(network))).eval(),
+            sample(subject),
+            dynamo=True,
+            dynamic_shapes=subject.dynamic_shapes() if is_fp32 else _by_position(subject),
+            input_names=list(subject.input_names),
+            output_names=["logits"],
+            external_data=False,
+            verbose=False,
+        )
         assert program is not None
         model = program.model_proto
-    except Exception as error:  # the exporter fails in as many ways as there are networks
-        raise RunError("optimize.cannot_export", format="ONNX", detail=_first_line(error)) from error
     _name_nodes(model)
     path.write_bytes(model.SerializeToString())
 
 
 def export_program(subject: Subject, network: nn.Module, path: Path) -> None:
     """Write a network as a torch.export program (.pt2) in its own precision. Raises `RunError`."""
-    try:
-        with _quietly(), torch.no_grad():
-            program = torch.export.export(
-                _InOwnPrecision(exportable(network)).eval(), _sample(subject), dynamic_shapes=_by_position(subject)
-            )
+    with exporting("torch.export"):
+        program = torch.export.export(
+            _InOwnPrecision(exportable(network)).eval(), sample(subject), dynamic_shapes=_by_position(subject)
+        )
         for part in program.graph_module.modules():
             if isinstance(part, torch.fx.GraphModule):
                 for node in part.graph.nodes:
                     node.meta.pop("stack_trace", None)
         program._example_inputs = None
         torch.export.save(program, path)
-    except Exception as error:
-        raise RunError("optimize.cannot_export", format="torch.export", detail=_first_line(error)) from error
 
 
 class _InOwnPrecision(nn.Module):

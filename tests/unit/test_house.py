@@ -61,6 +61,7 @@ DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
 TORCH_FAMILY |= {"torch_pruning"}
+TORCH_FAMILY |= {"onnxruntime", "openvino", "nncf", "litert_torch", "ai_edge_litert", "executorch", "tensorrt"}
 LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil", "pydantic", "scipy", "sqlalchemy"} | {
     "rjieba"
 }
@@ -302,6 +303,7 @@ def test_every_literal_that_looks_like_a_code_has_a_sentence() -> None:
     rooms = {code.partition(".")[0] for code in SENTENCES}
     shape = re.compile(rf"({'|'.join(sorted(rooms))})\.[a-z][a-z0-9_]*")
     files = {".bin", ".json", ".log", ".parquet", ".safetensors", ".zip", ".onnx", ".ts", ".pt2", ".xml", ".py"}
+    files |= {".pte", ".tflite", ".engine"}
     found = {text for text in _literals(HOUSE) if shape.fullmatch(text) and Path(text).suffix not in files}
     unknown = found - set(SENTENCES)
     assert not unknown

@@ -1,0 +1,23 @@
+"""The network for ExecuTorch with XNNPACK, in fp32: one example at a time, texts padded to one length."""
+
+from __future__ import annotations
+
+import torch
+
+from core.optimize.exporting import exporting, one_sample
+from core.optimize.subject import exportable
+from core.optimize.work import Made, Work
+
+
+def run(work: Work) -> Made:
+    """Export for a batch of one and give XNNPACK all that it can compute."""
+    target = work.folder / "model.pte"
+    with exporting("ExecuTorch"):
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+
+        program = torch.export.export(exportable(work.network).eval(), one_sample(work.subject))
+        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+        target.write_bytes(lowered.to_executorch().buffer)
+    facts = {"batch": 1, "length": work.subject.size} if work.subject.card.is_text else {"batch": 1}
+    return Made(path=target, format="executorch", facts=facts)

@@ -1,0 +1,39 @@
+"""The network for OpenVINO in 8 bits, ranges measured on training rows (NNCF's post-training quantization)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+import numpy as np
+
+from core.optimize.exporting import exporting
+from core.optimize.passes.openvino import convert, write
+from core.optimize.work import Made, Work
+from core.passes import is_transformer
+
+
+def run(work: Work) -> Made:
+    """Quantize with symmetric weights and asymmetric activations; of attention layers NNCF leaves some in float."""
+    model, subject = convert(work), work.subject
+    rows = subject.data.train[: work.spec.calibration_rows].tolist()
+
+    def read(row: int) -> dict[str, Any]:
+        work.clock.raise_if_stopped()
+        return subject.inputs(np.array([row]))  # one by one: texts keep their own length
+
+    with exporting("OpenVINO"), contextlib.redirect_stdout(io.StringIO()):
+        import nncf  # after OpenVINO, which was imported without telemetry
+
+        quantized = nncf.quantize(
+            model,
+            nncf.Dataset(rows, read),
+            preset=nncf.QuantizationPreset.MIXED,
+            model_type=nncf.ModelType.TRANSFORMER if is_transformer(subject.card) else None,
+            subset_size=len(rows),
+        )
+    made = write(work, quantized, "openvino")
+    kinds = [node.get_type_name() for node in quantized.get_ops()]
+    made.facts |= {"calibration": "minmax", "calibration_rows": len(rows), "quantizers": kinds.count("FakeQuantize")}
+    return made

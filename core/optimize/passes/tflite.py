@@ -1,0 +1,21 @@
+"""The network for LiteRT (TFLite), in fp32: one example at a time, texts padded to one length."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+from core.optimize.exporting import exporting, one_sample
+from core.optimize.subject import exportable
+from core.optimize.work import Made, Work
+
+
+def run(work: Work) -> Made:
+    """Convert for a batch of one: LiteRT's converter cannot take convolutions with a batch of any size."""
+    target = work.folder / "model.tflite"
+    with exporting("TFLite"), contextlib.redirect_stdout(io.StringIO()):
+        import litert_torch
+
+        litert_torch.convert(exportable(work.network).eval(), one_sample(work.subject)).export(str(target))
+    facts = {"batch": 1, "length": work.subject.size} if work.subject.card.is_text else {"batch": 1}
+    return Made(path=target, format="tflite", facts=facts)
