@@ -328,7 +328,7 @@ def test_named_student_sees_pictures_as_it_was_trained_to(tmp_path: Path) -> Non
 
 
 def test_training_for_int8_leaves_a_plain_network_and_keeps_zeros(tmp_path: Path) -> None:
-    subject = _digits(train_size=96)
+    subject = _digits("torchvision/squeezenet1_1", train_size=96)
     Masks(list_weights(subject.model)).draw(0.3)
     made = qat.run(_work(subject, tmp_path))
     network = made.network
