@@ -48,7 +48,7 @@ def make_report(spec: OptimizeSpec, done: int | None = None, *, labelled: bool =
     """The report after the first `done` variants (all without it)."""
     variants = variants_of(spec.passes, combine=spec.combine)
     done = len(variants) if done is None else done
-    rows = [_variant(variant, place, done, labelled) for place, variant in enumerate(variants)]
+    rows = [_variant(variant, place, done, labelled, spec.max_drop) for place, variant in enumerate(variants)]
     best = recommend(rows)
     return {
         "original": ORIGINAL if labelled else {**ORIGINAL, "accuracy": None, "interval": None},
@@ -64,7 +64,7 @@ def make_report(spec: OptimizeSpec, done: int | None = None, *, labelled: bool =
     }  # fmt: skip
 
 
-def _variant(variant: Variant, place: int, done: int, labelled: bool) -> dict[str, Any]:
+def _variant(variant: Variant, place: int, done: int, labelled: bool, limit: float) -> dict[str, Any]:
     base = {
         "name": variant.name,
         "passes": list(variant.passes),
@@ -81,10 +81,10 @@ def _variant(variant: Variant, place: int, done: int, labelled: bool) -> dict[st
         return {**base, "status": "running", "doing": "make"} if place == done else {**base, "status": "waiting"}
     if variant.name == FAILED:
         return {**base, "status": "failed", "problems": [Problem("run.out_of_memory").as_dict()]}
-    return {**base, **_numbers(variant, labelled)}
+    return {**base, **_numbers(variant, labelled, limit)}
 
 
-def _numbers(variant: Variant, labelled: bool) -> dict[str, Any]:
+def _numbers(variant: Variant, labelled: bool, limit: float) -> dict[str, Any]:
     size, latency, points = SHAPES[variant.passes[0] if variant.passes[0] != "onnx" else variant.passes[-1]]
     if len(variant.learned) and variant.passes[-1] == "static_int8" and variant.passes[0] != "qat":
         size, latency, points = 3.4 * size, 2.7 * latency, points + 0.4
@@ -124,7 +124,7 @@ def _numbers(variant: Variant, labelled: bool) -> dict[str, Any]:
         "facts": {"parameters": 3_383_850, "quantized": 49, "in_float": 3, "calibration": "minmax"},
         "seconds": 41.0,
     }  # fmt: skip
-    found["verdict"] = judge({"name": variant.name, **found}, 1.0)
+    found["verdict"] = judge({"name": variant.name, **found}, limit)
     return found | (_searched() if variant.passes[-1] == "static_int8" else {})
 
 

@@ -35,8 +35,8 @@ def check_task(card: ModelCard, subject: Subject, field: str) -> None:
         raise InputError([Problem(code, field=field, values={"id": card.id})])
 
 
-def ask_teacher(work: Work) -> Tensor:
-    """The teacher's logits [rows of the data, C] for the training and validation rows; the others are 0.
+def ask_teacher(work: Work, name: str | None) -> Tensor:
+    """Logits [rows of the data, C] of a model id, None for the original, for training and validation rows; else 0.
 
     A teacher that answers with other classes gets a new head first, trained on the same rows. Raises `NotFoundError`
     and `WeightsError` for one that is not here, `InputError` for one of another task, `StoppedError` on request.
@@ -45,10 +45,10 @@ def ask_teacher(work: Work) -> Tensor:
     train = subject.data.train if spec.train_size is None else subject.data.train[: spec.train_size]
     rows = np.unique(np.concatenate([train, subject.data.validation]))
     work.clock.phase("teacher")
-    if spec.teacher is None:
+    if name is None:
         found = torch.from_numpy(subject.logits(subject.model, rows))
     else:
-        card = get_model(spec.teacher)
+        card = get_model(name)
         check_task(card, subject, "teacher")
         found = _answers_of(work, card, rows)
     logits = torch.zeros(len(subject.data.targets), len(subject.labels))

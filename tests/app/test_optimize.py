@@ -89,7 +89,7 @@ def test_run_that_is_chosen_brings_its_data_along(
 def test_form_starts_an_optimization_once_as_it_is_filled_in(open_page: Callable[..., AppTest]) -> None:
     at = open_page("optimize", model="bundled/efficientnet_lite0", data="builtin/digits")
     assert "opt_epochs" not in [field.key for field in at.number_input], "nothing learns yet"
-    at.checkbox(key="opt_pass_distill").check().run()
+    at.checkbox(key="opt_pass_prune_magnitude").check().run()
     at.checkbox(key="opt_pass_half").uncheck().run()
     at.number_input(key="opt_epochs").set_value(3)
     at.number_input(key="opt_max_drop").set_value(0.5)
@@ -99,9 +99,8 @@ def test_form_starts_an_optimization_once_as_it_is_filled_in(open_page: Callable
     button.click().run()
     assert_sound(at)
     (run,) = open_store().list_runs(kind="optimize")
-    assert run.spec["passes"] == ["distill", "onnx", "static_int8"]
+    assert run.spec["passes"] == ["prune_magnitude", "onnx", "static_int8"]
     assert (run.spec["epochs"], run.spec["max_drop"], run.spec["combine"]) == (3, 0.5, True)
-    assert run.spec["student"] is None
     assert run.id.startswith("op-")
 
 

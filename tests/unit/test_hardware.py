@@ -156,7 +156,7 @@ def test_apple_chip_is_an_accelerator_without_bf16(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(hardware.platform, "machine", lambda: "arm64")
     monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
     answers = {"machdep.cpu.brand_string": "Apple M2\n", "hw.optional.arm.FEAT_BF16": "1\n"}
-    monkeypatch.setattr(hardware, "_output", lambda command: answers[command[-1]])
+    monkeypatch.setattr(hardware, "_output", lambda command: answers.get(command[-1], ""))
     machine = describe_machine()
     assert [card.name for card in machine.accelerators] == ["Apple M2"]
     assert (machine.devices, best_device()) == (("cpu", "mps"), "mps")

@@ -68,7 +68,7 @@ def _digits(model: str = SMALL, **changes: Any) -> Subject:
         train_size=200, test_size=50, seed=3, reporter=subject.clock,
     )  # fmt: skip
     ref = ModelRef(id=model, weights="random")
-    subject._model = build_classifier(ref, list(subject.data.labels), seed=0, image_size=SIZE).eval()
+    subject.model = build_classifier(ref, list(subject.data.labels), seed=0, image_size=SIZE).eval()
     subject._batcher = Batcher(card.vision, SIZE, CPU, channels_last=False)
     return subject
 
@@ -78,10 +78,10 @@ def _reviews(path: Path, home: Path, kind: str = "bert", **changes: Any) -> Subj
     model = plant(kind, home)
     subject = TextSubject(_spec(model, f"path:{path}", **changes), get_model(model), PhaseClock(Silence()))
     subject.data = data = load_texts(DataRef(id=f"path:{path}"), seed=3)
-    subject._model = build_text_classifier(ModelRef(id=model), list(data.labels), seed=0).eval()
+    subject.model = build_text_classifier(ModelRef(id=model), list(data.labels), seed=0).eval()
     rows = np.concatenate([data.train, data.validation, data.test])
     subject.size = 32
-    subject.tokens = Tokens(data.texts, rows, subject._model.tokenizer, subject.size, None)
+    subject.tokens = Tokens(data.texts, rows, subject.model.tokenizer, subject.size, None)
     return subject
 
 
@@ -256,7 +256,7 @@ def test_student_has_half_the_layers_and_follows_its_teacher(
 ) -> None:
     subject = _reviews(reviews, home, epochs=8, lr=0.01, teacher_weight=weight)
     work = _work(subject, tmp_path)
-    subject._model = wrong = copy_of(work.network)
+    subject.model = wrong = copy_of(work.network)
     retrain(work, wrong, lr=0.01)
     with torch.no_grad():  # a teacher that is wrong on purpose
         wrong.head.linear.weight.copy_(wrong.head.linear.weight.flip(0))
@@ -290,7 +290,7 @@ def test_first_layers_of_a_student_are_those_of_the_original(reviews: Path, home
 
 def test_teacher_of_other_classes_gets_a_head_and_sees_no_test_rows(reviews: Path, home: Path, tmp_path: Path) -> None:
     subject = _reviews(reviews, home, teacher=plant("electra", home))
-    logits = ask_teacher(_work(subject, tmp_path))
+    logits = ask_teacher(_work(subject, tmp_path), subject.spec.teacher)
     data = subject.data
     assert logits.shape == (len(data.targets), 2)
     asked = np.flatnonzero(logits.abs().sum(1).numpy())

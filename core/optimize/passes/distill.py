@@ -23,7 +23,7 @@ def run(work: Work) -> Made:
     check_labels(work)
     spec, subject = work.spec, work.subject
     network, student = build_student(work)
-    logits = ask_teacher(work)
+    logits = ask_teacher(work, spec.teacher)
     learned = retrain(
         work,
         network,

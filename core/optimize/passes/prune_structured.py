@@ -16,9 +16,11 @@ from core.errors import GraftError, InputError, Problem
 from core.models import ImageClassifier, count_parameters
 from core.optimize.retrain import check_labels, copy_of, retrain
 from core.optimize.subject import Network, exportable
+from core.optimize.teachers import ask_teacher
 from core.optimize.work import Made, Work
 
 LR, TEXT_LR = 1e-3, 1e-4
+TEACHER_WEIGHT, HEAT = 0.7, 2.0
 # Widths stay a multiple of this: vector units compute so many values at once.
 ROUND_TO = 8
 
@@ -49,13 +51,16 @@ def run(work: Work) -> Made:
     if isinstance(network, ImageClassifier):
         # Statistics of channels whose inputs have changed are wrong: they are learned anew.
         network.freeze_batchnorm = False
-    learned = retrain(work, network, lr=TEXT_LR if card.is_text else LR)
+    teacher = ask_teacher(work, None)  # what is left learns back sooner from the whole network than from labels alone
+    lr = TEXT_LR if card.is_text else LR
+    learned = retrain(work, network, lr=lr, teacher=teacher, weight=TEACHER_WEIGHT, heat=HEAT)
     facts = {
         "parameters_before": before["parameters"],
         "parameters": after["parameters"],
         "gmacs_before": before["gmacs"],
         "gmacs": after["gmacs"],
         "channel_ratio": ratio,
+        "teacher": work.subject.card.id,
     }
     return Made(network=network, facts={**facts, **learned})
 
