@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.bundle import FORMATS
 from core.clock import PhaseClock
 from core.errors import DataError, GraftError, Problem, RunError, StoppedError, problems_of
 from core.evaluate import wilson
@@ -316,7 +317,10 @@ class _Course:
         self.clock.phase("time", **self._begin(row, "time"))
         self._time(made, row, folder)
         row |= {"verdict": judge({**row, "search": None}, self.spec.max_drop), "status": "done"}
-        row["offered"] = True
+        row["offered"] = made.format in FORMATS
+        if not row["offered"]:
+            values = {"name": BY_NAME[last].label, "format": made.format, "known": ", ".join(FORMATS)}
+            row["problems"].append(Problem("optimize.no_bundle", "warning", values=values).as_dict())
 
     def _learned(self, variant: Variant, row: Row) -> Network:
         """The network that the file is made from: what its chain of passes learned, or the original."""
