@@ -113,8 +113,8 @@ def _race(name: str, network: RacedNetwork, data: str, *, compiled: bool) -> dic
             for contender, (format, source) in files.items():
                 print(f"{name}: {contender}", file=sys.stderr, flush=True)
                 with watch(format, source) as other:
-                    ratios = race(eager, other, clock)
-                    found[contender] = {**speed_of(other), "ratios": ratios}
+                    ratios, others = race(eager, other, clock)
+                    found[contender] = {**speed_of(other), "ratios": ratios, "processors_of_others": others}
             return {"eager": speed_of(eager), **found}
 
 

@@ -30,6 +30,10 @@ OPTIMIZE_SENTENCES: dict[str, str] = {
         "the greatest difference is {difference}. Take torch.export or ONNX."
     ),
     "optimize.cannot_open": N_("The file could not be opened and timed: {detail}."),
+    "optimize.machine_busy": N_(
+        "Other work kept {processors} processors busy while this was timed: the ratios may not hold. Repeat the run "
+        "when the machine is idle."
+    ),
     "optimize.all_failed": N_("None of the {n} ways worked; why the first one did not follows."),
     "optimize.gate_differs": N_(
         "Opened again, the file answers otherwise than the network: {equal} of {n} answers are the same, and the "

@@ -41,6 +41,8 @@ Row = dict[str, Any]
 TEST_S = 60.0
 LEAST_TEST = 20
 _TRIAL_ROWS = 128
+# So many processors kept busy by other work spoil a timing.
+BUSY = 0.3
 # What a step counts for the bar: a training takes longer than writing a file.
 _WORK = {"file": 1.0, "learn": 4.0}
 
@@ -375,8 +377,11 @@ class _Course:
         scratch = self.scratch / folder.name
         scratch.mkdir(parents=True, exist_ok=True)
         with self._watch(made.format, str(made.path), scratch) as watch:
-            ratios = race(self.watch, watch, self.clock)
+            ratios, others = race(self.watch, watch, self.clock)
         row |= {**speed_of(watch), "memory_mb": watch.peak_mb}
+        if others > BUSY:
+            busy = Problem("optimize.machine_busy", "warning", values={"processors": f"{others:.1f}"})
+            row["problems"].append(busy.as_dict())
         row["ratios"] = {**ratios, "size": self.original["size_mb"] / row["size_mb"]}
         self._note_original()
 

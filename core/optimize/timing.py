@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import psutil
 
 from core.clock import PhaseClock
 from core.errors import RunError
@@ -66,6 +67,11 @@ class Stopwatch:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
 
     def time(self, kind: str, seconds: float, least: int) -> float:
         """Median milliseconds of a block of calls (`one`: batch 1, `many`: batch 32)."""
@@ -129,15 +135,18 @@ def write_inputs(subject: Subject, rows: Ints, path: Path) -> None:
     np.savez(path, **arrays)
 
 
-def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> dict[str, list[float]]:
-    """Ratios original / variant of latency and throughput, each as [middle, low, high] with its 95% interval.
+def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> tuple[dict[str, list[float]], float]:
+    """(ratios, processors that other work kept busy meanwhile).
+
+    Ratios original / variant of latency and throughput, each as [middle, low, high] with its 95% interval.
 
     They take turns (the one that begins changes) until both intervals are narrow or the budget is spent. The middle
     is the geometric mean over the rounds, the interval that of a t distribution on its logarithm.
     """
     kinds = ("one", "many")
     logs: dict[str, list[float]] = {kind: [] for kind in kinds}
-    end = time.perf_counter() + BUDGET_S
+    began = time.perf_counter()
+    end, busy = began + BUDGET_S, _others_busy(original, variant)
     while True:
         clock.raise_if_stopped()
         for kind in kinds:
@@ -150,7 +159,15 @@ def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> dict[str
         if is_known or (rounds >= _LEAST_ROUNDS and time.perf_counter() > end):
             break
     names = {"one": "latency", "many": "throughput"}
-    return {names[kind]: _ratio(logs[kind]) for kind in kinds}
+    others = max(0.0, (_others_busy(original, variant) - busy) / (time.perf_counter() - began))
+    return {names[kind]: _ratio(logs[kind]) for kind in kinds}, others
+
+
+def _others_busy(*watches: Stopwatch) -> float:
+    """Seconds of processors spent so far by whatever is not timed here."""
+    spent = psutil.cpu_times()
+    mine = [psutil.Process(watch.pid).cpu_times() for watch in watches]
+    return spent.user + spent.system + getattr(spent, "nice", 0.0) - sum(one.user + one.system for one in mine)
 
 
 def _spread(logs: list[float]) -> float:
