@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from PIL import Image
 
 from core import jobs, runs, settings
 from core.errors import Problem
@@ -182,11 +183,21 @@ def _summary(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_files(artifacts: Path, report: dict[str, Any]) -> None:
+    """Files as a bundle wants them, of a network that is none."""
+    how = {
+        "task": "image-classification", "labels": report["conditions"]["labels"], "image_size": 128,
+        "resize_size": 128, "interpolation": "bilinear", "mean": [0.5] * 3, "std": [0.5] * 3,
+    }  # fmt: skip
+    (artifacts / "samples").mkdir()
+    Image.new("RGB", (8, 8)).save(artifacts / "samples" / "00.png")
     for row in report["variants"]:
         if row["status"] in ("done", "broken"):
             path = artifacts / row["file"]
             path.parent.mkdir(parents=True)
             path.write_bytes(b"no network")
+            path.with_name("preprocessing.json").write_text(to_json(how), encoding="utf-8")
+            expected = {"labels": ["0"], "logits": [[1.0] + [0.0] * 9], "tolerance": 0.001}
+            path.with_name("expected.json").write_text(to_json(expected), encoding="utf-8")
 
 
 def _write_curves(run_id: str, name: str, now: float) -> None:
