@@ -22,13 +22,16 @@ labels.json, predict.py, requirements.txt, sample/ with expected.json, README.md
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from core.errors import GraftError, NotFoundError, RunError
 from core.i18n import translator
@@ -72,6 +75,21 @@ def template(task: str) -> Path:
     It holds `read_picture(path_or_image, facts)` or `read_texts(texts, tokenizer, facts)`.
     """
     return TEMPLATES / _SCRIPTS[task]
+
+
+def load_reader(folder: Path) -> Callable[[list[Any]], dict[str, Any]]:
+    """What makes inputs of pictures (PIL) or texts for the file in a variant's folder, as its bundle's script does."""
+    facts = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
+    path = template(facts["task"])
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    if "max_length" not in facts:
+        return lambda pictures: {"pixels": np.stack([script.read_picture(picture, facts) for picture in pictures])}
+    tokenizer = script.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return lambda texts: dict(script.read_texts(texts, tokenizer, facts))
 
 
 def write_bundle(run: Run, name: str, target: Path) -> Path:

@@ -122,7 +122,7 @@ class _Comparing:
         self._report([], is_final=True)
         shutil.rmtree(self.folder / "cells", ignore_errors=True)
         if self.failures:
-            first = [Problem(**problem) for problem in next(iter(self.failures.values()))]
+            first = [Problem.from_dict(problem) for problem in next(iter(self.failures.values()))]
             told = Problem("compare.cells_failed", values={"n": len(self.failures), "total": len(self.cells)})
             raise RunError([told, *first])
         return self._summary(rows, seconds)

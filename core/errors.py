@@ -43,6 +43,11 @@ class Problem:
             "values": dict(self.values),
         }
 
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Problem:
+        """A problem as a run or a report keeps it."""
+        return cls(kept["code"], kept.get("severity", "error"), kept.get("field"), kept.get("values") or {})
+
 
 class GraftError(Exception):
     """Something Graft can explain. `code` selects the sentence, `values` fill it."""

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from core.i18n import N_
+
 Weights = Literal["pretrained", "random"]
 Level = Literal["basic", "expert"]
 
@@ -53,6 +55,18 @@ def metadata(field: FieldInfo) -> dict[str, Any]:
     """The unit, level, choices and `shown_when` of a spec's field."""
     extra = field.json_schema_extra
     return dict(extra) if isinstance(extra, dict) else {}
+
+
+def seed_knob() -> Any:
+    """The seed, which means the same in every spec."""
+    return knob(
+        0,
+        label=N_("Seed"),
+        help=N_("The same seed draws the same examples in the same order: the run can be repeated exactly."),
+        ge=0,
+        le=2**31 - 1,
+        level="expert",
+    )
 
 
 class Spec(BaseModel):

@@ -6,6 +6,8 @@ text, `core/locales` holds the others. A test proves that every code used in the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from core.errors import Problem
 from core.i18n import N_, Translator, translator
 from core.optimize_messages import OPTIMIZE_SENTENCES
@@ -422,13 +424,17 @@ def explain(problem: Problem, translate: Translator | None = None) -> str:
     if template is None:
         details = ", ".join(f"{name}={value}" for name, value in problem.values.items())
         return f"{problem.code} ({details})" if details else problem.code
-    return translate(template, **problem.values)
+    values = _named(problem.values, translate) if problem.code.startswith("optimize.") else problem.values
+    return translate(template, **values)
 
 
 def explain_phase(code: str, values: dict[str, object], translate: Translator | None = None) -> str:
     """What a run is doing now, in words."""
     translate = translate or translator("en")
     template = PHASES.get(code)
-    if "name" in values:  # of a variant
-        values = {**values, "name": name_of(str(values["name"]), translate)}
-    return translate(template, **values) if template else code
+    return translate(template, **_named(values, translate)) if template else code
+
+
+def _named(values: Mapping[str, object], translate: Translator) -> dict[str, object]:
+    """Values whose `name` is a pass or a chain of them, with it in words."""
+    return {**values, "name": name_of(str(values["name"]), translate)} if "name" in values else dict(values)

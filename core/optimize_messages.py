@@ -87,10 +87,9 @@ OPTIMIZE_SENTENCES: dict[str, str] = {
     ),
     # -- optimizing --------------------------------------------------------------------------------
     "optimize.not_installed": N_("{name} needs {packages}, which is not installed here: run `{install}`."),
-    "optimize.other_task": N_("{name} is not made for the kind of task of {model}: take another way."),
     "optimize.dynamic_on_convolutions": N_(
-        "Dynamic int8 is not made of {model}: on convolutions it is known to collapse (a quarter of the accuracy lost, "
-        "and slower). Take static int8."
+        "Dynamic int8 is not made of {model}: on convolutions it is known to collapse, and to be "
+        "slower. Take static int8."
     ),
     "optimize.static_on_transformers": N_(
         "{name} often costs {model} accuracy: attention layers have activations that 8 bits hold badly. Dynamic int8 "
@@ -116,10 +115,6 @@ OPTIMIZE_SENTENCES: dict[str, str] = {
         "No variant of {id} is recommended, so no bundle was written: `python -m core run {id} show` tells why of each."
     ),
     "optimize.bundle_detached": N_("A bundle is written when the run has ended: leave --detach out, or --bundle."),
-    "optimize.variant_unknown": N_("Run {id} has no variant {name}; it has: {known}."),
-    "optimize.not_answering": N_(
-        "{name} is a {format} file, which the page does not answer with: only ONNX files are tried here. Download it."
-    ),
     "optimize.other_labels": N_(
         "{id} has other classes than {model} answers with: nothing can be learned from it. Take the data that the "
         "model was trained on, or passes that do not learn."

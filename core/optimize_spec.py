@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from core.fields import DataRef, ModelRef, Spec, knob
+from core.fields import DataRef, ModelRef, Spec, knob, seed_knob
 from core.i18n import N_
 from core.passes import NAMES, PASSES, USUAL
 
-_LEARN = ("distill", "prune_structured", "prune_magnitude", "prune_gradual", "qat")
+_LEARN = tuple(row.name for row in PASSES if row.learns)
 
 
 class OptimizeSpec(Spec):
@@ -166,14 +166,7 @@ class OptimizeSpec(Spec):
         choices={"cpu": "CPU", "cuda": N_("NVIDIA GPU")},
         level="expert",
     )
-    seed: int = knob(
-        0,
-        label=N_("Seed"),
-        help=N_("The same seed draws the same examples in the same order: the run can be repeated exactly."),
-        ge=0,
-        le=2**31 - 1,
-        level="expert",
-    )
+    seed: int = seed_knob()
 
     @field_validator("passes")
     @classmethod

@@ -31,8 +31,7 @@ def results(run: Run) -> dict[str, Any]:
 
 def sentence(problem: Mapping[str, Any]) -> str:
     """The sentence of a problem as a run or a report keeps it."""
-    severity = problem.get("severity", "error")
-    return explain(Problem(problem["code"], severity, problem.get("field"), problem.get("values") or {}))
+    return explain(Problem.from_dict(problem))
 
 
 def _compared(run: Run) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 
 from core.figures import BRAND, LOOKS, TEXT, Look, Theme, layout_of_axes, resolve, shorten
 from core.i18n import N_, Translator
-from core.passes import BY_NAME
+from core.passes import name_of
 
 HEIGHT = 440
 ORIGINAL = "original"
@@ -51,15 +51,8 @@ def look_of_kind(kind: str) -> Look:
 
 def variant_word(variant: Mapping[str, Any], _: Translator) -> str:
     """What a variant is called on charts and in tables: its passes in words."""
-    passes = list(variant.get("passes") or [])
-    return passes_word(passes, _) if passes else _(KIND_LOOKS[ORIGINAL].word)
-
-
-def passes_word(names: Sequence[str], _: Translator) -> str:
-    """A chain of passes in words; the file that only holds what learned goes by that, as that of training for int8."""
-    held = {"onnx", *(["static_int8"] if "qat" in names else [])}
-    shown = [name for name in names if name not in held] or list(names)
-    return " + ".join(_(BY_NAME[name].label) if name in BY_NAME else name for name in shown)
+    is_original = not variant.get("passes")
+    return _(KIND_LOOKS[ORIGINAL].word) if is_original else name_of("+".join(variant["passes"]), _)
 
 
 @dataclass(frozen=True)

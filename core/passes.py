@@ -32,7 +32,7 @@ class Pass:
     learns: bool = False
     packages: tuple[str, ...] = ()
     install: str = ""
-    only: Literal["", "image-classification", "text-classification"] = ""
+    rounds: bool = False  # its file answers nearly, not exactly, as the network does
 
 
 # In the order of a chain: first what learns (a smaller network, then a sparser one), then what writes a file.
@@ -80,18 +80,21 @@ PASSES: tuple[Pass, ...] = (
         N_("Dynamic int8"),
         N_("Weights in 8 bits, the rest rounded while computing. For transformers; convolutions collapse."),
         "int8",
+        rounds=True,
     ),
     Pass(
         "static_int8",
         N_("Static int8"),
         N_("Weights and activations in 8 bits, their ranges measured on training examples. For convolutional nets."),
         "int8",
+        rounds=True,
     ),
     Pass(
         "half",
         N_("16 bit"),
         N_("Numbers of 16 bits: bf16 on a processor that has it, fp16 on an NVIDIA GPU. Half the size."),
         "16bit",
+        rounds=True,
     ),
     Pass("export", N_("torch.export (.pt2)"), N_("The network as a program that torch alone can run."), "runtime"),
     Pass(
@@ -115,6 +118,7 @@ PASSES: tuple[Pass, ...] = (
         "16bit",
         packages=("openvino",),
         install="pip install openvino",
+        rounds=True,
     ),
     Pass(
         "openvino_int8",
@@ -123,6 +127,7 @@ PASSES: tuple[Pass, ...] = (
         "int8",
         packages=("openvino", "nncf"),
         install="pip install openvino nncf",
+        rounds=True,
     ),
     Pass(
         "tflite",
@@ -147,6 +152,7 @@ PASSES: tuple[Pass, ...] = (
         "runtime",
         packages=("tensorrt",),
         install="pip install tensorrt",
+        rounds=True,
     ),
 )
 BY_NAME = {row.name: row for row in PASSES}
@@ -188,8 +194,14 @@ class Variant:
 
 
 def name_of(variant: str, translate: Translator) -> str:
-    """A variant's name in words: "Magnitude pruning + Static int8"."""
-    return " + ".join(translate(BY_NAME[name].label) if name in BY_NAME else name for name in variant.split("+"))
+    """A variant's or a pass's name in words: "Magnitude pruning + Static int8". What is none is left as it is.
+
+    The file that only holds what learned goes by that, and so does that of training for int8.
+    """
+    names = variant.split("+")
+    held = {"onnx", *(["static_int8"] if "qat" in names else [])}
+    shown = [name for name in names if name not in held] or names
+    return " + ".join(translate(BY_NAME[name].label) if name in BY_NAME else name for name in shown)
 
 
 def variants_of(passes: Sequence[str], *, combine: bool) -> list[Variant]:
@@ -221,14 +233,12 @@ def missing_packages(name: str) -> tuple[str, ...]:
 def check_pass(name: str, card: ModelCard, device: str = "cpu") -> list[Problem]:
     """What speaks against a pass for this network here: errors refuse it, warnings are told. Never raises."""
     row, machine = BY_NAME[name], describe_machine()
-    told = {"name": row.label, "model": card.name}
+    told = {"name": name, "model": card.name}
     problems = []
     missing = missing_packages(name)
     if missing:
-        values = {"name": row.label, "packages": ", ".join(missing), "install": row.install}
+        values = {"name": name, "packages": ", ".join(missing), "install": row.install}
         problems.append(Problem("optimize.not_installed", field="passes", values=values))
-    if row.only and row.only != card.task:
-        problems.append(Problem("optimize.other_task", field="passes", values=told))
     if name == "dynamic_int8" and not card.is_text and not is_transformer(card):
         problems.append(Problem("optimize.dynamic_on_convolutions", field="passes", values=told))
     if name in ("static_int8", "qat") and is_transformer(card):

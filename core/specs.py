@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from core.errors import GraftError, InputError, Problem
-from core.fields import DataRef, ModelRef, Spec, knob, metadata
+from core.fields import DataRef, ModelRef, Spec, knob, metadata, seed_knob
 from core.i18n import N_
 from core.optimize_spec import OptimizeSpec
 
@@ -212,14 +212,7 @@ class FinetuneSpec(Spec):
         choices={"auto": N_("The best there is"), "cpu": "CPU", "cuda": N_("NVIDIA GPU"), "mps": N_("Apple GPU")},
         level="expert",
     )
-    seed: int = knob(
-        0,
-        label=N_("Seed"),
-        help=N_("The same seed draws the same examples in the same order: the run can be repeated exactly."),
-        ge=0,
-        le=2**31 - 1,
-        level="expert",
-    )
+    seed: int = seed_knob()
 
     @property
     def learning_rate(self) -> float:

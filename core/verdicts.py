@@ -165,8 +165,6 @@ def _lost(raw: Row, told: Row, translate: Translator) -> str:
 def _told(name: str, value: Any, raw: Row, translate: Translator) -> Any:
     if value is None:
         return "–"
-    if name == "name":
-        return name_of(value, translate)
     if name == "names":
         return ", ".join(name_of(one, translate) for one in value)
     if name in ("latency", "throughput", "size"):

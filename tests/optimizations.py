@@ -75,7 +75,7 @@ def _variant(variant: Variant, place: int, done: int, labelled: bool, limit: flo
         "doing": None,
     }
     if variant.name == REFUSED:
-        values = {"name": BY_NAME[REFUSED].label, "model": "EfficientNet-Lite0"}
+        values = {"name": REFUSED, "model": "EfficientNet-Lite0"}
         return {**base, "status": "refused", "problems": [Problem("optimize.dynamic_on_convolutions").as_dict() | {
             "values": values}]}  # fmt: skip
     if place >= done:

@@ -83,7 +83,8 @@ class _Course:
         self.artifacts, self.scratch = folder / "artifacts", folder / "checkpoint"
         self.plan = variants_of(spec.passes, combine=spec.combine)
         self.threads = spec.threads or usable_threads()
-        self.networks: dict[str, Network] = {}  # what learned, by the variant's name
+        self.networks: dict[str, Network] = {}  # what learned, by its chain of passes
+        self.learned_facts: dict[str, Row] = {}
         self.rows = {variant.name: self._planned(variant) for variant in self.plan}
         self.original: Row | None = None
         self.conditions: Row = {}
@@ -110,7 +111,7 @@ class _Course:
                     self.networks = {name: net for name, net in self.networks.items() if self._is_needed(name, number)}
                     gc.collect()
         self._note_memory()
-        self._report(is_final=True)
+        self._report()
         self._fail_if_nothing_worked()
         shutil.rmtree(self.scratch, ignore_errors=True)
         return self._summary()
@@ -130,7 +131,9 @@ class _Course:
         }
 
     def _read_done(self) -> None:
-        """Take over the variants that an earlier attempt finished, and what it knew of the original."""
+        """Take over the variants that an earlier attempt finished, as long as its test rows are known."""
+        if not self._kept_test.exists():
+            return
         try:
             kept = json.loads((self.artifacts / "report.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -164,9 +167,8 @@ class _Course:
         self.clock.phase("original")
         subject, spec = self.subject, self.spec
         everything = subject.data.test
-        self.test = self._test_rows(everything)
+        self.test, self.original_logits = self._tested(everything)
         targets = subject.data.targets[self.test]
-        self.original_logits = self._original_logits()
         self.is_labelled = subject.is_labelled
         self.original = {
             "name": "original",
@@ -194,19 +196,13 @@ class _Course:
             "cores": describe_machine().cores,
             "data": {"id": spec.data.id, "fingerprint": subject.data.fingerprint},
             "labels": subject.labels,
-            **self._how_large(),
+            **subject.measures(self.test),
         }
         rng = np.random.default_rng(spec.seed)
         chosen = rng.choice(subject.data.validation, min(SAMPLES, len(subject.data.validation)), replace=False)
         self.samples = take_samples(subject, np.sort(chosen), self.artifacts / "samples")
         write_inputs(subject, self.test, self.scratch / "inputs.npz")
         self._report()
-
-    def _how_large(self) -> Row:
-        if self.subject.card.is_text:
-            lengths = self.subject.tokens.lengths[self.test]  # type: ignore[attr-defined]
-            return {"max_length": self.subject.size, "median_tokens": int(np.median(lengths))}
-        return {"image_size": self.subject.size}
 
     def _test_rows(self, everything: Ints) -> Ints:
         """As many test rows as were asked for, or as the original answers within a minute."""
@@ -226,16 +222,21 @@ class _Course:
             return everything
         return np.sort(rng.choice(everything, wanted, replace=False))
 
-    def _original_logits(self) -> Logits:
-        path = self.scratch / "original.npz"
-        if path.exists():
-            with np.load(path) as kept:
-                if np.array_equal(kept["rows"], self.test):
-                    found: Logits = kept["logits"]
-                    return found
-        logits = self.subject.logits(self.subject.model, self.test)
-        np.savez(path, rows=self.test, logits=logits)
-        return logits
+    @property
+    def _kept_test(self) -> Path:
+        return self.scratch / "original.npz"
+
+    def _tested(self, everything: Ints) -> tuple[Ints, Logits]:
+        """The test rows and the original's logits for them, an earlier attempt's first: all variants share them."""
+        if self._kept_test.exists():
+            with np.load(self._kept_test) as kept:
+                return kept["rows"], kept["logits"]
+        rows = self._test_rows(everything)
+        logits = self.subject.logits(self.subject.model, rows)
+        unfinished = self._kept_test.with_suffix(".tmp.npz")
+        np.savez(unfinished, rows=rows, logits=logits)
+        unfinished.replace(self._kept_test)
+        return rows, logits
 
     def _original_size(self) -> Row:
         from safetensors.torch import save_file
@@ -282,7 +283,7 @@ class _Course:
             self._follow(variant, row)
         except StoppedError:
             row |= {"status": "waiting", "doing": None}
-            self._report(is_final=True)
+            self._report()
             raise
         except Exception as error:
             traceback.print_exc()
@@ -298,7 +299,7 @@ class _Course:
         folder.mkdir(parents=True)
         self.clock.phase("make", **self._begin(row, "make"))
         network = self._learned(variant, row)
-        work = self._work(variant, network, folder)
+        work = self._work("+".join(variant.learned), network, folder, variant.name)
         last = variant.passes[-1]
         made = self._run_pass(last, work)
         assert made.path is not None
@@ -309,7 +310,7 @@ class _Course:
         row["file"] = made.path.relative_to(self.artifacts).as_posix()
         self.subject.write_preprocessing(folder)
         self.clock.phase("gate", **self._begin(row, "gate"))
-        found, problems = check_file(work, made, last, self.samples)
+        found, problems = check_file(work, made, self.samples, is_exact=not BY_NAME[last].rounds)
         row |= {"gate": found, "problems": row["problems"] + [problem.as_dict() for problem in problems]}
         if problems:
             row["status"] = "broken"
@@ -318,30 +319,29 @@ class _Course:
         self._test(work, made, row)
         self.clock.phase("time", **self._begin(row, "time"))
         self._time(made, row, folder)
-        row |= {"verdict": judge({**row, "search": None}, self.spec.max_drop), "status": "done"}
+        row |= {"verdict": judge(row, self.spec.max_drop), "status": "done"}
         row["offered"] = made.format in FORMATS
         if not row["offered"]:
-            values = {"name": BY_NAME[last].label, "format": made.format, "known": ", ".join(FORMATS)}
+            values = {"name": last, "format": made.format, "known": ", ".join(FORMATS)}
             row["problems"].append(Problem("optimize.no_bundle", "warning", values=values).as_dict())
 
     def _learned(self, variant: Variant, row: Row) -> Network:
         """The network that the file is made from: what its chain of passes learned, or the original."""
-        network: Network = self.subject.model
+        network, start = self.subject.model, ""
         for name in self._ancestors(variant):
             if name not in self.networks:
                 folder = self.scratch / name
                 folder.mkdir(parents=True, exist_ok=True)
-                made = self._run_pass(name.rpartition("+")[2], self._work(Variant((name,)), network, folder, name))
+                made = self._run_pass(name.rpartition("+")[2], self._work(start, network, folder, name))
                 assert made.network is not None
-                self.networks[name] = made.network  # type: ignore[assignment]
-                self.facts_of = {**getattr(self, "facts_of", {}), name: made.facts}
-            network = self.networks[name]
-            row["facts"] = {**row.get("facts", {}), **self.facts_of[name]}
+                self.networks[name], self.learned_facts[name] = made.network, made.facts
+            network, start = self.networks[name], name
+            row["facts"] = {**row.get("facts", {}), **self.learned_facts[name]}
         return network
 
-    def _work(self, variant: Variant, network: Network, folder: Path, name: str = "") -> Work:
-        key = "+".join(variant.learned) or "original"
-        path = self.scratch / f"{key}.onnx"
+    def _work(self, start: str, network: Network, folder: Path, name: str) -> Work:
+        """A pass that starts from the network of the chain `start`, empty for the original; its curves go by `name`."""
+        path = self.scratch / f"{start or 'original'}.onnx"
 
         def onnx() -> Path:
             if not path.exists():
@@ -350,8 +350,7 @@ class _Course:
                 unfinished.replace(path)
             return path
 
-        clock = _Named(self.clock, name or variant.name)
-        return Work(self.spec, self.subject, network, folder, clock, onnx)
+        return Work(self.spec, self.subject, network, folder, _Named(self.clock, name), onnx)
 
     @staticmethod
     def _run_pass(name: str, work: Work) -> Made:
@@ -404,7 +403,7 @@ class _Course:
         weights = [_WORK["learn" if BY_NAME[variant.passes[0]].learns else "file"] for variant in self.plan]
         self.clock.progress(sum(weights[:number]), sum(weights))
 
-    def _report(self, *, is_final: bool = False) -> None:
+    def _report(self) -> None:
         rows = list(self.rows.values())
         name = recommend(rows)
         found = conclude(rows, name, self.spec.max_drop)
@@ -419,7 +418,7 @@ class _Course:
         rows = list(self.rows.values())
         failed = [row for row in rows if row["status"] == "failed"]
         if failed and not any(row["status"] in ("done", "broken") for row in rows):
-            first = [Problem(**problem) for problem in failed[0]["problems"] if problem["severity"] == "error"]
+            first = [Problem.from_dict(problem) for problem in failed[0]["problems"] if problem["severity"] == "error"]
             raise RunError([Problem("optimize.all_failed", values={"n": len(failed)}), *first])
 
     def _summary(self) -> dict[str, Any]:

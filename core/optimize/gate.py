@@ -7,18 +7,16 @@ both preparations, and its distance from the network is what the test measures.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import ImageOps
 
-from core.bundle import template
+from core.bundle import load_reader
 from core.data import to_rgb
 from core.errors import Problem
 from core.optimize.runtimes import Session, open_file
@@ -30,20 +28,18 @@ SAMPLES = 16
 _SAMPLE_PX = 640  # more of a picture no network sees
 # Of logits around 10; other kernels add in another order.
 TOLERANCE = 2e-3
-ROUNDED = ("dynamic_int8", "static_int8", "half", "openvino_bf16", "openvino_int8", "tensorrt")
 
 
-def check_file(work: Work, made: Made, last: str, samples: list[Any]) -> tuple[dict[str, Any], list[Problem]]:
+def check_file(work: Work, made: Made, samples: list[Any], *, is_exact: bool) -> tuple[dict[str, Any], list[Problem]]:
     """What the gate found, and what speaks against the file; writes `expected.json` beside it.
 
-    `last` is the pass that wrote the file, `samples` are pictures (PIL) or texts.
+    `samples` are pictures (PIL) or texts; a file that `is_exact` claims to be the network itself.
     """
     assert made.path is not None
     session = open_file(str(made.path), made.format, threads=work.threads, device=work.spec.device)
-    is_rounded = last in ROUNDED
     asked = [work.subject.prepare([raw]) for raw in samples]
     theirs = _prepared(session, work, samples)
-    wanted = np.concatenate([session.run(inputs) for inputs in asked]) if is_rounded else _network(work, asked)
+    wanted = np.concatenate([session.run(inputs) for inputs in asked]) if not is_exact else _network(work, asked)
     tolerance = TOLERANCE * max(1.0, float(np.abs(wanted).max()) / 10)
     difference = float(np.abs(theirs - wanted).max())
     equal = int((theirs.argmax(1) == wanted.argmax(1)).sum())
@@ -52,14 +48,14 @@ def check_file(work: Work, made: Made, last: str, samples: list[Any]) -> tuple[d
         "max_difference": difference,
         "tolerance": tolerance,
         "labels_equal": equal,
-        "beside": "file" if is_rounded else "network",
+        "beside": "network" if is_exact else "file",
     }
     told = {"difference": f"{difference:.2g}", "tolerance": f"{tolerance:.2g}", "equal": equal, "n": len(samples)}
     problems = []
     if not np.isfinite(theirs).all() or not np.isfinite(session.run(work.subject.prepare(samples))).all():
         problems.append(Problem("optimize.gate_not_finite"))
     elif difference > tolerance:
-        code = "optimize.gate_preprocessing" if is_rounded else "optimize.gate_differs"
+        code = "optimize.gate_differs" if is_exact else "optimize.gate_preprocessing"
         problems.append(Problem(code, values=told))
     _write_expected(work, theirs, tolerance)
     return {**found, "passed": not problems}, problems
@@ -74,31 +70,9 @@ def _network(work: Work, asked: list[Inputs]) -> Any:
 
 def _prepared(session: Session, work: Work, samples: list[Any]) -> Any:
     """Answers to the samples as they were brought, through the preparation that travels with the file."""
-    subject = work.subject
-    script = load_template(subject.card.task)
-    facts = json.loads((work.folder / "preprocessing.json").read_text(encoding="utf-8"))
-    found = []  # one by one: rounded files answer a batch as its widest member needs
-    for raw in samples:
-        if subject.card.is_text:
-            from tokenizers import Tokenizer
-
-            tokenizer = Tokenizer.from_file(str(work.folder / "tokenizer.json"))
-            inputs = script.read_texts([raw], tokenizer, facts)
-        else:
-            inputs = {"pixels": script.read_picture(raw, facts)[None]}
-        found.append(session.run(inputs))
-    return np.concatenate(found)
-
-
-def load_template(task: str) -> ModuleType:
-    """The script that travels with a file, as a module."""
-    path = template(task)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    read = load_reader(work.folder)
+    # One by one: rounded files answer a batch as its widest member needs.
+    return np.concatenate([session.run(read([raw])) for raw in samples])
 
 
 def _write_expected(work: Work, logits: Any, tolerance: float) -> None:

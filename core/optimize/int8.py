@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from core.optimize.runtimes import open_file
 from core.optimize.subject import Ints
@@ -73,7 +74,8 @@ class _Look:
         """
         targets = self.float_logits.argmax(1) if self.targets is None else self.targets
         rows = np.arange(len(targets))
-        apart = softmax(self.float_logits)[rows, targets] - softmax(self.logits)[rows, targets]
+        mine, floats = (softmax(one.astype(np.float64), axis=1) for one in (self.logits, self.float_logits))
+        apart = floats[rows, targets] - mine[rows, targets]
         spread = 1.96 * float(apart.std(ddof=1)) / math.sqrt(len(apart))
         return 100 * float(apart.mean()), 100 * (float(apart.mean()) + spread)
 
@@ -112,8 +114,6 @@ class GuardedInt8:
     def _search(self, full: _Look, told: dict[str, Any]) -> dict[str, Any]:
         gains = self._sensitivity()
         order = [name for name, gain in sorted(gains.items(), key=lambda item: -item[1]) if gain > 0]
-        plain = self.target.with_name("plain.onnx")
-        self.target.replace(plain)
         tried: list[tuple[int, _Look]] = [(0, full)]
         best, reason = (0, full), "best_found"
         total = sum(map(len, self.groups.values()))
@@ -135,7 +135,7 @@ class GuardedInt8:
                 min(tried, key=lambda pair: pair[1].error),
             )
         chosen = order[: best[0]]
-        if best[0] != tried[-1][0] or not self.target.exists():
+        if best[0] != tried[-1][0]:  # what lies there is what was tried last
             self.quantize([node for name in chosen for node in self.groups[name]], self.target)
         told |= {"kept": best[1].facts(), "reason": reason, "error_left": best[1].error / max(full.error, 1e-12)}
         rows = [{"group": name, "gain": gain, "in_float": name in chosen} for name, gain in gains.items()]
@@ -164,13 +164,6 @@ class GuardedInt8:
 
     def _answers(self, path: Path, rows: Ints) -> Floats:
         return answers(self.work, path, "onnx", rows)
-
-
-def softmax(logits: Floats) -> NDArray[np.float64]:
-    """Probabilities [n, C]."""
-    odds = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
-    found: NDArray[np.float64] = odds / odds.sum(1, keepdims=True)
-    return found
 
 
 def answers(work: Work, path: Path, format: str, rows: Ints) -> Floats:

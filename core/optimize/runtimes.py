@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,7 +123,7 @@ class _OpenVinoBf16(_OpenVino):
     precision = "bf16"
 
 
-class _OneByOne:
+class _OneByOne(ABC):
     """A file of fixed shape: a batch is answered example by example, texts are padded to the one length."""
 
     shapes: list[tuple[int, ...]]  # of the inputs, in their order
@@ -132,9 +133,9 @@ class _OneByOne:
         rows = zip(*fitted, strict=True)
         return np.concatenate([self.answer([value[None] for value in row]) for row in rows])
 
+    @abstractmethod
     def answer(self, one: list[NDArray[Any]]) -> NDArray[np.float32]:
         """Logits [1, C] of one example."""
-        raise NotImplementedError
 
 
 def _fit(value: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

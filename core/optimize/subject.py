@@ -7,6 +7,7 @@ on its validation rows, and its test rows are read once for the report.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +39,7 @@ Network = ImageClassifier | TextClassifier
 _CPU = torch.device("cpu")
 
 
-class Subject:
+class Subject(ABC):
     """What is optimized. `labels` are the network's own; `is_labelled`: the data speaks of the same ones."""
 
     data: ImageData | TextData
@@ -47,6 +48,7 @@ class Subject:
     def __init__(self, spec: OptimizeSpec, card: ModelCard, clock: PhaseClock) -> None:
         self.spec, self.card, self.clock = spec, card, clock
         self.size = 0  # px of a picture's edge, or tokens of a text
+        self._fingerprint: str | None = None  # of the data as the model was trained on it
 
     @property
     def labels(self) -> list[str]:
@@ -67,39 +69,43 @@ class Subject:
         """Another copy of the original network, to be changed."""
         return build_network(self.spec.model.id)
 
+    @abstractmethod
     def load(self) -> None:
         """Read data and network. Raises `DataError` when the data is not what the model was trained on any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inputs(self, rows: Ints) -> Inputs:
         """What an exported file is given for these rows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batches(self, rows: Ints, batch_size: int) -> Iterator[tuple[Ints, Inputs]]:
         """(places within `rows`, inputs), in the order in which answering is quickest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dynamic_shapes(self) -> dict[str, dict[int, Any]]:
         """Which axes of the inputs may have any length, for torch.export."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learner(
         self, network: Network, teacher: Tensor | None = None, weight: float = 0.0, heat: float = 1.0
     ) -> Learner:
         """The network ready to train on the training rows, from `teacher` logits [rows of the data, C] too if given."""
-        raise NotImplementedError
 
+    @abstractmethod
     def raw(self, rows: Ints) -> list[Any]:
         """The pictures (PIL) or texts of rows, as a user would bring them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prepare(self, raw: list[Any]) -> Inputs:
         """What an exported file is given for pictures or texts as they were brought: as Predict prepares them."""
-        raise NotImplementedError
 
+    @abstractmethod
+    def measures(self, rows: Ints) -> dict[str, int]:
+        """How large what the network reads is, for these rows: pixels, or tokens."""
+
+    @abstractmethod
     def write_preprocessing(self, folder: Path) -> None:
         """Write `preprocessing.json` (and a text's `tokenizer.json`): what a file needs to read pictures or texts."""
-        raise NotImplementedError
 
     # -- shared ------------------------------------------------------------------------------------------
     def _split_of_parent(self) -> dict[str, Any]:
@@ -120,8 +126,7 @@ class Subject:
         return {"seed": self.spec.seed, **self._split_of_parent()}
 
     def _check_fingerprint(self) -> None:
-        wanted = getattr(self, "_fingerprint", None)
-        if wanted is not None and wanted != self.data.fingerprint:
+        if self._fingerprint not in (None, self.data.fingerprint):
             values = {"id": self.spec.data.id, "model": self.card.name}
             raise DataError([Problem("optimize.data_changed", field="data", values=values)])
 
@@ -168,7 +173,7 @@ class ImageSubject(Subject):
         self.size = how.image_size
         self.data = load_images(
             spec.data, image_size=self.size, resize_size=how.resize_size, interpolation=how.interpolation,
-            reporter=self.clock, **{"seed": spec.seed, **self._split_of_parent()},
+            reporter=self.clock, **self.split(),
         )  # fmt: skip
         self._check_fingerprint()
         self.clock.phase("model")
@@ -194,6 +199,9 @@ class ImageSubject(Subject):
         learner = ImageLearner(network, 0, batcher, self.data, None)
         learner.learn_from(teacher, weight, heat)
         return learner
+
+    def measures(self, rows: Ints) -> dict[str, int]:
+        return {"image_size": self.size}
 
     def raw(self, rows: Ints) -> list[Image.Image]:
         return self.data.pixels.pictures(rows)
@@ -224,7 +232,7 @@ class TextSubject(Subject):
 
     def load(self) -> None:
         spec = self.spec
-        self.data = load_texts(spec.data, **{"seed": spec.seed, **self._split_of_parent()})
+        self.data = load_texts(spec.data, **self.split())
         self._check_fingerprint()
         self.clock.phase("model")
         self.size = min(DEFAULT_LENGTH, self.network.max_length)
@@ -258,6 +266,9 @@ class TextSubject(Subject):
         learner = TextLearner(network, 0, self.tokens, self.data, None, _CPU)
         learner.learn_from(teacher, weight, heat)
         return learner
+
+    def measures(self, rows: Ints) -> dict[str, int]:
+        return {"max_length": self.size, "median_tokens": int(np.median(self.tokens.lengths[rows]))}
 
     def raw(self, rows: Ints) -> list[str]:
         return [self.data.texts[row] for row in rows.tolist()]

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from core.clock import PhaseClock
 from core.hardware import describe_machine, usable_threads
 from core.optimize.subject import Network, Subject
@@ -62,7 +60,7 @@ class Made:
     `facts` say what changed, as plain values for the report: sparsity, layers, quantized nodes…
     """
 
-    network: Network | nn.Module | None = None
+    network: Network | None = None
     path: Path | None = None
     format: str = ""
     facts: dict[str, Any] = field(default_factory=dict)

@@ -309,7 +309,7 @@ def show_file_run(run: Run) -> None:
     told = _.plural("{n} text answered", "{n} texts answered", summary["rows"])
     st.markdown(f"## {told}", anchors=False)
     show_counts(summary["counts"], summary["rows"], _)
-    parts.show_problems(parts.problem_of(problem) for problem in summary["problems"])
+    parts.show_problems(Problem.from_dict(problem) for problem in summary["problems"])
     path = run.folder / "artifacts" / "answers.csv"
     st.download_button(
         _("Download the answered table"),

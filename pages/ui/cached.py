@@ -114,8 +114,8 @@ def predictor(model_id: str) -> Any:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def optimized(run_id: str, name: str) -> Any:
-    """An optimized variant ready to answer, without torch. Raises `NotFoundError` and `InputError`."""
-    from core.optimized import load_variant
+    """An optimized variant ready to answer. Raises `NotFoundError`."""
+    from core.optimize.predict import load_variant
 
     return load_variant(run_id, name)
 

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import runs
 from core.catalog import check_image_size
 from core.errors import GraftError, Problem
 from core.estimate import estimate_compare, most_examples
@@ -65,21 +64,9 @@ def _offer(form: forms.Form, _: Translator) -> None:
     else:
         st.caption(_("Known when model, data, methods and sizes are chosen."))
     parts.show_problems(problem for problem in problems if problem.field not in form.slots)
-    # Not by a callback: that would start what the page showed, not what was typed just before the click.
-    if st.button(
-        _("Start comparison"),
-        type="primary",
-        key="cmp_start",
-        icon=":material/play_arrow:",
-        disabled=is_blocked,
-        help=_("Something is missing or wrong: see the fields.") if is_blocked else None,
-    ):
+    if launch.offer_start(KEY, _("Start comparison"), [spec] if spec else [], is_blocked=is_blocked):
         assert spec is not None
-        _start(spec)
-        st.rerun()
-    if spec:
-        with st.expander(_("The same on the command line"), key="cmp_command", icon=":material/terminal:"):
-            st.code(runs.command_line(spec), language=None, wrap_lines=True)
+        launch.start_one(KEY, spec)
 
 
 def _sizes_within(form: forms.Form) -> tuple[int, ...]:
@@ -106,16 +93,6 @@ def spec_of(form: forms.Form) -> CompareSpec | None:
     if form.values.get("patience") is None:  # an empty field means never, which is not the default
         values["patience"] = None
     return parse_spec(CompareSpec, values) if values.get("data") else None
-
-
-def _start(spec: CompareSpec) -> None:
-    """Put the run into the queue, once: a second click finds the page already at the run."""
-    if state.query("run"):
-        return
-    try:
-        state.set_query(run=runs.submit(spec).id)
-    except GraftError as error:
-        state.remember("cmp_refused", error.problems)
 
 
 def _show_grid(spec: CompareSpec, _: Translator) -> None:

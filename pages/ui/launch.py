@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from contextlib import suppress
 
 import streamlit as st
@@ -12,7 +13,7 @@ from core.errors import GraftError, InputError, Problem
 from core.estimate import EstimateReport, estimate_finetune
 from core.messages import explain
 from core.spec_checks import check_spec
-from core.specs import FinetuneSpec, ImportSpec, parse_spec
+from core.specs import FinetuneSpec, ImportSpec, Spec, parse_spec
 from core.store import open_store
 from pages.ui import cached, parts, state, texts
 from pages.ui.forms import TEXT_MODEL, Form
@@ -47,21 +48,40 @@ def offer(form: Form) -> None:
     parts.show_problems(problem for problem in problems if problem.field not in form.slots)
     is_blocked = not specs or any(problem.severity == "error" for problem in problems)
     label = _("Start training") if len(specs) < 2 else _("Start {n} trainings to compare", n=len(specs))
-    # Not by a callback: that would start what the page showed, not what was typed just before the click.
-    if st.button(
+    if offer_start(form.key, label, specs, is_blocked=is_blocked):
+        start(specs)
+        st.rerun()
+
+
+def offer_start(prefix: str, label: str, specs: Sequence[Spec], *, is_blocked: bool) -> bool:
+    """The one primary button and, below, the same on the command line; returns whether it was pressed.
+
+    Not by a callback: that would start what the page showed, not what was typed just before the click.
+    """
+    _ = state.words()
+    is_pressed = st.button(
         label,
         type="primary",
-        key="ft_start",
+        key=f"{prefix}_start",
         icon=":material/play_arrow:",
         disabled=is_blocked,
         help=_("Something is missing or wrong: see the fields.") if is_blocked else None,
-    ):
-        start(specs)
-        st.rerun()
+    )
     if specs:
-        with st.expander(_("The same on the command line"), key="ft_command", icon=":material/terminal:"):
+        with st.expander(_("The same on the command line"), key=f"{prefix}_command", icon=":material/terminal:"):
             for spec in specs:
                 st.code(runs.command_line(spec), language=None, wrap_lines=True)
+    return is_pressed
+
+
+def start_one(prefix: str, spec: Spec) -> None:
+    """Put a run into the queue, once: a second click finds the page already at the run."""
+    if not state.query("run"):
+        try:
+            state.set_query(run=runs.submit(spec).id)
+        except GraftError as error:
+            state.remember(f"{prefix}_refused", error.problems)
+    st.rerun()
 
 
 def look_into(form: Form) -> list[Problem]:
@@ -81,14 +101,14 @@ def look_into(form: Form) -> list[Problem]:
         return []
     report = runs.read_report(run.id) if run.status == "done" else None
     if report is None:
-        return [dataclasses.replace(parts.problem_of(problem), field="data") for problem in run.error or []]
+        return [dataclasses.replace(Problem.from_dict(problem), field="data") for problem in run.error or []]
     if report.get("task") != form.task:
         code = "data.not_texts" if form.task == "text-classification" else "data.not_pictures"
         return [Problem(code, field="data", values={"id": report["name"]})]
     if "max_length" in form.slots:
         with form.slots["max_length"]:
             texts.tell_cut(report, form.values.get("max_length"))
-    told = [parts.problem_of(problem) for problem in report["problems"]]
+    told = [Problem.from_dict(problem) for problem in report["problems"]]
     is_minilm = TEXT_MODEL in model_and_base(form)
     return [problem for problem in told if problem.code != "data.unknown_tokens" or is_minilm]
 

@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from core import jobs, runs
+from core.errors import Problem
 from core.i18n import Translator
 from core.messages import explain
 from core.store import ACTIVE, Run, open_store
@@ -188,7 +189,7 @@ def show_command(run: Run, _: Translator) -> None:
 
 def show_reason(run: Run, _: Translator) -> None:
     """Why a run ended before it was done, and whether it can go on."""
-    problems = [parts.problem_of(problem) for problem in run.error or []]
+    problems = [Problem.from_dict(problem) for problem in run.error or []]
     if run.status == "stopped":  # as was asked for: nothing went wrong
         for problem in problems:
             st.info(explain(problem, _), icon=":material/stop_circle:")
@@ -202,7 +203,7 @@ def show_reason(run: Run, _: Translator) -> None:
 
 def resume_button(run: Run, _: Translator) -> None:
     """Go on from the checkpoint, or begin anew where there is none."""
-    goes_on = runs.has_checkpoint(run) or run.kind in ("compare", "optimize")  # what these have done is kept
+    goes_on = runs.has_checkpoint(run) or run.kind == "compare"  # done trainings of a comparison are never repeated
     label = _("Resume") if goes_on else _("Begin anew")
     if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type="primary"):
         with parts.guarded():

@@ -7,21 +7,19 @@ from typing import Any
 
 import streamlit as st
 
-from core import runs
 from core.catalog import ModelCard
 from core.errors import GraftError, Problem
 from core.estimate import estimate_optimize
 from core.i18n import Translator
 from core.messages import explain
 from core.optimize_spec import OptimizeSpec
-from core.passes import PASSES, USUAL, Pass, check_pass, variants_of
+from core.passes import PASSES, USUAL, Pass, check_pass, name_of, variants_of
 from core.spec_checks import check_spec
 from core.specs import parse_spec
 from core.store import open_store
 from pages.ui import cached, forms, launch, parts, state
 
 KEY = "opt"
-_FILES = ("onnx", "dynamic_int8", "static_int8", "half")
 
 
 def choose() -> None:
@@ -116,8 +114,8 @@ def _pick_passes(form: forms.Form, card: ModelCard, _: Translator) -> None:
     info = OptimizeSpec.model_fields["passes"]
     st.markdown(f"**{_(str(info.title))}**", help=_(str(info.description)))
     device = state.recall(f"{KEY}_device") or "cpu"
-    problems = {row.name: parts.with_words(check_pass(row.name, card, device), _) for row in PASSES}
-    quick = [row for row in PASSES if row.name in _FILES]
+    problems = {row.name: check_pass(row.name, card, device) for row in PASSES}
+    quick = [row for row in PASSES if row.name in USUAL]
     learning = [row for row in PASSES if row.learns]
     others = [row for row in PASSES if row not in quick and row not in learning]
     ready = sum(not _refusals(problems[row.name]) for row in others)
@@ -164,7 +162,7 @@ def _offer(form: forms.Form, _: Translator) -> None:
     """Estimate, variants, problems, the one button and the command line, for what is in the form now."""
     try:
         spec = spec_of(form)
-        problems = _of_the_form(check_spec(spec), _) if spec else []
+        problems = _of_the_form(check_spec(spec)) if spec else []
     except GraftError as error:
         spec, problems = None, list(error.problems)
     problems += launch.look_into(form)
@@ -179,26 +177,14 @@ def _offer(form: forms.Form, _: Translator) -> None:
     else:
         st.caption(_("Known when model, data and ways are chosen."))
     parts.show_problems(problem for problem in problems if problem.field not in form.slots)
-    # Not by a callback: that would start what the page showed, not what was typed just before the click.
-    if st.button(
-        _("Start optimizing"),
-        type="primary",
-        key=f"{KEY}_start",
-        icon=":material/play_arrow:",
-        disabled=is_blocked,
-        help=_("Something is missing or wrong: see the fields.") if is_blocked else None,
-    ):
+    if launch.offer_start(KEY, _("Start optimizing"), [spec] if spec else [], is_blocked=is_blocked):
         assert spec is not None
-        _start(spec)
-        st.rerun()
-    if spec:
-        with st.expander(_("The same on the command line"), key=f"{KEY}_command", icon=":material/terminal:"):
-            st.code(runs.command_line(spec), language=None, wrap_lines=True)
+        launch.start_one(KEY, spec)
 
 
-def _of_the_form(problems: Iterable[Problem], _: Translator) -> list[Problem]:
+def _of_the_form(problems: Iterable[Problem]) -> list[Problem]:
     """What the boxes have not said already: their warnings stand beside them."""
-    return [p for p in parts.with_words(problems, _) if not (p.field == "passes" and p.severity == "warning")]
+    return [p for p in problems if not (p.field == "passes" and p.severity == "warning")]
 
 
 def spec_of(form: forms.Form) -> OptimizeSpec | None:
@@ -207,19 +193,9 @@ def spec_of(form: forms.Form) -> OptimizeSpec | None:
     return parse_spec(OptimizeSpec, values) if values.get("data") else None
 
 
-def _start(spec: OptimizeSpec) -> None:
-    """Put the run into the queue, once: a second click finds the page already at the run."""
-    if state.query("run"):
-        return
-    try:
-        state.set_query(run=runs.submit(spec).id)
-    except GraftError as error:
-        state.remember(f"{KEY}_refused", error.problems)
-
-
 def _show_variants(spec: OptimizeSpec, _: Translator) -> None:
     """Which variants there will be, in words."""
     variants = variants_of(spec.passes, combine=spec.combine)
     counted = _.plural("{n} variant", "{n} variants", len(variants))
-    names = _(", ").join(parts.passes_word(variant.passes, _) for variant in variants)
+    names = _(", ").join(name_of("+".join(variant.passes), _) for variant in variants)
     st.markdown(_("**{n}**, measured beside the original: {names}.", n=counted, names=names))

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import runs
+from core.errors import Problem
 from core.i18n import Translator
 from core.messages import explain
 from core.pareto import pareto_chart, variant_word
@@ -261,7 +262,7 @@ def show_refused(report: Report, _: Translator) -> None:
     told = []
     for row in report.get("variants") or []:
         if row["status"] in words:
-            problems = parts.with_words((parts.problem_of(problem) for problem in row.get("problems") or []), _)
+            problems = map(Problem.from_dict, row.get("problems") or [])
             reasons = " ".join(explain(problem, _) for problem in problems)
             line = _(
                 "**{name}**: {status}. {reasons}",

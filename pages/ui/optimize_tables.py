@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.curves import Curve, CurveBuffer
+from core.errors import Problem
 from core.fields import metadata
 from core.figures import RunCurves, curve_chart
 from core.i18n import N_, Translator
@@ -166,7 +167,7 @@ def show_detail(run: Run, report: Report, _: Translator) -> None:
     row = variants[picked]
     if row.get("verdict"):
         st.markdown(explain_verdict(row["verdict"], _))
-    for problem in parts.with_words((parts.problem_of(found) for found in row.get("problems") or []), _):
+    for problem in map(Problem.from_dict, row.get("problems") or []):
         st.caption(f":material/warning: {explain(problem, _)}")
     left, right = st.columns([2, 3], gap="large")
     with left:

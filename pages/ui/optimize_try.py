@@ -23,10 +23,7 @@ def ask(run: Run, report: Mapping[str, Any]) -> None:
     """Choose a variant and give it a picture or a text; the original answers beside."""
     _ = state.words()
     offered = [row for row in report.get("variants") or [] if row.get("offered")]
-    rows = {row["name"]: row for row in offered if row.get("format") == "onnx"}
-    if not rows:
-        st.caption(_("Only ONNX files are tried on this page: download these variants to try them."))
-        return
+    rows = {row["name"]: row for row in offered}
     names, best = list(rows), report.get("recommended")
     is_text = (report.get("conditions") or {}).get("task") == "text-classification"
     left, right = st.columns([1, 2])
@@ -40,8 +37,6 @@ def ask(run: Run, report: Mapping[str, Any]) -> None:
         )
     with right:
         given = _text(run, _) if is_text else _picture(run, _)
-    if len(offered) > len(rows):
-        st.caption(_("Variants of other formats are not tried on this page: only ONNX files are."))
     if given is None:
         st.caption(_("Both answer it side by side, with the time each takes."))
         return

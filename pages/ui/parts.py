@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from core.errors import GraftError, Problem
 from core.figures import TEXT
 from core.i18n import N_, Translator
 from core.messages import explain, explain_phase
-from core.pareto import limit_words, passes_word
+from core.pareto import limit_words
+from core.passes import name_of
 from core.store import Run
 from pages.ui import state
 
@@ -120,21 +120,6 @@ def show_problems(problems: Iterable[Problem]) -> None:
             st.warning(explain(problem, _), icon=":material/warning:")
 
 
-def problem_of(value: Mapping[str, Any]) -> Problem:
-    """A problem as a run or a report keeps it."""
-    return Problem(value["code"], value.get("severity", "error"), value.get("field"), value.get("values") or {})
-
-
-def with_words(problems: Iterable[Problem], _: Translator) -> list[Problem]:
-    """Problems that name a pass, with its name in the reader's language."""
-    return [
-        dataclasses.replace(problem, values={**problem.values, "name": _(str(problem.values["name"]))})
-        if problem.values.get("name")
-        else problem
-        for problem in problems
-    ]
-
-
 def badge(status: str) -> None:
     """A run's status as icon and word."""
     icon, _glyph, word, colour = STATUSES[status]
@@ -237,7 +222,7 @@ def best_words(run: Run, _: Translator) -> str:
         return _("nothing recommended")
     return _(
         "{name}: {size}× smaller, {latency}× faster",
-        name=passes_word(best["name"].split("+"), _),
+        name=name_of(best["name"], _),
         size=_.number(ratios["size"], 2),
         latency=_.number(ratios["latency"][0], 2),
     )

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import jobs, runs
+from core.errors import Problem
 from core.i18n import Translator
 from core.specs import SPECS, metadata
 from core.store import RESUMABLE, Run, open_store
@@ -21,7 +22,7 @@ def show_record(run: Run) -> None:
     _ = state.words()
     parts.head(run.name, _("The record of one run: {id}", id=run.id))
     _actions(run, _)
-    parts.show_problems(parts.problem_of(problem) for problem in run.error or [])
+    parts.show_problems(Problem.from_dict(problem) for problem in run.error or [])
     left, right = st.columns([2, 3], gap="large")
     with left:
         _edit(run, _)

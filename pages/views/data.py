@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core import jobs, runs
-from core.errors import GraftError
+from core.errors import GraftError, Problem
 from core.specs import DataRef, ImportSpec
 from core.store import Run, open_store
 from pages.ui import cached, dataset, forms, live, parts, state
@@ -130,7 +130,7 @@ def show_check(run: Run) -> None:
         columns = next((p["values"]["columns"] for p in run.error or [] if "columns" in p["values"]), "")
         dataset.choose_columns([], [name for name in columns.split(", ") if name], check, asked["id"])
     else:
-        parts.show_problems(parts.problem_of(problem) for problem in report["problems"])
+        parts.show_problems(Problem.from_dict(problem) for problem in report["problems"])
         dataset.choose_columns(report.get("columns", []), report.get("all_columns", []), check, asked["id"])
         dataset.show_report(report)
 

@@ -52,7 +52,7 @@ HEAVY = {
         f"core.{name}"
         for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train", "cells", "compare")
     ),
-    *(f"core.{name}" for name in ("optimized", "predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
+    *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
 }
 HEAVY |= {_module(path) for path in CORE if path.is_relative_to(ROOT / "core" / "optimize")}
 # Scripts that travel with a model: nothing of the house imports them, and they import nothing of it.
@@ -177,7 +177,7 @@ def test_pages_import_light_rooms_only_and_views_no_other_view() -> None:
         assert _foreign(names) <= PAGE_PACKAGES, module
         allowed = LIGHT | {name for name in MODULES if name.startswith("pages.ui")} - {"pages.ui"}
         if module == "pages.ui.cached":
-            models = {"core.optimized", "core.predict", "core.sentiment"}
+            models = {"core.optimize.predict", "core.predict", "core.sentiment"}
             allowed |= DATA | models
             at_once = _imports(module, lazy=False)
             assert not models & at_once, "a model is loaded when somebody asks for it"

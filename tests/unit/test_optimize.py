@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -88,7 +90,9 @@ def read_report(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_course_measures_keeps_and_resumes(trained: str, quick: None, tmp_path: Path) -> None:
+def test_course_measures_keeps_and_resumes(
+    trained: str, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = make_spec(trained, "onnx", "dynamic_int8", "static_int8", search=False)
     with pytest.raises(StoppedError):
         course.optimize(spec, tmp_path, Listener(stop_at="make static_int8"), resume=False)
@@ -97,6 +101,8 @@ def test_course_measures_keeps_and_resumes(trained: str, quick: None, tmp_path: 
         "onnx": "done", "dynamic_int8": "refused", "static_int8": "waiting",
     }  # fmt: skip
 
+    # How fast the original is today would give other rows: the variants must share theirs.
+    monkeypatch.setattr(course._Course, "_test_rows", lambda *_: pytest.fail("rows were drawn anew"))
     again = Listener()
     summary = course.optimize(spec, tmp_path, again, resume=True)
     report = read_report(tmp_path)
@@ -173,6 +179,34 @@ def test_one_failure_leaves_the_others_alone_and_all_failing_fails(
     assert [row["status"] for row in read_report(tmp_path / "a")["variants"]] == ["done", "failed"]
     with pytest.raises(RunError, match="no such operator"):
         course.optimize(make_spec(trained, "half"), tmp_path / "b", Listener(), resume=False)
+
+
+def test_chains_start_from_what_the_passes_before_learned(
+    trained: str, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_pass, seen = course._Course._run_pass, list[tuple[str, float]]()
+
+    def learns(name: str, work: Work) -> Made:
+        if name not in ("prune_magnitude", "prune_gradual"):
+            return run_pass(name, work)
+        network = copy.deepcopy(work.network)
+        with torch.no_grad():
+            network.head.linear.bias += 1.0  # type: ignore[union-attr,operator]
+        seen.append((name, float(work.network.head.linear.bias.detach().mean())))  # type: ignore[union-attr,arg-type]
+        return Made(network=network, facts={name: True})
+
+    monkeypatch.setattr(course._Course, "_run_pass", staticmethod(learns))
+    spec = make_spec(trained, "prune_magnitude", "prune_gradual", combine=True)
+    course.optimize(spec, tmp_path, Listener(), resume=False)
+    rows = {row["name"]: row for row in read_report(tmp_path)["variants"]}
+    assert [row["status"] for row in rows.values()] == ["done", "done", "done"]
+    chain = rows["prune_magnitude+prune_gradual"]
+    assert chain["parent"] == "prune_magnitude"
+    assert chain["facts"]["prune_magnitude"]
+    assert chain["facts"]["prune_gradual"]
+    starts = [round(value - seen[0][1]) for _, value in seen]
+    assert [name for name, _ in seen] == ["prune_magnitude", "prune_gradual", "prune_gradual"]  # none learns twice
+    assert starts == [0, 0, 1]
 
 
 def test_test_rows_are_those_of_the_training_run(trained: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from core.figures import BRAND, LOOKS
 from core.i18n import translator
-from core.pareto import KIND_LOOKS, front, limit_words, pareto_chart, passes_word, sensitivity_chart
+from core.pareto import KIND_LOOKS, front, limit_words, pareto_chart, sensitivity_chart
+from core.passes import name_of
 from tests.optimizations import make_report, make_spec
 
 _ = translator("en")
@@ -85,10 +86,10 @@ def test_nothing_measured_is_an_empty_picture() -> None:
 
 
 def test_chains_are_told_in_words() -> None:
-    assert passes_word(["prune_magnitude", "static_int8"], _) == "Magnitude pruning + Static int8"
-    assert passes_word(["prune_magnitude", "onnx"], _) == "Magnitude pruning"
-    assert passes_word(["qat", "static_int8"], _) == "Quantization-aware training"
-    assert passes_word(["onnx"], _) == "ONNX"
+    assert name_of("prune_magnitude+static_int8", _) == "Magnitude pruning + Static int8"
+    assert name_of("prune_magnitude+onnx", _) == "Magnitude pruning"
+    assert name_of("qat+static_int8", _) == "Quantization-aware training"
+    assert name_of("onnx", _) == "ONNX"
 
 
 def test_layers_left_in_float_are_marked() -> None:

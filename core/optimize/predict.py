@@ -1,0 +1,69 @@
+"""Ask a variant of an optimization about pictures or texts: its file in its own runtime, read as its bundle reads.
+
+No torch where the file's runtime needs none.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy.special import softmax
+
+from core.answers import TextAnswer
+from core.bundle import load_reader
+from core.errors import NotFoundError
+from core.optimize.runtimes import open_file
+from core.store import open_store
+
+Shares = list[tuple[str, float]]
+
+
+class Variant:
+    """A file ready to answer. Safe to share between threads: one asks at a time.
+
+    `latency_ms` is the time of the last call for each example, preparation included.
+    """
+
+    def __init__(self, artifacts: Path, row: dict[str, Any], conditions: dict[str, Any]) -> None:
+        self.name: str = row["name"]
+        self.labels: list[str] = list(conditions["labels"])
+        self.latency_ms: float | None = None
+        path, device = artifacts / row["file"], conditions.get("device", "cpu")
+        self._session = open_file(str(path), row["format"], threads=conditions["threads"], device=device)
+        self._read = load_reader(artifacts / "variants" / self.name)
+        self._lock = threading.Lock()
+
+    def predict(self, images: Sequence[Image.Image]) -> list[Shares]:
+        """For each picture all labels with their probabilities, the likeliest first."""
+        return self._shares(list(images))
+
+    def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
+        """A class for each text."""
+        return [TextAnswer(shares[0][0], dict(shares), self.name) for shares in self._shares(list(texts))]
+
+    def _shares(self, given: list[Any]) -> list[Shares]:
+        if not given:
+            return []
+        with self._lock:
+            began = time.perf_counter()
+            logits = self._session.run(self._read(given))
+            self.latency_ms = (time.perf_counter() - began) * 1000 / len(given)
+        found = softmax(logits.astype(np.float64), axis=1)
+        return [[(self.labels[c], float(row[c])) for c in np.argsort(-row, kind="stable")] for row in found]
+
+
+def load_variant(run_id: str, name: str) -> Variant:
+    """A variant that a run offers. Raises `NotFoundError` when there is none of this name."""
+    artifacts = open_store().get_run(run_id).folder / "artifacts"
+    report = json.loads((artifacts / "report.json").read_text(encoding="utf-8"))
+    rows = {row["name"]: row for row in report["variants"] if row.get("offered")}
+    if name not in rows:
+        raise NotFoundError("optimize.no_variant", name=name, known=", ".join(rows) or "–")
+    return Variant(artifacts, rows[name], report["conditions"])
