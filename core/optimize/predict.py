@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,11 @@ Shares = list[tuple[str, float]]
 
 
 class Variant:
-    """A file ready to answer. Safe to share between threads: one asks at a time.
-
-    `latency_ms` is the time of the last call for each example, preparation included.
-    """
+    """A file ready to answer. Safe to share between threads: one asks at a time."""
 
     def __init__(self, artifacts: Path, row: dict[str, Any], conditions: dict[str, Any]) -> None:
         self.name: str = row["name"]
         self.labels: list[str] = list(conditions["labels"])
-        self.latency_ms: float | None = None
         path, device = artifacts / row["file"], conditions.get("device", "cpu")
         self._session = open_file(str(path), row["format"], threads=conditions["threads"], device=device)
         self._read = load_reader(artifacts / "variants" / self.name)
@@ -52,9 +47,7 @@ class Variant:
         if not given:
             return []
         with self._lock:
-            began = time.perf_counter()
             logits = self._session.run(self._read(given))
-            self.latency_ms = (time.perf_counter() - began) * 1000 / len(given)
         found = softmax(logits.astype(np.float64), axis=1)
         return [[(self.labels[c], float(row[c])) for c in np.argsort(-row, kind="stable")] for row in found]
 

@@ -183,7 +183,7 @@ def detail_facts(run: Run, report: Report, row: Mapping[str, Any], _: Translator
     """What is known of a variant: where it comes from, what changed, how it was checked."""
     written = " · ".join(str(row[name]) for name in ("format", "runtime") if row.get(name))
     facts = [(_("Made from"), lineage(run, report, row, _)), (_("Format"), written)]
-    facts += [(_(_FACTS.get(name, name)), _value(name, value, _)) for name, value in (row.get("facts") or {}).items()]
+    facts += [(_fact_word(name, _), _value(name, value, _)) for name, value in (row.get("facts") or {}).items()]
     for name, label in (("memory_mb", _("Memory")), ("gzip_mb", _("Compressed (gzip)"))):
         if row.get(name) is not None:
             facts.append((label, _.size(row[name] * 1e6)))
@@ -211,23 +211,42 @@ def lineage(run: Run, report: Report, row: Mapping[str, Any], _: Translator) -> 
 
 _FACTS = {
     "parameters": N_("Parameters"),
-    "nonzero": N_("Parameters that are not zero"),
-    "sparsity": N_("Share of zeros"),
+    "parameters_before": N_("Parameters before"),
+    "weights": N_("Weights that may become zero"),
+    "zeros": N_("Zeros"),
     "gmacs": N_("GMACs"),
+    "gmacs_before": N_("GMACs before"),
     "layers": N_("Layers"),
+    "layers_before": N_("Layers before"),
+    "layers_kept": N_("Layers kept"),
+    "student_weights": N_("Weights"),
+    "layers_quantized": N_("Layers trained for 8 bits"),
+    "numbers": N_("Numbers"),
+    "batch": N_("Examples at once"),
+    "best_epoch": N_("Best epoch"),
+    "validation": N_("Validation accuracy"),
+    "teacher_validation": N_("Validation accuracy of the teacher"),
+    "train_rows": N_("Trained on"),
+    "learning_rate": N_("Learning rate"),
     "quantized": N_("Layers in 8 bits"),
     "in_float": N_("Layers left in float"),
-    "calibration": N_("Calibration"),
-    "epochs": N_("Epochs"),
     "train_seconds": N_("Training"),
-    "teacher": N_("Teacher"),
-    "student": N_("Student"),
 }
+
+
+def _fact_word(name: str, _: Translator) -> str:
+    """What a fact is called: a setting goes by its title in the form."""
+    setting = OptimizeSpec.model_fields.get(name)
+    return _(str(setting.title)) if setting is not None else _(_FACTS.get(name, name))
 
 
 def _value(name: str, value: Any, _: Translator) -> str:
     if value is None or value == []:
         return ""
+    if name == "layers" and isinstance(value, list):
+        shares = [layer["sparsity"] for layer in value]
+        few, many = _.percent(min(shares)), _.percent(max(shares))
+        return _("{n}, of each {few} to {many} zeros", n=_.number(len(shares)), few=few, many=many)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list | tuple):
@@ -235,11 +254,15 @@ def _value(name: str, value: Any, _: Translator) -> str:
     if not isinstance(value, int | float):
         choices = metadata(OptimizeSpec.model_fields[name])["choices"] if name in OptimizeSpec.model_fields else None
         return _((choices or {}).get(value, str(value)))
-    if name == "sparsity":
+    if name in ("sparsity", "channel_ratio", "validation", "teacher_validation"):
         return _.percent(value)
     if name.endswith("seconds"):
         return _.duration(value)
-    return _.count(value) if name in ("parameters", "nonzero") else _.number(value, None if value >= 1000 else 3)
+    return (
+        _.count(value)
+        if name in ("parameters", "parameters_before", "weights", "zeros")
+        else _.number(value, None if value >= 1000 else 3)
+    )
 
 
 def _gate(gate: Mapping[str, Any] | None, _: Translator) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from pages.ui.pictures import TYPES
 
 _SHOWN = 5
 
-Answer = tuple[list[tuple[str, float]], float | None]
+Answer = tuple[list[tuple[str, float]], float]
 
 
 def ask(run: Run, report: Mapping[str, Any]) -> None:
@@ -69,14 +70,16 @@ def _picture(run: Run, _: Translator) -> Any:
 
 
 def _answer(model: Any, given: Any) -> Answer:
-    """The likeliest classes, and the time of the second of two answers: the first one warms up."""
+    """The likeliest classes, and the time of the second of two answers, all included: the first one warms up."""
     ways: dict[bool, Callable[[], list[tuple[str, float]]]] = {
         True: lambda: list(model.answer([given])[0].probabilities.items()),
         False: lambda: model.predict([given])[0],
     }
     take = ways[isinstance(given, str)]
     take()
-    return take(), model.latency_ms
+    began = time.perf_counter()
+    found = take()
+    return found, (time.perf_counter() - began) * 1000
 
 
 def _show(title: str, answer: Answer, key: str, _: Translator) -> None:
@@ -86,8 +89,7 @@ def _show(title: str, answer: Answer, key: str, _: Translator) -> None:
         label, share = shares[0]
         word = asking.label_words(label, _)
         st.markdown(f"### {_('{label}, {share} sure', label=word, share=_.percent(share))}", anchors=False)
-    if latency_ms is not None:
-        st.caption(_("Answered in {time}.", time=_.duration(latency_ms / 1000)))
+    st.caption(_("Answered in {time}.", time=_.duration(latency_ms / 1000)))
     table = pd.DataFrame(
         [(asking.label_words(name, _), 100 * value) for name, value in shares[:_SHOWN]], columns=["label", "share"]
     )
