@@ -17,7 +17,7 @@ from PIL import Image
 from core import runs
 from core.clock import PhaseClock
 from core.data import load_images
-from core.errors import DataError, InputError, RunError, StoppedError
+from core.errors import DataError, InputError, Problem, RunError, StoppedError
 from core.events import Silence
 from core.models import build_classifier, save_classifier
 from core.optimize import course, int8, timing
@@ -80,6 +80,30 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "BUDGET_S", 0.2)
 
 
+@pytest.fixture
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No processes and no timings, where these are not what is tested."""
+
+    class Still:
+        peak_mb = 100.0
+
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def __enter__(self) -> Still:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def time(self, *_: Any) -> float:
+            return 1.0
+
+    speed = {"latency_p50_ms": 1.0, "latency_p95_ms": 1.0, "throughput": 1.0, "load_ms": 1.0, "runtime": "none"}
+    ratios = {"latency": [2.0, 1.9, 2.1], "throughput": [2.0, 1.9, 2.1]}
+    monkeypatch.setattr(course, "Stopwatch", Still)
+    monkeypatch.setattr(course, "speed_of", lambda _: speed)
+    monkeypatch.setattr(course, "race", lambda *_: (dict(ratios), 0.0))
+
+
 def make_spec(model: str, *passes: str, **values: Any) -> OptimizeSpec:
     base = {"model": {"id": model}, "data": {"id": "builtin/digits"}, "passes": passes, "test_size": 100}
     return OptimizeSpec.model_validate({**base, **values})
@@ -140,10 +164,12 @@ def check_measured(row: dict[str, Any], folder: Path) -> None:
         assert (path.parent / name).is_file()
 
 
-def test_a_file_that_answers_otherwise_is_kept_and_not_offered(
-    trained: str, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_fails_or_answers_otherwise_is_kept_apart_and_not_offered(
+    trained: str, untimed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other(name: str, work: Work) -> Made:
+        if name == "half":
+            raise RunError("optimize.cannot_export", format="torch.export", detail="no such operator")
         path = work.folder / "model.onnx"
         model = onnx.load(work.onnx())
         for tensor in model.graph.initializer:
@@ -152,61 +178,60 @@ def test_a_file_that_answers_otherwise_is_kept_and_not_offered(
         onnx.save(model, path)
         return Made(path=path, format="onnx")
 
+    monkeypatch.setattr(course, "check_pass", lambda *_: [])
     monkeypatch.setattr(course._Course, "_run_pass", staticmethod(other))
-    course.optimize(make_spec(trained, "onnx"), tmp_path, Listener(), resume=False)
+    course.optimize(make_spec(trained, "onnx", "half"), tmp_path, Listener(), resume=False)
     report = read_report(tmp_path)
-    row = report["variants"][0]
-    assert row["status"] == "broken"
-    assert not row["offered"]
-    assert (tmp_path / "artifacts" / row["file"]).exists()
-    assert [problem["code"] for problem in row["problems"]] == ["optimize.gate_differs"]
+    broken, failed = report["variants"]
+    assert (broken["status"], failed["status"]) == ("broken", "failed")
+    assert not broken["offered"]
+    assert not failed["offered"]
+    assert (tmp_path / "artifacts" / broken["file"]).exists()
+    assert [problem["code"] for problem in broken["problems"]] == ["optimize.gate_differs"]
+    assert [problem["code"] for problem in failed["problems"]] == ["optimize.cannot_export"]
     assert report["recommended"] is None
 
 
-def test_one_failure_leaves_the_others_alone_and_all_failing_fails(
-    trained: str, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_pass = course._Course._run_pass
-
-    def fails(name: str, work: Work) -> Made:
-        if name == "half":
-            raise RunError("optimize.cannot_export", format="torch.export", detail="no such operator")
-        return run_pass(name, work)
-
-    monkeypatch.setattr(course, "check_pass", lambda *_: [])
-    monkeypatch.setattr(course._Course, "_run_pass", staticmethod(fails))
-    course.optimize(make_spec(trained, "onnx", "half"), tmp_path / "a", Listener(), resume=False)
-    assert [row["status"] for row in read_report(tmp_path / "a")["variants"]] == ["done", "failed"]
+def test_a_run_in_which_nothing_worked_fails_with_the_reason(tmp_path: Path) -> None:
+    whole = course._Course(make_spec(SMALL, "onnx", "half"), tmp_path, Silence(), resume=False)
+    why = Problem("optimize.cannot_export", values={"format": "ONNX", "detail": "no such operator"})
+    for row in whole.rows.values():
+        row |= {"status": "failed", "problems": [why.as_dict()]}
     with pytest.raises(RunError, match="no such operator"):
-        course.optimize(make_spec(trained, "half"), tmp_path / "b", Listener(), resume=False)
+        whole._fail_if_nothing_worked()
+    whole.rows["half"]["status"] = "done"
+    whole._fail_if_nothing_worked()
 
 
 def test_chains_start_from_what_the_passes_before_learned(
-    trained: str, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_pass, seen = course._Course._run_pass, list[tuple[str, float]]()
+    seen = list[tuple[str, float]]()
 
     def learns(name: str, work: Work) -> Made:
-        if name not in ("prune_magnitude", "prune_gradual"):
-            return run_pass(name, work)
-        network = copy.deepcopy(work.network)
+        network: Any = copy.deepcopy(work.network)
+        seen.append((name, float(network.head.linear.bias.detach().mean())))
         with torch.no_grad():
-            network.head.linear.bias += 1.0  # type: ignore[union-attr,operator]
-        seen.append((name, float(work.network.head.linear.bias.detach().mean())))  # type: ignore[union-attr,arg-type]
+            network.head.linear.bias += 1.0
         return Made(network=network, facts={name: True})
 
     monkeypatch.setattr(course._Course, "_run_pass", staticmethod(learns))
     spec = make_spec(trained, "prune_magnitude", "prune_gradual", combine=True)
-    course.optimize(spec, tmp_path, Listener(), resume=False)
-    rows = {row["name"]: row for row in read_report(tmp_path)["variants"]}
-    assert [row["status"] for row in rows.values()] == ["done", "done", "done"]
-    chain = rows["prune_magnitude+prune_gradual"]
-    assert chain["parent"] == "prune_magnitude"
-    assert chain["facts"]["prune_magnitude"]
-    assert chain["facts"]["prune_gradual"]
-    starts = [round(value - seen[0][1]) for _, value in seen]
+    whole = course._Course(spec, tmp_path, Silence(), resume=False)
+    whole.subject = load_subject(spec, PhaseClock(Silence()))
+    ends = {}
+    for variant in whole.plan:
+        network: Any = whole._learned(variant, whole.rows[variant.name])
+        ends[variant.name] = float(network.head.linear.bias.detach().mean())
+    first = seen[0][1]
     assert [name for name, _ in seen] == ["prune_magnitude", "prune_gradual", "prune_gradual"]  # none learns twice
-    assert starts == [0, 0, 1]
+    assert [round(value - first) for _, value in seen] == [0, 0, 1]
+    assert {name: round(value - first) for name, value in ends.items()} == {
+        "prune_magnitude": 1, "prune_gradual": 1, "prune_magnitude+prune_gradual": 2,
+    }  # fmt: skip
+    chain = whole.rows["prune_magnitude+prune_gradual"]
+    assert chain["parent"] == "prune_magnitude"
+    assert chain["facts"] == {"prune_magnitude": True, "prune_gradual": True}
 
 
 def test_test_rows_are_those_of_the_training_run(trained: str) -> None:
@@ -235,7 +260,7 @@ def test_a_network_without_classes_is_refused() -> None:
     assert [problem.code for problem in refused.value.problems] == ["model.no_classifier"]
 
 
-def test_other_labels_are_measured_by_agreement(trained: str, quick: None, tmp_path: Path) -> None:
+def test_other_labels_are_measured_by_agreement(trained: str, untimed: None, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for label in ("left", "right"):
         (tmp_path / "data" / label).mkdir(parents=True)
