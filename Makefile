@@ -43,7 +43,7 @@ chromium: | $(BIN)/python
 	fi
 
 test: $(VENV)/.dev chromium lint
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

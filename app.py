@@ -14,11 +14,13 @@ if get_script_run_ctx(suppress_warning=True) is None:  # not drawn by a server: 
     serve(__file__, sys.argv[1:])
     sys.exit()
 
+from core import hubs
 from pages.ui import curve, live, parts, state
 
 BRAND = Path(__file__).parent / "pages" / "ui" / "brand"
 st.set_page_config(page_title="Graft", page_icon=str(BRAND / "mark.svg"), layout="wide")
 st.logo(str(BRAND / "logo.svg"), size="large", icon_image=str(BRAND / "mark.svg"))
+hubs.pass_to_libraries()
 parts.dress()
 curve.serve_plotly()
 

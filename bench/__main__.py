@@ -122,6 +122,44 @@ def live(
     race(out, chromium=chromium, seconds=seconds)
 
 
+@app.command()
+def library(
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "library.json",
+    chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",
+    rounds: Annotated[int, typer.Option(help="How often the words are typed.", min=1)] = 3,
+) -> None:
+    """The Models page: from the last keystroke of a search to the narrowed table."""
+    from bench.library import race
+
+    race(out, chromium=chromium, rounds=rounds)
+
+
+@app.command(name="inspect")
+def inspect_all(
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "inspect.json",
+    memory: Annotated[bool, typer.Option(help="Estimate memory too.")] = True,
+) -> None:
+    """Every classifier of torchvision taken apart: parameters and multiply-adds beside the published ones."""
+    from bench.inspect import walk
+
+    walk(out, memory=memory)
+
+
+@app.command()
+def memory(
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "memory.json",
+    models: Annotated[str, typer.Option(help="Model ids, separated by commas; empty: the usual three.")] = "",
+    ways: Annotated[str, typer.Option(help="inference, full, last, head, lora.")] = "inference,full",
+    batches: Annotated[str, typer.Option(help="Batch sizes: 1, 8, 32, 128.")] = "8,32",
+    precisions: Annotated[str, typer.Option(help="fp32, bf16.")] = "fp32",
+) -> None:
+    """What the memory model tells beside the peaks of processes that really answer and learn."""
+    from bench.memory import MODELS, compare
+
+    sizes = [int(size) for size in batches.split(",")]
+    compare(out, models.split(",") if models else list(MODELS), ways.split(","), sizes, precisions.split(","))
+
+
 if __name__ == "__main__":
     RESULTS.mkdir(exist_ok=True)
     app()

@@ -34,7 +34,7 @@ def race(out: Path, *, chromium: str, seconds: float) -> dict[str, Any]:
     table: dict[str, Any] = {"machine": describe_machine().model_dump(mode="json")}
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as home:
         os.environ["GRAFT_HOME"] = home
-        with _server(Path(home)) as (url, _):
+        with page_server(Path(home)) as (url, _):
             table["point_to_screen_s"] = _latency(url, chromium, seconds)
             out.write_text(to_json(table), encoding="utf-8")
             table["viewers"] = _viewers(url, seconds / 3)
@@ -44,7 +44,7 @@ def race(out: Path, *, chromium: str, seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def _server(home: Path) -> Iterator[tuple[str, int]]:
+def page_server(home: Path) -> Iterator[tuple[str, int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

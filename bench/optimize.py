@@ -103,7 +103,7 @@ def _race(name: str, network: RacedNetwork, data: str, *, compiled: bool) -> dic
             place = folder / format / Path(source).stem
             place.mkdir(parents=True, exist_ok=True)
             inputs = folder / "inputs.npz"
-            return _RaceWatch(source, format, subject, inputs, place, threads=threads, device="cpu")
+            return _RaceWatch(source, format, subject.input_names, inputs, place, threads=threads, device="cpu")
 
         files = {"onnx": ("onnx", str(plain)), **_made(network, subject, folder, plain, clock)}
         if compiled:

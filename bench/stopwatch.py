@@ -13,7 +13,7 @@ def _module(source: str) -> object:
 
 
 def _eager(source: str, threads: int, device: str) -> runtimes.Session:
-    return runtimes._Torch(_module(source), threads, device)
+    return runtimes.TorchSession(_module(source), threads, device)
 
 
 def _compiled(source: str, threads: int, device: str) -> runtimes.Session:
@@ -21,7 +21,7 @@ def _compiled(source: str, threads: int, device: str) -> runtimes.Session:
     import torch._inductor.config
 
     torch._inductor.config.freezing = True
-    return runtimes._Torch(torch.compile(_module(source), dynamic=None), threads, device)
+    return runtimes.TorchSession(torch.compile(_module(source), dynamic=None), threads, device)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin
 
 import typer
 
-from core import catalog, jobs, outcome, runs
+from core import asking_commands, hubs, jobs, model_commands, outcome, runs
+from core.answers import answers_csv
 from core.errors import GraftError, InputError, Problem
 from core.export import metric_rows, run_facts
 from core.messages import explain, explain_phase
@@ -49,11 +50,15 @@ TextColumn = Annotated[str | None, typer.Option(help="The column of the texts, w
 LabelColumn = Annotated[str | None, typer.Option(help="The column of the labels, where it is not the one found.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]
 _POLL_S = 0.25
+_COUNTED = 10  # classes whose number of answers is told
+_SEES = "bundled/efficientnet_lite0"
+_WHO_ANSWERS = f"run/RUN-ID, or a published model. Default: {_SEES} for pictures, {SENTIMENT} for texts."
 Asked = FinetuneSpec | CompareSpec | OptimizeSpec
 
 
 def main() -> None:
     """Run the command line; what Graft can explain is told in a sentence."""
+    hubs.pass_to_libraries()
     try:
         app(prog_name="python -m core")
     except GraftError as error:
@@ -76,39 +81,6 @@ def _print(value: Any, as_json: bool, text: str) -> None:
 
 
 # -- reading -----------------------------------------------------------------------------------------------
-
-
-@app.command()
-def models(
-    query: Annotated[str, typer.Argument(help="Part of an id, name or family.")] = "",
-    local: Annotated[bool, typer.Option("--local", help="Only models whose weights are on this machine.")] = False,
-    json_: JsonOption = False,
-) -> None:
-    """List the models: id, parameters, multiply-adds, published accuracy, size."""
-    cards = [*catalog.list_run_models(), *catalog.list_models()]
-    wanted = query.lower()
-    cards = [card for card in cards if wanted in f"{card.id} {card.name} {card.family}".lower()]
-    rows = [{**card.model_dump(mode="json"), "local": catalog.is_local(card)} for card in cards]
-    rows = [row for row in rows if row["local"] or not local]
-    lines = [
-        f"{row['id']:46} {row['parameters'] / 1e6:7.1f} M {row['gmacs']:8.2f} GMACs "
-        f"{row['metrics'].get('acc@1', float('nan')):6.1f}% {row['size_mb']:8.1f} MB{'  local' if row['local'] else ''}"
-        for row in rows
-    ]
-    _print(rows, json_, "\n".join(lines))
-
-
-@app.command()
-def model(model_id: Annotated[str, typer.Argument(metavar="ID")], json_: JsonOption = False) -> None:
-    """Show one model's card; `sentiment` is the one that comes along."""
-    if model_id == SENTIMENT:
-        from core.sentiment import read_card
-
-        _print(read_card(), json_, to_json(read_card()))
-        return
-    card = catalog.get_model(model_id)
-    values = {**card.model_dump(mode="json"), "local": catalog.is_local(card)}
-    _print(values, json_, "\n".join(f"{name:14} {value}" for name, value in values.items() if value not in ("", {})))
 
 
 @app.command()
@@ -203,7 +175,7 @@ def _show(run: Run, as_json: bool) -> None:
         print(f"  {outcome.sentence(problem)}")
     for finding in facts.get("conclusions", []):
         print(f"  {finding['sentence']}")
-    print("".join(f"  {line}\n" for line in outcome.variant_lines(facts)), end="")
+    print("".join(f"  {line}\n" for line in outcome.lines(facts)), end="")
     print(f"  {runs.command_line(runs.spec_of(run))}")
     for artifact in artifacts:
         print(f"  {artifact['bytes']:>12,}  {artifact['name']}")
@@ -390,15 +362,15 @@ def _end(run: Run, as_json: bool, failed: Sequence[Problem] = (), **more: Any) -
         for problem in values["error"]:
             print(problem["sentence"], file=sys.stderr)
     test = run.summary.get("test")
-    text = f"{run.id} {run.status}"
+    text = f"{run.id} {run.status}{outcome.download_words(run)}"
     if test:
         low, high = test["interval"]
         text += f": {test['accuracy']:.1%} of {test['n']} test examples (95%: {low:.1%} to {high:.1%})"
     if run.kind == "predict" and run.status == "done":
-        counted = ", ".join(f"{label or 'empty'} {n}" for label, n in run.summary["counts"].items())
-        text += f": {run.summary['rows']} texts: {counted}"
+        counted = ", ".join(f"{label or 'empty'} {n}" for label, n in list(run.summary["counts"].items())[:_COUNTED])
+        text += f": {run.summary['rows']} {run.summary['kind']}: {counted}"
     text += "".join(f"\n  {finding['sentence']}" for finding in values.get("conclusions", []))
-    text += "".join(f"\n{line}" for line in outcome.variant_lines(values))
+    text += "".join(f"\n{line}" for line in outcome.lines(values))
     _print(values, as_json, text)
     raise SystemExit({"done": int(bool(failed)), "stopped": 130, "interrupted": 1}.get(run.status, 1))
 
@@ -408,48 +380,37 @@ def _end(run: Run, as_json: bool, failed: Sequence[Problem] = (), **more: Any) -
 
 @app.command()
 def predict(
-    model_id: Annotated[str, typer.Option("--model", help="run/RUN-ID, or a published model.")],
-    pictures: Annotated[list[Path] | None, typer.Argument(help="Picture files.")] = None,
-    text: Annotated[list[str] | None, typer.Option("--text", help="A text; may be given several times.")] = None,
-    file: Annotated[Path | None, typer.Option(help="A table of texts: csv, tsv, xlsx, jsonl, parquet, txt.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The csv to write: the table with its answers.")] = None,
+    pictures: Annotated[list[Path] | None, typer.Argument(help="The same as --image.")] = None,
+    model_id: Annotated[str, typer.Option("--model", help=_WHO_ANSWERS, show_default=False)] = "",
+    image: Annotated[list[Path] | None, typer.Option(help="A picture, or a folder or zip; may be given often.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A table of texts, or a folder or zip of pictures.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The csv to write: what was asked, with its answers.")] = None,
     text_column: TextColumn = None,
     top: Annotated[int, typer.Option(help="How many answers for each picture or text.", min=1)] = 5,
     json_: JsonOption = False,
     detach: DetachOption = False,
 ) -> None:
     """Ask a model what is in pictures, or what class texts belong to; `sentiment` is the model that comes along."""
-    if file is not None:
-        _answer_file({"model": model_id, "file": str(file), "text_column": text_column}, out, json_, detach)
-        return
-    if not pictures and not text:
+    paths = [*(pictures or []), *(image or [])]
+    if file is None and not paths and not text:
         raise InputError("predict.nothing")
-    from core.predict import Predictor, load_predictor
-
-    predictor = load_predictor(model_id)
-    rows: list[dict[str, Any]] = []
-    lines = []
-    if not isinstance(predictor, Predictor):
-        if pictures:
-            raise InputError("model.not_for_pictures", id=model_id)
-        for sentence, found in zip(text or [], predictor.answer(text or []), strict=True):
-            shares = dict(list(found.probabilities.items())[:top])
-            told = {"reason": found.reason, "sentence": explain(Problem(found.reason))} if found.reason else {}
-            rows.append({"text": sentence, "label": found.label, "probabilities": shares, "model": found.model, **told})
-            more = ", ".join(f"{label} {p:.1%}" for label, p in shares.items()) or told.get("sentence", "")
-            lines.append(f"{sentence}: {found.label} ({more})")
-        values = {"model": model_id, "predictions": rows, "latency_ms": predictor.latency_ms}
-        _print(values, json_, "\n".join(lines))
+    model_id = model_id or (_SEES if paths else SENTIMENT)
+    many = [path for path in paths if path.is_dir() or path.suffix.lower() == ".zip"]
+    if many and (len(paths) > 1 or file is not None):
+        raise InputError("predict.one_folder", path=str(many[0]))
+    if many or file is not None:
+        asked = {"model": model_id, "file": str(file or many[0]), "text_column": text_column}
+        _answer_file(asked, out, json_, detach)
         return
-    if text:
-        raise InputError("model.not_for_texts", id=model_id)
-    from core.data import open_image
+    if paths and text:
+        raise InputError("predict.both")
+    from core.asked import ask_pictures, ask_texts
 
-    images = [open_image(path) for path in pictures or []]
-    for path, answer in zip(pictures or [], predictor.predict(images), strict=True):
-        rows.append({"file": str(path), "answers": [{"label": label, "probability": p} for label, p in answer[:top]]})
-        lines.append(f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer[:top]))
-    _print({"model": model_id, "predictions": rows, "latency_ms": predictor.latency_ms}, json_, "\n".join(lines))
+    told = ask_pictures(model_id, paths, top) if paths else ask_texts(model_id, text or [], top)
+    if out is not None:
+        out.write_bytes(answers_csv(told.rows))
+    _print(told.values, json_, "\n".join(told.lines))
 
 
 def _answer_file(values: dict[str, Any], out: Path | None, json_: bool, detach: bool) -> None:
@@ -479,6 +440,10 @@ def doctor(
         for name, value in report.items()
     ]
     _print(report, json_, "\n".join(lines))
+
+
+asking_commands.add_commands(app, _print)
+model_commands.add_commands(app, _follow, _print)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Answer every text of a table, part by part: what is answered is kept, so that a stopped run goes on from there."""
+"""Answer every text of a table, or every picture of a folder or zip, part by part.
+
+What is answered is kept, so that a stopped run goes on from there.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,37 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core.answers import TextAnswer, plain_cell
+from core.answers import TOP, TextAnswer, picture_row, plain_cell
+from core.catalog import get_model
+from core.data.albums import Album, open_album
+from core.data.classes import told
 from core.data.questions import Questions, read_questions
 from core.errors import InputError, StoppedError
 from core.events import Reporter
 from core.predict import Predictor, load_predictor
-from core.specs import PredictSpec
+from core.specs import SENTIMENT, PredictSpec
 from core.store import to_json, write_atomically
 
 # Texts of one part: enough to sort them by length, little enough to show progress and lose little.
 PART = 1000
+# Pictures of one part, and of one call: large ones are decoded one after another.
+PICTURES_PART, PICTURES_AT_ONCE = 64, 16
 SHOWN = 500
 
 
 def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
     """Write `artifacts/answers.csv`: the table with the answer, its probabilities and what answered.
 
-    Returns the summary. Raises `DataError` for a file that cannot be read.
+    For a model that sees pictures: a row for each, with its likeliest classes. Returns the summary. Raises
+    `DataError` for a file that cannot be read.
     """
     reporter.phase("data")
+    if spec.model != SENTIMENT and not get_model(spec.model).is_text:
+        return _answer_album(spec, folder, reporter, resume)
     questions = read_questions(Path(spec.file), spec.text_column)
     for problem in questions.problems:
         reporter.log(f"{problem.code} {dict(problem.values)}")
@@ -38,34 +49,117 @@ def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: boo
     if isinstance(predictor, Predictor):
         raise InputError("model.not_for_texts", id=spec.model)
     labels, texts = list(predictor.labels), questions.texts
+
+    def answer(first: int, stop: int) -> list[Any]:
+        asked = ["" if text is None else str(text) for text in texts[first:stop]]
+        return [_row(found) for found in predictor.answer(asked)]
+
     parts = folder / "checkpoint"
-    parts.mkdir(exist_ok=True)
-    seconds = 0.0
-    done = 0
-    for number, first in enumerate(range(0, len(texts), PART)):
-        path = parts / f"{number:06}.json"
-        if not (resume and path.is_file()):
-            if reporter.should_stop():
-                raise StoppedError()
-            reporter.phase("answer", done=first, total=len(texts))
-            began = time.perf_counter()
-            answers = predictor.answer(["" if text is None else str(text) for text in texts[first : first + PART]])
-            seconds += time.perf_counter() - began
-            done += len(answers)
-            write_atomically(path, to_json([_row(answer) for answer in answers]))
-        reporter.progress(min(first + PART, len(texts)), len(texts))
+    rate, seconds = _answer_parts(answer, len(texts), PART, parts, reporter, resume=resume)
     reporter.phase("save")
     counts = _write(questions, parts, labels, folder / "artifacts")
     shutil.rmtree(parts)
     return {
+        "kind": "texts",
         "rows": len(texts),
         "column": questions.column,
         "answered_by": sorted({name for name in counts["models"] if name}),
         "counts": counts["labels"],
         "seconds": seconds,
-        "texts_per_s": done / seconds if seconds else None,
+        "texts_per_s": rate,
         "problems": [problem.as_dict() for problem in questions.problems],
     }
+
+
+def _answer_parts(
+    answer: Callable[[int, int], list[Any]], total: int, size: int, parts: Path, reporter: Reporter, *, resume: bool
+) -> tuple[float | None, float]:
+    """Answer part by part, each kept as a file; returns (answers each second, seconds) of what was answered now."""
+    parts.mkdir(exist_ok=True)
+    seconds, done = 0.0, 0
+    for number, first in enumerate(range(0, total, size)):
+        path = parts / f"{number:06}.json"
+        if not (resume and path.is_file()):
+            if reporter.should_stop():
+                raise StoppedError()
+            reporter.phase("answer", done=first, total=total)
+            began = time.perf_counter()
+            answers = answer(first, first + size)
+            seconds += time.perf_counter() - began
+            done += len(answers)
+            write_atomically(path, to_json(answers))
+        reporter.progress(min(first + size, total), total)
+    return (done / seconds if seconds else None), seconds
+
+
+# -- pictures ----------------------------------------------------------------------------------------------
+
+
+def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+    album = open_album(Path(spec.file))
+    for problem in album.problems:
+        reporter.log(f"{problem.code} {dict(problem.values)}")
+    reporter.phase("model")
+    predictor = load_predictor(spec.model)
+    assert isinstance(predictor, Predictor)
+    parts = folder / "checkpoint"
+    rate, seconds = _answer_parts(
+        lambda first, stop: _look(album, predictor, first, stop),
+        len(album), PICTURES_PART, parts, reporter, resume=resume,
+    )  # fmt: skip
+    reporter.phase("save")
+    counts, unreadable = _write_pictures(parts, folder / "artifacts")
+    shutil.rmtree(parts)
+    problems = album.problems + told("predict.unreadable_pictures", unreadable)
+    return {
+        "kind": "pictures",
+        "rows": len(album),
+        "answered_by": [spec.model],
+        "counts": counts,
+        "seconds": seconds,
+        "pictures_per_s": rate,
+        "problems": [problem.as_dict() for problem in problems],
+    }
+
+
+def _look(album: Album, predictor: Predictor, first: int, stop: int) -> list[Any]:
+    """[name, likeliest classes] of some pictures; no classes for what cannot be read."""
+    found: list[Any] = []
+    for start in range(first, min(stop, len(album)), PICTURES_AT_ONCE):
+        seen = [
+            (name, None if picture is None else predictor.see(picture))
+            for name, picture in album.read(start, min(start + PICTURES_AT_ONCE, stop))
+        ]
+        squares = [square for _, square in seen if square is not None]
+        answers = iter(predictor.answer_seen(squares) if squares else [])
+        found += [[name, [] if square is None else next(answers)[:TOP]] for name, square in seen]
+    return found
+
+
+def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str]]:
+    """The table of pictures with their answers; how often each class was answered, and what could not be read."""
+    folder.mkdir(exist_ok=True)
+    counts: Counter[str] = Counter()
+    unreadable: list[str] = []
+    first: list[dict[str, Any]] = []
+    unfinished = folder / "answers.csv.tmp"
+    with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, list(picture_row("", [])))
+        writer.writeheader()
+        for name, answers in _read_parts(parts):
+            row = picture_row(name, answers)
+            writer.writerow({column: plain_cell(value) for column, value in row.items()})
+            counts[row["label"]] += 1
+            if not answers:
+                unreadable.append(name)
+            if len(first) < SHOWN:
+                first.append({column: row[column] for column in ("file", "label", "confidence")})
+    unfinished.replace(folder / "answers.csv")
+    write_atomically(folder / "report.json", to_json({"rows": first}))
+    return dict(counts.most_common()), unreadable
+
+
+# -- texts -------------------------------------------------------------------------------------------------
 
 
 def _row(answer: TextAnswer) -> list[Any]:

@@ -96,6 +96,19 @@ def plain_cell(value: Any) -> Any:
     return f"'{value}" if value.startswith(_FORMULA) and not is_number else value
 
 
+TOP = 5  # answers of a picture that are kept
+
+
+def picture_row(name: str, answers: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    """A picture in a table: its file, the likeliest classes with their probabilities; empty where it has no answer."""
+    row: dict[str, Any] = {"file": name}
+    for place in range(TOP):
+        label, share = answers[place] if place < len(answers) else ("", None)
+        more = "" if place == 0 else f" {place + 1}"
+        row |= {f"label{more}": label, f"confidence{more}": None if share is None else round(share, 4)}
+    return row
+
+
 def answers_csv(rows: Sequence[dict[str, Any]]) -> bytes:
     """Answers that are shown on a page as a csv, made safe in the same way."""
     text = io.StringIO()

@@ -2,6 +2,7 @@
 
 `core/catalog.json` is written by `python -m core.catalog_snapshot` from what the packages publish about
 their weights; a test proves that it is not stale. What a run made is a model like any other: `run/RUN-ID`.
+`core.catalog_search` narrows the list down.
 """
 
 from __future__ import annotations
@@ -15,17 +16,28 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from core import settings
 from core.errors import GraftError, InputError, NotFoundError, Problem
 from core.i18n import N_
 
 SNAPSHOT = Path(__file__).with_name("catalog.json")
-Task = Literal["image-classification", "text-classification"]
+# What can be trained here comes first; the others are browsed, inspected and asked.
+Task = Literal[
+    "image-classification", "text-classification", "fill-mask", "text-generation", "text2text-generation",
+    "question-answering", "summarization", "translation", "zero-shot-classification",
+    "zero-shot-image-classification", "image-feature-extraction", "object-detection", "image-segmentation",
+    "automatic-speech-recognition", "text-to-image",
+]  # fmt: skip
 # A picture this small shows nothing to a network that halves it five times.
 SMALLEST_PX = 32
+HUB = "https://huggingface.co/"
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+# Licences, in small letters, that let anybody use the weights for anything; and the words of those that do not.
+# What has terms of its own (OpenRAIL, Gemma, DINOv3 …) is neither: it has to be read.
+_FREE = {"apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc0-1.0", "unlicense"}
+_NOT_FOR_TRADE = re.compile(r"\bnc\b|non-?commercial|research|\bamlr\b|\bswag\b")
 
 
 class Preprocessing(BaseModel):
@@ -63,11 +75,12 @@ class ModelCard(BaseModel):
     name: str
     family: str
     task: Task = "image-classification"
-    source: Literal["bundled", "torchvision", "hub", "run"]
+    tasks: tuple[Task, ...] = ()  # what it can do beside its first task
+    source: Literal["bundled", "torchvision", "timm", "hub", "run"]
     architecture: str
     tag: str
     is_default: bool = True  # of several published weights of an architecture, the recommended ones
-    parameters: int
+    parameters: int  # 0: not counted
     gmacs: float  # billions of multiply-adds for one picture of the model's own size, or a text of 128 tokens
     metrics: dict[str, float] = Field(default_factory=dict)
     metrics_on: str = ""
@@ -76,6 +89,8 @@ class ModelCard(BaseModel):
     labels: tuple[str, ...] = ()  # of a text classifier; pictures' labels stand in the snapshot, once
     min_size: int = 1  # px
     size_multiple: int = 1  # the network takes only multiples of this, in px
+    is_fixed_size: bool = False  # it takes pictures of exactly its own size
+    has_attention_layers: bool = False  # as counted when the snapshot was made; of timm's networks
     preprocessing: Preprocessing | None = None  # of pictures
     text: TextInput | None = None
     licence: str = ""
@@ -85,16 +100,45 @@ class ModelCard(BaseModel):
     sha256: str = ""  # the whole sum, or its beginning as torchvision's file names carry it
     url: str = ""
     base: str = ""  # for run/…: the published model whose network this is
+    # Of the hub's: how its configuration differs from what transformers takes for this architecture.
+    config: dict[str, Any] = Field(default_factory=dict)
+    extra: str = ""  # the optional package without which it cannot be used, and is not shown
 
     @property
     def is_text(self) -> bool:
-        """Whether it reads texts; otherwise it sees pictures."""
-        return self.text is not None
+        """Whether it reads texts and nothing else. What reads texts beside pictures (CLIP) counts with pictures."""
+        return self.text is not None and self.preprocessing is None
+
+    @property
+    def is_trainable(self) -> bool:
+        """Whether it can be fine-tuned here: any classifier of pictures but the hub's, any text encoder."""
+        if self.is_text:
+            return self.task == "text-classification"
+        return self.task == "image-classification" and self.source != "hub"
 
     @property
     def has_attention(self) -> bool:
         """Whether it has attention layers, which is what adapters (LoRA) are put beside."""
+        if self.source == "timm" or self.base.startswith("timm/"):
+            return self.has_attention_layers
         return self.is_text or self.architecture.startswith(("vit", "swin", "maxvit"))
+
+    def can(self, task: str) -> bool:
+        """Whether it does this task, as its first or beside it."""
+        return task == self.task or task in self.tasks
+
+    @property
+    def allows_commerce(self) -> bool | None:
+        """Whether its licence lets anybody earn money with it; None: not stated, or on terms of its own."""
+        licence = self.licence.lower()
+        if licence in _FREE:
+            return True
+        return False if _NOT_FOR_TRADE.search(licence) else None
+
+    @property
+    def repository(self) -> str:
+        """ORG/NAME on the Hugging Face hub; empty for what lies elsewhere."""
+        return self.url.removeprefix(HUB) if self.url.startswith(HUB) else ""
 
     @property
     def vision(self) -> Preprocessing:
@@ -120,14 +164,15 @@ def _snapshot() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def list_models() -> tuple[ModelCard, ...]:
     """Every published model, the bundled ones first."""
-    return tuple(ModelCard.model_validate(card) for card in _snapshot()["models"])
+    cards = TypeAdapter(tuple[ModelCard, ...]).validate_python(_snapshot()["models"])
+    return tuple(card for card in cards if not card.extra or importlib.util.find_spec(card.extra))
 
 
 @lru_cache(maxsize=1)
 def _by_id() -> dict[str, ModelCard]:
     cards = {card.id: card for card in list_models()}
     # An architecture without a tag means its recommended weights.
-    short = {card.id.partition(".")[0]: card for card in list_models() if card.is_default}
+    short = {card.id.partition(".")[0]: card for card in list_models() if card.is_default and card.tag}
     return {**short, **cards}
 
 
@@ -221,16 +266,25 @@ def _places(card: ModelCard) -> list[Path]:
         package, _, name = card.file_name.partition("/")
         found = importlib.util.find_spec(package)  # does not import it
         return [Path(folder) / name for folder in (found.submodule_search_locations or [] if found else [])]
-    if card.source == "hub":
-        return [folder / name for folder in hub_snapshots(card.id) for name in _HUB_FILES]
-    snapshots = _hugging_face_folder().glob(f"models--*/snapshots/*/{card.file_name}")
+    if card.repository:
+        from core.catalog_local import find_local_weights
+
+        folders, names = hub_snapshots(card.repository), file_names(card)
+        in_parts = (find_local_weights(folder) for folder in folders)
+        return [folder / name for folder in folders for name in names] + [path for path in in_parts if path]
+    snapshots = hub_folder().glob(f"models--*/snapshots/*/{card.file_name}")
     return [torch_folder() / "hub" / "checkpoints" / card.file_name, *snapshots]
 
 
-def hub_snapshots(model_id: str) -> list[Path]:
-    """Where the Hugging Face cache keeps `hub/ORG/NAME`, the newest first."""
-    repository = model_id.partition("/")[2].replace("/", "--")
-    found = _hugging_face_folder().glob(f"models--{repository}/snapshots/*")
+def file_names(card: ModelCard) -> tuple[str, ...]:
+    """The files of a repository of the hub that hold a model's weights, the preferred one first."""
+    return tuple(dict.fromkeys((card.file_name, *_HUB_FILES))) if card.file_name in _HUB_FILES else (card.file_name,)
+
+
+def hub_snapshots(repository: str) -> list[Path]:
+    """Where the Hugging Face cache keeps ORG/NAME (or `hub/ORG/NAME`), the newest first."""
+    folder = repository.removeprefix("hub/").replace("/", "--")
+    found = hub_folder().glob(f"models--{folder}/snapshots/*")
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
@@ -244,56 +298,10 @@ def model_source(card: ModelCard) -> Path:
 
 
 def _card_of_hub(model_id: str) -> ModelCard | None:
-    """A card for any text encoder that lies in the Hugging Face cache, from its configuration."""
-    if not re.fullmatch(r"hub/[\w.-]+/[\w.-]+", model_id):
-        return None
-    for folder in hub_snapshots(model_id):
-        try:
-            facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            path = next(folder / name for name in _HUB_FILES if (folder / name).is_file())
-            return _describe_hub(model_id, facts, path)
-        except (OSError, ValueError, KeyError, TypeError, StopIteration):
-            continue
-    return None
+    """A card for any model that lies in the Hugging Face cache, from its configuration."""
+    from core.catalog_local import find_hub_card
 
-
-def _describe_hub(model_id: str, facts: dict[str, Any], path: Path) -> ModelCard:
-    def first(*names: str) -> int:
-        return int(next(facts[name] for name in names if facts.get(name)))
-
-    layers, hidden = (
-        first("num_hidden_layers", "n_layers", "n_layer", "num_layers"),
-        first("hidden_size", "dim", "n_embd", "d_model"),
-    )
-    kind, size = str(facts["model_type"]), path.stat().st_size
-    is_classifier = any("ForSequenceClassification" in str(name) for name in facts.get("architectures") or ())
-    names = facts.get("id2label") or {}
-    labels = tuple(str(names[key]) for key in sorted(names, key=int)) if is_classifier else ()
-    return ModelCard(
-        id=model_id,
-        name=model_id.partition("/")[2],
-        family=kind,
-        task="text-classification",
-        source="hub",
-        architecture=kind,
-        tag="",
-        parameters=size // 4,
-        gmacs=round(12 * layers * hidden * hidden * 128 / 1e9, 3),
-        size_mb=round(size / 2**20, 3),
-        num_classes=len(labels),
-        labels=labels,
-        text=TextInput(
-            max_length=int(facts.get("max_position_embeddings") or facts.get("n_positions") or 512),
-            vocabulary=first("vocab_size"),
-            layers=layers,
-            hidden=hidden,
-            languages=(),
-            has_own_layers=kind not in {"albert", "t5", "mt5"},
-        ),
-        notes="Found in the Hugging Face cache of this machine.",
-        file_name=path.name,
-        url=f"https://huggingface.co/{model_id.partition('/')[2]}",
-    )
+    return find_hub_card(model_id)
 
 
 def torch_folder() -> Path:
@@ -302,7 +310,8 @@ def torch_folder() -> Path:
     return Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser()
 
 
-def _hugging_face_folder() -> Path:
+def hub_folder() -> Path:
+    """Where the Hugging Face libraries keep what they download."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
     return Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
@@ -315,14 +324,16 @@ def is_local(card: ModelCard) -> bool:
 
 def not_local(card: ModelCard) -> Problem:
     """That a model's weights are not here, and how to get them."""
-    values = {"id": card.id, "file": card.file_name, "url": card.url, "name": card.id.partition("/")[2]}
-    return Problem(
-        "weights.not_in_cache" if card.source == "hub" else "weights.not_local", field="model", values=values
-    )
+    values = {"id": card.id}
+    if card.source == "bundled":
+        return Problem("weights.not_installed", field="model", values=values)
+    return Problem("weights.not_in_cache" if card.repository else "weights.not_local", field="model", values=values)
 
 
 def check_image_size(card: ModelCard, size: int) -> list[Problem]:
     """What speaks against showing pictures of this edge (px) to this network."""
+    if card.is_fixed_size and size != card.vision.image_size:
+        return [Problem("model.size_is_fixed", values={"model": card.name, "own": card.vision.image_size})]
     smallest = max(SMALLEST_PX, card.min_size)
     if size < smallest:
         return [Problem("model.size_too_small", values={"model": card.name, "size": size, "smallest": smallest})]

@@ -1,11 +1,18 @@
-"""`python -m core.catalog_snapshot` writes core/catalog.json from what the installed packages publish."""
+"""`python -m core.catalog_snapshot` writes core/catalog.json from what the installed packages publish.
+
+Counting two thousand networks takes minutes, so figures counted with the same packages are kept; `--recount` counts
+all of them anew. What has no card is told on stderr.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 import sys
+from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -14,30 +21,54 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model_weights, list_models
 
 from core.catalog import SNAPSHOT, ModelCard, Preprocessing, find_weights
+from core.catalog_hub import hub_models
 from core.catalog_texts import text_models
-from core.store import to_json
+from core.catalog_timm import IMAGENET, Counts, VisionCounts, timm_models
+from core.families import family_name
+from core.store import write_atomically
 
-# Architecture prefix → family; the longest prefix that fits counts.
-_FAMILIES = {
-    "alexnet": "AlexNet", "convnext": "ConvNeXt", "densenet": "DenseNet", "efficientnet": "EfficientNet",
-    "efficientnet_v2": "EfficientNetV2", "googlenet": "GoogLeNet", "inception": "Inception", "maxvit": "MaxViT",
-    "mnasnet": "MNASNet", "mobilenet_v2": "MobileNetV2", "mobilenet_v3": "MobileNetV3", "regnet": "RegNet",
-    "resnet": "ResNet", "resnext": "ResNeXt", "shufflenet": "ShuffleNetV2", "squeezenet": "SqueezeNet",
-    "swin": "Swin Transformer", "swin_v2": "Swin Transformer V2", "vgg": "VGG", "vit": "Vision Transformer",
-    "wide_resnet": "Wide ResNet",
-}  # fmt: skip
-IMAGENET = "ImageNet-1K"
+_PACKAGES = ("torchvision", "timm", "transformers")
 
 
-def snapshot() -> dict[str, Any]:
-    """The catalogue as plain values: {"models": [cards], "labels": {data set: class names}}."""
+def snapshot(counted: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The catalogue as plain values: {"models": [cards], "labels": {data set: class names}, "versions": {package: …}}.
+
+    What `counted` holds of an id (`counts_of`) is not counted again.
+    """
     models = [_lite0()]
     for name in list_models(module=torchvision.models):
         weights = get_model_weights(name)
         models += [_torchvision_card(name, entry, len(weights)) for entry in weights]
-    models += text_models()
+    models += text_models(counted) + timm_models(counted) + hub_models(counted)
     labels = {IMAGENET: get_model_weights("resnet18").DEFAULT.meta["categories"]}
-    return {"models": [card.model_dump(mode="json", exclude_defaults=True) for card in models], "labels": labels}
+    rows = [card.model_dump(mode="json", exclude_defaults=True) for card in models]
+    return {"models": rows, "labels": labels, "versions": versions()}
+
+
+def versions() -> dict[str, str]:
+    """The packages whose tables the snapshot was made of, without what a build adds (+cpu)."""
+    return {name: version(name).partition("+")[0] for name in _PACKAGES}
+
+
+def counts_of(kept: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Id → what was counted of it, from a snapshot."""
+    found = {}
+    for row in kept["models"]:
+        card = ModelCard.model_validate(row)
+        wanted = VisionCounts if card.source == "timm" else Counts
+        found[card.id] = {name: getattr(card, name) for name in wanted.__annotations__}
+    return found
+
+
+def write_json(found: Mapping[str, Any]) -> str:
+    """The snapshot as text: one model a line, so that a difference can be read."""
+    models = ",\n".join(_line(row) for row in found["models"])
+    rest = ",\n".join(f'"{name}": {_line(found[name])}' for name in ("versions", "labels"))
+    return f'{{{rest},\n"models": [\n{models}\n]}}\n'
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
 def _torchvision_card(name: str, entry: Any, siblings: int) -> ModelCard:
@@ -52,7 +83,7 @@ def _torchvision_card(name: str, entry: Any, siblings: int) -> ModelCard:
     return ModelCard(
         id=f"torchvision/{name}.{tag}",
         name=f"{title} · {tag.removeprefix('imagenet1k_').replace('_', ' ').upper()}" if siblings > 1 else title,
-        family=_FAMILIES[max((prefix for prefix in _FAMILIES if name.startswith(prefix)), key=len)],
+        family=family_name(name, tag),
         source="torchvision",
         architecture=name,
         tag=tag,
@@ -139,8 +170,13 @@ def _lite0() -> ModelCard:
 
 
 def main() -> None:
-    SNAPSHOT.write_text(to_json(snapshot()) + "\n", encoding="utf-8")
-    print(f"{SNAPSHOT.name}: torchvision {torchvision.__version__}", file=sys.stderr)
+    """Write the snapshot, and say of what it was made."""
+    kept = json.loads(SNAPSHOT.read_text(encoding="utf-8")) if SNAPSHOT.exists() else {}
+    is_known = kept.get("versions") == versions() and "--recount" not in sys.argv[1:]
+    found = snapshot(counts_of(kept) if is_known else None)
+    write_atomically(SNAPSHOT, write_json(found))
+    made_of = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    print(f"{SNAPSHOT.name}: {len(found['models'])} models, {made_of}", file=sys.stderr)
 
 
 if __name__ == "__main__":

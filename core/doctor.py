@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
-from core import catalog, settings
+from core import settings
+from core.catalog import get_model
+from core.catalog_search import find_local
 from core.engine import autocast, default_engine, pick_device
 from core.hardware import describe_machine, free_disk_mb, keep_freed_memory, this_host
 from core.models import build_classifier, set_trainable
@@ -31,7 +33,7 @@ def examine(*, calibrate: bool, tell: Callable[[str], None]) -> dict[str, Any]:
         "home": str(home),
         "free_disk_mb": round(free_disk_mb(home)),
         "runs": len(open_store().list_runs()),
-        "local_models": [card.id for card in catalog.list_models() if catalog.is_local(card)],
+        "local_models": sorted(find_local()),
         "offline": settings.is_offline(),
     }
     if calibrate:
@@ -44,7 +46,7 @@ def measure_rates() -> dict[str, Any]:
     """Billions of multiply-adds a second, forward and learning, of the bundled network; kept for `core.estimate`."""
     keep_freed_memory()
     device = pick_device("auto")
-    card = catalog.get_model(_MODEL)
+    card = get_model(_MODEL)
     gmacs = card.gmacs * (_SIZE / card.vision.image_size) ** 2
     engine = default_engine("auto", device)
     model = build_classifier(ModelRef(id=_MODEL, weights="random"), ["a", "b"], seed=0, image_size=_SIZE)

@@ -63,7 +63,7 @@ class TextClassifier(nn.Module):
         super().__init__()
         self.net, self.head, self.labels, self.tokenizer, self.base = net, head, labels, tokenizer, base
         self.config: Any = net.config
-        self.layers_name: str = _find_layers(net)
+        self.layers_name: str = find_layers(net)
         self.num_frozen = 0
 
     @property
@@ -168,7 +168,7 @@ class TextClassifier(nn.Module):
         return self
 
 
-def _find_layers(net: nn.Module) -> str:
+def find_layers(net: nn.Module) -> str:
     """The dotted name of the list of layers: the list that holds the most parameters."""
     lists = {name: module for name, module in net.named_modules() if isinstance(module, nn.ModuleList) and len(module)}
     if not lists:
@@ -181,9 +181,7 @@ def _find_layers(net: nn.Module) -> str:
 def set_trainable_text(model: TextClassifier, method: str, last_blocks: int, lora: tuple[int, int], seed: int) -> None:
     """Freeze what a tuning method leaves as it is. `lora`: rank and alpha of the adapters."""
     if method == "lora":
-        layers = model.layers
-        names = [f"{model.layers_name}.{name}" for name in lora_targets(layers) or _linear_names(layers)]
-        add_lora(model.net, names, rank=lora[0], alpha=lora[1], seed=seed)
+        add_lora(model.net, lora_layers(model), rank=lora[0], alpha=lora[1], seed=seed)
         model.num_frozen = 0
     else:
         model.num_frozen = model.cut(method, last_blocks)
@@ -197,6 +195,12 @@ def set_trainable_text(model: TextClassifier, method: str, last_blocks: int, lor
                 layer.requires_grad_(True)
     model.head.requires_grad_(True)
     model.train(model.training)
+
+
+def lora_layers(model: TextClassifier) -> list[str]:
+    """The linear layers that adapters stand beside, by their names in `model.net`."""
+    layers = model.layers
+    return [f"{model.layers_name}.{name}" for name in lora_targets(layers) or _linear_names(layers)]
 
 
 def _linear_names(net: nn.Module) -> list[str]:
@@ -254,7 +258,7 @@ def _folder_of(card: ModelCard, *, needs_weights: bool) -> Path:
 def _backbone(folder: Path, card: ModelCard, *, is_pretrained: bool) -> Any:
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if not is_pretrained:
-        return _trimmed(_from_config(config))
+        return build_backbone(config)
     check_sum(folder / card.file_name.rpartition("/")[2], card)
     found = _class_of(config).from_pretrained(
         folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32, config=config
@@ -266,6 +270,11 @@ def _class_of(config: Any) -> Any:
     """The encoder alone where a family has more than one half."""
     is_pair = config.model_type in {"t5", "mt5", "umt5"}
     return transformers.AutoModelForTextEncoding if is_pair else transformers.AutoModel
+
+
+def build_backbone(config: Any) -> Any:
+    """The encoder of a configuration with values as they fall, without its pooler."""
+    return _trimmed(_from_config(config))
 
 
 def _from_config(config: Any) -> Any:
@@ -357,7 +366,7 @@ def load_text_classifier(folder: Path) -> TextClassifier:
         tensors = load_file(folder / "model.safetensors")
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         with init_empty_weights(include_buffers=False):
-            net = _trimmed(_from_config(config))
+            net = build_backbone(config)
         labels: list[str] = card["labels"]
         model = TextClassifier(net, new_head(_width(net), len(labels)), labels, _tokenizer(folder), card["base"])
         _, unexpected = model.load_state_dict(tensors, assign=True, strict=False)

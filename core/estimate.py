@@ -64,14 +64,23 @@ class _Work:
         return self.forward + 3 * self.learning
 
 
+def _trainable(model_id: str) -> ModelCard | None:
+    """The card of a model that can be trained here; None for one that cannot, or that nobody knows."""
+    from core import catalog
+
+    try:
+        card = catalog.get_model(model_id)
+    except GraftError:
+        return None
+    return card if card.is_trainable else None
+
+
 def estimate_finetune(spec: FinetuneSpec, store: Store | None = None) -> EstimateReport:
     """What this fine-tuning will take on this machine. Never raises for a model or data it cannot know."""
     from core import catalog
 
-    store = store or open_store()
-    try:
-        card = catalog.get_model(spec.model.id)
-    except GraftError:
+    store, card = store or open_store(), _trainable(spec.model.id)
+    if card is None:
         return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
     size = 0 if card.is_text else spec.image_size or card.vision.image_size
     gmacs = _gmacs(card, size, spec.max_length)
@@ -136,15 +145,9 @@ def most_examples(spec: CompareSpec, store: Store | None = None) -> int | None:
 
 def estimate_compare(spec: CompareSpec, store: Store | None = None) -> EstimateReport:
     """What this comparison will take on this machine. Never raises for a model or data it cannot know."""
-    from core import catalog
-
-    store = store or open_store()
+    store, card = store or open_store(), _trainable(spec.model.id)
     cells = grid(spec)
-    try:
-        card = catalog.get_model(spec.model.id)
-    except GraftError:
-        cells = []
-    if not cells:
+    if card is None or not cells:
         return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
     lanes, _threads = lanes_for(spec, best_device() if spec.device == "auto" else spec.device)
     time_s, from_run = _grid_time(spec, cells, card, lanes, store)
@@ -197,10 +200,8 @@ def estimate_optimize(spec: OptimizeSpec, store: Store | None = None) -> Estimat
     """
     from core import catalog
 
-    store = store or open_store()
-    try:
-        card = catalog.get_model(spec.model.id)
-    except GraftError:
+    store, card = store or open_store(), _trainable(spec.model.id)
+    if card is None:
         return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
     variants = variants_of(spec.passes, combine=spec.combine)
     values = {"model": spec.model, "data": spec.data, "train_size": spec.train_size, "test_size": spec.test_size}

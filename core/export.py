@@ -1,8 +1,12 @@
-"""A run as one zip: everything to read it, repeat it or use its model, without Graft."""
+"""A run as one zip: everything to read it, repeat it or use its model, without Graft.
+
+`core.run_archive` reads such a zip on another machine.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -12,13 +16,15 @@ from core import settings
 from core.errors import RunError
 from core.store import Run, Store, open_store, to_json
 
+FORMAT = 1  # of the archive
 _STORED_AS_IS = {".safetensors", ".parquet", ".webp", ".png", ".jpg", ".onnx"}
 
 
 def export_run(run_id: str, store: Store | None = None) -> Path:
     """Write `exports/<id>.zip`: run.json, spec.json, metrics.csv, worker.log and artifacts/. Returns its path.
 
-    Who ran it where (owner, host, process) stays at home.
+    `manifest.json` lists them all with their size and sha256, so that what arrives can be compared. Who ran it where
+    (owner, host, process) stays at home.
     """
     store = store or open_store()
     run = store.get_run(run_id)
@@ -26,11 +32,21 @@ def export_run(run_id: str, store: Store | None = None) -> Path:
     temporary = target.with_suffix(".tmp")
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("run.json", to_json(run_facts(run)))
-            archive.writestr("metrics.csv", _metrics_csv(run, store))
+            listed: dict[str, dict[str, Any]] = {}
+            kinds = {artifact.path: artifact.kind for artifact in store.list_artifacts(run.id)}
+            written = {"run.json": to_json({**run_facts(run), "kinds": kinds}), "metrics.csv": _metrics_csv(run, store)}
+            for name, text in written.items():
+                content = text.encode()
+                listed[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                archive.writestr(name, content)
             for path in _files(run):
                 packed = zipfile.ZIP_STORED if path.suffix in _STORED_AS_IS else zipfile.ZIP_DEFLATED
-                archive.write(path, path.relative_to(run.folder).as_posix(), compress_type=packed)
+                name = path.relative_to(run.folder).as_posix()
+                with path.open("rb") as file:
+                    listed[name] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+                archive.write(path, name, compress_type=packed)
+                listed[name]["bytes"] = archive.getinfo(name).file_size
+            archive.writestr("manifest.json", to_json({"format": FORMAT, "files": listed}))
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.colors import sequential
 
 from core.curves import Curve
 from core.i18n import N_, Translator
@@ -299,6 +301,24 @@ def class_chart(counts: Mapping[str, Sequence[int]], labels: Sequence[str], _: T
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(order))), ticktext=names, showgrid=False)
     return figure
+
+
+_HEAT = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in sequential.Cividis], dtype=np.float32)
+_FAINTEST, _STRONGEST = 0.25, 0.8
+
+
+def lay_heat(picture: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A picture [h, w, 3] with a map [h, w] of 0 … 1 laid over it: dark blue for nothing, yellow for the most.
+
+    The colours (cividis, Nuñez et al. 2018) rise in brightness too, and look alike to colour-blind eyes. The stronger
+    a place, the more it covers.
+    """
+    places = np.linspace(0, 1, len(_HEAT))
+    colours = np.stack([np.interp(heat, places, _HEAT[:, channel]) for channel in range(3)], axis=-1)
+    cover = (_FAINTEST + (_STRONGEST - _FAINTEST) * heat)[..., None]
+    grey = picture.mean(-1, keepdims=True)  # colours of the picture would be taken for colours of the map
+    drawn: NDArray[np.uint8] = np.rint(grey * (1 - cover) + colours * cover).astype(np.uint8)
+    return drawn
 
 
 def shorten(label: str, most: int = 18) -> str:

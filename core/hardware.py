@@ -144,6 +144,11 @@ def memory_mb() -> tuple[float, float]:
     return total / 1e6, max(0.0, free) / 1e6
 
 
+def resident_mb() -> float:
+    """The memory this process holds now, in MB."""
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
 def free_disk_mb(folder: Path) -> float:
     """Free space where this folder lies, in MB."""
     return shutil.disk_usage(folder).free / 1e6

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from babel import Locale
 from babel.dates import format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -32,6 +33,7 @@ class Translator:
 
     def __init__(self, language: str, catalog: gettext.NullTranslations) -> None:
         self.language = language
+        self._locale = Locale.parse(language)  # by its name, each number would look it up anew: twenty times as long
         self._catalog = catalog
 
     def __call__(self, text: str, /, **values: object) -> str:
@@ -46,12 +48,12 @@ class Translator:
         """A number with grouped thousands; `digits` significant digits if given."""
         if digits is not None and value:
             value = float(f"{value:.{digits}g}")
-        return str(format_decimal(value, locale=self.language))
+        return str(format_decimal(value, locale=self._locale))
 
     def percent(self, fraction: float, decimals: int = 1) -> str:
         """0.756 → 75.6%."""
         pattern = "#,##0%" if decimals == 0 else "#,##0." + "0" * decimals + "%"
-        return str(format_percent(fraction, format=pattern, locale=self.language))
+        return str(format_percent(fraction, format=pattern, locale=self._locale))
 
     def count(self, value: float) -> str:
         """11,689,512 → 11.7 M, 1170 万."""
@@ -86,7 +88,7 @@ class Translator:
     def time(self, timestamp: float) -> str:
         """A moment, in this machine's time zone."""
         pattern = "M月d日 HH:mm" if self.language.startswith("zh") else "d MMM, HH:mm"
-        return str(format_datetime(datetime.fromtimestamp(timestamp), pattern, locale=self.language))
+        return str(format_datetime(datetime.fromtimestamp(timestamp), pattern, locale=self._locale))
 
 
 def _rounded(value: float) -> float:

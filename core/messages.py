@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.ask_messages import ASK_SENTENCES
 from core.errors import Problem
+from core.getting_messages import GETTING_SENTENCES
 from core.i18n import N_, Translator, translator
+from core.library_messages import LIBRARY_SENTENCES
 from core.optimize_messages import OPTIMIZE_SENTENCES
 from core.passes import name_of
 
@@ -35,14 +38,6 @@ SENTENCES: dict[str, str] = {
     "data.unknown_source": N_("{id} is no data set id. It begins with one of: {known}."),
     "data.path_missing": N_("There is no file or folder {path} on this machine. Check the spelling."),
     "data.path_not_allowed": N_("{path} lies outside the folders that data may come from here: {roots}."),
-    "weights.not_local": N_(
-        "The weights of {id} are not on this machine. Put {file} from {url} into the torch hub cache, "
-        "choose a model marked as local, or take random weights."
-    ),
-    "weights.not_in_cache": N_(
-        "The weights of {id} are not on this machine. With a network, `hf download {name}` fetches them into the "
-        "Hugging Face cache; or choose a model marked as local."
-    ),
     # -- data --------------------------------------------------------------------------------------
     "data.unknown_builtin": N_("There is no data set {id} here. Known: {known}."),
     "data.unknown_upload": N_("There is no uploaded data set {name} here; it may have been deleted. Upload it again."),
@@ -180,19 +175,35 @@ SENTENCES: dict[str, str] = {
     ),
     "model.not_for_pictures": N_("{id} reads texts and sees no pictures. Choose a model for pictures."),
     "model.not_for_texts": N_("{id} sees pictures and reads no texts. Choose a model for texts."),
+    "model.not_trainable": N_(
+        "{id} can be asked but not trained or made smaller here. Choose a classifier of pictures from torchvision or "
+        "timm, or an encoder of texts: for the hub's vision transformers, their twins from timm."
+    ),
+    "model.other_task": N_("{id} does another task ({task}). Choose a model that classifies texts or pictures."),
+    "model.size_is_fixed": N_("{model} takes pictures of {own} px and of no other size."),
+    "hub.offline": N_("Graft stays offline here (GRAFT_OFFLINE or HF_HUB_OFFLINE is set): the hub is not searched."),
+    "hub.unreachable": N_(
+        "{endpoint} gives no answer ({detail}). Check the network, or name a mirror by setting HF_ENDPOINT."
+    ),
     "model.no_attention": N_(
         "{id} has no attention layers that adapters (LoRA) could stand beside: take another method."
     ),
     "model.no_layers": N_("{kind} has no list of layers that Graft could train. Choose another model."),
+    "model.not_tuned": N_("{id} is not fine-tuned here. Take a classifier of pictures or an encoder of texts."),
+    "model.no_blueprint": N_(
+        "The installed transformers cannot build {kind}, so that {id} cannot be taken apart. Update transformers."
+    ),
     "model.length_too_large": N_("{model} reads at most {longest} tokens of a text, not {length}."),
     "model.no_classifier": N_("The weights of {id} hold no classifier of their own: train a new one on your data."),
     "weights.damaged": N_(
         "The weight file {file} is damaged: its checksum begins with {found}, not {wanted}. Delete it and get it anew."
     ),
     "weights.other_model": N_("The weight file {file} does not fit {id}: {detail}."),
-    "predict.nothing": N_("Nothing to ask about: give picture files, texts with --text, or a table with --file."),
+    "predict.nothing": N_(
+        "Nothing to ask about: give pictures with --image, texts with --text, or a file with --file."
+    ),
     "predict.folder": N_("{path} is a folder. Give one table of texts."),
-    "predict.out_missing": N_("Say with --out where the answered table is to be written."),
+    "predict.out_missing": N_("Say with --out where the table of answers is to be written."),
     "predict.no_letters": N_(
         "There are neither Chinese nor Latin letters in this text: the sentiment model cannot read it."
     ),
@@ -384,13 +395,19 @@ SENTENCES: dict[str, str] = {
     "estimate.unknown": N_(
         "Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell."
     ),
+    **ASK_SENTENCES,
     **OPTIMIZE_SENTENCES,
+    **LIBRARY_SENTENCES,
+    **GETTING_SENTENCES,
 }
 
 PHASES: dict[str, str] = {
     "starting": N_("Starting the worker"),
     "libraries": N_("Loading the libraries"),
     "data": N_("Reading the data"),
+    "inspect": N_("Counting layers and multiply-adds"),
+    "tuning": N_("Counting what each way of tuning trains"),
+    "memory": N_("Working out the memory it needs"),
     "decode": N_("Reading the pictures, {done} of {total}"),
     "model": N_("Loading the model"),
     "autotune": N_("Timing this machine's options"),
@@ -411,6 +428,12 @@ PHASES: dict[str, str] = {
     "sensitivity": N_("Looking which layers int8 hurts, {done} of {total}"),
     "search": N_("Leaving layers in float, {done} of {total}"),
     "save": N_("Saving"),
+    "measure_load": N_("Loading the network in a process of its own"),
+    "measure_time": N_("Timing one at a time and in batches"),
+    "measure_blocks": N_("Timing block by block"),
+    "ask": N_("Asking {host} what there is to fetch"),
+    "fetch": N_("Fetching {file}: {done_mb} of {total_mb} MB, {rate_mb} MB/s"),
+    "verify": N_("Checking {file}"),
 }
 
 

@@ -108,11 +108,18 @@ def build_classifier(
     if labels is None:
         if not base.num_classes:
             raise InputError("model.no_classifier", id=card.id)
-        head, labels = parts.head, list(published_labels(base))
+        head, labels = parts.head, published_labels(base) or _timm_labels(base)
     else:
         torch.manual_seed(seed)  # the head's first values do not depend on how the network was built
         head = new_head(parts.num_features, len(labels), is_map=parts.is_map)
     return ImageClassifier(parts, head, labels, preprocessing, base.id, freeze_batchnorm=is_pretrained)
+
+
+def _timm_labels(base: ModelCard) -> list[str]:
+    """Names of the larger ImageNets' classes, which stand in timm and not in the snapshot."""
+    from core.catalog_timm import class_names
+
+    return class_names(base.num_classes)
 
 
 def _stages(base: ModelCard, size: int, weights: dict[str, Tensor] | None) -> Stages:

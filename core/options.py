@@ -8,7 +8,19 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from core.specs import CompareSpec, DataRef, FinetuneSpec, ImportSpec, ModelRef, OptimizeSpec, PredictSpec, Spec
+from core.specs import (
+    CompareSpec,
+    DataRef,
+    DownloadSpec,
+    FinetuneSpec,
+    ImportSpec,
+    InspectSpec,
+    MeasureSpec,
+    ModelRef,
+    OptimizeSpec,
+    PredictSpec,
+    Spec,
+)
 
 # Options that stand for a part of a field: the model's id and weights are two options of one record.
 _PARTS = {"model": "--model", "data": "--data"}
@@ -28,6 +40,15 @@ def command_line(spec: Spec) -> str:
         column = ["--text-column", spec.text_column] if spec.text_column else []
         words = ["python", "-m", "core", "predict", "--model", spec.model, "--file", spec.file, *column]
         return _join([*words, "--out", "answers.csv"])
+    if isinstance(spec, DownloadSpec):
+        return _join(["python", "-m", "core", "download", spec.model])
+    if isinstance(spec, InspectSpec):
+        size = ["--image-size", str(spec.image_size)] if spec.image_size else []
+        return _join(["python", "-m", "core", "model", spec.model.id, *size])
+    if isinstance(spec, MeasureSpec):
+        random = ["--weights", "random"] if spec.model.weights == "random" else []
+        batch = ["--batch-size", str(spec.batch_size)] if spec.batch_size != 32 else []
+        return _join(["python", "-m", "core", "measure", spec.model.id, *random, *batch])
     if not isinstance(spec, FinetuneSpec | CompareSpec | OptimizeSpec):
         raise TypeError(f"no command for {type(spec).__name__}")
     return _join(["python", "-m", "core", _VERBS[type(spec)], *spec_options(spec)])

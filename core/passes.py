@@ -247,7 +247,8 @@ def check_pass(name: str, card: ModelCard, device: str = "cpu") -> list[Problem]
         problems.append(Problem("optimize.no_bf16", field="passes", values={"processor": machine.processor}))
     if name == "openvino_bf16" and not machine.is_native("bf16"):
         problems.append(Problem("optimize.no_bf16", field="passes", values={"processor": machine.processor}))
-    if name in INT8_FILES and not machine.is_native("int8"):
+    is_refused = any(problem.severity == "error" for problem in problems)
+    if name in INT8_FILES and not machine.is_native("int8") and not is_refused:
         values = {"processor": machine.processor}
         problems.append(Problem("optimize.no_fast_int8", "warning", "passes", values))
     if name == "tensorrt" and "cuda" not in machine.devices:

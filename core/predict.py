@@ -19,6 +19,7 @@ from core.catalog import get_model, model_folder
 from core.data import clean_texts, fit_image
 from core.encoders import TextClassifier, build_text_classifier, load_text_classifier
 from core.engine import Engine, autocast, has_fast_bf16
+from core.errors import InputError
 from core.models import ImageClassifier, build_classifier, load_classifier
 from core.sentiment import Sentiment
 from core.specs import ModelRef
@@ -36,20 +37,31 @@ class Predictor:
         self.labels: list[str] = list(model.labels)
         self.latency_ms: float | None = None
         self._batcher = Batcher(model.preprocessing, image_size, torch.device("cpu"))
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()  # held while the network computes
+
+    def see(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The square [size, size, 3] of a picture that the model is shown: scaled, and its middle cut out."""
+        how = self.model.preprocessing
+        resize = round(how.resize_size * self.image_size / how.image_size)
+        return fit_image(image, self.image_size, resize, how.interpolation)
+
+    def prepare(self, squares: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """What `see` gave as the network takes it: float [n, 3, size, size], normalised."""
+        return self._batcher(np.stack(squares))
 
     def predict(self, images: Sequence[Image.Image]) -> list[list[tuple[str, float]]]:
         """For each picture all labels with their probabilities, the likeliest first.
 
         `latency_ms` is then the time of this call per picture, decoding left out.
         """
-        how = self.model.preprocessing
-        resize = round(how.resize_size * self.image_size / how.image_size)
-        pixels = np.stack([fit_image(image, self.image_size, resize, how.interpolation) for image in images])
-        with self._lock, torch.inference_mode():
+        return self.answer_seen([self.see(image) for image in images])
+
+    def answer_seen(self, squares: Sequence[NDArray[np.uint8]]) -> list[list[tuple[str, float]]]:
+        """The same for pictures as `see` gives them."""
+        with self.lock, torch.inference_mode():
             start = time.perf_counter()
-            probabilities = self.model(self._batcher(pixels)).softmax(1)
-            self.latency_ms = (time.perf_counter() - start) * 1000 / len(images)
+            probabilities = self.model(self.prepare(squares)).softmax(1)
+            self.latency_ms = (time.perf_counter() - start) * 1000 / len(squares)
         order = probabilities.argsort(1, descending=True)
         return [
             [(self.labels[int(c)], float(row[c])) for c in places]
@@ -129,6 +141,8 @@ def load_predictor(model_id: str) -> Predictor | TextPredictor | Sentiment:
     if model_id == Sentiment.id:
         return Sentiment()
     card = get_model(model_id)
+    if not card.is_trainable:  # what a pipeline of its own answers
+        raise InputError("model.other_task", id=card.name, task=card.task)
     if card.is_text:
         if card.source == "run":
             facts = json.loads((model_folder(card) / "model.json").read_text(encoding="utf-8"))

@@ -62,6 +62,8 @@ class FrozenPrefix:
         self._is_exact = probe.ndim == 2
         numpy_type = np.dtype(np.float32) if self._is_exact else np.dtype(np.uint16)
         precision = engine.prefix_precision
+        # Where a later version of Graft cuts a network into other stages, these are other features.
+        weights_key += "|" + ",".join(stage.name for stage in model.stages[:cut])
         facts = f"{weights_key}|{cut}|{batcher.size}|{batcher.preprocessing.model_dump_json()}|{precision}|{pixels.key}"
         self.key = hashlib.sha256(facts.encode()).hexdigest()[:24]
         self._onnx_key = hashlib.sha256(f"{weights_key}|{cut}|{batcher.size}".encode()).hexdigest()[:24]

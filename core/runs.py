@@ -6,6 +6,7 @@ folder alone tells what was done and what came out, without Graft.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -26,7 +27,10 @@ from core.specs import (
     SPECS,
     CompareSpec,
     DataRef,
+    DownloadSpec,
     FinetuneSpec,
+    InspectSpec,
+    MeasureSpec,
     ModelRef,
     OptimizeSpec,
     PredictSpec,
@@ -43,6 +47,7 @@ __all__ = [
     "export_run",
     "has_checkpoint",
     "latest_import",
+    "latest_inspection",
     "name_for",
     "new_group",
     "new_run",
@@ -59,6 +64,7 @@ __all__ = [
 ]
 
 _PREFIX: dict[str, str] = {"finetune": "ft", "compare": "cp", "import": "im", "predict": "pr", "optimize": "op"}
+_PREFIX |= {"inspect": "in", "measure": "me", "download": "dl"}
 _KINDS: dict[type[Spec], str] = {spec: kind for kind, spec in SPECS.items()}
 _METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers", "lora": "LoRA"}
 
@@ -140,8 +146,10 @@ def _parent_of(spec: Spec) -> str | None:
 
 def device_for(spec: Spec) -> str:
     """The device whose slots a run takes. Reading data computes nothing: it never waits behind a training."""
-    if isinstance(spec, PredictSpec):
+    if isinstance(spec, PredictSpec | MeasureSpec):
         return "cpu"
+    if isinstance(spec, DownloadSpec):
+        return "network"
     if isinstance(spec, OptimizeSpec):
         return spec.device
     if not isinstance(spec, FinetuneSpec | CompareSpec):
@@ -155,6 +163,10 @@ def device_for(spec: Spec) -> str:
 
 def name_for(spec: Spec) -> str:
     """A readable name: "EfficientNet-Lite0 · digits · head"."""
+    if isinstance(spec, DownloadSpec):
+        return model_name(ModelRef(id=spec.model))
+    if isinstance(spec, InspectSpec | MeasureSpec):
+        return model_name(spec.model)
     if isinstance(spec, PredictSpec):
         return f"{model_name(ModelRef(id=spec.model)) if '/' in spec.model else spec.model} · {data_name(spec.file)}"
     ref = getattr(spec, "data", None)
@@ -303,6 +315,20 @@ def latest_import(data: Mapping[str, Any], store: Store | None = None) -> Run | 
     wanted = {name: data.get(name) for name in ("id", "text_column", "label_column")}
     for run in store.list_runs(kind="import", limit=200):
         if run.status not in ("stopped", "interrupted") and run.spec.get("data") == wanted:
+            return run
+    return None
+
+
+def latest_inspection(spec: InspectSpec, store: Store | None = None) -> Run | None:
+    """The newest inspection of this model at this size, in whatever state; one by another torch counts for nothing."""
+    store = store or open_store()
+    wanted = spec.model_dump(mode="json")
+    torch_version = importlib.metadata.version("torch")
+    for run in store.list_runs(kind="inspect", limit=500):
+        if run.status in ("stopped", "interrupted") or run.spec != wanted:
+            continue
+        made_by = str((run.summary.get("versions") or {}).get("torch", ""))
+        if run.status != "done" or made_by.partition("+")[0] == torch_version.partition("+")[0]:
             return run
     return None
 

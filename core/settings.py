@@ -1,6 +1,7 @@
 """What can be set from outside, in one table: name, default, help. The environment overrides.
 
-Nothing else in Graft reads `os.environ` for its own purposes.
+Names that begin with `HF_` are those of the Hugging Face libraries, which read them too. Nothing else in
+Graft reads `os.environ` for its own purposes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ SETTINGS: dict[str, Setting] = {
         Setting("GRAFT_OFFLINE", "", N_("1: never use the network.")),
         Setting("GRAFT_DATA_ROOTS", "", N_("Folders that path: data may come from, separated like PATH.")),
         Setting("GRAFT_SLOTS", "1", N_("Runs at once per device.")),
+        Setting("GRAFT_TORCH_MIRROR", "", N_("Address that stands for https://download.pytorch.org.")),
+        Setting("HF_ENDPOINT", "", N_("Address that stands for https://huggingface.co.")),
+        Setting("HF_HUB_DISABLE_XET", "", N_("1: never use Xet, which has no mirrors. Set by HF_ENDPOINT by itself.")),
     )
 }
 

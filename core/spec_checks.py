@@ -6,6 +6,7 @@ It looks at the ids, the disk and this machine, not into the data: that is the i
 from __future__ import annotations
 
 import dataclasses
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from core import catalog, settings
 from core.errors import GraftError, Problem
 from core.grid import FAIR_STEPS, cell_spec, grid
 from core.hardware import best_device, describe_machine
+from core.hubs import check_download
+from core.model_specs import DownloadSpec
 from core.optimize_spec import OptimizeSpec
 from core.passes import check_pass
-from core.specs import SENTIMENT, CompareSpec, DataRef, FinetuneSpec, ImportSpec, PredictSpec, Spec
+from core.specs import SENTIMENT, CompareSpec, DataRef, FinetuneSpec, ImportSpec, MeasureSpec, PredictSpec, Spec
 
 
 def check_spec(spec: Spec) -> list[Problem]:
@@ -31,7 +34,22 @@ def check_spec(spec: Spec) -> list[Problem]:
         problems += _check_asked(spec)
     if isinstance(spec, OptimizeSpec):
         problems += _check_optimize(spec)
+    if isinstance(spec, MeasureSpec):
+        problems += _check_measured(spec)
+    if isinstance(spec, DownloadSpec):
+        problems += check_download(spec.model)
     return problems
+
+
+def _check_measured(spec: MeasureSpec) -> list[Problem]:
+    try:
+        card = catalog.get_model(spec.model.id)
+    except GraftError as error:
+        return [dataclasses.replace(problem, field="model") for problem in error.problems]
+    if not card.is_trainable:  # nothing else is built here
+        return [Problem("measure.not_measurable", field="model", values={"id": card.name})]
+    needs_weights = spec.model.weights == "pretrained"
+    return [catalog.not_local(card)] if needs_weights and not catalog.is_local(card) else []
 
 
 def _check_optimize(spec: OptimizeSpec) -> list[Problem]:
@@ -44,6 +62,8 @@ def _check_optimize(spec: OptimizeSpec) -> list[Problem]:
         card = catalog.get_model(spec.model.id)
     except GraftError as error:
         return [dataclasses.replace(problem, field="model") for problem in error.problems]
+    if not card.is_trainable:
+        return [Problem("model.not_trainable", field="model", values={"id": card.name})]
     if not card.num_classes:
         return [Problem("optimize.needs_classifier", field="model", values={"id": card.name})]
     problems = [] if catalog.is_local(card) else [catalog.not_local(card)]
@@ -62,16 +82,19 @@ def _check_optimize(spec: OptimizeSpec) -> list[Problem]:
 def _check_asked(spec: PredictSpec) -> list[Problem]:
     path = Path(spec.file).expanduser().absolute()
     problems = [] if path.is_relative_to(settings.folder("asked")) else _check_path(path, "file")
-    if path.is_dir():
-        problems.append(Problem("predict.folder", field="file", values={"path": str(path)}))
-    if spec.model == SENTIMENT:
-        return problems
     try:
-        card = catalog.get_model(spec.model)
+        card = None if spec.model == SENTIMENT else catalog.get_model(spec.model)
     except GraftError as error:
         return problems + [dataclasses.replace(problem, field="model") for problem in error.problems]
-    if not card.is_text:
-        problems.append(Problem("model.not_for_texts", field="model", values={"id": card.name}))
+    if path.is_dir() and (card is None or card.is_text):
+        problems.append(Problem("predict.folder", field="file", values={"path": str(path)}))
+    if card is None:
+        return problems
+    if path.is_file() and not card.is_text and not zipfile.is_zipfile(path):
+        values = {"path": path.name, "model": card.name}
+        problems.append(Problem("predict.no_folder", field="file", values=values))
+    if not card.is_trainable:
+        problems.append(Problem("model.other_task", field="model", values={"id": card.name, "task": card.task}))
     elif not card.num_classes:
         problems.append(Problem("model.no_classifier", field="model", values={"id": card.name}))
     elif not catalog.is_local(card):
@@ -100,6 +123,8 @@ def _check_model(spec: FinetuneSpec) -> list[Problem]:
         card = catalog.get_model(spec.model.id)
     except GraftError as error:
         return [dataclasses.replace(problem, field="model") for problem in error.problems]
+    if not card.is_trainable:
+        return [Problem("model.not_trainable", field="model", values={"id": card.name})]
     problems = []
     if spec.data.source == "builtin" and card.is_text != spec.data.name.startswith("reviews"):
         code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"

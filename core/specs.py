@@ -18,14 +18,15 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from core.errors import GraftError, InputError, Problem
 from core.fields import DataRef, ModelRef, Spec, knob, metadata, seed_knob
 from core.i18n import N_
+from core.model_specs import DownloadSpec, InspectSpec, MeasureSpec
 from core.optimize_spec import OptimizeSpec
 
 Method = Literal["head", "last", "full", "lora"]
 
 # What hangs on every spec lives in `core.fields`; who knows the specs finds it here.
 __all__ = [
-    "CompareSpec", "DataRef", "FinetuneSpec", "ImportSpec", "ModelRef", "OptimizeSpec", "PredictSpec", "Spec",
-    "default_lr", "metadata", "parse_spec", "with_absolute_paths",
+    "CompareSpec", "DataRef", "DownloadSpec", "FinetuneSpec", "ImportSpec", "InspectSpec", "MeasureSpec", "ModelRef",
+    "OptimizeSpec", "PredictSpec", "Spec", "default_lr", "metadata", "parse_spec", "with_absolute_paths",
 ]  # fmt: skip
 
 # The id of the sentiment model that comes with Graft: it answers, and is not trained further.
@@ -339,10 +340,14 @@ class ImportSpec(Spec):
 
 
 class PredictSpec(Spec):
-    """Answer every text in a table with a text model: what comes out is the table with labels."""
+    """Answer every text of a table, or every picture of a folder or zip: what comes out is a table with labels."""
 
     model: str = Field(default="sentiment", min_length=3, max_length=300, pattern=r"^(sentiment|[a-z]+/\S.*)$")
-    file: str = knob(..., label=N_("File"), help=N_("A table of texts on this machine."))
+    file: str = knob(
+        ...,
+        label=N_("File"),
+        help=N_("On this machine: a table of texts, or for a model that sees pictures a folder or zip of them."),
+    )
     text_column: str | None = knob(
         None,
         label=N_("Column with the texts"),
@@ -356,6 +361,9 @@ SPECS: dict[str, type[Spec]] = {
     "import": ImportSpec,
     "predict": PredictSpec,
     "optimize": OptimizeSpec,
+    "inspect": InspectSpec,
+    "measure": MeasureSpec,
+    "download": DownloadSpec,
 }
 
 S = TypeVar("S", bound=Spec)

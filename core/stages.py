@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import torch
-from accelerate import init_empty_weights
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torchvision import models as zoo
 from torchvision.models.vision_transformer import interpolate_embeddings
 
@@ -58,16 +58,30 @@ class Stages:
     head: nn.Module
     num_features: int
     is_map: bool = False
+    head_name: str = ""  # where the head sat
 
 
 @dataclass
-class _Plan:
+class Plan:
     """What a family's function returns: stages in order, and where the published head sits."""
 
     stages: list[Stage]
-    head: str  # dotted name of the module that is taken out
+    head: str  # dotted name of the module that is taken out; "": there is none
     tail: list[Step] = field(default_factory=list)  # joined to the last stage
     is_map: bool = False
+    num_features: int = 0  # 0: as the head, or the last convolution, says
+
+
+class Calls(nn.Module):
+    """A function that runs some modules, as a module, so that freezing finds them."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], *modules: nn.Module) -> None:
+        super().__init__()
+        self._function = function
+        self._inner = nn.ModuleList(modules)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._function(x)
 
 
 def build_stages(card: ModelCard, size: int, weights: dict[str, Tensor] | None, *, is_headless: bool = False) -> Stages:
@@ -76,32 +90,58 @@ def build_stages(card: ModelCard, size: int, weights: dict[str, Tensor] | None, 
     With `weights` they are loaded (with `is_headless` they are a saved backbone's, without the head), else
     the network keeps its random values. Raises RuntimeError when weights do not fit.
     """
-    # Without values nothing is initialised: the weights take the place of what was never computed.
-    with init_empty_weights() if weights is not None else nullcontext():
+    with _uncomputed(card) if weights is not None else nullcontext():
         net = _create(card, size, is_whole=weights is not None and not is_headless)
     if weights is not None and not is_headless:
         _load(net, _renamed(card, net, weights, size))
     if hasattr(net, "aux_logits"):
         _drop_auxiliary_heads(net)
-    plan = _plan(card, net)
-    head = net.get_submodule(plan.head)
-    parent, _, name = plan.head.rpartition(".")
-    setattr(net.get_submodule(parent), name, nn.Identity())
-    if not card.num_classes:  # weights of the convolutions alone: the layers above them hold nothing
+    plan = _plan(card, net, size)
+    head: nn.Module = nn.Identity()
+    if plan.head:
+        head = net.get_submodule(plan.head)
+        parent, _, name = plan.head.rpartition(".")
+        setattr(net.get_submodule(parent), name, nn.Identity())
+    if not card.num_classes and not _is_timm(card):  # of the convolutions alone: the layers above them hold nothing
         net.classifier = nn.Identity()
     if weights is not None and is_headless:
-        _load(net, _resized(card, weights, size))
+        _load(net, _resized(card, net, weights, size))
     if plan.tail:
         last = plan.stages[-1]
         plan.stages[-1] = Stage(last.name, (*last.steps, *plan.tail), last.own)
-    return Stages(net, plan.stages, head, _num_features(head if card.num_classes else plan.stages), plan.is_map)
+    num_features = plan.num_features or _num_features(head if card.num_classes else plan.stages)
+    return Stages(net, plan.stages, head, num_features, plan.is_map, plan.head)
+
+
+def _uncomputed(card: ModelCard) -> AbstractContextManager[Any]:
+    """Initialises no parameter: weights take the place of what was never computed."""
+    # Some of timm's networks compute from their parameters what no file holds: they need some, if not values.
+    if card.source == "timm":
+        return NothingDrawn()
+    from accelerate import init_empty_weights  # takes a second: only where weights are loaded
+
+    empty: AbstractContextManager[None] = init_empty_weights()
+    return empty
+
+
+class NothingDrawn(TorchFunctionMode):
+    """Leaves tensors as they are where random values would be drawn, which takes seconds in a large network."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        is_drawing = function in (Tensor.normal_, Tensor.uniform_, Tensor.erfinv_)
+        return args[0] if is_drawing else function(*args, **(kwargs or {}))
+
+
+def _is_timm(card: ModelCard) -> bool:
+    """Whether timm builds the network; only then is it imported, which takes a second."""
+    return card.source in ("bundled", "timm")
 
 
 def _create(card: ModelCard, size: int, *, is_whole: bool) -> nn.Module:
-    if card.source == "bundled":
-        import timm
+    if _is_timm(card):
+        from core import stages_timm
 
-        return timm.create_model(card.architecture, pretrained=False)
+        return stages_timm.create(card, size)
     options: dict[str, Any] = {}
     if card.architecture.startswith("vit"):
         options["image_size"] = size
@@ -137,11 +177,15 @@ def _renamed(card: ModelCard, net: nn.Module, weights: dict[str, Tensor], size: 
     if card.architecture.startswith("densenet"):  # written when module names could hold dots
         pattern = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
         return {pattern.sub(r"\1\2", name): tensor for name, tensor in weights.items()}
-    return _resized(card, weights, size)
+    return _resized(card, net, weights, size)
 
 
-def _resized(card: ModelCard, weights: dict[str, Tensor], size: int) -> dict[str, Tensor]:
+def _resized(card: ModelCard, net: nn.Module, weights: dict[str, Tensor], size: int) -> dict[str, Tensor]:
     """A vision transformer's position embeddings, interpolated to another number of patches."""
+    if _is_timm(card):
+        from core import stages_timm
+
+        return stages_timm.fitted(net, weights)
     if not card.architecture.startswith("vit"):
         return weights
     patch = card.size_multiple
@@ -165,9 +209,11 @@ def _num_features(source: nn.Module | list[Stage]) -> int:
 # -- families --------------------------------------------------------------------------------------------
 
 
-def _plan(card: ModelCard, net: Any) -> _Plan:
-    if card.source == "bundled":
-        return _lite0(net)
+def _plan(card: ModelCard, net: Any, size: int) -> Plan:
+    if _is_timm(card):
+        from core import stages_timm
+
+        return stages_timm.plan(net, size)
     name = card.architecture
     prefix = max((prefix for prefix in _FAMILIES if name.startswith(prefix)), key=len)
     return _FAMILIES[prefix](net, card)
@@ -195,50 +241,45 @@ def _by(kinds: type[nn.Module] | tuple[type[nn.Module], ...], prefix: str, modul
     return [Stage(f"{prefix}.{index}", tuple(group)) for index, group in enumerate(groups)]
 
 
-def _lite0(net: Any) -> _Plan:
-    stem = Stage("stem", (net.conv_stem, net.bn1))
-    return _Plan([stem, *_each("blocks", net.blocks)], "classifier", [net.conv_head, net.bn2, net.global_pool])
-
-
-def _resnet(net: Any, card: ModelCard) -> _Plan:
+def _resnet(net: Any, card: ModelCard) -> Plan:
     stem = Stage("stem", (net.conv1, net.bn1, net.relu, net.maxpool))
     blocks = [stage for name in ("layer1", "layer2", "layer3", "layer4") for stage in _each(name, getattr(net, name))]
-    return _Plan([stem, *blocks], "fc", [net.avgpool, _flatten])
+    return Plan([stem, *blocks], "fc", [net.avgpool, _flatten])
 
 
-def _features(net: Any, card: ModelCard) -> _Plan:
+def _features(net: Any, card: ModelCard) -> Plan:
     """EfficientNet, MobileNetV2: the features in order, the last convolution joined to the last block."""
     stages = _each("features", net.features[:-1])
-    return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [net.features[-1], _mean_of_map])
+    return Plan(stages, f"classifier.{len(net.classifier) - 1}", [net.features[-1], _mean_of_map])
 
 
-def _mobilenet_v3(net: Any, card: ModelCard) -> _Plan:
+def _mobilenet_v3(net: Any, card: ModelCard) -> Plan:
     plan = _features(net, card)
     last = plan.stages[-1]
     plan.stages[-1] = Stage(last.name, (*last.steps, *plan.tail))
     plan.stages.append(Stage("classifier", tuple(net.classifier[:-1])))
-    return _Plan(plan.stages, plan.head)
+    return Plan(plan.stages, plan.head)
 
 
-def _vgg(net: Any, card: ModelCard) -> _Plan:
+def _vgg(net: Any, card: ModelCard) -> Plan:
     stages = _by(nn.Conv2d, "features", net.features)
     if not card.num_classes:
-        return _Plan(stages, f"classifier.{len(net.classifier) - 1}", [_mean_of_map])
+        return Plan(stages, f"classifier.{len(net.classifier) - 1}", [_mean_of_map])
     last = stages[-1]
     stages[-1] = Stage(last.name, (*last.steps, net.avgpool, _flatten))
     stages += _by(nn.Linear, "classifier", net.classifier[:-1])
-    return _Plan(stages, f"classifier.{len(net.classifier) - 1}")
+    return Plan(stages, f"classifier.{len(net.classifier) - 1}")
 
 
-def _squeezenet(net: Any, card: ModelCard) -> _Plan:
+def _squeezenet(net: Any, card: ModelCard) -> Plan:
     from torchvision.models.squeezenet import Fire
 
     # The classifier is a convolution over the map: the map itself is what a new head begins with.
     net.classifier = nn.Sequential(OrderedDict(answer=nn.Sequential(*net.classifier, nn.Flatten(1))))
-    return _Plan(_by((nn.Conv2d, Fire), "features", net.features), "classifier.answer", is_map=True)
+    return Plan(_by((nn.Conv2d, Fire), "features", net.features), "classifier.answer", is_map=True)
 
 
-def _densenet(net: Any, card: ModelCard) -> _Plan:
+def _densenet(net: Any, card: ModelCard) -> Plan:
     features = dict(net.features.named_children())
     stages = [Stage("stem", tuple(features[name] for name in ("conv0", "norm0", "relu0", "pool0")))]
     waiting: list[Step] = []
@@ -248,21 +289,21 @@ def _densenet(net: Any, card: ModelCard) -> _Plan:
         elif name.startswith("denseblock"):
             stages.append(Stage(name, (*waiting, module)))
             waiting = []
-    return _Plan(stages, "classifier", [features["norm5"], nn.functional.relu, _mean_of_map])
+    return Plan(stages, "classifier", [features["norm5"], nn.functional.relu, _mean_of_map])
 
 
-def _googlenet(net: Any, card: ModelCard) -> _Plan:
+def _googlenet(net: Any, card: ModelCard) -> Plan:
     stem = (net._transform_input, net.conv1, net.maxpool1, net.conv2, net.conv3, net.maxpool2)
     return _inception_like(net, stem, "inception", ("maxpool",))
 
 
-def _inception_v3(net: Any, card: ModelCard) -> _Plan:
+def _inception_v3(net: Any, card: ModelCard) -> Plan:
     names = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
     stem = (net._transform_input, *(getattr(net, name) for name in names), net.maxpool2)
     return _inception_like(net, stem, "Mixed_", ())
 
 
-def _inception_like(net: Any, stem: tuple[Step, ...], prefix: str, between: tuple[str, ...]) -> _Plan:
+def _inception_like(net: Any, stem: tuple[Step, ...], prefix: str, between: tuple[str, ...]) -> Plan:
     stages = [Stage("stem", stem)]
     waiting: list[Step] = []
     is_behind_stem = False
@@ -272,31 +313,31 @@ def _inception_like(net: Any, stem: tuple[Step, ...], prefix: str, between: tupl
             waiting, is_behind_stem = [], True
         elif is_behind_stem and between and name.startswith(between):
             waiting.append(module)
-    return _Plan(stages, "fc", [net.avgpool, _flatten])
+    return Plan(stages, "fc", [net.avgpool, _flatten])
 
 
-def _mnasnet(net: Any, card: ModelCard) -> _Plan:
+def _mnasnet(net: Any, card: ModelCard) -> Plan:
     stem = Stage("stem", tuple(net.layers[:8]))
-    return _Plan([stem, *_each("layers", net.layers[8:14], 8)], "classifier.1", [*net.layers[14:], _mean_of_map])
+    return Plan([stem, *_each("layers", net.layers[8:14], 8)], "classifier.1", [*net.layers[14:], _mean_of_map])
 
 
-def _regnet(net: Any, card: ModelCard) -> _Plan:
+def _regnet(net: Any, card: ModelCard) -> Plan:
     blocks = [stage for name, group in net.trunk_output.named_children() for stage in _each(name, group)]
-    return _Plan([Stage("stem", (net.stem,)), *blocks], "fc", [net.avgpool, _flatten])
+    return Plan([Stage("stem", (net.stem,)), *blocks], "fc", [net.avgpool, _flatten])
 
 
-def _shufflenet(net: Any, card: ModelCard) -> _Plan:
+def _shufflenet(net: Any, card: ModelCard) -> Plan:
     blocks = [stage for name in ("stage2", "stage3", "stage4") for stage in _each(name, getattr(net, name))]
-    return _Plan([Stage("stem", (net.conv1, net.maxpool)), *blocks], "fc", [net.conv5, _mean_of_map])
+    return Plan([Stage("stem", (net.conv1, net.maxpool)), *blocks], "fc", [net.conv5, _mean_of_map])
 
 
-def _convnext(net: Any, card: ModelCard) -> _Plan:
+def _convnext(net: Any, card: ModelCard) -> Plan:
     norm, flatten = net.classifier[0], net.classifier[1]
-    return _Plan(_alternating(net.features), "classifier.2", [net.avgpool, norm, flatten])
+    return Plan(_alternating(net.features), "classifier.2", [net.avgpool, norm, flatten])
 
 
-def _swin(net: Any, card: ModelCard) -> _Plan:
-    return _Plan(_alternating(net.features), "head", [net.norm, net.permute, net.avgpool, net.flatten])
+def _swin(net: Any, card: ModelCard) -> Plan:
+    return Plan(_alternating(net.features), "head", [net.norm, net.permute, net.avgpool, net.flatten])
 
 
 def _alternating(features: Any) -> list[Stage]:
@@ -320,37 +361,25 @@ def _embed(net: Any, x: Tensor) -> Tensor:
     return added
 
 
-def _vit(net: Any, card: ModelCard) -> _Plan:
+def _vit(net: Any, card: ModelCard) -> Plan:
     own = (net.class_token, net.encoder.pos_embedding)
     # `_process_input` runs conv_proj; it is named as a module too, so that it is frozen with the stage. A partial
     # function is copied with the network, where one that remembers `net` would go on running the first one.
-    first = Stage("embed", (_Calls(partial(_embed, net), net.conv_proj), net.encoder.dropout), own)
+    first = Stage("embed", (Calls(partial(_embed, net), net.conv_proj), net.encoder.dropout), own)
     layers = _each("encoder", net.encoder.layers)
-    return _Plan([first, *layers], "heads.head", [net.encoder.ln, _class_token])
-
-
-class _Calls(nn.Module):
-    """A function that runs some modules, as a module, so that freezing finds them."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor], *modules: nn.Module) -> None:
-        super().__init__()
-        self._function = function
-        self._inner = nn.ModuleList(modules)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._function(x)
+    return Plan([first, *layers], "heads.head", [net.encoder.ln, _class_token])
 
 
 def _class_token(x: Tensor) -> Tensor:
     return x[:, 0]
 
 
-def _maxvit(net: Any, card: ModelCard) -> _Plan:
+def _maxvit(net: Any, card: ModelCard) -> Plan:
     layers = [stage for index, block in enumerate(net.blocks) for stage in _each(f"blocks.{index}", block.layers)]
-    return _Plan([Stage("stem", (net.stem,)), *layers], "classifier.5", list(net.classifier[:5]))
+    return Plan([Stage("stem", (net.stem,)), *layers], "classifier.5", list(net.classifier[:5]))
 
 
-_FAMILIES: dict[str, Callable[[Any, ModelCard], _Plan]] = {
+_FAMILIES: dict[str, Callable[[Any, ModelCard], Plan]] = {
     "alexnet": _vgg,
     "convnext": _convnext,
     "densenet": _densenet,

@@ -199,10 +199,11 @@ class Store:
             raise StoreError("store.cannot_read", path=str(self.path), detail=str(error.orig)) from error
 
     def create_run(self, run_id: str, *, kind: str, name: str, spec: Mapping[str, Any], **columns: Any) -> None:
-        """Add a queued run."""
-        values = {"id": run_id, "kind": kind, "name": name, "spec": dict(spec), "status": "queued"}
+        """Add a run, queued unless `columns` say otherwise."""
+        values = {"status": "queued", "created_at": time.time(), **columns}
+        values |= {"id": run_id, "kind": kind, "name": name, "spec": dict(spec)}
         with self._begin() as connection:
-            connection.execute(sa.insert(_run).values(**values, created_at=time.time(), **columns))
+            connection.execute(sa.insert(_run).values(**values))
 
     def get_run(self, run_id: str) -> Run:
         """The run of this id. Raises `NotFoundError`."""

@@ -72,6 +72,8 @@ class ImageTask:
             self.model.preprocessing = self.model.preprocessing.model_copy(update={"resize_size": self.size})
         set_trainable(self.model, spec.method, spec.last_blocks, (spec.lora_rank, spec.lora_alpha), spec.seed)
         self.cut = self.model.cut(spec.method, spec.last_blocks)
+        if spec.method == "last" and not self.cut:
+            self.clock.log(f"All of {self.card.id} learns: it has {self.model.num_blocks} blocks")
 
     def build_learner(self, engine: Engine) -> ImageLearner:
         spec, model = self.spec, self.model

@@ -21,13 +21,24 @@ from typing import Any
 
 import psutil
 
-from core import jobs
+from core import hubs, jobs
 from core.errors import GraftError, Problem, StoppedError, StoreError, problems_of
 from core.events import Reporter
 from core.hardware import keep_freed_memory, this_host
 from core.optimize_spec import OptimizeSpec
 from core.reporter import StoreReporter
-from core.specs import SPECS, CompareSpec, FinetuneSpec, ImportSpec, PredictSpec, Spec, parse_spec
+from core.specs import (
+    SPECS,
+    CompareSpec,
+    DownloadSpec,
+    FinetuneSpec,
+    ImportSpec,
+    InspectSpec,
+    MeasureSpec,
+    PredictSpec,
+    Spec,
+    parse_spec,
+)
 from core.store import Artifact, Run, Status, Store, open_store, to_json, write_atomically
 
 # What does the work of a kind: (spec, the run's folder, reporter, whether to go on from a checkpoint) -> summary.
@@ -79,12 +90,36 @@ def _optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, resume: bool
     return optimize(spec, folder, reporter, resume=resume)
 
 
+def _inspect(spec: InspectSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+    reporter.phase("libraries")
+    from core.inspection import inspect
+
+    return inspect(spec, folder, reporter)
+
+
+def _measure(spec: MeasureSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+    keep_freed_memory()
+    reporter.phase("libraries")
+    from core.measurement import measure
+
+    return measure(spec, folder, reporter)
+
+
+def _download(spec: DownloadSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+    from core.download import download
+
+    return download(spec, folder, reporter)
+
+
 KINDS: dict[str, Handler] = {
     "finetune": _finetune,
     "compare": _compare,
     "import": _import,
     "predict": _predict,
     "optimize": _optimize,
+    "inspect": _inspect,
+    "measure": _measure,
+    "download": _download,
 }
 
 
@@ -195,6 +230,7 @@ def main() -> int:
         return 2
     faulthandler.enable()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    hubs.pass_to_libraries()
     try:
         code = work(sys.argv[1])
     except GraftError as error:

@@ -11,6 +11,7 @@ import pytest
 from core import store
 
 _FOREIGN = ("GRAFT_DATA_ROOTS", "GRAFT_CACHE_GB", "GRAFT_SLOTS", "HF_HUB_CACHE", "XDG_CACHE_HOME", "LANGUAGE")
+_FOREIGN += ("HF_ENDPOINT", "HF_HUB_DISABLE_XET", "HF_TOKEN", "GRAFT_TORCH_MIRROR")
 
 
 @pytest.fixture(autouse=True)

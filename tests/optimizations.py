@@ -12,6 +12,7 @@ from PIL import Image
 
 from core import jobs, runs, settings
 from core.errors import Problem
+from core.hardware import MachineCard, describe_machine
 from core.optimize_spec import OptimizeSpec
 from core.passes import BY_NAME, Variant, variants_of
 from core.specs import parse_spec
@@ -37,6 +38,13 @@ ORIGINAL = {
     "latency_p95_ms": 10.1, "throughput": 115.0, "memory_mb": 310.0, "load_ms": 820.0, "accuracy": 0.789,
     "interval": [0.781, 0.797], "n": 10_000,
 }  # fmt: skip
+
+
+def able_machine() -> MachineCard:
+    """This machine as if its processor computed in every format: what is offered then does not depend on it."""
+    machine = describe_machine()
+    able = tuple(precision.model_copy(update={"native": True}) for precision in machine.precisions)
+    return machine.model_copy(update={"precisions": able})
 
 
 def make_spec(**values: Any) -> OptimizeSpec:

@@ -35,6 +35,11 @@ class Entry:
     size: int
     stamp: str  # tells its content from another's
 
+    @property
+    def suffix(self) -> str:
+        """The ending of its name, in small letters."""
+        return PurePosixPath(self.parts[-1]).suffix.lower()
+
 
 @dataclass
 class Layout:
@@ -51,10 +56,10 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
     `folders` are the folders that are there, so that an empty class folder is noticed.
     """
     entries = [entry for entry in entries if not is_junk(entry.parts)]
-    pictures = [entry for entry in entries if _suffix(entry) in SUFFIXES]
-    others = [entry for entry in entries if _suffix(entry) not in SUFFIXES]
+    pictures = [entry for entry in entries if entry.suffix in SUFFIXES]
+    others = [entry for entry in entries if entry.suffix not in SUFFIXES]
     if not pictures:
-        archives = [entry for entry in others if _suffix(entry) in _ARCHIVES]
+        archives = [entry for entry in others if entry.suffix in _ARCHIVES]
         if archives:
             raise DataError("data.only_archives", name=name, n=len(archives), entry=_where(archives[0]))
         tables = [entry for entry in others if is_table(PurePosixPath(entry.parts[-1]))]
@@ -79,20 +84,16 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
     above = layout.pictures[0].parts[:depth]
     inside = [parts[depth:] for parts in folders if parts[:depth] == above and not is_junk(parts)]
     found = {rest[0] for split, rest in (_split_of(parts, has_splits) for parts in inside) if split and len(rest) == 1}
-    layout.problems += _told("data.loose_pictures", [_where(entry) for entry in loose])
-    layout.problems += _told("data.nested_folders", [_where(entry) for entry in nested])
-    layout.problems += _told("data.empty_folder", sorted(found - classes))
-    layout.problems += _told("data.other_files", [_where(entry) for entry in others])
+    layout.problems += told("data.loose_pictures", [_where(entry) for entry in loose])
+    layout.problems += told("data.nested_folders", [_where(entry) for entry in nested])
+    layout.problems += told("data.empty_folder", sorted(found - classes))
+    layout.problems += told("data.other_files", [_where(entry) for entry in others])
     return layout
 
 
 def is_junk(parts: Parts) -> bool:
     """What systems leave behind: not worth a word."""
     return any(part.lower() in _JUNK or part.startswith(".") for part in parts)
-
-
-def _suffix(entry: Entry) -> str:
-    return PurePosixPath(entry.parts[-1]).suffix.lower()
 
 
 def _where(entry: Entry) -> str:
@@ -104,7 +105,8 @@ def shown(name: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in name)[:80]
 
 
-def _told(code: str, names: list[str]) -> list[Problem]:
+def told(code: str, names: list[str]) -> list[Problem]:
+    """A warning that names the first few of what is odd; nothing where nothing is."""
     if not names:
         return []
     listed = ", ".join(shown(name) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")

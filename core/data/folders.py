@@ -39,6 +39,18 @@ class FolderItems:
 
 def open_folder(root: Path, data_id: str, name: str) -> Collection:
     """A folder of class folders. Raises `DataError` with what is wrong with it as a whole."""
+    entries, folders = list_folder(root, name)
+    layout = arrange(entries, folders, name)
+    return collect(data_id, name, layout, items_of_folder(root, layout.pictures))
+
+
+def items_of_folder(root: Path, entries: list[Entry]) -> FolderItems:
+    """These files of a folder, to be read."""
+    return FolderItems(root, [str(entry.source) for entry in entries])
+
+
+def list_folder(root: Path, name: str) -> tuple[list[Entry], list[Parts]]:
+    """All files below a folder in order, and the folders. Raises `DataError` where they are far too many."""
     entries: list[Entry] = []
     folders: list[Parts] = []
     for place, files in _walk(root):
@@ -53,9 +65,7 @@ def open_folder(root: Path, data_id: str, name: str) -> Collection:
             entries.append(Entry((*parts, file.name), path, facts.st_size, str(facts.st_mtime_ns)))
         if len(entries) > MAX_FILES:
             raise DataError("data.folder_too_large", name=name, limit=MAX_FILES)
-    entries.sort(key=lambda entry: entry.parts)
-    layout = arrange(entries, folders, name)
-    return collect(data_id, name, layout, FolderItems(root, [str(entry.source) for entry in layout.pictures]))
+    return sorted(entries, key=lambda entry: entry.parts), folders
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:

@@ -47,7 +47,7 @@ def open_image(source: bytes | Path | Any, name: str = "") -> Image.Image:
     Raises `DataError`: not a picture, damaged or cut short, too many bytes or pixels.
     """
     name = name or (source.name if isinstance(source, Path) else "")
-    data = _bytes_of(source)
+    data = bytes_of(source)
     if len(data) > MAX_BYTES:
         raise DataError("data.picture_too_large", name=name, size=f"{len(data) / 1e6:.0f} MB", limit="64 MB")
     try:
@@ -66,7 +66,8 @@ def open_image(source: bytes | Path | Any, name: str = "") -> Image.Image:
     return image
 
 
-def _bytes_of(source: Any) -> bytes:
+def bytes_of(source: Any) -> bytes:
+    """The bytes of a path, an open file or of themselves, one more than is read at most."""
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     if isinstance(source, Path):
@@ -133,7 +134,7 @@ def fit_image(image: Image.Image, size: int, resize_size: int, interpolation: In
 
     Turned upright by its EXIF tag; transparency on white; grey, palette, CMYK and 16-bit become RGB.
     """
-    image = to_rgb(ImageOps.exif_transpose(image))
+    image = upright(image)
     width, height = image.size
     if (width, height) == (size, size) and resize_size == size:
         return np.asarray(image)
@@ -144,6 +145,11 @@ def fit_image(image: Image.Image, size: int, resize_size: int, interpolation: In
         interpolation = "bilinear"
     box = (max(0.0, left), max(0.0, top), min(float(width), left + edge), min(float(height), top + edge))
     return np.asarray(image.resize((size, size), _RESAMPLING[interpolation], box=box))
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """As RGB, turned as its EXIF tag says."""
+    return to_rgb(ImageOps.exif_transpose(image))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -1,4 +1,7 @@
-"""Texts to be answered: any table, or a plain text of one text a line; no labels are needed."""
+"""Texts to be answered: any table, or a plain text of one text a line; no labels are needed.
+
+`store_questions` keeps uploaded tables, and zips of pictures too.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,7 @@ def store_questions(source: IO[bytes] | Any, name: str, key: str) -> Path:
 
 def _suffix(name: str) -> str:
     suffix = Path(name).suffix.lower()
-    return suffix if suffix in (*SUFFIXES, ".parquet") else ".csv"
+    return suffix if suffix in (*SUFFIXES, ".parquet", ".zip") else ".csv"
 
 
 def _forget_unasked(folder: Path) -> None:

@@ -51,6 +51,13 @@ class ZipItems:
 def open_zip(path: Path, data_id: str, name: str) -> Collection:
     """A zip of class folders, looked through by `check_zip` first. Raises `DataError` for what is wrong."""
     name = re.sub(r"\.zip$", "", name, flags=re.IGNORECASE)
+    entries, folders = list_zip(path, name)
+    layout = arrange(entries, folders, name)
+    return collect(data_id, name, layout, items_of_zip(path, layout.pictures))
+
+
+def list_zip(path: Path, name: str) -> tuple[list[Entry], set[Parts]]:
+    """The files of a zip in order, and its folders. Raises `DataError` for one that is not safe to read."""
     entries: list[Entry] = []
     folders: set[Parts] = set()
     for info, text in check_zip(path, name):
@@ -58,10 +65,13 @@ def open_zip(path: Path, data_id: str, name: str) -> Collection:
         folders |= {parts[:depth] for depth in range(1, len(parts) + is_folder)}
         if parts and not is_folder:
             entries.append(Entry(parts, info, info.file_size, f"{info.CRC:08x}"))
-    entries.sort(key=lambda entry: entry.parts)
-    layout = arrange(entries, folders, name)
-    sources = [entry.source for entry in layout.pictures if isinstance(entry.source, zipfile.ZipInfo)]
-    return collect(data_id, name, layout, ZipItems(path, sources, ["/".join(e.parts) for e in layout.pictures]))
+    return sorted(entries, key=lambda entry: entry.parts), folders
+
+
+def items_of_zip(path: Path, entries: list[Entry]) -> ZipItems:
+    """These files of a zip, to be read."""
+    sources = [entry.source for entry in entries if isinstance(entry.source, zipfile.ZipInfo)]
+    return ZipItems(path, sources, ["/".join(entry.parts) for entry in entries])
 
 
 def check_zip(path: Path, name: str) -> list[tuple[zipfile.ZipInfo, str]]:

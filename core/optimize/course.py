@@ -28,7 +28,7 @@ from core.optimize.gate import SAMPLES, check_file, take_samples
 from core.optimize.int8 import answers
 from core.optimize.runtimes import size_of
 from core.optimize.subject import Ints, Network, load_subject
-from core.optimize.timing import BATCH, Stopwatch, race, speed_of, write_inputs
+from core.optimize.timing import BATCH, BUSY, Stopwatch, race, speed_of, write_inputs
 from core.optimize.work import Made, Work
 from core.optimize_spec import OptimizeSpec
 from core.passes import BY_NAME, Variant, check_pass, variants_of
@@ -41,8 +41,6 @@ Row = dict[str, Any]
 TEST_S = 60.0
 LEAST_TEST = 20
 _TRIAL_ROWS = 128
-# So many processors kept busy by other work spoil a timing.
-BUSY = 0.3
 # What a variant counts for the bar, as the original does: a training takes longer than writing a file. And how much
 # of it is done when a step of it begins.
 _WORK = {"file": 1.0, "learn": 4.0}
@@ -387,7 +385,7 @@ class _Course:
 
     def _watch(self, format: str, source: str, scratch: Path) -> Stopwatch:
         return Stopwatch(
-            source, format, self.subject, self.scratch / "inputs.npz", scratch,
+            source, format, self.subject.input_names, self.scratch / "inputs.npz", scratch,
             threads=self.threads, device=self.spec.device,
         )  # fmt: skip
 

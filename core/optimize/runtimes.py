@@ -50,7 +50,7 @@ class _Onnx:
         return found
 
 
-class _Torch:
+class TorchSession:
     """Whatever torch itself runs: the model as it comes, an exported program, a script."""
 
     def __init__(self, module: Any, threads: int, device: str) -> None:
@@ -72,13 +72,13 @@ class _Torch:
 def _eager(source: str, threads: int, device: str) -> Session:
     from core.optimize.subject import build_network, exportable
 
-    return _Torch(exportable(build_network(source)).eval(), threads, device)
+    return TorchSession(exportable(build_network(source)).eval(), threads, device)
 
 
 def _pt2(source: str, threads: int, device: str) -> Session:
     import torch
 
-    return _Torch(torch.export.load(source).module(), threads, device)
+    return TorchSession(torch.export.load(source).module(), threads, device)
 
 
 def _torchscript(source: str, threads: int, device: str) -> Session:
@@ -89,7 +89,7 @@ def _torchscript(source: str, threads: int, device: str) -> Session:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*deprecated")
         script = torch.jit.load(source, map_location=device)  # type: ignore[no-untyped-call]
-        return _Torch(script, threads, device)
+        return TorchSession(script, threads, device)
 
 
 def import_openvino() -> Any:

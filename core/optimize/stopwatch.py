@@ -10,62 +10,95 @@ import json
 import os
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import GraftError
+
 WARM_UPS = 10
 
+Sets = list[dict[str, NDArray[Any]]]  # the inputs of some calls, which take turns
+# (session, sets by kind, order) -> the answer to it.
+Answer = Callable[[Any, Mapping[str, Sets], Mapping[str, Any]], dict[str, Any]]
 
-def main() -> None:
-    """Answer orders, one JSON object a line, until there are no more."""
+
+def main(more: Mapping[str, Answer] | None = None) -> None:
+    """Answer orders, one JSON object a line, until there are no more; `more` are answers to further orders."""
     out = os.fdopen(os.dup(1), "w")  # what libraries print must not stand between the answers
     os.dup2(2, 1)
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    with np.load(request["inputs"]) as kept:
-        arrays = {name: kept[name] for name in kept.files}
-    work = {kind: _sets(arrays, kind, request["input_names"]) for kind in ("one", "many")}
+    names = request["input_names"]
+    work = _sets(request["inputs"], names)
+    answers: dict[str, Answer] = {"warm": _warm, "time": _time, "memory": _memory, **(more or {})}
     from core.optimize.runtimes import open_file
 
     began = time.perf_counter()
-    session = open_file(request["source"], request["format"], threads=request["threads"], device=request["device"])
+    try:
+        session = open_file(request["source"], request["format"], threads=request["threads"], device=request["device"])
+    except GraftError as error:
+        _tell(out, {"problems": [problem.as_dict() for problem in error.problems]})
+        return
     session.run(work["one"][0])
     _tell(out, {"load_ms": (time.perf_counter() - began) * 1000, "runtime": session.runtime})
     for line in sys.stdin:
         order = json.loads(line)
-        if order["do"] == "warm":
-            for place in range(WARM_UPS):
-                session.run(_nth(work["one"], place))
-                session.run(_nth(work["many"], place))
+        if order["do"] == "take":
+            work |= _sets(order["inputs"], names)
             _tell(out, {})
-        elif order["do"] == "time":
-            _tell(out, {"times_ms": _time(session, work[order["kind"]], order["seconds"], order["least"])})
         else:
-            _tell(out, {"memory_mb": _peak_mb()})
+            _tell(out, answers[order["do"]](session, work, order))
 
 
-def _sets(arrays: dict[str, NDArray[Any]], kind: str, names: list[str]) -> list[dict[str, NDArray[Any]]]:
-    """The inputs of one kind: arrays are kept as KIND/NUMBER/NAME."""
-    count = 1 + max(int(key.split("/")[1]) for key in arrays if key.startswith(f"{kind}/"))
-    return [{name: arrays[f"{kind}/{number}/{name}"] for name in names} for number in range(count)]
+def _sets(path: str, names: list[str]) -> dict[str, Sets]:
+    """The inputs of each kind: arrays are kept as KIND/NUMBER/NAME."""
+    found: dict[str, dict[int, dict[str, NDArray[Any]]]] = defaultdict(lambda: defaultdict(dict))
+    with np.load(path) as kept:
+        for key in kept.files:
+            kind, number, name = key.split("/")
+            found[kind][int(number)][name] = kept[key]
+    return {
+        kind: [{name: sets[number][name] for name in names} for number in sorted(sets)] for kind, sets in found.items()
+    }
 
 
-def _nth(sets: list[dict[str, NDArray[Any]]], place: int) -> dict[str, NDArray[Any]]:
+def _nth(sets: Sets, place: int) -> dict[str, NDArray[Any]]:
     return sets[place % len(sets)]
 
 
-def _time(session: Any, sets: list[dict[str, NDArray[Any]]], seconds: float, least: int) -> list[float]:
+def _warm(session: Any, work: Mapping[str, Sets], order: Mapping[str, Any]) -> dict[str, Any]:
+    """Some calls of every kind (of `kinds` alone if given), or as many as `seconds` allow each."""
+    kinds = order.get("kinds") or list(work)
+    limit = order.get("seconds") or float("inf")
+    spent = dict.fromkeys(kinds, 0.0)
+    for place in range(WARM_UPS):
+        for kind in kinds:
+            if spent[kind] < limit:
+                began = time.perf_counter()
+                session.run(_nth(work[kind], place))
+                spent[kind] += time.perf_counter() - began
+    return {}
+
+
+def _time(session: Any, work: Mapping[str, Sets], order: Mapping[str, Any]) -> dict[str, Any]:
     """Milliseconds of call after call, all inputs in turn, for so long and at least so often."""
+    sets = work[order["kind"]]
     times: list[float] = []
-    end = time.perf_counter() + seconds
-    while len(times) < least or time.perf_counter() < end:
+    end = time.perf_counter() + order["seconds"]
+    while len(times) < order["least"] or time.perf_counter() < end:
         inputs = _nth(sets, len(times))
         began = time.perf_counter()
         session.run(inputs)
         times.append((time.perf_counter() - began) * 1000)
-    return times
+    return {"times_ms": times}
+
+
+def _memory(session: Any, work: Mapping[str, Sets], order: Mapping[str, Any]) -> dict[str, Any]:
+    return {"memory_mb": _peak_mb()}
 
 
 def _peak_mb() -> float:

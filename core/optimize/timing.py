@@ -1,4 +1,4 @@
-"""How fast a variant is beside the original: both in processes of their own, in turns, until the ratio is known."""
+"""How fast a network is, alone or beside another: in processes of their own, in turns, until the numbers are known."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,8 +17,8 @@ import numpy as np
 import psutil
 
 from core.clock import PhaseClock
-from core.errors import RunError
-from core.optimize.subject import Ints, Subject
+from core.errors import Problem, RunError
+from core.optimize.subject import Inputs, Ints, Subject
 from core.store import to_json, write_atomically
 
 BATCH = 32
@@ -24,19 +26,36 @@ BATCH = 32
 _ONES, _MANYS = 16, 2
 BUDGET_S = 25.0
 _LEAST_ROUNDS = 5
+_LEAST_ALONE = 3  # rounds of a network so slow that the budget is spent
 _ROUND_S = 0.25
-_NARROW = 0.04  # half of the ratio's 95% interval, as a share of it
+_NARROW = 0.04  # half of the 95% interval of a ratio or a time, as a share of it
+# So many processors kept busy by other work spoil a timing.
+BUSY = 0.3
 
 
 class Stopwatch:
-    """A process that has opened one file and times it when told to. Ends with its `with` block."""
+    """A process that has opened one file and times it when told to. Ends with its `with` block.
+
+    `inputs`: what `save_inputs` wrote; its arrays are given to the network in the order of `input_names`. Raises
+    `RunError` when the file cannot be opened, or the process ends.
+    """
 
     program = "core.optimize.stopwatch"
+    warm_s: float | None = None  # at most so long for each kind of input, however few calls that are
+    died = "optimize.cannot_open"  # the code of that error
 
     def __init__(
-        self, source: str, format: str, subject: Subject, inputs: Path, work: Path, *, threads: int, device: str
+        self,
+        source: str,
+        format: str,
+        input_names: Sequence[str],
+        inputs: Path,
+        work: Path,
+        *,
+        threads: int,
+        device: str,
     ) -> None:
-        self.times: dict[str, list[float]] = {"one": [], "many": []}
+        self.times: dict[str, list[float]] = defaultdict(list)
         self.peak_mb: float | None = None
         request = {
             "source": source,
@@ -44,7 +63,7 @@ class Stopwatch:
             "threads": threads,
             "device": device,
             "inputs": str(inputs),
-            "input_names": list(subject.input_names),
+            "input_names": list(input_names),
         }
         self._log = work / "stopwatch.log"
         path = work / "stopwatch.json"
@@ -62,8 +81,10 @@ class Stopwatch:
             )
         try:
             first = self._read()
+            if "problems" in first:
+                raise RunError([Problem.from_dict(problem) for problem in first["problems"]])
             self.load_ms, self.runtime = float(first["load_ms"]), str(first["runtime"])
-            self._ask({"do": "warm"})
+            self.ask({"do": "warm", "seconds": self.warm_s})
         except BaseException:
             self.close()
             raise
@@ -74,8 +95,8 @@ class Stopwatch:
         return self._process.pid
 
     def time(self, kind: str, seconds: float, least: int) -> float:
-        """Median milliseconds of a block of calls (`one`: batch 1, `many`: batch 32)."""
-        found = self._ask({"do": "time", "kind": kind, "seconds": seconds, "least": least})["times_ms"]
+        """Median milliseconds of a block of calls with inputs of a kind (`one`: one example, `many`: a batch)."""
+        found = self.ask({"do": "time", "kind": kind, "seconds": seconds, "least": least})["times_ms"]
         self.times[kind] += found
         return float(np.median(found))
 
@@ -83,7 +104,7 @@ class Stopwatch:
         """Note the peak memory and end the process."""
         if self._process.poll() is None and self.peak_mb is None:
             try:
-                self.peak_mb = float(self._ask({"do": "memory"})["memory_mb"])
+                self.peak_mb = float(self.ask({"do": "memory"})["memory_mb"])
             except RunError:
                 self.peak_mb = None
         for pipe in (self._process.stdin, self._process.stdout):
@@ -98,7 +119,8 @@ class Stopwatch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Give the process an order (core.optimize.stopwatch) and wait for its answer."""
         try:
             pipe: IO[str] | None = self._process.stdin
             assert pipe is not None
@@ -118,20 +140,30 @@ class Stopwatch:
 
     def _died(self) -> RunError:
         self._process.wait()
+        status = self._process.returncode
+        if status < 0:  # killed: what it wrote last tells nothing of it
+            return RunError(self.died, detail=f"signal {-status}")
         lines = [line for line in self._log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        return RunError("optimize.cannot_open", detail=(lines or [f"status {self._process.returncode}"])[-1][:300])
+        return RunError(self.died, detail=(lines or [f"status {status}"])[-1][:300])
 
 
 def write_inputs(subject: Subject, rows: Ints, path: Path) -> None:
     """Keep what is timed: single examples in turn, and whole batches, of real test rows."""
     rng = np.random.default_rng(0)
-    ones = rng.choice(rows, min(_ONES, len(rows)), replace=False)
-    arrays: dict[str, Any] = {}
-    for number, row in enumerate(ones):
-        arrays |= {f"one/{number}/{name}": value for name, value in subject.inputs(np.array([row])).items()}
-    for number in range(_MANYS):
-        chosen = rng.choice(rows, BATCH, replace=len(rows) < BATCH)
-        arrays |= {f"many/{number}/{name}": value for name, value in subject.inputs(chosen).items()}
+    ones = [np.array([row]) for row in rng.choice(rows, min(_ONES, len(rows)), replace=False)]
+    manys = [rng.choice(rows, BATCH, replace=len(rows) < BATCH) for _ in range(_MANYS)]
+    kinds = {"one": ones, "many": manys}
+    save_inputs(path, {kind: [subject.inputs(chosen) for chosen in sets] for kind, sets in kinds.items()})
+
+
+def save_inputs(path: Path, kinds: Mapping[str, Sequence[Inputs]]) -> None:
+    """Write inputs for a stopwatch: for each kind (`one`, `many` …) those of one call, several that take turns."""
+    arrays: dict[str, Any] = {
+        f"{kind}/{number}/{name}": value
+        for kind, sets in kinds.items()
+        for number, inputs in enumerate(sets)
+        for name, value in inputs.items()
+    }
     np.savez(path, **arrays)
 
 
@@ -144,23 +176,59 @@ def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> tuple[di
     is the geometric mean over the rounds, the interval that of a t distribution on its logarithm.
     """
     kinds = ("one", "many")
-    logs: dict[str, list[float]] = {kind: [] for kind in kinds}
-    began = time.perf_counter()
-    end, busy = began + BUDGET_S, _others_busy(original, variant)
-    while True:
-        clock.raise_if_stopped()
-        for kind in kinds:
-            turns = [original, variant] if len(logs[kind]) % 2 == 0 else [variant, original]
-            least = 5 if kind == "one" else 2
-            medians = {id(watch): watch.time(kind, _ROUND_S, least) for watch in turns}
-            logs[kind].append(math.log(medians[id(original)] / medians[id(variant)]))
-        rounds = len(logs["one"])
-        is_known = rounds >= _LEAST_ROUNDS and all(_spread(logs[kind]) < _NARROW for kind in kinds)
-        if is_known or (rounds >= _LEAST_ROUNDS and time.perf_counter() > end):
-            break
+
+    def turn(kind: str, number: int) -> float:
+        turns = [original, variant] if number % 2 == 0 else [variant, original]
+        least = 5 if kind == "one" else 2
+        medians = {id(watch): watch.time(kind, _ROUND_S, least) for watch in turns}
+        return math.log(medians[id(original)] / medians[id(variant)])
+
+    logs, others = _until_known(kinds, turn, [original, variant], clock, BUDGET_S, _LEAST_ROUNDS)
     names = {"one": "latency", "many": "throughput"}
-    others = max(0.0, (_others_busy(original, variant) - busy) / (time.perf_counter() - began))
-    return {names[kind]: _ratio(logs[kind]) for kind in kinds}, others
+    return {names[kind]: _middle(logs[kind]) for kind in kinds}, others
+
+
+def time_alone(
+    watch: Stopwatch, kinds: Sequence[str], clock: PhaseClock, budget_s: float, tell: Callable[[float], None]
+) -> tuple[dict[str, list[float]], float]:
+    """(milliseconds of a call with inputs of each kind, processors that other work kept busy meanwhile).
+
+    Milliseconds as [middle, low, high], found as in `race`. `tell` hears the seconds spent after each block of calls.
+    """
+    began = time.perf_counter()
+
+    def turn(kind: str, _number: int) -> float:
+        found = math.log(watch.time(kind, _ROUND_S, 1))
+        tell(time.perf_counter() - began)
+        return found
+
+    logs, others = _until_known(kinds, turn, [watch], clock, budget_s, _LEAST_ALONE)
+    return {kind: _middle(logs[kind]) for kind in kinds}, others
+
+
+def _until_known(
+    kinds: Sequence[str],
+    turn: Callable[[str, int], float],
+    watches: Sequence[Stopwatch],
+    clock: PhaseClock,
+    budget_s: float,
+    fewest: int,
+) -> tuple[dict[str, list[float]], float]:
+    """Rounds of every kind until the interval of each is narrow or the budget is spent; how busy other work was.
+
+    `fewest` rounds are done even when the budget is spent.
+    """
+    logs: dict[str, list[float]] = {kind: [] for kind in kinds}
+    began, busy = time.perf_counter(), _others_busy(*watches)
+    while True:
+        for kind in kinds:
+            clock.raise_if_stopped()
+            logs[kind].append(turn(kind, len(logs[kind])))
+        rounds = len(logs[kinds[0]])
+        is_known = rounds >= _LEAST_ROUNDS and all(_spread(logs[kind]) < _NARROW for kind in kinds)
+        if is_known or (rounds >= fewest and time.perf_counter() - began > budget_s):
+            break
+    return logs, max(0.0, (_others_busy(*watches) - busy) / (time.perf_counter() - began))
 
 
 def _others_busy(*watches: Stopwatch) -> float:
@@ -177,18 +245,19 @@ def _spread(logs: list[float]) -> float:
     return float(t.ppf(0.975, len(logs) - 1) * np.std(logs, ddof=1) / math.sqrt(len(logs)))
 
 
-def _ratio(logs: list[float]) -> list[float]:
+def _middle(logs: list[float]) -> list[float]:
+    """The geometric mean with its 95% interval: [middle, low, high]."""
     middle, spread = float(np.mean(logs)), _spread(logs)
     return [math.exp(middle), math.exp(middle - spread), math.exp(middle + spread)]
 
 
-def speed_of(watch: Stopwatch) -> dict[str, Any]:
-    """What was timed of one file so far."""
+def speed_of(watch: Stopwatch, batch: int = BATCH) -> dict[str, Any]:
+    """What was timed of one file so far; `batch` is the number of examples of a call of kind `many`."""
     ones, manys = np.array(watch.times["one"]), np.array(watch.times["many"])
     return {
         "latency_p50_ms": float(np.percentile(ones, 50)),
         "latency_p95_ms": float(np.percentile(ones, 95)),
-        "throughput": float(1000 * BATCH / np.median(manys)),
+        "throughput": float(1000 * batch / np.median(manys)),
         "load_ms": watch.load_ms,
         "runtime": watch.runtime,
     }

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core import runs
 from core.answers import Piece, TextAnswer, answers_csv
+from core.catalog import get_model
 from core.errors import GraftError, Problem
 from core.figures import LOOKS, Theme
 from core.i18n import N_, Translator
@@ -137,10 +138,14 @@ def show_why(label: str, pieces: Sequence[Piece], _: Translator) -> None:
 
 
 def _quoted(text: str) -> str:
-    plain = text.strip()[:40]
+    return f"“{plain_words(text.strip()[:40])}”"
+
+
+def plain_words(text: str) -> str:
+    """A text as it stands, whatever Markdown would make of it."""
     for sign in "\\`*_[]$~:<>#":
-        plain = plain.replace(sign, f"\\{sign}")
-    return f"“{plain}”"
+        text = text.replace(sign, f"\\{sign}")
+    return text
 
 
 def _signed(weight: float, _: Translator) -> str:
@@ -233,7 +238,7 @@ def show_counts(counts: Mapping[str, int], total: int, _: Translator) -> None:
 
 
 def show_rows(rows: Sequence[dict[str, Any]], key: str, _: Translator) -> None:
-    """Texts with their answers."""
+    """Texts, or pictures by their files, with their answers."""
     table = pd.DataFrame(rows)
     table["label"] = [label_words(label, _) for label in table["label"]]
     table["confidence"] = 100 * table["confidence"].astype(float)
@@ -241,9 +246,10 @@ def show_rows(rows: Sequence[dict[str, Any]], key: str, _: Translator) -> None:
         table,
         hide_index=True,
         key=key,
-        column_order=["text", "label", "confidence"],
+        column_order=[name for name in ("file", "text", "label", "confidence") if name in table],
         placeholder="–",
         column_config={
+            "file": st.column_config.TextColumn(_("File"), width="medium"),
             "text": st.column_config.TextColumn(_("Text"), width="medium"),
             "label": st.column_config.TextColumn(_("Answer"), width="small"),
             "confidence": sure_column(_),
@@ -287,10 +293,36 @@ def a_file(model_id: str, key: str) -> None:
             st.rerun()
 
 
+def _is_of_pictures(run: Run) -> bool:
+    """Whether a run answers pictures: as its summary tells, or before there is one its model."""
+    if "kind" in run.summary:
+        return bool(run.summary["kind"] == "pictures")
+    model = run.spec["model"]
+    try:
+        return model != SENTIMENT and not get_model(model).is_text
+    except GraftError:  # the model was deleted meanwhile
+        return False
+
+
+def _how_answered(summary: Mapping[str, Any], _: Translator) -> str:
+    """Where the texts stood, and how many were answered each second."""
+    if summary.get("kind") == "pictures":
+        rate = summary.get("pictures_per_s")
+        words = [_("{n} pictures each second.", n=_.number(rate, 3))] if rate else []
+    else:
+        rate = summary.get("texts_per_s")
+        words = [_("Texts from column {column}.", column=f"**{summary['column']}**")]
+        words += [_("{n} texts each second.", n=_.number(rate, 3))] if rate else []
+    return " ".join(words)
+
+
 def show_file_run(run: Run) -> None:
     """A file at work, answered, or ended in another way."""
     _ = state.words()
-    parts.head(run.name, _("Texts of a file, answered one after another; the page may be closed meanwhile."))
+    purpose = _("Texts of a file, answered one after another; the page may be closed meanwhile.")
+    if _is_of_pictures(run):
+        purpose = _("Pictures of a folder or zip, answered one after another; the page may be closed meanwhile.")
+    parts.head(run.name, purpose)
     with st.container(horizontal=True, vertical_alignment="center", key="answer_actions"):
         if not run.is_active:
             parts.badge(run.status)
@@ -306,13 +338,16 @@ def show_file_run(run: Run) -> None:
         live.show_end(run, _)
         return
     summary = run.summary
+    has_pictures = _is_of_pictures(run)
     told = _.plural("{n} text answered", "{n} texts answered", summary["rows"])
+    if has_pictures:
+        told = _.plural("{n} picture answered", "{n} pictures answered", summary["rows"])
     st.markdown(f"## {told}", anchors=False)
     show_counts(summary["counts"], summary["rows"], _)
     parts.show_problems(Problem.from_dict(problem) for problem in summary["problems"])
     path = run.folder / "artifacts" / "answers.csv"
     st.download_button(
-        _("Download the answered table"),
+        _("Download the answers") if has_pictures else _("Download the answered table"),
         path.read_bytes,
         f"{run.name.rpartition(' · ')[2]}-answers.csv",
         "text/csv",
@@ -321,11 +356,7 @@ def show_file_run(run: Run) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
-    rate = summary.get("texts_per_s")
-    words = [_("Texts from column {column}.", column=f"**{summary['column']}**")]
-    if rate:
-        words.append(_("{n} texts each second.", n=_.number(rate, 3)))
-    st.caption(" ".join(words))
+    st.caption(_how_answered(summary, _))
     show_rows(report["rows"], "answers_table", _)
     if summary["rows"] > len(report["rows"]):
         st.caption(_("The first {n} are shown; the file has all.", n=_.number(len(report["rows"]))))

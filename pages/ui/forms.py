@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, get_args, get_origin
 
 import streamlit as st
@@ -225,12 +226,12 @@ def pick_model(
     suits: Callable[[ModelCard, bool], bool] | None = None,
     help_: str = "",
 ) -> ModelCard | None:
-    """Choose a model, what is on this machine first, and (unless both are wanted) the weights to begin with.
+    """Choose a model that can be trained, what is on this machine first, and (unless both are wanted) its weights.
 
     `suits` is asked of each model and whether its weights are here.
     """
     _ = state.words()
-    pairs = [pair for pair in cached.models() if suits is None or suits(*pair)]
+    pairs = [pair for pair in cached.models() if pair[0].is_trainable and (suits is None or suits(*pair))]
     cards = {card.id: card for card, _is_local in pairs}
     local = {card.id for card, is_local in pairs if is_local}
     key = f"{form.key}_model"
@@ -268,16 +269,17 @@ def _pick_weights(form: Form) -> str:
 
 def model_line(card: ModelCard, is_local: bool, _: Translator) -> str:
     """A model in one line of a list."""
-    words = [card.name, _("{n} parameters", n=_.count(card.parameters))]
-    if "acc@1" in card.metrics:
-        words.append(_.percent(card.metrics["acc@1"] / 100))
-    if card.source == "run":
-        words.insert(1, _("your run"))
-    elif not card.is_default:
-        words.insert(1, card.tag)
-    if not is_local:
-        words.append(_("not on this machine"))
-    return " · ".join(words)
+    tag = "" if card.is_default or card.tag in card.name.replace(" ", "_") else card.tag
+    which = _("your run") if card.source == "run" else tag
+    return _line(card.name, which, card.parameters, card.metrics.get("acc@1"), is_local, _)
+
+
+@lru_cache(maxsize=8192)  # a list has two thousand lines, and is drawn at every click
+def _line(name: str, which: str, parameters: int, accuracy: float | None, is_local: bool, _: Translator) -> str:
+    words = [name, which, _("{n} parameters", n=_.count(parameters))]
+    words += [] if accuracy is None else [_.percent(accuracy / 100)]
+    words += [] if is_local else [_("not on this machine")]
+    return " · ".join(word for word in words if word)
 
 
 def pick_data(form: Form) -> str | None:

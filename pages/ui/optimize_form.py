@@ -55,7 +55,7 @@ def choose() -> None:
 
 
 def _can_shrink(card: ModelCard, is_local: bool) -> bool:
-    return bool(card.num_classes) and is_local
+    return bool(card.num_classes) and is_local and card.is_trainable
 
 
 def _pick_model(form: forms.Form, _: Translator) -> ModelCard | None:
@@ -98,11 +98,12 @@ def _follow_model(card: ModelCard) -> None:
 
 def _offer_models(form: forms.Form, card: ModelCard, _: Translator) -> None:
     """The networks that may teach or learn: of the same kind, the smaller ones as students."""
-    pairs = [(other, is_local) for other, is_local in cached.models() if other.task == card.task]
-    lines = {other.id: forms.model_line(other, is_local, _) for other, is_local in pairs}
-    small = {other.id for other, is_local in pairs if is_local and other.parameters < card.parameters}
+    others = [other for other, is_local in cached.models() if is_local and other.is_trainable]
+    others = [other for other in others if other.task == card.task]
+    lines = {other.id: forms.model_line(other, True, _) for other in others}
+    small = {other.id for other in others if other.parameters < card.parameters}
     form.options["student"] = {model_id: line for model_id, line in lines.items() if model_id in small}
-    teachers = {other.id for other, is_local in pairs if is_local and other.num_classes == card.num_classes}
+    teachers = {other.id for other in others if other.num_classes == card.num_classes}
     form.options["teacher"] = {model_id: line for model_id, line in lines.items() if model_id in teachers - {card.id}}
 
 

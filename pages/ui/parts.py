@@ -33,6 +33,9 @@ KINDS = {
     "optimize": N_("Optimize"),
     "import": N_("Data check"),
     "predict": N_("Prediction"),
+    "inspect": N_("Inspection"),
+    "measure": N_("Measurement"),
+    "download": N_("Download"),
 }
 VIEWS = {
     name: f"pages/views/{name}.py"
@@ -40,6 +43,7 @@ VIEWS = {
 }
 # The page that shows a run of a kind.
 VIEW_OF = {kind: kind for kind in ("finetune", "compare", "optimize", "predict")} | {"import": "data"}
+VIEW_OF |= dict.fromkeys(("inspect", "measure", "download"), "models")
 # The kinds of runs that take long: they are what the side bar, the tab and Home tell of.
 TRAININGS = ("finetune", "compare", "optimize")
 

@@ -10,12 +10,15 @@ import pandas as pd
 import streamlit as st
 
 from core.catalog import SMALLEST_PX, ModelCard, is_local
+from core.catalog_search import READS
+from core.families import get_family
 from core.i18n import N_, Translator
-from pages.ui import parts, state
+from pages.ui import anatomy, asking, getting, measuring, other_tasks, parts, pictures, state
 
-_SOURCES = {
+SOURCES = {
     "bundled": N_("comes with Graft"),
     "torchvision": "torchvision",
+    "timm": "timm",
     "hub": "Hugging Face",
     "run": N_("your run"),
 }
@@ -23,7 +26,7 @@ _SOURCES = {
 
 def source_words(card: ModelCard, _: Translator) -> str:
     """Where a model comes from."""
-    return _(_SOURCES[card.source])
+    return _(SOURCES[card.source])
 
 
 def plain(text: str) -> str:
@@ -31,26 +34,27 @@ def plain(text: str) -> str:
     return re.sub(r"`+([^`<]+?)\s*(?:<[^>]*>)?`+_*", r"\1", text)
 
 
-_LANGUAGES = {"en": N_("English"), "zh": N_("Chinese"), "multilingual": N_("many languages")}
-
-
 def language_words(codes: Sequence[str], _: Translator) -> str:
     """Languages a model reads."""
-    return _(", ").join(_(_LANGUAGES[code]) for code in codes)
+    return _(", ").join(_(READS[code]) for code in codes)
 
 
 def reads_words(card: ModelCard, _: Translator) -> str:
-    """Whether a model is for pictures or for texts, and of which languages."""
-    if not card.is_text:
-        return _("pictures")
-    languages = language_words(card.reading.languages, _)
-    return _("texts") + (f": {languages}" if languages else "")
+    """What a model takes in: pictures, texts and of which languages, both, or speech."""
+    languages = language_words(card.text.languages, _) if card.text else ""
+    words = [_("pictures")] if card.preprocessing else []
+    words += [_("texts") + (f": {languages}" if languages else "")] if card.text else []
+    if not words:
+        words = [_("speech") if card.task == "automatic-speech-recognition" else _("texts")]
+    return " + ".join(words)
 
 
 def _seeing(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
     how = card.vision
     size = _("at least {size} px", size=max(SMALLEST_PX, card.min_size))
-    if card.size_multiple > 1:
+    if card.is_fixed_size:
+        size = _("no other")
+    elif card.size_multiple > 1:
         size += ", " + _("a multiple of {n}", n=card.size_multiple)
     return [
         (_("Picture size"), f"{how.image_size} px ({size})"),
@@ -71,37 +75,79 @@ def _reading(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
 
 
 def show_card(card: ModelCard) -> None:
-    """One model: what it is, what it was trained to see, what is published of it."""
+    """One model: what is published of it, what it is made of, how fast it is here, and what it answers."""
     _ = state.words()
     parts.head(card.name, f"{card.family} · {source_words(card, _)} · `{card.id}`")
     has_weights = is_local(card)
+    _actions(card, has_weights, _)
+    _numbers(card, _)
+    getting.show(card)
+    ways = {"about": _("About"), "inside": _("Inside"), "measured": _("Measured here")}
+    if has_weights and (card.num_classes or not card.is_trainable):
+        ways["try"] = _("Try it")
+    way = st.segmented_control(
+        _("Look at"),
+        list(ways),
+        default="about",
+        required=True,
+        format_func=ways.__getitem__,
+        key=f"card_way_{card.id}",
+        label_visibility="collapsed",
+    )
+    if way == "inside":
+        anatomy.show(card)
+    elif way == "measured":
+        measuring.show(card)
+    elif way == "try":
+        _try(card)
+    else:
+        _about(card, _)
+
+
+def _actions(card: ModelCard, has_weights: bool, _: Translator) -> None:
     with st.container(horizontal=True, key="model_actions", vertical_alignment="center"):
         parts.link("models", _("All models"), ":material/arrow_back:")
-        parts.primary_link("finetune", _("Fine-tune this"), ":material/model_training:", model=card.id)
-        if has_weights and card.num_classes:
+        if card.is_trainable:
+            way = parts.primary_link if has_weights else parts.link  # without weights, getting them comes first
+            way("finetune", _("Fine-tune this"), ":material/model_training:", model=card.id)
+        if has_weights and card.num_classes and card.is_trainable:
             parts.link("predict", _("Ask it"), ":material/chat:", model=card.id)
             parts.link("optimize", _("Make it smaller"), ":material/speed:", model=card.id)
         if has_weights:
             st.badge(_("on this machine"), icon=":material/check_circle:", color="green")
         else:
             st.badge(_("weights are not on this machine"), icon=":material/cloud_off:", color="gray")
+
+
+def _numbers(card: ModelCard, _: Translator) -> None:
     accuracy = card.metrics.get("acc@1")
-    at = _("for 128 tokens") if card.is_text else _("at {size} px", size=card.vision.image_size)
+    at = _("for 128 tokens") if card.is_text else None
+    if card.preprocessing:
+        at = _("at {size} px", size=card.preprocessing.image_size)
     parts.numbers(
         [
             (_("Accuracy"), "–" if accuracy is None else _.percent(accuracy / 100), card.metrics_on or None, None),
-            (_("Parameters"), _.count(card.parameters), None, None),
-            (_("GMACs"), _.number(card.gmacs, 3), at, None),
-            (_("Size"), _.size(card.size_mb * 2**20), None, None),
+            (_("Parameters"), _.count(card.parameters) if card.parameters else "–", None, None),
+            (_("GMACs"), _.number(card.gmacs, 3) if card.gmacs else "–", at, None),
+            (_("Size"), _.size(card.size_mb * 2**20) if card.size_mb else "–", None, None),
         ]
     )
+
+
+def _about(card: ModelCard, _: Translator) -> None:
     top5 = card.metrics.get("acc@5")
+    family = get_family(card.family)
+    if family:
+        st.markdown(f"**{family.name} ({family.year}).** {_(family.brought)}")
+        if family.paper:
+            st.caption(f"[{family.paper}]({family.url})" if family.url else family.paper)
     parts.facts(
         [
             (_("Published weights"), card.tag),
             (_("Top-5 accuracy"), "" if top5 is None else _.percent(top5 / 100)),
             (_("Classes"), _.number(card.num_classes) if card.num_classes else _("none of its own")),
-            *(_reading(card, _) if card.is_text else _seeing(card, _)),
+            *(_seeing(card, _) if card.preprocessing else []),
+            *(_reading(card, _) if card.text else []),
             (_("Licence"), _(card.licence) if card.licence else _("not stated by the publisher")),
             (_("Recipe"), card.recipe),
             (_("Notes"), plain(card.notes)),
@@ -110,23 +156,16 @@ def show_card(card: ModelCard) -> None:
         ],
         key="model_facts",
     )
-    if not has_weights and card.is_text:
-        st.info(
-            _(
-                "Put the repository {url} into this machine's Hugging Face cache to use it here.",
-                url=card.url,
-            ),
-            icon=":material/download:",
-        )
-    elif not has_weights:
-        st.info(
-            _(
-                "Put {file} from {url} into the torch hub cache to use these weights, or begin with random weights.",
-                file=f"`{card.file_name}`",
-                url=card.url,
-            ),
-            icon=":material/download:",
-        )
+
+
+def _try(card: ModelCard) -> None:
+    """Ask the model at once: a picture, a text, or what its task takes."""
+    if not card.is_trainable:
+        other_tasks.ask(card)
+    elif card.is_text:
+        st.fragment(asking.one_text)(card.id, "card")
+    else:
+        pictures.ask(card.id, "card")
 
 
 _SETS = {

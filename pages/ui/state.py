@@ -5,6 +5,7 @@ A session holds ids and choices, never results: those are read from the record o
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import streamlit as st
@@ -67,6 +68,13 @@ def recall(name: str, default: Any = None) -> Any:
 def remember(name: str, value: Any) -> None:
     """Keep a small choice for this session, or give a widget its value before it is drawn."""
     st.session_state[name] = value
+
+
+def keep_known(name: str, known: Container[str]) -> None:
+    """Of the values chosen in a widget of several, leave those that can still be chosen."""
+    chosen = st.session_state.get(name)
+    if chosen and not all(value in known for value in chosen):
+        st.session_state[name] = [value for value in chosen if value in known]
 
 
 def forget(*names: str) -> None:

@@ -10,7 +10,7 @@ from core import jobs
 from core.catalog import ModelCard, not_local
 from core.specs import SENTIMENT
 from core.store import open_store
-from pages.ui import asking, cached, parts, passport, pictures, state
+from pages.ui import asking, cached, other_tasks, parts, passport, pictures, state
 
 _ = state.words()
 
@@ -19,7 +19,7 @@ def models_for(kind: str) -> dict[str, tuple[ModelCard | None, bool]]:
     """What can be asked: models with classes of their own, one's own runs first, then what is here."""
     found: dict[str, tuple[ModelCard | None, bool]] = {SENTIMENT: (None, True)} if kind == "texts" else {}
     for card, is_local in cached.models():
-        if card.num_classes and card.is_text == (kind == "texts"):
+        if card.num_classes and card.is_trainable and card.is_text == (kind == "texts"):
             found[card.id] = (card, is_local)
     return found
 
@@ -88,19 +88,34 @@ def ask_texts(model_id: str) -> None:
     st.fragment(ways[way or "one"][1])(model_id, "predict")
 
 
+def ask_chosen(kind: str, model_id: str, card: ModelCard | None, is_local: bool) -> None:
+    """What the chosen model is asked, or why it cannot be."""
+    if model_id == SENTIMENT:
+        cached.warm_up()
+    if card is not None and not is_local:
+        parts.show_problems([not_local(card)])
+    elif kind == "pictures":
+        pictures.ask_some_or_many(model_id, "predict")
+    else:
+        ask_texts(model_id)
+    show_about(card)
+
+
 jobs.pump()
 if state.query("run"):
     asking.show_file_run(open_store().get_run(state.query("run")))
 else:
     parts.head(_("Predict"), _("Ask about a sentence, a file of texts, or pictures; nothing leaves this machine."))
+    kinds = {"texts": _("Text"), "pictures": _("Pictures"), "tasks": _("Other tasks")}
+    if other_tasks.from_address():
+        state.remember("predict_kind", "tasks")
     wanted = state.query("model")
-    kinds = {"texts": _("Text"), "pictures": _("Pictures")}
     if wanted:  # another page sent this model along
         wanted_kind = "texts" if wanted in models_for("texts") else "pictures"
         state.remember("predict_kind", wanted_kind)
         state.remember(f"predict_model_{wanted_kind}", wanted)
         state.set_query(model="")
-    left, right = st.columns([1, 4], vertical_alignment="bottom")
+    left, right = st.columns([2, 5], vertical_alignment="bottom")
     with left:
         kind = st.segmented_control(
             _("Ask about"),
@@ -111,14 +126,10 @@ else:
             key="predict_kind",
             persist_state="session",
         )
-    with right:
-        model_id, card, is_local = pick_model(kind or "texts")
-    if kind == "texts" and model_id == SENTIMENT:
-        cached.warm_up()
-    if card is not None and not is_local:
-        parts.show_problems([not_local(card)])
-    elif kind == "pictures":
-        pictures.ask(model_id, "predict")
+    if kind == "tasks":
+        other_tasks.choose_and_ask()
     else:
-        ask_texts(model_id)
-    show_about(card)
+        other_tasks.leave()
+        with right:
+            chosen = pick_model(kind or "texts")
+        ask_chosen(kind or "texts", *chosen)

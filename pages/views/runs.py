@@ -11,7 +11,7 @@ import streamlit as st
 from core import jobs
 from core.figures import look_of
 from core.store import Run, open_store
-from pages.ui import parts, record, state
+from pages.ui import archives, parts, record, state
 from pages.ui.curve import draw_curves
 
 _ = state.words()
@@ -52,8 +52,7 @@ def filters(found: list[Run]) -> list[Run]:
 
 def row_of(run: Run) -> dict[str, Any]:
     """One run in the table."""
-    test = run.summary.get("test") or run.summary.get("best") or {}
-    accuracy = test.get("accuracy")
+    accuracy = (run.summary.get("test") or run.summary.get("best") or {}).get("accuracy")
     return {
         "name": run.name,
         "status": parts.status_words(run.status, _),
@@ -148,3 +147,4 @@ if state.query("run"):
     record.show_record(open_store().get_run(state.query("run")))
 else:
     show_list()
+    archives.offer()

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core import settings
-from pages.ui import cached, parts, state
+from pages.ui import cached, getting, parts, state
 
 _ = state.words()
 CACHES = {
@@ -92,4 +92,5 @@ with left:
     show_folders()
 with right:
     show_caches()
+getting.show_all()
 show_table()

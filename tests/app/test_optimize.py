@@ -17,7 +17,7 @@ from core.store import Run, open_store
 from pages.ui import cached
 from tests.app.conftest import assert_sound, texts_of
 from tests.app.test_views import ENDED
-from tests.optimizations import make_optimization
+from tests.optimizations import able_machine, make_optimization
 
 LANGUAGES = ["en", "zh_CN"]
 
@@ -30,6 +30,12 @@ def charts_of(at: AppTest) -> list[dict[str, Any]]:
 
 def headings_of(at: AppTest) -> list[str]:
     return [element.value for element in at.markdown if element.value.startswith("## ")]
+
+
+@pytest.fixture(autouse=True)
+def able(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is offered does not depend on the processor that the tests run on."""
+    monkeypatch.setattr("core.passes.describe_machine", able_machine)
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import settings
@@ -120,7 +123,7 @@ def test_model_that_is_not_here_says_how_to_get_it(
 ) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     at = open_page("predict", model="hub/uer/roberta-base-finetuned-dianping-chinese")
-    assert "hf download uer/roberta-base-finetuned-dianping-chinese" in at.error[0].value
+    assert "core download hub/uer/roberta-base-finetuned-dianping-chinese" in at.error[0].value
     assert not at.text_input
 
 
@@ -156,3 +159,98 @@ def test_answered_file_opens_in_every_state(open_page: Callable[..., AppTest], s
         assert "Answering, 1000 of 1501" in texts_of(at)
     open_page("runs", language, run="pr-test")
     open_page("runs", language)
+
+
+# -- pictures ----------------------------------------------------------------------------------------------
+
+
+class _Sees:
+    """A model that answers the same of every picture."""
+
+    latency_ms = 12.0
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def predict(self, images: list[Any]) -> list[list[tuple[str, float]]]:
+        return [[(self.label, 0.7), ("second", 0.2), ("third", 0.1)]] * len(images)
+
+
+@pytest.fixture
+def two_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two models for pictures whose weights are here, and one that is not."""
+    from core.catalog import get_model
+
+    card = get_model("bundled/efficientnet_lite0")
+    ids = ["bundled/one", "bundled/two", "bundled/absent"]
+    cards = [(card.model_copy(update={"id": one, "name": one.partition("/")[2]}), one != ids[2]) for one in ids]
+    monkeypatch.setattr(cached, "models", lambda: cards)
+    monkeypatch.setattr(cached, "predictor", lambda one: _Sees(f"seen by {one.partition('/')[2]}"))
+    return ids
+
+
+def _png() -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(content, "PNG")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_pictures_are_answered_by_models_side_by_side(
+    open_page: Callable[..., AppTest], two_models: list[str], language: str
+) -> None:
+    at = open_page("predict", language, model="bundled/one")
+    assert at.multiselect(key="predict_beside").options == ["two"], "only what is here can be asked"
+    at.multiselect(key="predict_beside").set_value(["bundled/two"])
+    at.file_uploader(key="predict_pictures").upload("a.png", _png()).run()
+    assert_sound(at)
+    said = texts_of(at)
+    assert "seen by one" in said
+    assert "seen by two" in said
+    assert [len(table.value) for table in at.dataframe[:2]] == [3, 3]
+
+
+def test_where_it_looked_is_shown_on_demand_and_a_picture_that_is_none_is_told(
+    open_page: Callable[..., AppTest], two_models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def heat(model_id: str, data: bytes, label: str) -> tuple[Any, tuple[int, int]]:
+        asked.append((model_id, label))
+        return np.zeros((8, 8, 3), dtype=np.uint8), (7, 7)
+
+    monkeypatch.setattr(cached, "heat", heat)
+    at = open_page("predict", model="bundled/one")
+    at.file_uploader(key="predict_pictures").upload("a.png", _png()).run()
+    assert asked == []
+    at.toggle(key="predict_looks").set_value(True).run()
+    assert_sound(at)
+    assert asked == [("bundled/one", "seen by one")]
+    at.file_uploader(key="predict_pictures").upload("b.png", b"MZ this is a program").run()
+    assert "not a picture that can be read" in at.error[0].value
+
+
+def test_zip_of_pictures_becomes_a_run_and_a_folder_that_is_missing_is_told(
+    open_page: Callable[..., AppTest], two_models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = open_page("predict", model="bundled/efficientnet_lite0")
+    at.segmented_control(key="predict_picture_way").set_value("album").run()
+    at.text_input(key="predict_folder").input("/no/such/folder").run()
+    at.button(key="predict_album_go").click().run()
+    assert "There is no file or folder" in at.error[0].value
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_answered_pictures_open_with_their_table(open_page: Callable[..., AppTest], language: str) -> None:
+    spec, store = PredictSpec(model="bundled/efficientnet_lite0", file="/data/pictures.zip"), open_store()
+    store.create_run("pr-pic", kind="predict", name="Lite0 · pictures", spec=spec.model_dump(mode="json"))
+    folder = settings.folder("runs") / "pr-pic" / "artifacts"
+    folder.mkdir(parents=True)
+    rows = [{"file": "a.png", "label": "tabby", "confidence": 0.9}, {"file": "b.png", "label": "", "confidence": None}]
+    (folder / "report.json").write_text(to_json({"rows": rows}))
+    (folder / "answers.csv").write_text("file,label\n")
+    summary = {"kind": "pictures", "rows": 2, "counts": {"tabby": 1, "": 1}, "pictures_per_s": 20.0, "problems": []}
+    store.update_run("pr-pic", status="done", summary=summary, started_at=time.time(), ended_at=time.time())
+    at = open_page("predict", language, run="pr-pic")
+    assert at.dataframe[0].value["file"].tolist() == ["a.png", "b.png"]
+    assert ("2 pictures answered" if language == "en" else "2") in texts_of(at)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.families import FAMILIES
 from core.i18n import translator
 from core.store import Run
 from tests.app.conftest import texts_of
@@ -91,9 +93,69 @@ def test_models_narrow_down_by_words_and_size(open_page: Callable[..., AppTest])
     at.text_input(key="models_search").input("resnet").run()
     found = at.dataframe[0].value
     assert 0 < len(found) < everything
-    assert found["id"].str.contains("resnet").all()
+    assert (found["id"] + found["family"].str.lower()).str.contains("resnet").all()
     at.number_input(key="models_size").set_value(20.0).run()
     assert (at.dataframe[0].value["parameters"] <= 20).all()
+
+
+def test_models_narrow_down_by_what_licence_task_and_source_say(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("models")
+    at.toggle(key="models_commercial").set_value(True)
+    at.selectbox(key="models_source").set_value("timm")
+    at.selectbox(key="models_task").set_value("image-classification")
+    at.number_input(key="models_accuracy").set_value(75.0)
+    at.number_input(key="models_size").set_value(10.0).run()
+    found = at.dataframe[0].value
+    assert 0 < len(found) < 200
+    assert found["id"].str.startswith("timm/").all()
+    assert (found["accuracy"] >= 75).all()
+    assert (found["parameters"] <= 10).all()
+    assert not found["licence"].str.contains("nc", regex=False).any()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_families_tell_what_they_brought_and_lead_to_their_models(
+    open_page: Callable[..., AppTest], language: str
+) -> None:
+    at = open_page("models", language)
+    at.segmented_control(key="models_way").set_value("families").run()
+    told = texts_of(at)
+    assert "ResNet · 2015" in told
+    assert translator(language)(FAMILIES["ResNet"].brought) in told
+    at.text_input(key="families_search").input("no such family").run()
+    assert at.info[0].value == translator(language)("No family fits.")
+
+
+def test_a_family_narrows_the_table_to_its_models(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("models", family="ConvNeXt")
+    assert set(at.dataframe[0].value["family"]) == {"ConvNeXt"}
+
+
+def test_models_stand_side_by_side_and_the_smallest_is_named(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("models", beside="bundled/efficientnet_lite0,torchvision/resnet50.imagenet1k_v1,bundled/minilm-l6")
+    table = at.dataframe[0].value
+    assert list(table.columns) == ["EfficientNet-Lite0", "ResNet50 · V1", "MiniLM-L6"]
+    assert table.loc["Accuracy"].tolist() == ["75.1%", "76.1%", "–"]
+    assert "Fewest parameters: **EfficientNet-Lite0**" in texts_of(at)
+
+
+def test_the_hub_is_not_asked_while_offline(open_page: Callable[..., AppTest], monkeypatch: Any) -> None:
+    monkeypatch.setenv("GRAFT_OFFLINE", "1")
+    at = open_page("models")
+    at.segmented_control(key="models_way").set_value("hub").run()
+    assert "GRAFT_OFFLINE" in at.info[0].value
+    assert not at.text_input
+
+
+@pytest.mark.parametrize("model", ["hub/openai/whisper-tiny", "hub/openai/clip-vit-base-patch32", "timm/resnet18"])
+def test_card_of_any_kind_opens_and_offers_training_only_where_it_can_be(
+    open_page: Callable[..., AppTest], model: str
+) -> None:
+    at = open_page("models", model=model)
+    assert not at.exception
+    offered = {link.proto.label for link in at.get("page_link")}
+    assert "All models" in offered
+    assert (model == "timm/resnet18") == ("Fine-tune this" in offered)
 
 
 def test_models_say_so_when_nothing_fits(open_page: Callable[..., AppTest]) -> None:
@@ -106,7 +168,8 @@ def test_models_say_so_when_nothing_fits(open_page: Callable[..., AppTest]) -> N
 def test_model_card_tells_facts_of_a_model_that_is_not_here(open_page: Callable[..., AppTest], language: str) -> None:
     at = open_page("models", language, model="torchvision/vit_b_16.imagenet1k_v1")
     assert at.title[0].value == "ViT-B-16 · V1"
-    assert "vit_b_16-c867db91.pth" in at.info[0].value
+    assert at.button(key="get_weights").disabled, "the switch is on: nothing is fetched"
+    assert "GRAFT_OFFLINE" in texts_of(at)
 
 
 def test_settings_list_folders_and_every_setting(open_page: Callable[..., AppTest]) -> None:

@@ -24,7 +24,11 @@ from core.models import (
 from core.specs import ModelRef
 from core.stages import build_stages
 
-CARDS = {card.architecture: card for card in catalog.list_models() if card.is_default and not card.is_text}
+CARDS = {
+    card.architecture: card
+    for card in catalog.list_models()
+    if card.is_default and not card.is_text and card.source in ("bundled", "torchvision")
+}
 
 
 def _smallest_of_each_family() -> list[ModelCard]:
@@ -96,7 +100,7 @@ def test_stages_and_head_compute_what_the_network_does(card: ModelCard) -> None:
     with torch.inference_mode():
         wanted = net(x)
     state = {name: value.clone() for name, value in net.state_dict().items()}
-    plan_head = stages._plan(card, _plain_network(card, size)).head
+    plan_head = stages._plan(card, _plain_network(card, size), size).head
     parts = build_stages(card, size, None)
     names = set(parts.net.state_dict())
     stages._load(parts.net, {name: value for name, value in state.items() if name in names})
@@ -133,7 +137,7 @@ def test_smallest_of_each_family_learns_saves_and_loads_to_the_same_logits(card:
     save_classifier(model, tmp_path / "model", method="last")
     loaded = load_classifier(tmp_path / "model")
     with torch.inference_mode():
-        torch.testing.assert_close(loaded(x), model(x), rtol=0, atol=1e-5)
+        torch.testing.assert_close(loaded(x), model(x), rtol=1e-5, atol=1e-5)
     assert loaded.labels == ["a", "b", "c"]
     assert loaded.preprocessing.image_size == size
 

@@ -95,9 +95,12 @@ def test_run_answers_a_file_and_forgets_the_upload_with_it(home: Path) -> None:
 
 
 def test_every_problem_is_told_before_the_start(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {problem.code for problem in check_spec(_spec(tmp_path / "no.csv", model="bundled/efficientnet_lite0"))}
-    assert found == {"data.path_missing", "model.not_for_texts"}
+    no_text = {"model": "bundled/minilm-l6"}
+    found = {problem.code for problem in check_spec(_spec(tmp_path / "no.csv", **no_text))}
+    assert found == {"data.path_missing", "model.no_classifier"}
     (there := tmp_path / "a.csv").write_text("text\nx\n", encoding="utf-8")
+    assert [p.code for p in check_spec(_spec(there, model="bundled/efficientnet_lite0"))] == ["predict.no_folder"]
+    assert [p.code for p in check_spec(_spec(tmp_path))] == ["predict.folder"]
     assert [p.code for p in check_spec(_spec(there, model="bundled/minilm-l6"))] == ["model.no_classifier"]
     missing = "hub/uer/roberta-base-finetuned-jd-binary-chinese"
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))

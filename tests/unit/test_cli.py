@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core import catalog
 from core.options import command_line
 from core.specs import CompareSpec, FinetuneSpec, OptimizeSpec, Spec
 from core.store import open_store
@@ -33,7 +32,7 @@ def _core(*words: str, expect: int = 0) -> Any:
 
 def test_models_lists_every_published_entry_without_torch() -> None:
     rows = _core("models")
-    assert len([row for row in rows if row["task"] == "image-classification"]) == 116
+    assert len([row for row in rows if row["source"] == "torchvision"]) == 115
     wanted = {"id", "family", "task", "parameters", "gmacs", "metrics", "size_mb", "source", "local"}
     assert all(wanted <= row.keys() for row in rows)
     resnet = next(row for row in rows if row["id"] == "torchvision/resnet18.imagenet1k_v1")
@@ -57,11 +56,19 @@ assert "torch" not in sys.modules
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
-def test_catalogue_is_what_the_installed_packages_publish() -> None:
-    from core.catalog_snapshot import snapshot
-
-    kept = json.loads(catalog.SNAPSHOT.read_text(encoding="utf-8"))
-    assert kept == json.loads(json.dumps(snapshot())), "run `python -m core.catalog_snapshot`"
+def test_models_are_narrowed_down_by_the_options_of_the_page() -> None:
+    limits = ["--max-parameters-m", "10", "--min-accuracy", "75", "--commercial", "--task", "image-classification"]
+    rows = _core("models", "mobilenet", *limits, "--source", "timm", "--group", "vision", "--limit", "3")
+    assert len(rows) == 3
+    for row in rows:
+        assert row["id"].startswith("timm/mobilenet")
+        assert row["parameters"] <= 10e6
+        assert row["metrics"]["acc@1"] >= 75
+        assert row["licence"] == "Apache-2.0"
+    here = {row["id"] for row in _core("models", "--local")}
+    assert {"bundled/efficientnet_lite0", "bundled/minilm-l6"} == here
+    families = {row["family"] for row in _core("models", "--family", "ERNIE", "--family", "MacBERT")}
+    assert families == {"ERNIE", "MacBERT"}
 
 
 @pytest.mark.slow

@@ -36,8 +36,15 @@ def run() -> Run:
 def test_zip_holds_what_is_needed_to_read_and_repeat_a_run(run: Run) -> None:
     with zipfile.ZipFile(export_run(run.id)) as archive:
         assert archive.testzip() is None
-        names = {"run.json", "metrics.csv", "spec.json", "worker.log", "artifacts/model/model.safetensors"}
-        assert set(archive.namelist()) == names, "and no checkpoint"
+        names = {
+            "manifest.json",
+            "run.json",
+            "metrics.csv",
+            "spec.json",
+            "worker.log",
+            "artifacts/model/model.safetensors",
+        }
+        assert set(archive.namelist()) == {*names, "manifest.json"}, "and no checkpoint"
         facts = json.loads(archive.read("run.json"))
         spec = json.loads(archive.read("spec.json"))
         rows = list(csv.DictReader(io.StringIO(archive.read("metrics.csv").decode())))

@@ -37,27 +37,46 @@ LIGHT = {
     *(f"core.{name}" for name in ("size_figures", "size_report")),
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions", "outcome", "pareto", "bundle", "model_card")),
-    *(f"core.{name}" for name in ("fields", "passes", "optimize_spec", "optimize_messages", "verdicts")),
+    *(f"core.{name}" for name in ("fields", "passes", "optimize_spec", "optimize_messages", "verdicts", "plane")),
+    *(f"core.{name}" for name in ("model_specs", "catalog_search", "families", "family_texts", "measured")),
+    *(f"core.{name}" for name in ("other_tasks", "library_messages", "anatomy")),
+    *(f"core.{name}" for name in ("ask_records", "ask_messages", "catalog_local", "hubs", "getting_messages")),
     "core.locales",
     "core.locales.texts",
 }
 DATA = {f"core.data{name}" for name in ("", ".cache", ".checks", ".cifar", ".classes", ".facts", ".folders", ".hub")}
 DATA |= {f"core.data.{name}" for name in ("images", "library", "parquet", "pictures", "report", "sources", "splits")}
-DATA |= {"core.data.questions", "core.data.tables", "core.data.texts", "core.data.tokens", "core.data.zips"}
+DATA |= {"core.transfer", "core.download", "core.local_weights", "core.run_archive"}
+DATA |= {"core.hub_search", "core.data.drawn", "core.data.sounds"}
+DATA |= {
+    "core.data.albums",
+    "core.data.questions",
+    "core.data.tables",
+    "core.data.texts",
+    "core.data.tokens",
+    "core.data.zips",
+}
 HEAVY = {
     *(f"core.{name}" for name in ("tasks", "encoders", "embeddings", "tokenized", "lora", "baseline")),
-    "core.catalog_texts",
+    *(f"core.{name}" for name in ("catalog_texts", "catalog_timm", "catalog_hub", "inspection", "measurement")),
+    *(f"core.{name}" for name in ("blueprints", "memory_model")),
+    *(f"core.{name}" for name in ("piping", "asked_network", "answering_texts", "answering_media")),
     *(f"core.{name}" for name in ("answering", "sentiment", "sentiment.characters", "sentiment.encoder")),
     *(
         f"core.{name}"
         for name in ("batches", "engine", "prefix", "learner", "checkpoints", "loop", "train", "cells", "compare")
     ),
-    *(f"core.{name}" for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor")),
+    *(
+        f"core.{name}"
+        for name in ("predict", "models", "stages", "weights", "catalog_snapshot", "doctor", "saliency", "asked")
+    ),
+    *(f"core.{name}" for name in ("stages_timm", "heads_timm", "sizes_timm")),
 }
 HEAVY |= {_module(path) for path in CORE if path.is_relative_to(ROOT / "core" / "optimize")}
 # Scripts that travel with a model: nothing of the house imports them, and they import nothing of it.
 TRAVELLERS = {f"core.bundles.{path.stem}" for path in CORE if path.parent.name == "bundles"}
-DOORS = {"core.worker", "core.__main__"}  # the only rooms where spine and heavy meet
+# The only rooms where spine and heavy meet.
+DOORS = {"core.worker", "core.__main__", "core.asking_commands", "core.model_commands"}
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
 TORCH_FAMILY |= {"torch_pruning"}
@@ -66,7 +85,7 @@ LIGHT_PACKAGES = {"babel", "numpy", "pandas", "platformdirs", "plotly", "psutil"
     "rjieba"
 }
 DATA_PACKAGES = {"PIL", "datasets", "filelock", "huggingface_hub", "numpy", "pillow_heif", "pyarrow", "pydantic"}
-DATA_PACKAGES |= {"openpyxl", "sklearn", "tokenizers"}
+DATA_PACKAGES |= {"openpyxl", "scipy", "sklearn", "tokenizers"}
 PAGE_PACKAGES = {"numpy", "pandas", "pydantic", "streamlit"}
 
 
@@ -161,7 +180,7 @@ def test_doors_open_heavy_rooms_only_when_needed(module: str) -> None:
     at_once = _imports(module, lazy=False)
     assert not _foreign(at_once) & (TORCH_FAMILY | {"streamlit"})
     assert not _ours(at_once) & HEAVY
-    assert _ours(_imports(module)) <= LIGHT | DATA | HEAVY
+    assert _ours(_imports(module)) <= LIGHT | DATA | HEAVY | DOORS
 
 
 def test_core_never_imports_pages_streamlit_or_the_races() -> None:
@@ -177,7 +196,7 @@ def test_pages_import_light_rooms_only_and_views_no_other_view() -> None:
         assert _foreign(names) <= PAGE_PACKAGES, module
         allowed = LIGHT | {name for name in MODULES if name.startswith("pages.ui")} - {"pages.ui"}
         if module == "pages.ui.cached":
-            models = {"core.optimize.predict", "core.predict", "core.sentiment"}
+            models = {"core.optimize.predict", "core.piping", "core.predict", "core.saliency", "core.sentiment"}
             allowed |= DATA | models
             at_once = _imports(module, lazy=False)
             assert not models & at_once, "a model is loaded when somebody asks for it"

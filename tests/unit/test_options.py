@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import core.__main__ as cli
 from core import runs
 from core.options import command_line, option_name, spec_options
-from core.specs import DataRef, FinetuneSpec, ImportSpec, Spec, parse_spec
+from core.specs import DataRef, FinetuneSpec, ImportSpec, MeasureSpec, PredictSpec, Spec, parse_spec
 
 BASE = {"model": {"id": "bundled/efficientnet_lite0"}, "data": {"id": "builtin/digits"}}
 
@@ -73,6 +73,24 @@ def test_command_line_names_only_what_differs_from_the_defaults() -> None:
 def test_options_leave_out_what_does_not_matter_for_the_method() -> None:
     spec = parse_spec(FinetuneSpec, {**BASE, "method": "head", "last_blocks": 7})
     assert "--last-blocks" not in spec_options(spec)
+
+
+@pytest.mark.parametrize("changes", [{}, {"batch_size": 8, "model": {"id": "run/ft-1", "weights": "random"}}])
+def test_command_line_of_a_measurement_asks_for_the_same(
+    changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = parse_spec(MeasureSpec, {"model": BASE["model"], **changes})
+    assert _parsed_again(command_line(spec), monkeypatch) == spec
+
+
+@pytest.mark.parametrize("words", [["--image"], []], ids=["option", "argument"])
+def test_folder_of_pictures_is_asked_as_a_run(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = shlex.join(["python", "-m", "core", "predict", *words, str(tmp_path), "--out", "answers.csv"])
+    spec = _parsed_again(line, monkeypatch)
+    assert spec == PredictSpec(model="bundled/efficientnet_lite0", file=str(tmp_path))
+    assert _parsed_again(command_line(spec), monkeypatch) == spec
 
 
 def test_command_line_of_an_import_names_its_data() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from core.figures import BRAND, LOOKS
 from core.i18n import translator
-from core.pareto import KIND_LOOKS, front, limit_words, pareto_chart, sensitivity_chart
+from core.pareto import KIND_LOOKS, limit_words, pareto_chart, sensitivity_chart
 from core.passes import name_of
+from core.plane import front
 from tests.optimizations import make_report, make_spec
 
 _ = translator("en")
@@ -23,7 +24,7 @@ def _chart(**values: Any) -> dict[str, Any]:
 
 
 def _marks(chart: dict[str, Any]) -> list[dict[str, Any]]:
-    return [trace for trace in chart["traces"] if trace.get("error_y")]
+    return [trace for trace in chart["traces"] if (trace.get("marker") or {}).get("opacity")]
 
 
 def test_front_holds_what_no_other_beats_in_both() -> None:

@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_settings_table_is_the_one_in_the_code() -> None:
-    rows = re.findall(r"^\| `(GRAFT_\w+)` \| (.*?) \| (.*?) \|$", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z]\w+)` \| (.*?) \| (.*?) \|$", README, flags=re.MULTILINE)
     assert [(name, default.strip("` "), text) for name, default, text in rows] == [
         (setting.name, setting.default, setting.help) for setting in SETTINGS.values()
     ]

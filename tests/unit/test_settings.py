@@ -53,5 +53,5 @@ def test_data_roots_are_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_every_setting_says_what_it_does() -> None:
     for name, setting in settings.SETTINGS.items():
         assert name == setting.name
-        assert name.startswith("GRAFT_")
+        assert name.startswith(("GRAFT_", "HF_"))
         assert setting.help.endswith(".")

@@ -1,0 +1,122 @@
+"""The verb of the command line for tasks beside classes: `ask`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.ask_records import AnswerReport, TaskCard
+from core.errors import InputError
+from core.messages import explain
+from core.other_tasks import TASKS, check_inputs, default_model, get_task, is_here, split_labels
+
+Show = Callable[[Any, bool, str], None]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def add_commands(app: typer.Typer, show: Show) -> None:
+    """Add the verb to the command line; `show` prints a value or its text."""
+
+    @app.command()
+    def ask(
+        task: Annotated[str, typer.Option(help="What to ask; without it, all tasks are listed.")] = "",
+        model: Annotated[str, typer.Option(help="hub/ORG/NAME, or path:/folder. Default: what is here.")] = "",
+        text: Annotated[str | None, typer.Option(help="A text; of a question, the text with the answer.")] = None,
+        question: Annotated[str | None, typer.Option(help="A question.")] = None,
+        labels: Annotated[str | None, typer.Option(help="Labels or texts of your own, separated by commas.")] = None,
+        image: Annotated[Path | None, typer.Option(help="A picture file.")] = None,
+        sound: Annotated[Path | None, typer.Option(help="A wav recording.")] = None,
+        option: Annotated[list[str] | None, typer.Option("--set", help="An option, as name=value.")] = None,
+        out: Annotated[Path | None, typer.Option(help="Write the drawn picture there, as png.")] = None,
+        json_: JsonOption = False,
+    ) -> None:
+        """Ask a model of the hub what it was made for: own labels, gaps, questions, translations, pictures, speech."""
+        if not task:
+            rows = [_row(card) for card in TASKS]
+            show(rows, json_, "\n".join(_line(row) for row in rows))
+            return
+        card = get_task(task)
+        given: dict[str, Any] = {"text": text, "context": text, "question": question, "picture": image, "sound": sound}
+        given["labels"] = None if labels is None else split_labels(labels)
+        _ask(card, model or default_model(card), given, option or [], out, lambda *told: show(told[0], json_, told[1]))
+
+
+def _row(task: TaskCard) -> dict[str, Any]:
+    models = [{"id": row.id, "size_mb": row.size_mb, "local": is_here(row.id)} for row in task.models]
+    names = [entry.name for entry in task.inputs]
+    return {"task": task.id, "does": task.does, "inputs": names, "output": task.output, "models": models}
+
+
+def _line(row: dict[str, Any]) -> str:
+    models = ", ".join(
+        f"{m['id']} ({'local' if m['local'] else format(m['size_mb'], '.0f') + ' MB'})" for m in row["models"]
+    )
+    return f"{row['task']:31} {row['does']}\n{'':31} {models}"
+
+
+def _ask(
+    task: TaskCard, model: str, given: dict[str, Any], options: list[str], out: Path | None, tell: Callable[..., None]
+) -> None:
+    from core.piping import load_task, read_file
+
+    names = {"context": "--text", "picture": "--image"}
+    kinds = {entry.name: entry.kind for entry in task.inputs}
+    unused = [name for name, value in given.items() if value is not None and name not in kinds]
+    if "context" in kinds or "text" in kinds:  # one option for both
+        unused = [name for name in unused if name not in ("text", "context")]
+    if unused:
+        told = ", ".join(names.get(name, f"--{name}") for name in kinds)
+        raise InputError("ask.unknown_input", name=names.get(unused[-1], f"--{unused[-1]}"), task=task.id, known=told)
+    inputs = {name: given[name] for name in kinds if given.get(name) is not None}
+    for name, value in inputs.items():
+        if kinds[name] in ("picture", "sound"):
+            inputs[name] = read_file(kinds[name], value)
+    options_ = _options(task, options)
+    problems = check_inputs(task, {**inputs, **options_})
+    if problems:  # told before the model is loaded
+        raise InputError(problems)
+    report = load_task(task.id, model).answer(**inputs, **options_)
+    values: dict[str, Any] = report.as_dict()
+    values["notes"] = [{**note.as_dict(), "sentence": explain(note)} for note in report.notes]
+    drawn = _draw(report, inputs) if out is not None else None
+    if out is not None and drawn is not None:
+        drawn.save(out, "PNG")
+        values["out"] = str(out)
+    tell(values, "\n".join([*_lines(report), *(f"note: {explain(note)}" for note in report.notes)]))
+
+
+def _options(task: TaskCard, given: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    switches = {option.name for option in task.options if isinstance(option.default, bool)}
+    for pair in given:
+        name, _, value = pair.partition("=")
+        if name in switches:
+            found[name] = value.lower() in ("true", "yes", "1")
+            continue
+        try:
+            found[name] = float(value)
+        except ValueError:  # told with the range it may have
+            found[name] = value
+    return found
+
+
+def _draw(report: AnswerReport, inputs: dict[str, Any]) -> Any:
+    from core.data.drawn import draw_boxes, paint_parts
+
+    if report.output == "boxes":
+        return draw_boxes(inputs["picture"], report.boxes)
+    if report.output == "masks" and report.mask is not None:
+        return paint_parts(inputs["picture"], report.mask, report.segments)
+    return report.picture
+
+
+def _lines(report: AnswerReport) -> list[str]:
+    lines = [report.text] if report.output == "text" else []
+    lines += [f"{row.score:7.3f}  {row.label}" for row in report.labels]
+    lines += [f"{span.score:7.3f}  {span.text}" for span in report.spans]
+    lines += [f"{box.score:7.3f}  {box.label}  {', '.join(f'{edge:.0f}' for edge in box.box)}" for box in report.boxes]
+    lines += [f"{part.share:7.1%}  {part.label}" for part in report.segments]
+    return [*lines, f"answered in {report.latency_ms:.0f} ms by {report.model}"]

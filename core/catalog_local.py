@@ -1,0 +1,286 @@
+"""Cards of what lies in the Hugging Face cache: any model of transformers, told by its configuration alone.
+
+No code of a model's repository is read and no torch is needed: what a model can do follows from the name of its
+class in config.json, how many numbers it holds from the head of its safetensors file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.catalog import ModelCard, Preprocessing, Task, TextInput, get_model, hub_folder, hub_snapshots
+from core.errors import GraftError
+
+# The files that hold a model's weights, the preferred one first. An index names the parts of a model in several.
+WEIGHT_FILES = (
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+)  # fmt: skip
+_INDEX = ".index.json"
+# Picture and text in one space: their class is the bare model.
+_TWO_TOWERS = {"clip", "chinese_clip", "siglip", "siglip2", "align", "altclip"}
+_TRAINED_HERE: Task = "text-classification"
+# What a class does, by the end of its name; the first task is the card's. Text encoders, GPT-2's kind and the
+# encoder of T5's kind are trained here, so that comes first.
+_BY_CLASS: tuple[tuple[str, tuple[Task, ...]], ...] = (
+    ("ForMaskedLM", (_TRAINED_HERE, "fill-mask")),
+    ("ForPreTraining", (_TRAINED_HERE, "fill-mask")),
+    ("ForSequenceClassification", (_TRAINED_HERE,)),
+    ("ForTokenClassification", (_TRAINED_HERE,)),
+    ("ForQuestionAnswering", ("question-answering", _TRAINED_HERE)),
+    ("LMHeadModel", (_TRAINED_HERE, "text-generation")),
+    ("ForCausalLM", (_TRAINED_HERE, "text-generation")),
+    ("ForImageClassification", ("image-classification",)),
+    ("ForObjectDetection", ("object-detection",)),
+    ("ForSemanticSegmentation", ("image-segmentation",)),
+    ("ForInstanceSegmentation", ("image-segmentation",)),
+    ("ForUniversalSegmentation", ("image-segmentation",)),
+    ("ForSegmentation", ("image-segmentation",)),
+    ("ForCTC", ("automatic-speech-recognition",)),
+)
+_T5: tuple[Task, ...] = (_TRAINED_HERE, "text2text-generation", "summarization")
+_REWRITES: tuple[Task, ...] = ("summarization", "text2text-generation")
+# What reads and writes is told by its type: the class is called the same for speech and for texts.
+_BY_KIND: dict[str, tuple[Task, ...]] = {
+    "t5": _T5, "mt5": _T5, "umt5": _T5,
+    "bart": _REWRITES, "pegasus": _REWRITES, "led": _REWRITES, "bigbird_pegasus": _REWRITES,
+    "marian": ("translation",),
+    "whisper": ("automatic-speech-recognition",), "speech_to_text": ("automatic-speech-recognition",),
+}  # fmt: skip
+# These have the pretraining class but not the words' head.
+_NOT_MASKED = {"electra", "wav2vec2", "hubert", "vit_mae", "videomae"}
+# Of networks that are cut in layers with weights of their own.
+_SHARED_LAYERS = {"albert", "t5", "mt5", "umt5"}
+# Classes of a picture maker's parts that have weights: its schedulers and tokenizers have none.
+_NETWORKS = ("Model", "Transformer", "Projection", "AutoencoderKL")
+_MAX_HEADER = 64_000_000  # bytes: the head of a safetensors file names its tensors, and no more
+
+
+def find_local_weights(folder: Path) -> Path | None:
+    """The weights in a model's folder, or its index when they lie in several files; None when a part is missing."""
+    index = folder / "model_index.json"
+    if index.is_file():  # several networks, each in a folder of its own
+        return index if all(_has_weights(folder / name) for name in _networks(index)) else None
+    for name in WEIGHT_FILES:
+        path = folder / name
+        if path.is_file() and all(part.is_file() for part in weight_parts(path)):
+            return path
+    return None
+
+
+def weight_parts(path: Path) -> list[Path]:
+    """The files that an index names, or the one file itself."""
+    if not path.name.endswith(_INDEX):
+        return [path]
+    try:
+        names = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [path.with_name("an index that cannot be read")]
+    return [path.with_name(Path(str(name)).name) for name in sorted(names, key=str)]
+
+
+def _networks(index: Path) -> list[str]:
+    """The folders of a picture maker's networks, by its index."""
+    try:
+        parts = json.loads(index.read_text(encoding="utf-8")).items()
+    except (OSError, ValueError, AttributeError):
+        return [""]
+    return [str(name) for name, part in parts if isinstance(part, list) and str(part[-1]).endswith(_NETWORKS)]
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(path.is_file() for name in ("*.safetensors", "*.bin") for path in folder.glob(name))
+
+
+def find_hub_card(model_id: str) -> ModelCard | None:
+    """The card of `hub/ORG/NAME` when the cache holds it complete; None otherwise."""
+    if not re.fullmatch(r"hub/[\w.-]+/[\w.-]+", model_id):
+        return None
+    cards = (describe_folder(model_id, folder) for folder in hub_snapshots(model_id))
+    return next((card for card in cards if card is not None), None)
+
+
+def list_hub_cards() -> list[ModelCard]:
+    """The cards of everything in the Hugging Face cache that can be used here, by id."""
+    cards: dict[str, ModelCard] = {}
+    for folder in sorted(hub_folder().glob("models--*--*")):
+        model_id = "hub/" + "/".join(folder.name.split("--")[1:])
+        try:
+            cards[model_id] = get_model(model_id)
+        except GraftError:  # something else than a model of transformers, or only a part of one
+            continue
+    return list(cards.values())
+
+
+def describe_folder(model_id: str, folder: Path) -> ModelCard | None:
+    """A card for the model in a folder of the hub's layout; None for what is no whole model of a known kind."""
+    try:
+        path = find_local_weights(folder)
+        if path is None:
+            return None
+        if path.name == "model_index.json":
+            return _pipeline_card(model_id, folder)
+        return _card(model_id, json.loads((folder / "config.json").read_text(encoding="utf-8")), path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return None
+
+
+def tasks_of(facts: Mapping[str, Any]) -> tuple[Task, ...]:
+    """What a model can do, by its configuration; the first is its main task. Empty: nothing that is known here."""
+    kind = str(facts.get("model_type", ""))
+    names = [str(name) for name in facts.get("architectures") or ()]
+    classifies = any(name.endswith(("Classification", "QuestionAnswering")) for name in names)
+    if kind in _TWO_TOWERS and not classifies:
+        return ("zero-shot-image-classification",)
+    if kind in _BY_KIND and not classifies:
+        return _BY_KIND[kind]
+    if any(label.lower().startswith("entail") for label in _labels(facts)):
+        # One that reads and writes is asked only; an encoder is trained too.
+        return ("zero-shot-classification",) if kind in _BY_KIND else (_TRAINED_HERE, "zero-shot-classification")
+    for ending, tasks in _BY_CLASS:
+        if any(name.endswith(ending) for name in names):
+            if ending == "ForPreTraining" and kind in _NOT_MASKED:
+                break
+            return tasks
+    if "vocab_size" in facts and "text_config" not in facts and not facts.get("is_encoder_decoder"):
+        is_speech = "conv_dim" in facts or "num_mel_bins" in facts
+        return () if is_speech else (_TRAINED_HERE,)
+    return ("image-feature-extraction",) if {"image_size", "num_channels"} & set(facts) else ()
+
+
+def _labels(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    names = facts.get("id2label") or {}
+    return tuple(str(names[key]) for key in sorted(names, key=int)) if isinstance(names, Mapping) else ()
+
+
+def _card(model_id: str, facts: Mapping[str, Any], path: Path) -> ModelCard | None:
+    tasks = tasks_of(facts)
+    if not tasks:
+        return None
+    kind, parts = str(facts["model_type"]), weight_parts(path)
+    size = sum(part.stat().st_size for part in parts)
+    is_classifier = any("Classification" in str(n) and "Token" not in str(n) for n in facts.get("architectures") or ())
+    labels = _labels(facts) if is_classifier else ()
+    seen = _preprocessing(path.with_name("preprocessor_config.json")) if _sees(tasks) else None
+    reads = seen is not None or not _sees(tasks)  # without it, a network for pictures would pass for one for texts
+    text = _text(facts, kind) if reads and tasks[0] != "automatic-speech-recognition" else None
+    if tasks[0] == _TRAINED_HERE and text is None:
+        return None
+    gmacs = 12 * text.layers * text.hidden**2 * 128 / 1e9 if text and "text-classification" in tasks else 0.0
+    return ModelCard(
+        id=model_id,
+        name=model_id.partition("/")[2],
+        family=kind,
+        task=tasks[0],
+        tasks=tasks[1:],
+        source="hub",
+        architecture=kind,
+        tag="",
+        parameters=_count(parts) or size // 4,
+        gmacs=round(gmacs, 3),
+        size_mb=round(size / 2**20, 3),
+        num_classes=len(labels),
+        labels=labels,
+        preprocessing=seen,
+        text=text,
+        notes="Found in the Hugging Face cache of this machine.",
+        file_name=path.name,
+        url=f"https://huggingface.co/{model_id.partition('/')[2]}",
+    )
+
+
+def _sees(tasks: Iterable[str]) -> bool:
+    return any("image" in task or "object" in task for task in tasks)
+
+
+def _text(facts: Mapping[str, Any], kind: str) -> TextInput | None:
+    """What a network that reads texts reads; None for one that reads none or does not say how much."""
+    facts = facts.get("text_config") or facts
+
+    def first(*names: str) -> int:
+        return int(next((facts[name] for name in names if facts.get(name)), 0))
+
+    layers = first("num_hidden_layers", "n_layers", "n_layer", "num_layers", "encoder_layers")
+    hidden, vocabulary = first("hidden_size", "dim", "n_embd", "d_model"), first("vocab_size")
+    if not (layers and hidden and vocabulary):
+        return None
+    return TextInput(
+        max_length=first("max_position_embeddings", "n_positions") or 512,
+        vocabulary=vocabulary,
+        layers=layers,
+        hidden=hidden,
+        languages=(),
+        has_own_layers=kind not in _SHARED_LAYERS,
+    )
+
+
+def _preprocessing(path: Path) -> Preprocessing | None:
+    """How pictures are shown to a network, by the file that says so; None where it does not."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        crop = _edge(facts.get("crop_size")) if facts.get("do_center_crop") else 0
+        edge = _edge(facts.get("size"))
+        values = {
+            "image_size": crop or edge,
+            "resize_size": edge or crop,
+            "interpolation": "bilinear" if facts.get("resample", 2) == 2 else "bicubic",
+            "mean": tuple(facts["image_mean"]),
+            "std": tuple(facts["image_std"]),
+        }
+        return Preprocessing.model_validate(values) if values["image_size"] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _edge(size: Any) -> int:
+    """The edge in px of a size, which is a number or a record."""
+    if isinstance(size, Mapping):
+        size = size.get("shortest_edge") or size.get("height") or 0
+    return int(size or 0)
+
+
+def _count(parts: Iterable[Path]) -> int:
+    """Parameters by the heads of safetensors files; 0 when they cannot be read or are of another kind."""
+    total = 0
+    for part in parts:
+        try:
+            with part.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                if part.suffix != ".safetensors" or length > _MAX_HEADER:
+                    return 0
+                head = json.loads(file.read(length))
+            total += sum(math.prod(facts["shape"]) for name, facts in head.items() if name != "__metadata__")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return 0
+    return total
+
+
+def _pipeline_card(model_id: str, folder: Path) -> ModelCard | None:
+    """A picture maker of diffusers: several networks, each in a folder of its own."""
+    if json.loads((folder / "model_index.json").read_text(encoding="utf-8")).get("_class_name") != "UnCLIPPipeline":
+        return None
+    files = [path for name in ("*.safetensors", "*.bin") for path in folder.glob(f"*/{name}")]
+    chosen = {path.with_suffix(""): path for path in reversed(files)}  # one of two kinds of the same weights
+    size = sum(path.stat().st_size for path in chosen.values())
+    if not size:
+        return None
+    return ModelCard(
+        id=model_id,
+        name=model_id.partition("/")[2],
+        family="unCLIP",
+        task="text-to-image",
+        source="hub",
+        architecture="unclip",
+        tag="",
+        parameters=_count(chosen.values()),
+        gmacs=0.0,
+        size_mb=round(size / 2**20, 3),
+        num_classes=0,
+        notes="Found in the Hugging Face cache of this machine.",
+        file_name="model_index.json",
+        url=f"https://huggingface.co/{model_id.partition('/')[2]}",
+    )

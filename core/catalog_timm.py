@@ -1,0 +1,249 @@
+"""The cards of timm's pretrained networks (Wightman 2019): one for every published tag, from timm's own table.
+
+Facts come from timm's configurations; parameters and multiply-adds are counted on the meta device, where tensors
+have shapes and no values. Accuracies stand in `core/catalog_timm.csv`: model, top-1, top-5 (percent, ImageNet-1K
+validation) and picture size, as timm publishes them in `results/results-imagenet.csv`
+(github.com/huggingface/pytorch-image-models, Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypedDict
+
+import timm
+import torch
+from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+from timm.models import get_pretrained_cfg, list_pretrained
+from timm.models.eva import Eva
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from core.catalog import HUB, ModelCard, Preprocessing
+from core.families import family_name
+from core.lora import lora_targets
+
+RESULTS = Path(__file__).with_name("catalog_timm.csv")
+IMAGENET = "ImageNet-1K"
+# What a head of so many outputs tells apart (timm.data.imagenet_info). Heads of other widths are no classifiers:
+# they map a picture to a vector that is compared with that of a text (CLIP and its kind).
+CLASSES_OF = {
+    1000: IMAGENET, 11221: "ImageNet-21K-P", 11821: "ImageNet-12K", 21841: "ImageNet-22K",
+    21842: "ImageNet-22K (Microsoft)", 21843: "ImageNet-21K",
+}  # fmt: skip
+_FILLING = {
+    torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.clamp_, torch.Tensor.erfinv_, torch.Tensor.fill_,
+    torch.Tensor.zero_, torch.Tensor.mul_, torch.Tensor.add_,
+}  # fmt: skip
+# Networks halve a picture five times, if they are not built of patches.
+_STRIDE = 32
+# Licences as timm writes them, where the rest of the catalogue writes them otherwise.
+_LICENCES = {
+    "apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause", "cc-by-4.0": "CC-BY-4.0",
+    "cc-by-nc-4.0": "CC-BY-NC-4.0", "unknown": "", "other": "",
+}  # fmt: skip
+
+
+class Counts(TypedDict):
+    """What is counted of a network, not read from a table. Sizes in MB of 2**20 bytes, in fp32."""
+
+    parameters: int
+    gmacs: float
+    size_mb: float
+
+
+class VisionCounts(Counts):
+    """The same of a network for pictures, with what was tried: attention to adapt, and other sizes of pictures."""
+
+    has_attention_layers: bool
+    size_multiple: int
+    is_fixed_size: bool
+
+
+def timm_models(counted: Mapping[str, Any] | None = None) -> list[ModelCard]:
+    """Every card; what `counted` holds of an id is not counted again. What has no card is told on stderr, and why."""
+    cards, counts = [], dict[str, Any]()
+    for name in list_pretrained():
+        card = describe(name)
+        if card is None:
+            print(f"timm/{name}: no published file, left out", file=sys.stderr)
+            continue
+        key = _network_key(name)
+        try:
+            found = (counted or {}).get(card.id) or counts.get(key) or count(name)
+        except Exception as error:  # timm's constructors raise what they like
+            reason = str(error).strip().split("\n")[0][:160]
+            print(f"{card.id}: cannot be counted on the meta device, left out: {reason}", file=sys.stderr)
+            continue
+        counts[key] = found
+        cards.append(card.model_copy(update=dict(found)))
+    return cards
+
+
+def _network_key(name: str) -> str:
+    """Tags with the same key are the same network."""
+    cfg: Any = get_pretrained_cfg(name)
+    return f"{name.partition('.')[0]}|{cfg.input_size}|{cfg.num_classes}|{cfg.fixed_input_size}"
+
+
+def describe(name: str) -> ModelCard | None:
+    """The card of NAME.TAG without what has to be counted; None for a tag without a published file."""
+    cfg: Any = get_pretrained_cfg(name)
+    architecture, _, tag = name.partition(".")
+    if not cfg.hf_hub_id and not cfg.url:
+        return None
+    is_alone = len(_tags(architecture)) == 1
+    classes = CLASSES_OF.get(cfg.num_classes, "")
+    metrics, measured_px = _published().get(name, ({}, 0))
+    return ModelCard(
+        id=f"timm/{name}",
+        name=architecture if is_alone else f"{architecture} · {tag.replace('_', ' ')}",
+        family=family_name(architecture, tag, _module(architecture)),
+        source="timm",
+        architecture=architecture,
+        tag=tag,
+        is_default=_default_tag(architecture) == (tag or None),
+        parameters=0,
+        gmacs=0.0,
+        metrics=metrics,
+        metrics_on=classes,
+        size_mb=0.0,
+        num_classes=cfg.num_classes if classes else 0,
+        min_size=min(cfg.min_input_size[1:]) if cfg.min_input_size else 1,
+        preprocessing=_preprocessing(cfg),
+        licence=_LICENCES.get(cfg.license or "", cfg.license or ""),
+        recipe=cfg.origin_url or "",
+        notes=" ".join(_notes(cfg, measured_px)),
+        file_name=cfg.hf_hub_filename or ("model.safetensors" if cfg.hf_hub_id else cfg.url.rpartition("/")[2]),
+        url=HUB + cfg.hf_hub_id if cfg.hf_hub_id else cfg.url,
+    )
+
+
+def _tags(architecture: str) -> list[str]:
+    found: list[str] = list(timm.models.get_arch_pretrained_cfgs(architecture))
+    return found
+
+
+def _default_tag(architecture: str) -> str | None:
+    recommended: Any = get_pretrained_cfg(architecture)
+    tag: str | None = recommended.tag
+    return tag
+
+
+def _module(architecture: str) -> str:
+    """The file of timm that the network stands in."""
+    found: str = timm.models.model_entrypoint(architecture).__module__
+    return found.rpartition(".")[2]
+
+
+def _preprocessing(cfg: Any) -> Preprocessing:
+    """How pictures are shown: the shorter edge of a network that is not square counts."""
+    size = min(cfg.input_size[1:])
+    return Preprocessing(
+        image_size=size,
+        resize_size=math.floor(size / cfg.crop_pct),
+        interpolation="bilinear" if cfg.interpolation == "bilinear" else "bicubic",
+        mean=tuple(cfg.mean),
+        std=tuple(cfg.std),
+    )
+
+
+def _notes(cfg: Any, measured_px: int) -> list[str]:
+    """What the fields of a card cannot say."""
+    notes = []
+    _, height, width = cfg.input_size
+    if height != width:
+        notes.append(f"Built for pictures of {height} × {width} px.")
+    if cfg.crop_mode == "squash":
+        notes.append("Pictures are squeezed to a square, nothing is cut off.")
+    if cfg.num_classes and cfg.num_classes not in CLASSES_OF:
+        notes.append(f"Its last layer gives {cfg.num_classes} numbers to compare with those of a text, no classes.")
+    if measured_px and measured_px != min(height, width):
+        notes.append(f"The published accuracy was measured at {measured_px} px.")
+    return notes
+
+
+@lru_cache(maxsize=1)
+def _published() -> dict[str, tuple[dict[str, float], int]]:
+    """NAME.TAG → (accuracies in percent, the picture size in px at which they were measured)."""
+    with RESULTS.open(encoding="utf-8", newline="") as file:
+        return {
+            row["model"]: ({"acc@1": float(row["top1"]), "acc@5": float(row["top5"])}, int(row["img_size"]))
+            for row in csv.DictReader(file)
+        }
+
+
+def class_names(num_classes: int) -> list[str]:
+    """The names of the classes of an ImageNet, known by how many there are; empty for another number."""
+    subset = infer_imagenet_subset({"num_classes": num_classes})
+    return list(ImageNetInfo(subset).label_descriptions()) if subset else []
+
+
+# -- counting ----------------------------------------------------------------------------------------------
+
+
+def build_empty(name: str, **options: Any) -> nn.Module:
+    """NAME.TAG as timm builds it, on the meta device: shapes without values, in eval mode."""
+    with torch.device("meta"), _Unfilled():
+        net: nn.Module = timm.create_model(name, pretrained=False, **options)
+    # The counter follows gradients through modules, and stumbles where a parameter is handed to one.
+    return net.eval().requires_grad_(False)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Filling what holds no values takes most of the time of building on the meta device: it is left out."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _FILLING and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
+def count(name: str) -> VisionCounts:
+    """Parameters, multiply-adds of one picture of the network's own size, the size of its file, sizes it takes."""
+    cfg: Any = get_pretrained_cfg(name)
+    net = build_empty(name)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        net(torch.zeros(1, *cfg.input_size, device="meta"))
+    values = sum(tensor.numel() * tensor.element_size() for tensor in net.state_dict().values())
+    multiple = _size_multiple(name, net, cfg.input_size) if cfg.fixed_input_size else 1
+    return VisionCounts(
+        parameters=sum(parameter.numel() for parameter in net.parameters()),
+        gmacs=round(counter.get_total_flops() / 2e9, 3),
+        size_mb=round(values / 2**20, 1),
+        has_attention_layers=bool(lora_targets(net)),
+        size_multiple=multiple or 1,
+        is_fixed_size=not multiple,
+    )
+
+
+def _size_multiple(name: str, net: Any, own: tuple[int, int, int]) -> int:
+    """Of what a picture's edge must be a multiple (px), where a network is built for one size; 0: that size alone.
+
+    A plain vision transformer takes any number of patches. Others are tried: built for the next smaller size, and
+    shown a picture of it.
+    """
+    channels, height, width = own
+    patch = getattr(getattr(net, "patch_embed", None), "patch_size", _STRIDE)
+    patch = patch[0] if isinstance(patch, tuple | list) else patch
+    if isinstance(net, VisionTransformer | Eva) and not width % patch:  # nothing but patches and their places
+        return patch
+    for multiple in dict.fromkeys((patch, _STRIDE)):
+        smaller = width - multiple
+        if height != width or width % multiple or smaller < multiple:
+            continue
+        try:
+            net = build_empty(name, img_size=smaller)
+            with torch.inference_mode():
+                net(torch.zeros(1, channels, smaller, smaller, device="meta"))
+        except Exception:  # what does not fit ends in errors of every kind
+            continue
+        return multiple
+    return 0

@@ -1,0 +1,290 @@
+"""What a network is made of, told without its weights: layers, shapes, parameters, multiply-adds, memory, ways to tune.
+
+Multiply-adds are those of convolutions, matrix products and attention, one for each product that is summed, as
+torchvision documents its "GFLOPS".
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils.flop_counter import flop_registry
+
+from core.blueprints import NEW_CLASSES, Blueprint, as_if_here, build_tunable, draw, fake_tensors
+from core.catalog import ModelCard, check_image_size, get_model
+from core.errors import InputError
+from core.events import Reporter, Silence
+from core.hardware import resident_mb
+from core.lora import count_lora, lora_targets
+from core.models import ImageClassifier, count_parameters, set_trainable
+from core.specs import InspectSpec
+from core.store import to_json, write_atomically
+
+LORA_RANK = 8
+_STRUCTURE_CHARS = 60_000
+
+
+def inspect(spec: InspectSpec, folder: Path, reporter: Reporter) -> dict[str, Any]:
+    """Take the network apart and write `artifacts/report.json`; returns the run's summary.
+
+    Raises `NotFoundError` for an unknown model, `InputError` for a picture size or architecture it cannot have.
+    """
+    from core.memory_model import measure_baseline
+
+    measure_baseline()
+    report = take_apart(spec, reporter)
+    path = folder / "artifacts" / "report.json"
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, to_json(report))
+    return {name: report[name] for name in ("id", "parameters", "gmacs", "versions")}
+
+
+def take_apart(spec: InspectSpec, reporter: Reporter | None = None, *, with_memory: bool = True) -> dict[str, Any]:
+    """The report: what the network is, layer by layer, what memory it needs and what each way of tuning trains."""
+    reporter = reporter or Silence()
+    card = get_model(spec.model.id)
+    if spec.image_size is not None and card.preprocessing is not None:
+        problems = check_image_size(card, spec.image_size)
+        if problems:
+            raise InputError(problems)
+    reporter.phase("model")
+    blueprint = draw(card, spec.image_size)
+    held_mb = resident_mb()  # before anything is computed: the libraries alone
+    reporter.phase("inspect")
+    layers = list_layers(blueprint)
+    report = {
+        "id": card.id,
+        "name": card.name,
+        "input": blueprint.input,
+        "parameters": layers[0]["parameters"],
+        "gmacs": round(layers[0]["macs"] / 1e9, 4),
+        "published": {"parameters": card.parameters, "gmacs": card.gmacs, "metrics": card.metrics},
+        "versions": {"torch": torch.__version__},
+        "layers": layers,
+        "blocks": _blocks(blueprint, layers),
+        "structure": str(blueprint.net)[:_STRUCTURE_CHARS],
+    }
+    reporter.phase("tuning")
+    tunable = _tunable(card, spec.image_size)
+    report["tuning"] = {} if tunable is None else count_tuning(tunable)
+    if not with_memory:
+        return report
+    reporter.phase("memory")
+    from core.memory_model import estimate_memory, read_baseline
+
+    report["memory"] = estimate_memory(blueprint, tunable, read_baseline(held_mb))
+    return report
+
+
+def _tunable(card: ModelCard, image_size: int | None) -> nn.Module | None:
+    base = get_model(card.base) if card.source == "run" else card
+    if not base.is_trainable:
+        return None
+    return build_tunable(card, image_size)
+
+
+# -- layers ----------------------------------------------------------------------------------------------
+
+
+def list_layers(blueprint: Blueprint) -> list[dict[str, Any]]:
+    """Every module in the network's own order, the whole first: shapes for one example, parameters, multiply-adds.
+
+    Modules that only hold others take their first's input and their last's output.
+    """
+    net = blueprint.net
+    shapes, own_macs = measure_layers(blueprint)
+    rows: list[dict[str, Any]] = []
+    counted: set[int] = set()  # a tensor that two modules share belongs to the first
+    for path, module in net.named_modules():
+        parameters = {id(p): p.numel() for p in module.parameters(recurse=False)}
+        own = sum(size for key, size in parameters.items() if key not in counted)
+        counted.update(parameters)
+        rows.append(
+            {
+                "path": path,
+                "kind": type(module).__name__,
+                "depth": 0 if not path else 1 + path.count("."),
+                "input": shapes.get(path, (None, None))[0],
+                "output": shapes.get(path, (None, None))[1],
+                "own": own,
+                "parameters": own,
+                "parameter_share": 0.0,
+                "macs": own_macs.get(path, 0),
+                "mac_share": 0.0,
+                "part": blueprint.part_of(path),
+                "block": blueprint.block_of.get(path),
+                "is_leaf": not module._modules,
+            }
+        )
+    _add_up(rows)
+    return rows
+
+
+def _add_up(rows: list[dict[str, Any]]) -> None:
+    """What a module holds counts for it too; one that never runs itself has its first's input, its last's output."""
+    by_path = {row["path"]: row for row in rows}
+    for row in reversed(rows[1:]):
+        holder = by_path[row["path"].rpartition(".")[0]]
+        holder["parameters"] += row["parameters"]
+        holder["macs"] += row["macs"]
+    for row in reversed(rows[1:]):
+        holder = by_path[row["path"].rpartition(".")[0]]
+        if row["output"] and not holder.get("ran", holder["output"]):
+            holder["ran"] = None
+            holder["output"] = holder["output"] or row["output"]
+            holder["input"] = row["input"]
+    whole = rows[0]
+    for row in rows:
+        row.pop("ran", None)
+        row["parameter_share"] = row["parameters"] / (whole["parameters"] or 1)
+        row["mac_share"] = row["macs"] / (whole["macs"] or 1)
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts operations by torch's own formulas, for the module that is running. (Its `FlopCounterMode` counts the
+    same, and takes three times as long.)"""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.running = [""]
+        self.macs: dict[str, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            path = self.running[-1]
+            self.macs[path] = self.macs.get(path, 0) + formula(*args, **(kwargs or {}), out_val=out) // 2
+        return out
+
+
+def measure_layers(blueprint: Blueprint) -> tuple[dict[str, tuple[Any, Any]], dict[str, int]]:
+    """(input and output shape, multiply-adds of its own) of every module that runs, by its path, for one example."""
+    called = blueprint.show(1)
+    try:
+        return _run(blueprint.net, called)
+    except (RuntimeError, NotImplementedError):  # it asks a tensor for its value, which fake tensors can keep
+        with fake_tensors():
+            zeros = tree_map_only(Tensor, lambda t: torch.zeros(t.shape, dtype=t.dtype), called)
+            return _run(as_if_here(blueprint.net), zeros)
+
+
+def _run(net: nn.Module, called: dict[str, Any]) -> tuple[dict[str, tuple[Any, Any]], dict[str, int]]:
+    counter = _Counter()
+    shapes: dict[str, tuple[Any, Any]] = {}
+    handles = []
+    for path, module in net.named_modules():
+
+        def enter(_module: nn.Module, _args: Any, path: str = path) -> None:
+            counter.running.append(path)
+
+        def leave(_module: nn.Module, args: Any, kwargs: Any, out: Any, path: str = path) -> None:
+            counter.running.pop()
+            shapes.setdefault(path, (_shape((args, kwargs)), _shape(out)))
+
+        handles.append(module.register_forward_pre_hook(enter))
+        handles.append(module.register_forward_hook(leave, with_kwargs=True))
+    try:
+        with torch.no_grad(), counter:
+            net(*called.get("args", ()), **called.get("kwargs", {}))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return shapes, counter.macs
+
+
+def _shape(values: Any) -> list[int] | None:
+    return next((list(leaf.shape) for leaf in tree_leaves(values) if isinstance(leaf, Tensor)), None)
+
+
+def _blocks(blueprint: Blueprint, layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stages that "the last k blocks" counts, from the input on, and the head behind them."""
+    found: list[dict[str, Any]] = [
+        {"name": name, "parameters": 0, "macs": 0, "output": None} for name in blueprint.blocks
+    ]
+    head = {"name": "head", "parameters": 0, "macs": 0, "output": None}
+    for row in layers[1:]:
+        if row["part"] == "auxiliary":
+            continue
+        number = row["block"]
+        place = head if row["part"] == "head" else found[number] if number is not None else None
+        parent = row["path"].rpartition(".")[0]
+        if place is None:
+            continue
+        if not _is_within(parent, number, row["part"], blueprint):
+            place["parameters"] += row["parameters"]
+            place["macs"] += row["macs"]
+            place["output"] = row["output"] or place["output"]
+    return [*found, *([head] if head["parameters"] else [])]
+
+
+def _is_within(parent: str, number: int | None, part: str, blueprint: Blueprint) -> bool:
+    """Whether the module that holds this one was counted for the same block already."""
+    if part == "head":
+        return blueprint.part_of(parent) == "head"
+    return parent in blueprint.block_of and blueprint.block_of[parent] == number
+
+
+# -- ways of tuning --------------------------------------------------------------------------------------
+
+
+def count_tuning(model: nn.Module) -> dict[str, Any]:
+    """What each way of tuning trains of a network with a new head for `NEW_CLASSES` classes.
+
+    `last` has an entry for every number of blocks; `lora` is None for a network without attention.
+    """
+    total = count_parameters(model)[0]
+
+    def told(trained: int, whole: int = total) -> dict[str, Any]:
+        return {"parameters": trained, "share": trained / whole}
+
+    def learning(method: str, last: int = 1) -> int:
+        set_method(model, method, last)
+        return count_parameters(model)[1]
+
+    found: dict[str, Any] = {"classes": NEW_CLASSES, "blocks": model.num_blocks, "rank": LORA_RANK}
+    found["head"] = told(learning("head"))
+    found["last"] = {str(k): told(trained) for k, trained in enumerate(_last_blocks(model), 1)}
+    found["full"] = told(learning("full"))
+    names = lora_names(model)
+    adapters = count_lora(model.get_submodule("net"), names, rank=LORA_RANK) if names else 0
+    head = found["head"]["parameters"]
+    found["lora"] = told(head + adapters, total + adapters) if names else None
+    return found
+
+
+def _last_blocks(model: Any) -> list[int]:
+    """Parameters that learn with the last 1, 2 … blocks; counted block by block where blocks share nothing."""
+    if not isinstance(model, ImageClassifier):
+        found = []
+        for k in range(1, int(model.num_blocks) + 1):
+            set_method(model, "last", k)
+            found.append(count_parameters(model)[1])
+        return found
+    sizes = [sum(p.numel() for p in stage.parameters()) for stage in reversed(model.stages)]
+    return list(itertools.accumulate(sizes, initial=count_parameters(model.head)[0]))[1:]
+
+
+def set_method(model: Any, method: str, last: int) -> None:
+    """Freeze what a way of tuning leaves as it is; `last` counts blocks."""
+    if isinstance(model, ImageClassifier):
+        set_trainable(model, method, last)
+    else:
+        from core.encoders import set_trainable_text
+
+        set_trainable_text(model, method, last, (LORA_RANK, 16), 0)
+
+
+def lora_names(model: Any) -> list[str]:
+    """The layers that adapters stand beside, by their names in `model.net`; none without attention."""
+    if isinstance(model, ImageClassifier):
+        return lora_targets(model.net)
+    from core.encoders import lora_layers
+
+    return lora_layers(model)

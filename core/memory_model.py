@@ -1,0 +1,437 @@
+"""How much memory a network needs to answer and to learn, told before it does either, from its shapes alone.
+
+The real operations run on fake tensors (shapes and a device, no values): everything they make is counted while it
+lives, so that what autograd keeps for the backward pass, and what stands beside it for a moment, is what a real pass
+keeps. One pass tells all batch sizes: the batch is a large prime, and a tensor whose bytes are a multiple of it grows
+with the batch. To that come the weights, AdamW's two moments of each weight that learns (Loshchilov & Hutter 2019),
+and the process itself with its libraries loaded, which is read off a real one.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from core import settings
+from core.blueprints import Blueprint, as_if_here, fake_tensors
+from core.hardware import this_host
+from core.lora import count_lora
+from core.models import ImageClassifier
+from core.store import to_json, write_atomically
+
+BATCHES = (1, 8, 32, 128)
+PRECISIONS = ("fp32", "bf16")
+LAST_BLOCKS = 2  # that "last" learns in the table
+_PROBE = 10_007
+# Measured (`python -m bench memory`): what stands between the chunks of a heap that is never given back, beside what
+# the heap below counts, and what compiled kernels and threads hold.
+_HOLES, _KERNELS_MB = 1.15, 30.0
+# Bytes for each value of its input that an operation takes inside, unseen: random numbers are drawn as integers, and
+# the softmax of attention looks for rows that are masked whole.
+_HIDDEN: dict[Any, tuple[int, ...]] = {
+    torch.ops.aten.bernoulli_: (4,),
+    torch.ops.aten._safe_softmax: (4, 1),
+}
+# torch asks for addresses that are multiples of 64: a chunk goes only into a hole that is larger by that, and so not
+# into the one that a chunk of its own size left.
+_ALIGNED = 96
+# So many alike blocks in a row are told from three and from two of them: each more costs the same.
+_ALIKE = 6
+_ROOT = Path(__file__).resolve().parents[1]
+_LIBRARIES = "import core.train; from core.hardware import resident_mb; print(resident_mb())"
+
+Event = tuple[int, int, int]  # number (negative: given back), bytes, bytes for each example of the batch
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a pass allocated and gave back, in order; behind the event `turn` it goes backward."""
+
+    events: list[Event]
+    turn: int | None = None
+
+    def without_gradients(self) -> Trace:
+        """The same pass where no weight learns: what grows with the batch stays, gradients of weights do not."""
+        fixed = {number for number, size, _ in self.events[self.turn :] if size}
+        kept = [event for event in self.events if abs(event[0]) not in fixed]
+        return Trace(kept, self.turn)
+
+    def live_bytes(self, batch: int) -> int:
+        """The most bytes alive at once."""
+        sizes: dict[int, int] = {}
+        alive = most = 0
+        for number, fixed, each in self.events:
+            if number > 0:
+                sizes[number] = fixed + batch * each
+                alive += sizes[number]
+                most = max(most, alive)
+            else:
+                alive -= sizes[-number]
+        return most
+
+    def heap_bytes(self, batch: int, moments: Iterable[int] = ()) -> int:
+        """How far a heap grows that gives nothing back to the system, where a chunk goes into the tightest hole.
+
+        With `moments` the pass is a training step and repeated: what the optimizer keeps is allocated behind the
+        first one, in the holes it left.
+        """
+        heap = _Heap()
+        for repeat in (0, 1) if moments else (0,):
+            alive: set[int] = set()
+            for number, fixed, each in self.events:
+                if number > 0:
+                    heap.take((repeat, number), fixed + batch * each)
+                    alive.add(number)
+                else:
+                    heap.give((repeat, -number))
+                    alive.discard(-number)
+            for place, size in enumerate(moments if repeat == 0 else ()):
+                heap.take((-1, place), size)
+            for number in sorted(alive):
+                heap.give((repeat, number))
+        return heap.most
+
+
+class _Heap:
+    """glibc's way with large chunks: the tightest hole, neighbours joined, the top moved only where nothing fits."""
+
+    def __init__(self) -> None:
+        self.top = self.most = 0
+        self._holes: list[tuple[int, int]] = []  # address, size; by address
+        self._taken: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def take(self, key: tuple[int, int], size: int) -> None:
+        fitting = [(hole[1], place) for place, hole in enumerate(self._holes) if hole[1] >= size + _ALIGNED]
+        if fitting:
+            found, place = min(fitting)
+            address = self._holes.pop(place)[0]
+            if found > size:
+                self._holes.insert(place, (address + size, found - size))
+        else:
+            address, self.top = self.top, self.top + size
+            self.most = max(self.most, self.top)
+        self._taken[key] = (address, size)
+
+    def give(self, key: tuple[int, int]) -> None:
+        address, size = self._taken.pop(key)
+        place = bisect.bisect(self._holes, (address, 0))
+        if place < len(self._holes) and self._holes[place][0] == address + size:
+            size += self._holes.pop(place)[1]
+        if place and sum(self._holes[place - 1]) == address:
+            place -= 1
+            before = self._holes.pop(place)
+            address, size = before[0], before[1] + size
+        if address + size == self.top:
+            self.top = address
+        else:
+            self._holes.insert(place, (address, size))
+
+
+class _Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Writes down the storages that operations make, from their first use until nothing holds them any more."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.events: list[Event] = []
+        self.turn: int | None = None
+        self._count = 0
+        self._known = [tensor.untyped_storage() for tensor in (*net.parameters(), *net.buffers())]
+        self._seen = {storage._cdata for storage in self._known}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        hidden = [self._passing(args[0].numel() * size) for size in _HIDDEN.get(func._overloadpacket, ())]
+        out = func(*args, **(kwargs or {}))
+        for tensor in (out,) if isinstance(out, Tensor) else tree_leaves(out):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                if storage._cdata not in self._seen:
+                    self._add(storage)
+        self.events += [(-number, 0, 0) for number in reversed(hidden)]
+        return out
+
+    def _passing(self, size: int) -> int:
+        """What an operation takes for itself alone."""
+        self._count += 1
+        grows = size % _PROBE == 0
+        self.events.append((self._count, 0, size // _PROBE) if grows else (self._count, size, 0))
+        return self._count
+
+    def _add(self, storage: Any) -> None:
+        key = storage._cdata
+        self._seen.add(key)
+        weakref.finalize(storage, self._gone, key, self._passing(int(storage.nbytes())))
+
+    def _gone(self, key: int, number: int) -> None:
+        self._seen.discard(key)
+        self.events.append((-number, 0, 0))
+
+    def trace(self) -> Trace:
+        return Trace(list(self.events), self.turn)
+
+
+# -- passes ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Passes:
+    """The passes of one network, as Graft tunes it, in one precision."""
+
+    model: Any
+    shown: dict[str, Any]
+    precision: str
+    between: Tensor | None = None  # what the blocks below the last ones gave the last time, without values
+
+    def answer(self) -> Trace:
+        """One batch answered."""
+        model = self.model.eval()
+        with _Ledger(model) as ledger, torch.no_grad(), self._autocast():
+            if isinstance(model, ImageClassifier):
+                self.between = model.run(self._batch(), 0, max(0, len(model.stages) - LAST_BLOCKS))
+                model.head(model.run(self.between, max(0, len(model.stages) - LAST_BLOCKS)))
+                self.between = torch.empty_like(self.between, device="meta")
+            else:
+                model(self._batch())
+        found: Trace = ledger.trace()
+        return found
+
+    def learn(self) -> Trace:
+        """One training step of the whole network; the optimizer's own memory left out."""
+        self.model.train()
+        with _Ledger(self.model) as ledger:
+            self._step(ledger, lambda: self.model(self._batch()))
+        return self._clean(ledger)
+
+    def learn_last(self, cut: int) -> Trace:
+        """One training step of the blocks from `cut` on, from what those below give."""
+        self.model.train()
+        between = self.between
+        with _Ledger(self.model) as ledger:
+            if between is not None:
+                h = torch.empty_strided(between.shape, between.stride(), dtype=between.dtype)
+                self._step(ledger, lambda: self.model.head(self.model.run(h, cut)))
+            else:
+                batch, width = self._batch(), self.model.config.hidden_size
+                hidden = torch.empty(_PROBE, self.shown["tokens"], width)
+                self._step(ledger, lambda: self.model.head(self.model.run(batch.with_hidden(hidden), cut)))
+        return self._clean(ledger)
+
+    def _step(self, ledger: _Ledger, forward: Callable[[], Tensor]) -> None:
+        y = torch.zeros(_PROBE, dtype=torch.int64)
+        with self._autocast():
+            logits = forward()
+        ledger.turn = len(ledger.events)
+        F.cross_entropy(logits.float(), y).backward()  # type: ignore[no-untyped-call]
+
+    def _clean(self, ledger: _Ledger) -> Trace:
+        found = ledger.trace()
+        self.model.zero_grad(set_to_none=True)
+        return found
+
+    def _batch(self) -> Any:
+        if isinstance(self.model, ImageClassifier):
+            size = self.shown["size"]
+            return torch.empty(_PROBE, 3, size, size, memory_format=torch.channels_last)
+        from core.encoders import TokenBatch
+
+        ids = torch.zeros(_PROBE, self.shown["tokens"], dtype=torch.int64)
+        return TokenBatch(ids, torch.ones_like(ids))
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+
+class _Need:
+    """Bytes that a kind of pass takes by batch size, told from the whole network or from a few of its alike blocks."""
+
+    def __init__(self, model: Any, make: Callable[[], Trace]) -> None:
+        start, count = _alike(model)
+        self._more, self._less = 0, None
+        if count <= _ALIKE:
+            self._trace = make()
+            return
+        stages, self._more = model.stages, count - 3
+        try:  # the last of them stay, as the last blocks are told from
+            model.stages = stages[:start] + stages[start + count - 2 :]
+            self._less = make()
+            model.stages = stages[: start + 1] + stages[start + count - 2 :]
+            self._trace = make()
+        finally:
+            model.stages = stages
+
+    def of(self, batch: int, moments: Sequence[int] = (), *, learns_weights: bool = True) -> float:
+        """Bytes for a batch, with what the optimizer keeps of each weight in the heap too."""
+        trace, less = self._trace, self._less
+        if not learns_weights:
+            trace, less = trace.without_gradients(), less and less.without_gradients()
+        need = float(trace.heap_bytes(batch, moments))
+        if less is not None:
+            need += self._more * max(0, trace.live_bytes(batch) - less.live_bytes(batch))
+        return need
+
+
+def _alike(model: Any) -> tuple[int, int]:
+    """(first, number) of the longest row of stages that are built alike; none for a network of texts."""
+    if not isinstance(model, ImageClassifier):
+        return 0, 0
+    built = [
+        [(type(step).__name__, [tuple(p.shape) for m in stage.modules for p in m.parameters()]) for step in stage.steps]
+        for stage in model.stages
+    ]
+    best = (0, 0)
+    start = 0
+    for place in range(1, len(built) + 1):
+        if place == len(built) or built[place] != built[start]:
+            best = max(best, (start, place - start), key=lambda row: row[1])
+            start = place
+    return best
+
+
+# -- totals ----------------------------------------------------------------------------------------------
+
+
+def estimate_memory(blueprint: Blueprint, tunable: Any, baseline: dict[str, Any]) -> dict[str, Any]:
+    """Megabytes of a whole process by batch size and precision: answering, and learning in each way of tuning.
+
+    `tunable` is the network as Graft tunes it (None: not tuned here), `baseline` what `read_baseline` told.
+    """
+    found: dict[str, Any] = {"baseline": baseline, "batches": list(BATCHES), "inference": {}, "training": {}}
+    weights = _bytes(blueprint.net)
+    with fake_tensors():
+        if tunable is None:
+            net = as_if_here(blueprint.net)
+            for precision in PRECISIONS:
+                trace = _answer_alone(net, blueprint, precision)
+                found["inference"][precision] = _table(trace.heap_bytes, weights, baseline["inference_mb"])
+            return found
+        model = as_if_here(tunable)
+        for precision in PRECISIONS:
+            answer, ways = _needs(model, _Passes(model, blueprint.input, precision))
+            kept = weights + _laid_anew(model)
+            found["inference"][precision] = _table(answer, kept, baseline["inference_mb"])
+            for method, (need, more) in ways.items():
+                kept = _bytes(model) + _laid_anew(model) + more
+                found["training"].setdefault(method, {})[precision] = _table(need, kept, baseline["training_mb"])
+    return found
+
+
+Told = Callable[[int], float]
+
+
+def _needs(model: Any, passes: _Passes) -> tuple[Told, dict[str, tuple[Told, int]]]:
+    """What answering takes beside the weights, and each way of tuning, with what comes to it whatever the batch."""
+    from core.inspection import LORA_RANK, lora_names, set_method
+
+    answer = _Need(model, passes.answer)
+    found: dict[str, tuple[Told, int]] = {}
+    # The frozen network answers, and the head learns from that.
+    head = _moments(model, "head")
+    found["head"] = (answer.of, sum(head))
+    last = _moments(model, "last")
+    cut = model.cut("last", LAST_BLOCKS)
+    if cut and getattr(model, "can_be_cut", True):
+        above = passes.learn_last(cut)
+        found["last"] = (lambda batch: max(answer.of(batch), above.heap_bytes(batch, last)), 0)
+    elif cut:
+        whole = _Need(model, passes.learn)
+        found["last"] = (lambda batch: whole.of(batch, last), 0)
+    every = _moments(model, "full")
+    learn = _Need(model, passes.learn)
+    names = lora_names(model)
+    if names:  # what it keeps to go back through is what the whole network keeps, and hardly a weight learns
+        few = [*head, 8 * count_lora(model.net, names, rank=LORA_RANK)]
+        found["lora"] = (lambda batch: learn.of(batch, few, learns_weights=False), sum(few))
+    found["full"] = (lambda batch: learn.of(batch, every), 0)
+    set_method(model, "full", 1)
+    return answer.of, found
+
+
+def _moments(model: Any, method: str) -> list[int]:
+    """Bytes of what AdamW keeps of each weight that a way of tuning learns; the network is left learning so."""
+    from core.inspection import set_method
+
+    set_method(model, method, LAST_BLOCKS)
+    return [2 * p.numel() * p.element_size() for p in model.parameters() if p.requires_grad]
+
+
+def _answer_alone(net: nn.Module, blueprint: Blueprint, precision: str) -> Trace:
+    """One batch answered by a network that Graft does not tune."""
+    shown = blueprint.show(_PROBE)  # on the meta device: no memory
+    with _Ledger(net) as ledger, torch.no_grad():
+        called = tree_map_only(Tensor, lambda t: torch.zeros(t.shape, dtype=t.dtype), shown)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+            net(*called.get("args", ()), **called.get("kwargs", {}))
+        del called
+    found: Trace = ledger.trace()
+    return found
+
+
+def _table(need: Callable[[int], float], kept: int, baseline_mb: float) -> dict[str, float]:
+    """MB by batch size: worked out for the least and a usual batch, on the line through both for the others."""
+    low, usual = BATCHES[0], BATCHES[2]
+    first, second = need(low), need(usual)
+    slope = (second - first) / (usual - low)
+    base = baseline_mb + _KERNELS_MB + kept / 1e6
+    return {str(batch): round(base + _HOLES * (first + slope * (batch - low)) / 1e6, 1) for batch in BATCHES}
+
+
+def _bytes(net: nn.Module) -> int:
+    """Bytes of all parameters and buffers, each once."""
+    tensors = {id(t): t for t in (*net.parameters(), *net.buffers())}
+    return sum(t.numel() * t.element_size() for t in tensors.values())
+
+
+def _laid_anew(net: nn.Module) -> int:
+    """Bytes of the weights that `channels_last` lays in another order: where they lay before is a hole for long."""
+    return sum(p.numel() * p.element_size() for p in net.parameters() if p.ndim == 4 and max(p.shape[2:]) > 1)
+
+
+# -- the process itself ----------------------------------------------------------------------------------
+
+
+def read_baseline(inference_mb: float) -> dict[str, Any]:
+    """MB of a process with its libraries loaded and nothing computed yet.
+
+    To answer: `inference_mb`, as the inspecting process itself read it. To learn: as a fresh process was measured once
+    on this machine with these libraries; before that, what is known to answer, and `training_from` says so.
+    """
+    try:
+        kept = json.loads(_kept().read_text(encoding="utf-8"))
+        if (kept["host"], kept["torch"]) == (this_host(), torch.__version__):
+            training_mb = float(kept["training_mb"])
+            return {"inference_mb": inference_mb, "training_mb": training_mb, "training_from": "a fresh process"}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {"inference_mb": inference_mb, "training_mb": inference_mb, "training_from": "this process"}
+
+
+def measure_baseline() -> None:
+    """Load what a training loads in a fresh process, read its memory, and keep it; once for each version of torch."""
+    if read_baseline(0.0)["training_from"] == "a fresh process":
+        return
+    done = subprocess.run(
+        [sys.executable, "-c", _LIBRARIES], cwd=_ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    try:
+        measured = float(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return
+    facts = {"host": this_host(), "torch": torch.__version__, "training_mb": measured, "measured_at": time.time()}
+    write_atomically(_kept(), to_json(facts) + "\n")
+
+
+def _kept() -> Path:
+    return settings.home() / "baselines.json"

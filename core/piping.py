@@ -1,0 +1,261 @@
+"""Ask a published model of transformers what it was made for: loaded from this machine alone, answered in one shape.
+
+transformers 5 has no pipelines for questions, summaries, translation and text2text any more, and those it has cut long
+texts without a word: the networks are asked directly here. `core.other_tasks` is the table, `core.answering_texts`
+and `core.answering_media` hold the answers, a function for each.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from core import answering_media, answering_texts
+from core.ask_records import AnswerReport, TaskCard
+from core.asked_network import Asked, Tools
+from core.catalog import ModelCard, get_model, hub_snapshots
+from core.catalog_local import describe_folder, find_local_weights
+from core.errors import DataError, GraftError, InputError, NotFoundError, Problem, WeightsError
+from core.other_tasks import check_inputs, check_package, find_recommended, get_task, not_here, tasks_for
+
+# Bars for a terminal: a page and a log say what happens in their own words.
+transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+# Marian's tokenizer recommends another for the signs of old texts; nothing else needs it.
+warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
+# Parts that only training uses: published checkpoints leave them out.
+_UNUSED = ("masked_spec_embed",)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """How a task is loaded and answered: auto classes in the order they are tried, tools, and the answer's function."""
+
+    classes: tuple[str, ...]
+    tools: tuple[str, ...]
+    answer: Callable[[Asked, dict[str, Any]], dict[str, Any]]
+
+
+_WORDS, _SIGHT, _BOTH, _EARS = ("tokenizer",), ("images",), ("tokenizer", "images"), ("tokenizer", "sounds")
+_PAIR = ("AutoModelForSeq2SeqLM",)
+_TOWERS = ("AutoModelForZeroShotImageClassification",)
+_ROWS: dict[str, _Row] = {
+    "zero-shot-classification": _Row(("AutoModelForSequenceClassification",), _WORDS, answering_texts.sort_text),
+    "fill-mask": _Row(("AutoModelForMaskedLM",), _WORDS, answering_texts.fill_gap),
+    "question-answering": _Row(("AutoModelForQuestionAnswering",), _WORDS, answering_texts.find_passage),
+    "summarization": _Row(_PAIR, _WORDS, answering_texts.rewrite),
+    "translation-zh-en": _Row(_PAIR, _WORDS, answering_texts.rewrite),
+    "translation-en-zh": _Row(_PAIR, _WORDS, answering_texts.rewrite),
+    "text-generation": _Row(("AutoModelForCausalLM",), _WORDS, answering_texts.go_on),
+    "text2text-generation": _Row(_PAIR, _WORDS, answering_texts.rewrite),
+    "zero-shot-image-classification": _Row(_TOWERS, _BOTH, answering_media.sort_picture),
+    "image-text-similarity": _Row(_TOWERS, _BOTH, answering_media.compare),
+    "object-detection": _Row(("AutoModelForObjectDetection",), _SIGHT, answering_media.find_things),
+    "image-segmentation": _Row(
+        ("AutoModelForSemanticSegmentation", "AutoModelForUniversalSegmentation",
+         "AutoModelForInstanceSegmentation", "AutoModelForImageSegmentation"),
+        _SIGHT, answering_media.divide,
+    ),
+    "automatic-speech-recognition": _Row(
+        ("AutoModelForSpeechSeq2Seq", "AutoModelForCTC"), _EARS, answering_media.write_down
+    ),
+    "text-to-image": _Row((), (), answering_media.draw),
+}  # fmt: skip
+_AUTO_TOOLS = {"tokenizer": "AutoTokenizer", "images": "AutoImageProcessor", "sounds": "AutoFeatureExtractor"}
+
+
+class TaskModel:
+    """A model ready to be asked one task. Safe to share between threads: one asks at a time."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self._lock = threading.Lock()
+
+    def answer(self, **inputs: Any) -> AnswerReport:
+        """The answer to the task's inputs and options, by their names in the table.
+
+        Raises `InputError` with every problem of the inputs, `WeightsError` when the network fails on them.
+        """
+        task = self.asked.task
+        problems = check_inputs(task, inputs)
+        if problems:
+            raise InputError(problems)
+        values = {option.name: option.default for option in task.options} | inputs
+        # Drawing words is the only chance here, and others in this process keep their own.
+        with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(values.get("seed", 0)))
+            self.asked.notes.clear()
+            began = time.perf_counter()
+            try:
+                found = _ROWS[task.id].answer(self.asked, values)
+            except (GraftError, MemoryError):
+                raise
+            except Exception as error:  # networks fail in many ways on what they were not made for
+                raise WeightsError("ask.failed", id=self.asked.model, detail=_first_line(error)) from error
+            spent = (time.perf_counter() - began) * 1000
+            notes = tuple(self.asked.notes)
+        return AnswerReport(task.id, self.asked.model, task.output, latency_ms=spent, notes=notes, **found)
+
+
+def load_task(task_id: str, model_id: str) -> TaskModel:
+    """A model of the hub's cache (`hub/ORG/NAME`) or of a folder (`path:/…`), ready for a task.
+
+    Nothing is downloaded and no code of the model's repository is run. Raises `NotFoundError` or `InputError` with
+    what is missing (the weights, a package), `WeightsError` for files that do not make the network of this task.
+    """
+    task = get_task(task_id)
+    advised = find_recommended(task, model_id)
+    problems = check_package(task.extra or (advised.extra if advised else ""))
+    try:
+        card, folder = find_model(task, model_id)
+    except NotFoundError as error:
+        if not problems:
+            raise
+        raise InputError([*problems, *error.problems]) from error
+    problems = problems or _needs_sentencepiece(folder)
+    if problems:
+        raise InputError(problems)
+    try:
+        return TaskModel(_load(task, card, folder))
+    except (GraftError, MemoryError):
+        raise
+    except Exception as error:  # the library raises a dozen kinds for files that are not what they say
+        raise WeightsError("ask.cannot_load", id=model_id, detail=_first_line(error)) from error
+
+
+def find_model(task: TaskCard, model_id: str) -> tuple[ModelCard, Path]:
+    """A model's card and the folder of its files. Raises `NotFoundError`, or `InputError` for one of another task."""
+    if model_id.startswith("path:"):
+        folder = Path(model_id[5:]).expanduser()
+        card = describe_folder(model_id, folder)
+        if card is None:
+            raise NotFoundError("data.path_missing", path=str(folder))
+    else:
+        card = _published(task, model_id)
+    if not task.fits(card):
+        known = ", ".join(row.id for row in tasks_for(card)) or card.task
+        raise InputError("ask.other_model", id=model_id, task=task.id, known=known)
+    if model_id.startswith("path:"):
+        return card, Path(model_id[5:]).expanduser()
+    snapshots = [folder for folder in hub_snapshots(model_id) if find_local_weights(folder)]
+    if not snapshots:
+        raise _absent(task, model_id)
+    return card, snapshots[0]
+
+
+def _published(task: TaskCard, model_id: str) -> ModelCard:
+    try:
+        return get_model(model_id)
+    except NotFoundError:
+        if find_recommended(task, model_id) is None:
+            raise
+        raise _absent(task, model_id) from None
+
+
+def _absent(task: TaskCard, model_id: str) -> NotFoundError:
+    problem = not_here(task, model_id)
+    return NotFoundError(problem.code, **problem.values)
+
+
+def _needs_sentencepiece(folder: Path) -> list[Problem]:
+    """That a tokenizer lies there in SentencePiece's format alone, and the package that reads it is absent."""
+    if (folder / "tokenizer.json").is_file() or not any(folder.glob("*.spm")):
+        return []
+    return check_package("sentencepiece")
+
+
+def _first_line(error: Exception) -> str:
+    told = str(error).strip().split("\n")[0][:200]
+    return (told or type(error).__name__).rstrip(".")
+
+
+# -- loading -------------------------------------------------------------------------------------------------
+
+
+def _load(task: TaskCard, card: ModelCard, folder: Path) -> Asked:
+    row = _ROWS[task.id]
+    if task.output == "picture":
+        return Asked(task, card.id, _load_maker(folder), Tools())
+    tools = {name: _load_tool(_AUTO_TOOLS[name], folder) for name in row.tools}
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return Asked(task, card.id, _load_network(row.classes, config, card, folder), Tools(**tools))
+
+
+def _load_tool(name: str, folder: Path) -> Any:
+    return getattr(transformers, name).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def _load_network(classes: tuple[str, ...], config: Any, card: ModelCard, folder: Path) -> Any:
+    """The network with all its weights: what the checkpoint lacks would be random, and is refused."""
+    autos = (getattr(transformers, name) for name in classes)
+    auto = next((auto for auto in autos if type(config) in auto._model_mapping), None)
+    if auto is None:
+        raise WeightsError("ask.cannot_load", id=card.id, detail=f"{config.model_type} has no network for this task")
+    path = find_local_weights(folder)
+    if path is None or (folder / "adapter_config.json").is_file():  # an adapter would fetch what it stands on
+        raise NotFoundError("ask.incomplete", id=card.id)
+    net, told = auto.from_pretrained(
+        folder,
+        config=config,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=".safetensors" in path.name,
+        weights_only=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+    )
+    lacking = sorted({*told["missing_keys"], *(name[0] for name in told.get("mismatched_keys") or ())})
+    lacking = [name for name in lacking if not name.endswith(_UNUSED)]
+    if lacking:
+        more = ", …" if len(lacking) > 3 else ""
+        raise WeightsError("ask.without_head", id=card.id, names=", ".join(lacking[:3]) + more)
+    return net.eval()
+
+
+def _load_maker(folder: Path) -> Any:
+    """The parts of an unCLIP (Ramesh et al. 2022), each by its own class: what the folder's index names is not asked.
+
+    diffusers' own loader does not find the `text_proj` of any such model since it moved them among the old ones.
+    """
+    import diffusers
+
+    home = diffusers.UnCLIPPipeline.__module__.rpartition(".")[0]
+    kinds: dict[str, Any] = {
+        "prior": diffusers.PriorTransformer,
+        "decoder": diffusers.UNet2DConditionModel,
+        "super_res_first": diffusers.UNet2DModel,
+        "super_res_last": diffusers.UNet2DModel,
+        "text_proj": importlib.import_module(f"{home}.text_proj").UnCLIPTextProjModel,
+    }
+    here: dict[str, Any] = {"local_files_only": True}
+    only = {**here, "use_safetensors": True}
+    parts = {
+        name: kind.from_pretrained(folder / name, torch_dtype=torch.float32, **only) for name, kind in kinds.items()
+    }
+    for name in ("prior_scheduler", "decoder_scheduler", "super_res_scheduler"):
+        parts[name] = diffusers.UnCLIPScheduler.from_pretrained(folder / name, **here)
+    reads = transformers.CLIPTextModelWithProjection
+    words = reads.from_pretrained(folder / "text_encoder", dtype=torch.float32, **only)
+    tokenizer = _load_tool("AutoTokenizer", folder / "tokenizer")
+    maker = diffusers.UnCLIPPipeline(text_encoder=words, tokenizer=tokenizer, **parts)
+    maker.set_progress_bar_config(disable=True)
+    return maker
+
+
+def read_file(kind: str, path: Path) -> Any:
+    """A picture or a recording of this machine, decoded for `answer`. Raises `DataError`."""
+    from core.data import open_image
+    from core.data.sounds import read_sound
+
+    try:
+        return open_image(path) if kind == "picture" else read_sound(path)
+    except OSError as error:
+        raise DataError("data.path_missing", path=str(path)) from error
