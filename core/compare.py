@@ -102,6 +102,7 @@ class _Comparing:
         self.failures: dict[str, list[dict[str, Any]]] = {}
         self.work = {cell.id: cell_work(cell_spec(spec, cell), self.card) for cell in self.cells}
         self.found_at = 0.0
+        self.found_from = -1  # how many trainings the findings rest on
         self.findings: dict[str, Any] = {}
         if resume:
             self._read_done()
@@ -169,6 +170,8 @@ class _Comparing:
                 self._report(at_work)
             self._listen(at_work)
             self._tell(at_work)
+            if self._is_behind():
+                self._report(at_work)
 
     def _start(self, cell: Cell) -> _Lane:
         me = psutil.Process()
@@ -241,13 +244,18 @@ class _Comparing:
         total, done = len(self.cells), len(self.results)
         if not is_final:
             self.clock.phase("cells", done=done, total=total)
-        if is_final or time.monotonic() - self.found_at > FIND_EVERY_S:
+        if is_final or self._is_behind():
             results = [self._result(self.results[cell.id]) for cell in self.cells if cell.id in self.results]
             self.findings = find(results, families(self.spec), planned=total)
-            self.found_at = time.monotonic()
+            self.found_at = time.monotonic() if results else 0.0  # the first training that is done waits for nothing
+            self.found_from = done
         busy = {lane.cell.id for lane in at_work}
         rows = [self._row(cell, is_busy=cell.id in busy) for cell in self.cells]
         write_atomically(self.folder / "artifacts" / "report.json", to_json({"cells": rows, **self.findings}))
+
+    def _is_behind(self) -> bool:
+        """Whether more trainings are done than the findings rest on, and the last search is long enough ago."""
+        return len(self.results) != self.found_from and time.monotonic() - self.found_at > FIND_EVERY_S
 
     def _row(self, cell: Cell, *, is_busy: bool) -> dict[str, Any]:
         if cell.id in self.results:

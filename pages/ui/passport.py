@@ -83,7 +83,7 @@ def show_card(card: ModelCard) -> None:
     _numbers(card, _)
     getting.show(card)
     ways = {"about": _("About"), "inside": _("Inside"), "measured": _("Measured here")}
-    if has_weights and (card.num_classes or not card.is_trainable):
+    if has_weights and (card.num_classes or card.tasks or not card.is_trainable):
         ways["try"] = _("Try it")
     way = st.segmented_control(
         _("Look at"),
@@ -160,7 +160,7 @@ def _about(card: ModelCard, _: Translator) -> None:
 
 def _try(card: ModelCard) -> None:
     """Ask the model at once: a picture, a text, or what its task takes."""
-    if not card.is_trainable:
+    if not card.is_trainable or not card.num_classes:
         other_tasks.ask(card)
     elif card.is_text:
         st.fragment(asking.one_text)(card.id, "card")

@@ -312,8 +312,8 @@ def test_copy_of_a_network_runs_on_its_own(name: str) -> None:
         assert torch.equal(model(x), before)
 
 
-@pytest.mark.parametrize("name", ["test_resnet.r160_in1k", "test_vit.r160_in1k"])
-def test_exported_file_answers_as_the_network_does(name: str, known: Any, tmp_path: Path) -> None:
+def test_exported_file_answers_as_the_network_does(known: Any, tmp_path: Path) -> None:
+    name = "test_vit.r160_in1k"
     known(name)
     model = build_classifier(ModelRef(id=f"timm/{name}", weights="random"), list("0123456789"), seed=0, image_size=64)
     store = open_store()
