@@ -82,7 +82,8 @@ def parameter_chart(report: Report, _: Translator, theme: Theme) -> go.Figure:
         maxdepth=4,
         tiling={"orientation": "v", "pad": 1},
         marker={"colors": [colours[row["part"]] for row in rows], "line": {"width": 0.5}},
-        root={"color": "rgba(0,0,0,0)"},
+        leaf={"opacity": 1},
+        textfont={"color": {"light": "#FFFFFF", "dark": "#0E1512"}[theme]},
         pathbar={"visible": True, "thickness": 24},
         customdata=[[row["kind"], _.count(row["parameters"]), _(PARTS[row["part"]])] for row in rows],
         texttemplate="%{label}<br>%{percentRoot:.0%}",
@@ -142,8 +143,9 @@ def memory_rows(report: Report, free_mb: float, _: Translator) -> list[dict[str,
     ways += [(_(LOOKS[name].word), memory["training"][name]) for name in METHODS if name in memory["training"]]
     rows = []
     for word, by_precision in ways:
-        for precision, by_batch in by_precision.items():
-            cells = {batch: _cell(float(need), free_mb, _) for batch, need in by_batch.items()}
+        for precision in sorted(by_precision, reverse=True):  # fp32 first: what is meant where nothing is said
+            by_batch = by_precision[precision]
+            cells = {str(n): _cell(float(by_batch[str(n)]), free_mb, _) for n in memory["batches"]}
             rows.append({"way": word, "precision": precision, **cells})
     return rows
 

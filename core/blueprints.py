@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from core.catalog import ModelCard, get_model, hub_snapshots, model_folder, model_source
 from core.errors import GraftError, InputError
@@ -39,6 +40,7 @@ _TASK_CLASSES = {
     "image-segmentation": "AutoModelForSemanticSegmentation",
     "automatic-speech-recognition": "AutoModelForSpeechSeq2Seq",
 }
+_FILLS = {Tensor.normal_, Tensor.uniform_, Tensor.erfinv_, Tensor.clamp_, Tensor.fill_, Tensor.zero_}
 _PAIRS = {"t5", "mt5", "umt5"}  # an encoder and a decoder, of which Graft tunes the encoder
 
 
@@ -95,10 +97,20 @@ def build_tunable(card: ModelCard, image_size: int | None = None) -> ImageClassi
         return TextClassifier(net, new_head(_width(net.config), NEW_CLASSES), labels, None, base.id)
 
 
-def on_meta() -> AbstractContextManager[Any]:
-    """Everything built within has shapes and no values."""
-    found: AbstractContextManager[Any] = torch.device("meta")
-    return found
+@contextmanager
+def on_meta() -> Iterator[None]:
+    """Everything built within has shapes and no values, and is not filled with random ones."""
+    with torch.device("meta"), _Unfilled():
+        yield
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves out what only gives values: they would be worked out, and kept nowhere."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _FILLS or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def stages_on_meta(base: ModelCard, size: int) -> Stages:
@@ -109,7 +121,7 @@ def stages_on_meta(base: ModelCard, size: int) -> Stages:
     except NotImplementedError:  # RegNet works its widths out with tensors, which must have values
         from accelerate import init_empty_weights  # takes a second: only where it is needed
 
-        with init_empty_weights():
+        with init_empty_weights(), _Unfilled():
             parts = build_stages(base, size, None)
         for part in (parts.net, parts.head):
             part.to("meta")
@@ -220,7 +232,8 @@ def _folders(card: ModelCard, base: ModelCard) -> list[Path]:
 def _transformer(card: ModelCard, base: ModelCard, image_size: int | None) -> Blueprint:
     config = _config(card, base)
     net = _build(card, base, config)
-    show, shown = _inputs(net, config, image_size)
+    usual = card.preprocessing.image_size if card.preprocessing else None
+    show, shown = _inputs(net, config, image_size or usual)
     layers = _layers_name(net)
     blocks, block_of = _transformer_blocks(net, layers)
     inner = str(getattr(net, "base_model_prefix", ""))
@@ -243,20 +256,33 @@ def _build(card: ModelCard, base: ModelCard, config: Any) -> nn.Module:
 
             head = new_head(_width(config), card.num_classes)
             return nn.Sequential(OrderedDict(net=build_backbone(config), head=head))
-        name = _TASK_CLASSES.get(base.task, "AutoModel")
-        if name in ("AutoModelForSequenceClassification", "AutoModelForImageClassification") and not base.num_classes:
-            name = "AutoModelForTextEncoding" if config.model_type in _PAIRS else "AutoModel"
-        elif base.num_classes:
-            config.num_labels = base.num_classes
-        if config.model_type in _PAIRS and base.task == "text-classification":
-            name = "AutoModelForTextEncoding"
+        name, options = _class_of(base, config)
         try:
-            found: nn.Module = getattr(transformers, name).from_config(config)
+            found: nn.Module = getattr(transformers, name).from_config(config, **options)
         except (ValueError, ImportError) as error:
             raise InputError("model.no_blueprint", id=card.id, kind=base.architecture) from error
     if isinstance(found, transformers.PreTrainedModel):
         found.tie_weights()  # what shares its values is counted once
+        writer: Any = found.get_output_embeddings()  # type: ignore[no-untyped-call]
+        if writer is not None and base.config.get("tie_word_embeddings") is False:
+            # transformers 5 ties T5's tables whatever the configuration says; the published file holds two.
+            writer.weight = nn.Parameter(torch.empty_like(writer.weight))
     return found
+
+
+def _class_of(base: ModelCard, config: Any) -> tuple[str, dict[str, Any]]:
+    """transformers' class for what a card is for, and how it is built; the number of labels goes into `config`."""
+    if base.num_classes:
+        config.num_labels = base.num_classes
+    if base.task == "text-classification" and config.model_type in _PAIRS:
+        return "AutoModelForTextEncoding", {}
+    if base.task in ("text-classification", "image-classification") and not base.num_classes:
+        return "AutoModel", {}
+    if base.family == "DINO" and config.model_type == "vit":  # published without the layer behind the class token
+        return "AutoModel", {"add_pooling_layer": False}
+    if config.model_type == "wav2vec2":
+        return "AutoModelForCTC", {}
+    return _TASK_CLASSES.get(base.task, "AutoModel"), {}
 
 
 def _width(config: Any) -> int:
@@ -279,6 +305,7 @@ def _inputs(
     shown: dict[str, Any] = {"kind": " + ".join(kind for kind, on in kinds.items() if on) or "sound"}
     shown |= {"size": edge} if kinds["image"] else {}
     shown |= {"tokens": tokens} if kinds["text"] else {}
+    shown |= {} if any(kinds.values()) else {"seconds": 30 if main == "input_features" else 10}
 
     def show(batch: int) -> dict[str, Any]:
         found: dict[str, Tensor] = {}
@@ -297,11 +324,11 @@ def _inputs(
 
 
 def _sound(config: Any, batch: int, name: str) -> Tensor:
-    """Thirty seconds of log-mel features, or one second of samples at 16 kHz."""
+    """Thirty seconds of log-mel features, or ten seconds of samples at 16 kHz."""
     if name == "input_features":
         length = 2 * int(getattr(config, "max_source_positions", 1500))
         return torch.empty(batch, int(getattr(config, "num_mel_bins", 80)), length, device="meta")
-    return torch.empty(batch, 16_000, device="meta")
+    return torch.empty(batch, 160_000, device="meta")
 
 
 def _first_int(value: Any) -> int:

@@ -188,9 +188,9 @@ _OTHERS = (
     Row("facebook/bart-large-mnli", "BART large, MNLI", "BART", "bart", {}, _EN, MIT, (),
         ("zero-shot-classification",)),
     Row("MoritzLaurer/mDeBERTa-v3-base-mnli-xnli", "mDeBERTa v3 base, XNLI", "DeBERTa", "deberta-v2",
-        {**_DEBERTA, "vocab_size": 251000}, _MANY, MIT, (), ("zero-shot-classification",)),
+        {**_DEBERTA, "vocab_size": 251000, "num_labels": 3}, _MANY, MIT, (), ("zero-shot-classification",)),
     Row("joeddav/xlm-roberta-large-xnli", "XLM-RoBERTa large, XNLI", "XLM-RoBERTa", "xlm-roberta",
-        {**_XLMR, **_LARGE}, _MANY, MIT, (), ("zero-shot-classification",)),
+        {**_XLMR, **_LARGE, "num_labels": 3}, _MANY, MIT, (), ("zero-shot-classification",)),
     Row("distilbert/distilbert-base-cased-distilled-squad", "DistilBERT, SQuAD", "DistilBERT", "distilbert",
         {"vocab_size": 28996}, _EN, APACHE, (), ("question-answering",)),
     Row("deepset/roberta-base-squad2", "RoBERTa base, SQuAD 2", "RoBERTa", "roberta", _ROBERTA, _EN, "CC-BY-4.0", (),
@@ -211,6 +211,7 @@ _OTHERS = (
         APACHE, (), ("translation",)),
 )  # fmt: skip
 _CLASSES: dict[str, Any] = {
+    "text-classification": transformers.AutoModelForSequenceClassification,
     "zero-shot-classification": transformers.AutoModelForSequenceClassification,
     "question-answering": transformers.AutoModelForQuestionAnswering,
     "summarization": transformers.AutoModelForSeq2SeqLM,
@@ -257,7 +258,9 @@ def _card(row: Row, task: Task, tasks: tuple[Task, ...], known: Mapping[str, Cou
 
 
 def _counted(row: Row, config: Any, task: Task | None) -> Counts:
-    """Counts of the encoder, or of the whole network for a task."""
+    """Counts of the encoder with the classifier it has, or of the whole network for a task."""
+    if row.labels:
+        config.num_labels, task = len(row.labels), "text-classification"
     counts = count(_CLASSES[task] if task else _class_of(config), config)
     if task and row.changes.get("tie_word_embeddings") is False:
         # transformers 5 builds T5 with one table of tokens, the published file holds one for reading, one for writing.

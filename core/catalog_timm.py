@@ -20,8 +20,6 @@ import timm
 import torch
 from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 from timm.models import get_pretrained_cfg, list_pretrained
-from timm.models.eva import Eva
-from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
@@ -29,6 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from core.catalog import HUB, ModelCard, Preprocessing
 from core.families import family_name
 from core.lora import lora_targets
+from core.sizes_timm import Sizes, sizes_of
 
 RESULTS = Path(__file__).with_name("catalog_timm.csv")
 IMAGENET = "ImageNet-1K"
@@ -42,8 +41,6 @@ _FILLING = {
     torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.clamp_, torch.Tensor.erfinv_, torch.Tensor.fill_,
     torch.Tensor.zero_, torch.Tensor.mul_, torch.Tensor.add_,
 }  # fmt: skip
-# Networks halve a picture five times, if they are not built of patches.
-_STRIDE = 32
 # Licences as timm writes them, where the rest of the catalogue writes them otherwise.
 _LICENCES = {
     "apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause", "cc-by-4.0": "CC-BY-4.0",
@@ -59,12 +56,10 @@ class Counts(TypedDict):
     size_mb: float
 
 
-class VisionCounts(Counts):
+class VisionCounts(Counts, Sizes):
     """The same of a network for pictures, with what was tried: attention to adapt, and other sizes of pictures."""
 
     has_attention_layers: bool
-    size_multiple: int
-    is_fixed_size: bool
 
 
 def timm_models(counted: Mapping[str, Any] | None = None) -> list[ModelCard]:
@@ -116,7 +111,6 @@ def describe(name: str) -> ModelCard | None:
         metrics_on=classes,
         size_mb=0.0,
         num_classes=cfg.num_classes if classes else 0,
-        min_size=min(cfg.min_input_size[1:]) if cfg.min_input_size else 1,
         preprocessing=_preprocessing(cfg),
         licence=_LICENCES.get(cfg.license or "", cfg.license or ""),
         recipe=cfg.origin_url or "",
@@ -189,10 +183,10 @@ def class_names(num_classes: int) -> list[str]:
 # -- counting ----------------------------------------------------------------------------------------------
 
 
-def build_empty(name: str, **options: Any) -> nn.Module:
+def build_empty(name: str) -> nn.Module:
     """NAME.TAG as timm builds it, on the meta device: shapes without values, in eval mode."""
     with torch.device("meta"), _Unfilled():
-        net: nn.Module = timm.create_model(name, pretrained=False, **options)
+        net: nn.Module = timm.create_model(name, pretrained=False)
     # The counter follows gradients through modules, and stumbles where a parameter is handed to one.
     return net.eval().requires_grad_(False)
 
@@ -213,37 +207,10 @@ def count(name: str) -> VisionCounts:
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         net(torch.zeros(1, *cfg.input_size, device="meta"))
     values = sum(tensor.numel() * tensor.element_size() for tensor in net.state_dict().values())
-    multiple = _size_multiple(name, net, cfg.input_size) if cfg.fixed_input_size else 1
     return VisionCounts(
         parameters=sum(parameter.numel() for parameter in net.parameters()),
         gmacs=round(counter.get_total_flops() / 2e9, 3),
         size_mb=round(values / 2**20, 1),
         has_attention_layers=bool(lora_targets(net)),
-        size_multiple=multiple or 1,
-        is_fixed_size=not multiple,
+        **sizes_of(name),
     )
-
-
-def _size_multiple(name: str, net: Any, own: tuple[int, int, int]) -> int:
-    """Of what a picture's edge must be a multiple (px), where a network is built for one size; 0: that size alone.
-
-    A plain vision transformer takes any number of patches. Others are tried: built for the next smaller size, and
-    shown a picture of it.
-    """
-    channels, height, width = own
-    patch = getattr(getattr(net, "patch_embed", None), "patch_size", _STRIDE)
-    patch = patch[0] if isinstance(patch, tuple | list) else patch
-    if isinstance(net, VisionTransformer | Eva) and not width % patch:  # nothing but patches and their places
-        return patch
-    for multiple in dict.fromkeys((patch, _STRIDE)):
-        smaller = width - multiple
-        if height != width or width % multiple or smaller < multiple:
-            continue
-        try:
-            net = build_empty(name, img_size=smaller)
-            with torch.inference_mode():
-                net(torch.zeros(1, channels, smaller, smaller, device="meta"))
-        except Exception:  # what does not fit ends in errors of every kind
-            continue
-        return multiple
-    return 0

@@ -31,15 +31,17 @@ from core.blueprints import Blueprint, as_if_here, fake_tensors
 from core.hardware import this_host
 from core.lora import count_lora
 from core.models import ImageClassifier
+from core.shapes import SHAPED
 from core.store import to_json, write_atomically
 
 BATCHES = (1, 8, 32, 128)
 PRECISIONS = ("fp32", "bf16")
 LAST_BLOCKS = 2  # that "last" learns in the table
 _PROBE = 10_007
-# Measured (`python -m bench memory`): what stands between the chunks of a heap that is never given back, beside what
-# the heap below counts, and what compiled kernels and threads hold.
-_HOLES, _KERNELS_MB = 1.15, 30.0
+_DEVICE_OF = torch.ops.prim.device.default
+# Measured (`python -m bench memory`): by how much a heap that is never given back is larger than the one played through
+# below (the small sums beside adapted layers tear many more holes), and what compiled kernels and threads hold.
+_HOLES, _HOLES_OF_ADAPTERS, _KERNELS_MB = 1.2, 2.0, 30.0
 # Bytes for each value of its input that an operation takes inside, unseen: random numbers are drawn as integers, and
 # the softmax of attention looks for rows that are masked whole.
 _HIDDEN: dict[Any, tuple[int, ...]] = {
@@ -49,7 +51,7 @@ _HIDDEN: dict[Any, tuple[int, ...]] = {
 # torch asks for addresses that are multiples of 64: a chunk goes only into a hole that is larger by that, and so not
 # into the one that a chunk of its own size left.
 _ALIGNED = 96
-# So many alike blocks in a row are told from three and from two of them: each more costs the same.
+# More alike blocks in a row than this are told from two and from one of them: each more costs the same.
 _ALIKE = 6
 _ROOT = Path(__file__).resolve().parents[1]
 _LIBRARIES = "import core.train; from core.hardware import resident_mb; print(resident_mb())"
@@ -152,9 +154,16 @@ class _Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._known = [tensor.untyped_storage() for tensor in (*net.parameters(), *net.buffers())]
         self._seen = {storage._cdata for storage in self._known}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else each operation passes through torch's compiler, which doubles its time
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is _DEVICE_OF:  # asked some ten times for each operation
+            return args[0].fake_device if hasattr(args[0], "fake_device") else args[0].device
         hidden = [self._passing(args[0].numel() * size) for size in _HIDDEN.get(func._overloadpacket, ())]
-        out = func(*args, **(kwargs or {}))
+        shaped = SHAPED.get(func._overloadpacket)
+        out = func(*args, **(kwargs or {})) if shaped is None else shaped(*args)
         for tensor in (out,) if isinstance(out, Tensor) else tree_leaves(out):
             if isinstance(tensor, Tensor):
                 storage = tensor.untyped_storage()
@@ -259,18 +268,25 @@ class _Need:
 
     def __init__(self, model: Any, make: Callable[[], Trace]) -> None:
         start, count = _alike(model)
+        self._told: dict[int, float] = {}
         self._more, self._less = 0, None
         if count <= _ALIKE:
             self._trace = make()
             return
-        stages, self._more = model.stages, count - 3
+        stages, self._more = model.stages, count - 2
         try:  # the last of them stay, as the last blocks are told from
-            model.stages = stages[:start] + stages[start + count - 2 :]
+            model.stages = stages[:start] + stages[start + count - 1 :]
             self._less = make()
-            model.stages = stages[: start + 1] + stages[start + count - 2 :]
+            model.stages = stages[:start] + stages[start + count - 2 :]
             self._trace = make()
         finally:
             model.stages = stages
+
+    def alone(self, batch: int) -> float:
+        """Bytes for a batch where nothing is learnt."""
+        if batch not in self._told:
+            self._told[batch] = self.of(batch)
+        return self._told[batch]
 
     def of(self, batch: int, moments: Sequence[int] = (), *, learns_weights: bool = True) -> float:
         """Bytes for a batch, with what the optimizer keeps of each weight in the heap too."""
@@ -324,7 +340,9 @@ def estimate_memory(blueprint: Blueprint, tunable: Any, baseline: dict[str, Any]
             found["inference"][precision] = _table(answer, kept, baseline["inference_mb"])
             for method, (need, more) in ways.items():
                 kept = _bytes(model) + _laid_anew(model) + more
-                found["training"].setdefault(method, {})[precision] = _table(need, kept, baseline["training_mb"])
+                holes = _HOLES_OF_ADAPTERS if method == "lora" else _HOLES
+                table = _table(need, kept, baseline["training_mb"], holes)
+                found["training"].setdefault(method, {})[precision] = table
     return found
 
 
@@ -339,12 +357,12 @@ def _needs(model: Any, passes: _Passes) -> tuple[Told, dict[str, tuple[Told, int
     found: dict[str, tuple[Told, int]] = {}
     # The frozen network answers, and the head learns from that.
     head = _moments(model, "head")
-    found["head"] = (answer.of, sum(head))
+    found["head"] = (answer.alone, sum(head))
     last = _moments(model, "last")
     cut = model.cut("last", LAST_BLOCKS)
     if cut and getattr(model, "can_be_cut", True):
         above = passes.learn_last(cut)
-        found["last"] = (lambda batch: max(answer.of(batch), above.heap_bytes(batch, last)), 0)
+        found["last"] = (lambda batch: max(answer.alone(batch), above.heap_bytes(batch, last)), 0)
     elif cut:
         whole = _Need(model, passes.learn)
         found["last"] = (lambda batch: whole.of(batch, last), 0)
@@ -356,7 +374,7 @@ def _needs(model: Any, passes: _Passes) -> tuple[Told, dict[str, tuple[Told, int
         found["lora"] = (lambda batch: learn.of(batch, few, learns_weights=False), sum(few))
     found["full"] = (lambda batch: learn.of(batch, every), 0)
     set_method(model, "full", 1)
-    return answer.of, found
+    return answer.alone, found
 
 
 def _moments(model: Any, method: str) -> list[int]:
@@ -379,13 +397,13 @@ def _answer_alone(net: nn.Module, blueprint: Blueprint, precision: str) -> Trace
     return found
 
 
-def _table(need: Callable[[int], float], kept: int, baseline_mb: float) -> dict[str, float]:
+def _table(need: Told, kept: int, baseline_mb: float, holes: float = _HOLES) -> dict[str, float]:
     """MB by batch size: worked out for the least and a usual batch, on the line through both for the others."""
     low, usual = BATCHES[0], BATCHES[2]
     first, second = need(low), need(usual)
     slope = (second - first) / (usual - low)
     base = baseline_mb + _KERNELS_MB + kept / 1e6
-    return {str(batch): round(base + _HOLES * (first + slope * (batch - low)) / 1e6, 1) for batch in BATCHES}
+    return {str(batch): round(base + holes * (first + slope * (batch - low)) / 1e6, 1) for batch in BATCHES}
 
 
 def _bytes(net: nn.Module) -> int:

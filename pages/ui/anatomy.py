@@ -41,8 +41,8 @@ def _show_failure(run: Run, spec: InspectSpec, _: Translator) -> None:
 
 
 def show_report(report: dict[str, Any], _: Translator) -> None:
-    """Everything an inspection found: the answer in numbers, the picture, the layers, tuning, memory, the printout."""
-    _show_numbers(report, _)
+    """Everything an inspection found: the answer in words, the picture, the layers, tuning, memory, the printout."""
+    st.markdown(_in_words(report, _))
     told = _("Each strip is a module as wide as its share of the parameters; what lies below it is inside it.")
     st.caption(told + " " + _("Green is the backbone, blue the head. Select one to look into it."))
     with st.container(key="anatomy_chart"):
@@ -56,24 +56,25 @@ def show_report(report: dict[str, Any], _: Translator) -> None:
         st.code(report["structure"], language=None, height=480)
 
 
-def _show_numbers(report: dict[str, Any], _: Translator) -> None:
+def _in_words(report: dict[str, Any], _: Translator) -> str:
+    """What the network is made of, in a sentence or two."""
     published, shown = report["published"], report["input"]
-    same = published["parameters"] == report["parameters"]
-    against = _("as published") if same else _("published: {n}", n=_.count(published["parameters"]))
     head = sum(row["parameters"] for row in report["blocks"] if row["name"] == "head")
     sizes = [f"{shown['size']} px"] if "size" in shown else []
     sizes += [_("{n} tokens", n=shown["tokens"])] if "tokens" in shown else []
-    gmacs = _("published: {n}", n=_.number(published["gmacs"], 3)) if published["gmacs"] else None
-    blocks = _.number(len(report["blocks"]) - bool(head))
-    parts.numbers(
-        [
-            (_("Parameters"), _.count(report["parameters"]), against, None),
-            (_("GMACs"), _.number(report["gmacs"], 3), gmacs, _("For one example of {size}.", size=" + ".join(sizes))),
-            (_("Blocks"), blocks, None, _("What “the last k blocks” counts when tuning.")),
-            (_("In the head"), _.percent(head / report["parameters"]) if head else "–", None, None),
-        ],
-        key="anatomy_numbers",
+    sizes += [_.duration(shown["seconds"])] if "seconds" in shown else []
+    told = _(
+        "{parameters} parameters in {n} blocks; {macs} billion multiply-adds for one example of {size}.",
+        parameters=_.number(report["parameters"]),
+        n=_.number(len(report["blocks"]) - bool(head)),
+        macs=_.number(report["gmacs"], 3),
+        size=" + ".join(sizes),
     )
+    if head:
+        told += " " + _("{share} of the parameters are in the head.", share=_.percent(head / report["parameters"]))
+    if published["parameters"] == report["parameters"]:
+        return told + " " + _("The parameters are as many as published.")
+    return told + " " + _("Published: {n} parameters.", n=_.number(published["parameters"]))
 
 
 def _show_layers(report: dict[str, Any]) -> None:

@@ -85,15 +85,17 @@ def show_card(card: ModelCard) -> None:
     ways = {"about": _("About"), "inside": _("Inside"), "measured": _("Measured here")}
     if has_weights and (card.num_classes or card.tasks or not card.is_trainable):
         ways["try"] = _("Try it")
+    asked = state.query("look")
     way = st.segmented_control(
         _("Look at"),
         list(ways),
-        default="about",
+        default=asked if asked in ways else "about",
         required=True,
         format_func=ways.__getitem__,
         key=f"card_way_{card.id}",
         label_visibility="collapsed",
     )
+    state.set_query(look="" if way == "about" else str(way))  # the address leads back to the same view
     if way == "inside":
         anatomy.show(card)
     elif way == "measured":

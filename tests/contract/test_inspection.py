@@ -1,63 +1,121 @@
-"""Networks taken apart on the meta device: what torchvision publishes of its own, and one of every other kind."""
+"""Every classifier of torchvision taken apart without its weights, against what torchvision publishes of it."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import torch
 
 from core import catalog
-from core.blueprints import draw
+from core.blueprints import build_tunable, draw
 from core.catalog import ModelCard
-from core.inspection import list_layers, take_apart
+from core.encoders import build_backbone
+from core.inspection import count_tuning, list_layers, lora_names, set_method, take_apart
+from core.lora import add_lora, count_lora, lora_targets
+from core.models import count_parameters
 from core.specs import InspectSpec, parse_spec
 
-CARDS = [card for card in catalog.list_models() if card.source == "torchvision" and card.is_default]
-# Documented multiply-adds that are not what the layers do, and why.
+CARDS = {card.architecture: card for card in catalog.list_models() if card.source == "torchvision" and card.is_default}
+# Whose multiply-adds differ by more than 2% from what torchvision documents, and why. None does: the largest
+# difference (1.2%, ShuffleNet 0.5) is that of a published figure with three decimals, 0.04 GFLOPS.
 EXCEPTIONS: dict[str, str] = {}
+# The networks that tutorials name.
+USUAL = r"""alexnet convnext_(tiny|small|base|large) densenet(121|161|169|201) efficientnet_b[0-7] efficientnet_v2_[sml]
+googlenet inception_v3 mnasnet\d_\d+ mobilenet_v2 mobilenet_v3_(small|large) regnet_[xy]_\w+ resnet(18|34|50|101|152)
+resnext\w+ shufflenet_v2_\w+ squeezenet1_[01] swin_\w+ vgg\d+(_bn)? vit_(b_16|b_32|l_16|l_32|h_14) wide_resnet\w+"""
 
 
-def _whole(card: ModelCard) -> tuple[int, float]:
-    """(parameters, billions of multiply-adds) of the whole network."""
-    whole = list_layers(draw(card))[0]
-    return whole["parameters"], whole["macs"] / 1e9
+def test_every_classifier_has_its_published_parameters_and_multiply_adds() -> None:
+    far, inexact = {}, {}
+    for name, card in CARDS.items():
+        whole = list_layers(draw(card))[0]
+        if whole["parameters"] != card.parameters:
+            inexact[name] = (whole["parameters"], card.parameters)
+        ratio = whole["macs"] / 1e9 / card.gmacs
+        if not 0.98 <= ratio <= 1.02:
+            far[name] = ratio
+    assert not inexact
+    assert far.keys() == EXCEPTIONS.keys()
+    assert len(CARDS) >= 80
 
 
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.architecture)
-def test_classifier_has_the_parameters_and_multiply_adds_that_are_published(card: ModelCard) -> None:
-    parameters, gmacs = _whole(card)
-    assert parameters == card.parameters
-    if card.architecture not in EXCEPTIONS:
-        assert gmacs == pytest.approx(card.gmacs, rel=0.02)
+def test_all_networks_that_tutorials_name_are_there() -> None:
+    for pattern in USUAL.split():
+        assert any(re.fullmatch(pattern, name) for name in CARDS), pattern
 
 
-def test_at_most_five_exceptions() -> None:
-    assert len(CARDS) == 80
-    assert len(EXCEPTIONS) <= 5
-    assert set(EXCEPTIONS) <= {card.architecture for card in CARDS}
+def test_every_layer_of_a_network_has_its_shapes_part_and_block() -> None:
+    for name in ("resnet18", "vit_b_32", "squeezenet1_1"):
+        blueprint = draw(CARDS[name])
+        rows = list_layers(blueprint)
+        assert [row for row in rows if row["is_leaf"] and row["macs"] and not row["output"]] == [], name
+        assert {row["part"] for row in rows} == {"backbone", "head"}, name
+        blocks = {row["block"] for row in rows} - {None}
+        assert blocks == set(range(len(blueprint.blocks))), name
+        assert sum(row["own"] for row in rows) == rows[0]["parameters"], name
+    assert {row["path"]: row["output"] for row in rows}["features"] == [1, 512, 13, 13]  # it holds others, never runs
+
+
+def test_inception_counts_the_auxiliary_head_that_an_answer_never_needs() -> None:
+    rows = {row["path"]: row for row in list_layers(draw(CARDS["inception_v3"]))}
+    assert rows["AuxLogits"]["part"] == "auxiliary"
+    assert rows["AuxLogits"]["parameters"] == 3_326_696
+    assert rows["AuxLogits"]["macs"] == 0
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "vit_b_32", "squeezenet1_1"])
+def test_told_ways_of_tuning_are_what_freezing_leaves(name: str) -> None:
+    model = build_tunable(CARDS[name])
+    told = count_tuning(model)
+    for method, last in (("head", 1), ("last", 1), ("last", 3), ("full", 1)):
+        set_method(model, method, last)
+        found = told[method][str(last)] if method == "last" else told[method]
+        assert found["parameters"] == count_parameters(model)[1], (method, last)
+    assert (told["lora"] is None) == (not lora_names(model))
+    assert told["full"]["share"] == 1
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2"])
+def test_told_adapters_are_those_that_peft_puts_in(kind: str) -> None:
+    import transformers
+
+    sizes = {"bert": {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12}}
+    sizes["gpt2"] = {"n_embd": 8, "n_layer": 2, "n_head": 2, "vocab_size": 20, "bos_token_id": 0, "eos_token_id": 0}
+    torch.manual_seed(0)
+    net = build_backbone(transformers.AutoConfig.for_model(kind, **sizes[kind]))
+    names = lora_targets(net)
+    told = count_lora(net, names, rank=3)
+    add_lora(net, names, rank=3, alpha=6, seed=0)
+    assert told == count_parameters(net)[1] > 0
 
 
 @pytest.mark.parametrize(
-    "model_id",
-    [
-        "bundled/efficientnet_lite0",
-        "bundled/minilm-l6",
-        "timm/test_vit.r160_in1k",
-        "hub/albert/albert-base-v2",
-        "hub/openai/clip-vit-base-patch32",
-        "hub/google/vit-base-patch16-224",
-    ],
+    "card", [c for c in catalog.list_models() if c.source == "hub" and not c.extra], ids=lambda card: card.id
 )
+def test_every_card_of_the_hub_is_taken_apart_from_its_configuration(card: ModelCard) -> None:
+    blueprint = draw(card)
+    rows = list_layers(blueprint)
+    assert rows[0]["parameters"] == card.parameters
+    assert rows[0]["macs"] / 1e9 == pytest.approx(card.gmacs, rel=0.02)
+    assert (sum(row["own"] for row in rows if row["part"] == "head") > 0) == (card.num_classes > 0 or has_head(card))
+    assert len(blueprint.blocks) >= 2
+
+
+def has_head(card: ModelCard) -> bool:
+    """Whether a layer of its own answers the task, besides classes: one that is tied to the embeddings is none."""
+    return card.task in {
+        "zero-shot-classification", "question-answering", "object-detection", "image-segmentation",
+    } or card.architecture == "wav2vec2"  # fmt: skip
+
+
+@pytest.mark.parametrize("model_id", ["bundled/efficientnet_lite0", "timm/test_vit.r160_in1k"])
 def test_report_tells_layers_memory_and_what_tuning_trains(model_id: str) -> None:
     card = catalog.get_model(model_id)
     report = take_apart(parse_spec(InspectSpec, {"model": {"id": model_id}}))
-    assert report["parameters"] == card.parameters
+    assert report["parameters"] == card.parameters == sum(row["own"] for row in report["layers"])
     assert report["gmacs"] == pytest.approx(card.gmacs, rel=0.03)
-    layers = report["layers"]
-    assert sum(row["own"] for row in layers) == report["parameters"]
-    if card.is_trainable:
-        tuning = report["tuning"]
-        trained = [tuning[way]["parameters"] for way in ("head", "lora", "full") if tuning[way]]
-        assert trained == sorted(trained)
-        assert tuning["full"]["share"] == pytest.approx(1.0)
-        memory = report["memory"]
-        assert memory["inference"]["fp32"]["32"] > memory["inference"]["fp32"]["1"] > card.size_mb
-        assert memory["training"]["full"]["fp32"]["8"] > memory["training"]["head"]["fp32"]["8"]
+    assert report["tuning"]["full"]["share"] == pytest.approx(1.0)
+    memory = report["memory"]
+    assert memory["inference"]["fp32"]["32"] > memory["inference"]["fp32"]["1"] > card.size_mb
+    assert memory["training"]["full"]["fp32"]["8"] > memory["training"]["head"]["fp32"]["8"]

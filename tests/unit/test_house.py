@@ -59,8 +59,8 @@ DATA |= {
 HEAVY = {
     *(f"core.{name}" for name in ("tasks", "encoders", "embeddings", "tokenized", "lora", "baseline")),
     *(f"core.{name}" for name in ("catalog_texts", "catalog_timm", "catalog_hub", "inspection", "measurement")),
-    *(f"core.{name}" for name in ("blueprints", "memory_model")),
     *(f"core.{name}" for name in ("piping", "asked_network", "answering_texts", "answering_media")),
+    *(f"core.{name}" for name in ("blueprints", "memory_model", "shapes")),
     *(f"core.{name}" for name in ("answering", "sentiment", "sentiment.characters", "sentiment.encoder")),
     *(
         f"core.{name}"
