@@ -71,6 +71,7 @@ def _take_in(
     if _exists(run_id, store):
         run_id = f"{run_id}-{secrets.token_hex(2)}"
         told.append(Problem("run.archive_new_id", "warning", values={"id": facts["id"], "new": run_id}))
+    _check_report(archive, entries, name)
     left_out = sorted(text for text in entries if _may_run(text, entries))
     if left_out:
         shown = ", ".join(left_out[:5])
@@ -126,6 +127,21 @@ def _listed(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], na
     if wrong:
         raise DataError("run.archive_changed", name=name, n=len(wrong), entry=min(wrong)[:100])
     return listed
+
+
+def _check_report(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], name: str) -> None:
+    """Raises `DataError` when the run's report names a file that does not lie below artifacts/: it would be opened."""
+    if "artifacts/report.json" not in entries:
+        return
+    report = dict(json.loads(_read(archive, entries["artifacts/report.json"])))
+    rows = [row for part in ("variants", "mistakes") for row in (report.get(part) or [])]
+    if not all(isinstance(row, dict) for row in rows):
+        raise TypeError("artifacts/report.json describes no run")
+    named = {str(row["file"]) for row in rows if row.get("file") is not None}
+    named |= {f"variants/{row['name']}" for row in report.get("variants") or []}
+    wrong = {text for text in named if not _is_plain(f"artifacts/{text}")}
+    if wrong:
+        raise DataError("run.archive_changed", name=name, n=len(wrong), entry=min(wrong)[:100])
 
 
 def _is_plain(text: str) -> bool:

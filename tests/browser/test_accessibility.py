@@ -19,7 +19,8 @@ STREAMLITS_OWN = {
     ("landmark-unique", "stSidebar"),
     ("region", "stHeader"),
 }
-PAGES = ["/", "/models", "/data", "/compare", "/finetune", "/predict", "/optimize", "/runs", "/settings"]
+CARD = "/models?model=bundled/efficientnet_lite0"
+PAGES = ["/", "/models", CARD, "/data", "/compare", "/finetune", "/predict", "/optimize", "/runs", "/settings"]
 
 
 def _violations(page: Page) -> list[str]:

@@ -123,6 +123,10 @@ def _with(files: Files, **facts: Any) -> Files:
     return {**files, "run.json": json.dumps({**json.loads(files["run.json"]), **facts}).encode()}
 
 
+def _reports(files: Files, **report: Any) -> Files:
+    return {**files, "artifacts/report.json": json.dumps(report).encode()}
+
+
 _WRONG: dict[str, tuple[Callable[[Files], Files], str]] = {
     "no-row": (lambda files: {n: c for n, c in files.items() if n != "run.json"}, "run.archive_changed"),
     "path-out": (lambda files: {**files, "artifacts/../../x.json": b"{}"}, "data.zip_unsafe_path"),
@@ -139,6 +143,10 @@ _WRONG: dict[str, tuple[Callable[[Files], Files], str]] = {
     "bad-error": (lambda files: _with(files, error=["x"]), "run.archive_unreadable"),
     "not-json": (lambda files: {**files, "run.json": b"{"}, "run.archive_unreadable"),
     "bad-metrics": (lambda files: {**files, "metrics.csv": b"step,epoch,a\nx,1,2\n"}, "run.archive_unreadable"),
+    "leads-out": (lambda files: _reports(files, mistakes=[{"file": "../../spec.json"}]), "run.archive_changed"),
+    "file-out": (lambda files: _reports(files, variants=[{"name": "a", "file": "/a.onnx"}]), "run.archive_changed"),
+    "bad-variant": (lambda files: _reports(files, variants=[{"name": "../x"}]), "run.archive_changed"),
+    "no-variant": (lambda files: _reports(files, variants=[3]), "run.archive_unreadable"),
     "bomb": (lambda files: {**files, "artifacts/a.json": b"0" * 30_000_000}, "data.zip_bomb"),
 }
 
