@@ -57,5 +57,5 @@ def _show(family: Family, n: int) -> None:
         st.markdown(f"#### {family.name} · {family.year}")
         st.markdown(_(family.brought))
         if family.paper:
-            st.caption(f"[{family.paper}]({family.url})" if family.url else family.paper)
+            st.markdown(f"[{family.paper}]({family.url})" if family.url else family.paper)
         parts.link("models", _.plural("{n} model", "{n} models", n), ":material/arrow_forward:", family=family.name)

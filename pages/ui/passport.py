@@ -142,7 +142,7 @@ def _about(card: ModelCard, _: Translator) -> None:
     if family:
         st.markdown(f"**{family.name} ({family.year}).** {_(family.brought)}")
         if family.paper:
-            st.caption(f"[{family.paper}]({family.url})" if family.url else family.paper)
+            st.markdown(f"[{family.paper}]({family.url})" if family.url else family.paper)
     parts.facts(
         [
             (_("Published weights"), card.tag),

@@ -88,7 +88,7 @@ def test_newcomer_compares_on_digits_and_reads_the_answer(open_page: Any) -> Non
     expect(page.get_by_text("2 trainings")).to_be_visible()
     page.get_by_role("button", name="Start comparison").click()
     expect(page.get_by_role("button", name="Stop and keep")).to_be_visible()
-    expect(charts(page)).to_have_count(2, timeout=60_000)
+    expect(charts(page)).to_have_count(2, timeout=180_000)
     expect(page.get_by_role("heading", name="What was held equal")).to_be_visible(timeout=180_000)
     expect(page.get_by_role("heading", level=2).first).to_contain_text("from scratch")
     (run,) = open_store().list_runs(kind="compare")

@@ -303,9 +303,9 @@ def _wait(run_id: str, until: Callable[[Run], bool], *, seconds: float = 150) ->
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_worker_survives")
 def test_killed_comparison_leaves_no_process_behind_and_resumes_without_training_again(pictures: Path) -> None:
-    run = runs.submit(_spec(pictures, steps=12))
+    run = runs.submit(_spec(pictures, steps=12, seeds=1))
     folder = run.folder / "artifacts" / "cells"
-    _wait(run.id, lambda r: len(list(folder.glob("*.json"))) >= 3)
+    _wait(run.id, lambda r: len(list(folder.glob("*.json"))) >= 2)
     worker = psutil.Process(open_store().get_run(run.id).pid)
     children = worker.children(recursive=True)
     worker.kill()
@@ -318,7 +318,7 @@ def test_killed_comparison_leaves_no_process_behind_and_resumes_without_training
     runs.resume_run(run.id)
     ended = _wait(run.id, lambda r: not r.is_active)
     assert ended.status == "done", runs.read_log(run.id)
-    assert ended.summary["cells_done"] == 8
+    assert ended.summary["cells_done"] == 4
     assert {name: (folder / name).stat().st_mtime_ns for name in written} == written
     names = {metric.name for metric in open_store().read_metrics(run.id)}
-    assert {"head-8-0/val/accuracy", "scratch-16-1/train/loss"} <= names
+    assert {"head-8-0/val/accuracy", "scratch-16-0/train/loss"} <= names

@@ -74,7 +74,7 @@ def no_worker_survives() -> Iterator[None]:
 
 
 def test_killed_worker_becomes_interrupted_and_resumes_to_the_same_numbers(pictures: Path) -> None:
-    spec = _spec(pictures, epochs=16, batch_size=16)
+    spec = _spec(pictures, epochs=8, batch_size=16)
     run = runs.submit(spec)
     _wait(run.id, lambda r: len(open_store().read_metrics(r.id, names=["train/loss"])) > 20)
     pid = open_store().get_run(run.id).pid
