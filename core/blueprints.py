@@ -93,7 +93,7 @@ def build_tunable(card: ModelCard, image_size: int | None = None) -> ImageClassi
     from core.encoders import TextClassifier, build_backbone
 
     with on_meta():
-        net = build_backbone(_config(card, base))
+        net = build_backbone(configuration(card, base))
         return TextClassifier(net, new_head(_width(net.config), NEW_CLASSES), labels, None, base.id)
 
 
@@ -207,7 +207,7 @@ def _add_auxiliary(net: nn.Module) -> tuple[str, ...]:
 # -- transformers --------------------------------------------------------------------------------------
 
 
-def _config(card: ModelCard, base: ModelCard) -> Any:
+def configuration(card: ModelCard, base: ModelCard) -> Any:
     """The configuration of a network: from its files where they are here, else as the card tells it."""
     import transformers
 
@@ -230,7 +230,7 @@ def _folders(card: ModelCard, base: ModelCard) -> list[Path]:
 
 
 def _transformer(card: ModelCard, base: ModelCard, image_size: int | None) -> Blueprint:
-    config = _config(card, base)
+    config = configuration(card, base)
     net = _build(card, base, config)
     usual = card.preprocessing.image_size if card.preprocessing else None
     show, shown = _inputs(net, config, image_size or usual)

@@ -18,15 +18,16 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from core.blueprints import configuration
 from core.catalog import ModelCard, get_model
 from core.clock import PhaseClock
-from core.encoders import TextClassifier, TokenBatch, build_text_classifier
+from core.encoders import TextClassifier, TokenBatch, build_backbone, build_text_classifier
 from core.errors import Problem, RunError
 from core.events import Reporter
 from core.fields import ModelRef
 from core.hardware import describe_machine, this_host, usable_threads
 from core.model_specs import MeasureSpec
-from core.models import ImageClassifier, build_classifier
+from core.models import ImageClassifier, build_classifier, new_head
 from core.optimize import stopwatch
 from core.optimize.runtimes import OPENERS, TorchSession
 from core.optimize.subject import Inputs, Network, exportable
@@ -179,8 +180,12 @@ def build_measured(ref: ModelRef) -> Network:
     card = get_model(ref.id)
     has_classes = bool((get_model(card.base) if card.source == "run" and ref.weights == "random" else card).num_classes)
     labels = None if has_classes else ["0", "1"]
-    build = build_text_classifier if card.is_text else build_classifier
-    network: Network = build(ref, labels, seed=0)
+    network: Network
+    if card.source == "hub" and card.is_text and ref.weights == "random":  # its card tells enough to build it
+        net, names = build_backbone(configuration(card, card)), labels or list(card.labels)
+        network = TextClassifier(net, new_head(card.reading.hidden, len(names)), names, None, card.id)
+    else:
+        network = (build_text_classifier if card.is_text else build_classifier)(ref, labels, seed=0)
     if not has_classes:
         network.head = nn.Identity()
     return network.eval()

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core import settings
 from core.catalog import ModelCard
 from core.catalog_search import TASKS, search_models
 from core.i18n import Translator
@@ -30,6 +31,17 @@ def show() -> None:
             _table(found, local, _)
         else:
             st.info(_("No model fits these filters."), icon=":material/filter_alt_off:")
+        words = asked["text"].strip()
+        if words and not settings.is_offline():
+            label, icon = _("Search the hub for “{words}” too", words=words), ":material/travel_explore:"
+            if st.button(label, key="models_to_hub", type="tertiary", icon=icon, on_click=_to_hub):
+                st.rerun()
+
+
+def _to_hub() -> None:
+    """The hub is asked what was typed here."""
+    state.remember("hub_text", str(state.recall("models_search", "")).strip())
+    state.remember("models_way", "hub")
 
 
 def _ask(pairs: Pairs, _: Translator) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from core.families import FAMILIES
 from core.i18n import translator
 from core.store import Run
-from tests.app.conftest import texts_of
+from pages.ui import cached
+from tests.app.conftest import assert_sound, texts_of
 
 TITLES = {
     "home": "Graft",
@@ -162,6 +163,20 @@ def test_models_say_so_when_nothing_fits(open_page: Callable[..., AppTest]) -> N
     at = open_page("models")
     at.text_input(key="models_search").input("no such network").run()
     assert at.info[0].value == "No model fits these filters."
+
+
+def test_words_lead_on_to_the_hub(open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(cached, "search_hub", lambda words: asked.append(words) or [])
+    at = open_page("models")
+    at.text_input(key="models_search").input("no such network").run()
+    assert not [button for button in at.button if button.key == "models_to_hub"], "the switch is on"
+    monkeypatch.delenv("GRAFT_OFFLINE")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    at.run()
+    at.button(key="models_to_hub").click().run()
+    assert asked == ["no such network"]
+    assert_sound(at)
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])

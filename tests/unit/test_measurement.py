@@ -181,3 +181,13 @@ def test_tokens_are_of_the_vocabulary_and_never_special() -> None:
     assert shown["input_ids"].shape == (3, 128)
     assert 1000 < shown["input_ids"].min() <= shown["input_ids"].max() < get_model(MINILM).reading.vocabulary
     assert np.all(shown["attention_mask"] == 1)
+
+
+def test_text_model_of_the_hub_is_built_from_its_card_with_random_weights() -> None:
+    card = get_model("hub/sentence-transformers/all-MiniLM-L6-v2")
+    network = build_measured(ModelRef(id=card.id, weights="random"))
+    kept = sum(p.numel() for p in network.net.parameters())
+    assert kept == card.parameters - 384 * 385, "all but the pooler"
+    batch = TokenBatch(*(torch.from_numpy(value) for value in _inputs(card, 2, 8, 0).values()))
+    with torch.inference_mode():
+        assert network(batch).shape == (2, 384)
