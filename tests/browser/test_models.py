@@ -11,7 +11,7 @@ from core.store import open_store
 from tests.browser.conftest import Server, settle
 
 
-def test_newcomer_finds_a_small_model_and_takes_it_apart(open_page: Any, server: Server) -> None:
+def test_newcomer_finds_a_small_model_takes_it_apart_and_puts_two_side_by_side(open_page: Any, server: Server) -> None:
     page = open_page("/")
     page.get_by_role("link", name="Models", exact=True).first.click()
     counted = page.get_by_text(re.compile(r"[\d,]+ of [\d,]+ models"))
@@ -29,11 +29,8 @@ def test_newcomer_finds_a_small_model_and_takes_it_apart(open_page: Any, server:
     assert [run.status for run in open_store().list_runs(kind="inspect")] == ["done"]
     expect(page.get_by_text("Traceback")).to_have_count(0)
     assert not server.imports_torch()
-
-
-def test_two_models_stand_side_by_side_in_chinese(open_page: Any) -> None:
     pair = "bundled/efficientnet_lite0,torchvision/mobilenet_v2.imagenet1k_v2"
-    page = open_page(f"/models?beside={pair}", locale="zh-CN", scheme="dark")
+    chinese = open_page(f"/models?beside={pair}", locale="zh-CN", scheme="dark")
     for name in ("EfficientNet-Lite0", "MobileNet-V2"):
-        expect(page.get_by_text(name, exact=False).first).to_be_visible()
-    expect(page.get_by_text("Traceback")).to_have_count(0)
+        expect(chinese.get_by_text(name, exact=False).first).to_be_visible()
+    expect(chinese.get_by_text("Traceback")).to_have_count(0)
