@@ -21,9 +21,9 @@ import torch
 from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 from timm.models import get_pretrained_cfg, list_pretrained
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from core.blueprints import on_meta
 from core.catalog import HUB, ModelCard, Preprocessing
 from core.families import family_name
 from core.lora import lora_targets
@@ -36,10 +36,6 @@ IMAGENET = "ImageNet-1K"
 CLASSES_OF = {
     1000: IMAGENET, 11221: "ImageNet-21K-P", 11821: "ImageNet-12K", 21841: "ImageNet-22K",
     21842: "ImageNet-22K (Microsoft)", 21843: "ImageNet-21K",
-}  # fmt: skip
-_FILLING = {
-    torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.clamp_, torch.Tensor.erfinv_, torch.Tensor.fill_,
-    torch.Tensor.zero_, torch.Tensor.mul_, torch.Tensor.add_,
 }  # fmt: skip
 # Licences as timm writes them, where the rest of the catalogue writes them otherwise.
 _LICENCES = {
@@ -185,19 +181,10 @@ def class_names(num_classes: int) -> list[str]:
 
 def build_empty(name: str) -> nn.Module:
     """NAME.TAG as timm builds it, on the meta device: shapes without values, in eval mode."""
-    with torch.device("meta"), _Unfilled():
+    with on_meta():
         net: nn.Module = timm.create_model(name, pretrained=False)
     # The counter follows gradients through modules, and stumbles where a parameter is handed to one.
     return net.eval().requires_grad_(False)
-
-
-class _Unfilled(TorchFunctionMode):
-    """Filling what holds no values takes most of the time of building on the meta device: it is left out."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in _FILLING and args[0].is_meta:
-            return args[0]
-        return func(*args, **(kwargs or {}))
 
 
 def count(name: str) -> VisionCounts:

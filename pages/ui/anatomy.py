@@ -72,9 +72,12 @@ def _in_words(report: dict[str, Any], _: Translator) -> str:
     )
     if head:
         told += " " + _("{share} of the parameters are in the head.", share=_.percent(head / report["parameters"]))
-    if published["parameters"] == report["parameters"]:
-        return told + " " + _("The parameters are as many as published.")
-    return told + " " + _("Published: {n} parameters.", n=_.number(published["parameters"]))
+    is_published = str(report["id"]).startswith("torchvision/")  # the others' are counted, when the table is made
+    if published["parameters"] != report["parameters"]:
+        told += " " + _("In the table of models: {n} parameters.", n=_.number(published["parameters"]))
+    elif is_published:
+        told += " " + _("The parameters are as many as published.")
+    return told
 
 
 def _show_layers(report: dict[str, Any]) -> None:

@@ -128,7 +128,9 @@ def _numbers(card: ModelCard, _: Translator) -> None:
         at = _("at {size} px", size=card.preprocessing.image_size)
     parts.numbers(
         [
-            (_("Accuracy"), "–" if accuracy is None else _.percent(accuracy / 100), card.metrics_on or None, None),
+            (_("Accuracy"), "–", None, None)
+            if accuracy is None
+            else (_("Accuracy"), _.percent(accuracy / 100), card.metrics_on or None, None),
             (_("Parameters"), _.count(card.parameters) if card.parameters else "–", None, None),
             (_("GMACs"), _.number(card.gmacs, 3) if card.gmacs else "–", at, None),
             (_("Size"), _.size(card.size_mb * 2**20) if card.size_mb else "–", None, None),
