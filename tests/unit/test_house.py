@@ -44,6 +44,7 @@ LIGHT = {
     "core.locales",
     "core.locales.texts",
 }
+LIGHT |= {_module(path) for path in CORE if path.is_relative_to(ROOT / "core" / "registry")}
 DATA = {f"core.data{name}" for name in ("", ".cache", ".checks", ".cifar", ".classes", ".facts", ".folders", ".hub")}
 DATA |= {f"core.data.{name}" for name in ("images", "library", "parquet", "pictures", "report", "sources", "splits")}
 DATA |= {"core.transfer", "core.download", "core.local_weights", "core.run_archive"}
@@ -72,7 +73,7 @@ HEAVY = {
     ),
     *(f"core.{name}" for name in ("stages_timm", "heads_timm", "sizes_timm")),
 }
-HEAVY |= {_module(path) for path in CORE if path.is_relative_to(ROOT / "core" / "optimize")}
+HEAVY |= {_module(path) for path in CORE if {"optimize", "networks"} & set(path.parent.parts)}
 # Scripts that travel with a model: nothing of the house imports them, and they import nothing of it.
 TRAVELLERS = {f"core.bundles.{path.stem}" for path in CORE if path.parent.name == "bundles"}
 # The only rooms where spine and heavy meet.
@@ -160,6 +161,13 @@ def test_light_rooms_import_only_light_ones(module: str) -> None:
     names = _imports(module)
     assert _foreign(names) <= LIGHT_PACKAGES
     assert _ours(names) <= LIGHT
+
+
+def test_the_registry_imports_no_room_so_that_every_room_may_ask_it() -> None:
+    found = {name for name in MODULES if name.startswith("core.registry")}
+    assert found
+    for module in found:
+        assert _ours(_imports(module)) <= found | {"core.i18n"}, module
 
 
 @pytest.mark.parametrize("module", sorted(DATA))
