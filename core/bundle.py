@@ -16,7 +16,8 @@ What is read, all below `run.folder/artifacts/`:
                                            are), upright RGB; texts as a list of strings
 
 What is written, all below `<run>-<variant>/`: the model (`model.onnx`), preprocessing.json, tokenizer.json,
-labels.json, predict.py, requirements.txt, sample/ with expected.json, README.md, README.zh.md, MODEL_CARD.json.
+labels.json, predict.py, requirements.txt, sample/ with expected.json, README.md and README.zh.md (one a language),
+MODEL_CARD.json.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import GraftError, NotFoundError, RunError
-from core.i18n import translator
+from core.i18n import LANGUAGES, SOURCE, Language, translator
 from core.model_card import card_facts, markdown_card
 from core.store import Run, to_json
 
@@ -168,10 +169,14 @@ def _texts(
         "predict.py": script(how["task"], variant),
         "requirements.txt": "\n".join([f"# Measured with {variant['runtime']}.", *packages]) + "\n",
         "sample/expected.json": to_json(_expected(found, variant, files, sums)),
-        "README.md": markdown_card(facts, translator("en")),
-        "README.zh.md": markdown_card(facts, translator("zh_CN")),
+        **{_readme(row): markdown_card(facts, translator(row.id)) for row in LANGUAGES.values()},
         "MODEL_CARD.json": to_json(facts),
     }
+
+
+def _readme(language: Language) -> str:
+    """The model card's file in a language: English is what hubs show first."""
+    return "README.md" if language is SOURCE else f"README.{language.code}.md"
 
 
 def script(task: str, variant: Mapping[str, Any]) -> str:

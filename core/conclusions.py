@@ -7,7 +7,6 @@ A difference is spoken of only when the paired test of the same size shows it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -225,7 +224,7 @@ def _told(name: str, value: Any, raw: Found, translate: Translator) -> Any:
     if name in _FAMILIES:
         return _word(value, translate)
     if name == "sizes":
-        return _listed((translate.number(size) for size in value), translate)
+        return translate.listed(translate.number(size) for size in value)
     if name in _COUNTS:
         return translate.number(value)
     if name in _ESTIMATES:
@@ -251,10 +250,6 @@ def _word(family: str, translate: Translator) -> str:
 
     word = translate(LOOKS["random" if family == SCRATCH else family].word)
     return word if word[1:] != word[1:].lower() else word[:1].lower() + word[1:]
-
-
-def _listed(words: Iterable[str], translate: Translator) -> str:
-    return ("、" if translate.language.startswith("zh") else ", ").join(words)
 
 
 def _is_narrow(low: float | None, high: float | None) -> bool:

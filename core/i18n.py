@@ -1,14 +1,16 @@
 """Words and numbers in the reader's language.
 
-English is the source text: `_("Start training")`. Translations live in
+A language is one row of `LANGUAGES`. English is the source text: `_("Start training")`. Translations live in
 `core/locales/<language>/LC_MESSAGES/graft.po`, compiled in memory by Babel at first use, so that no
-generated file can be stale. Numbers, sizes and durations follow the same language.
+generated file can be stale. Numbers, sizes, durations and lists follow the same language.
 """
 
 from __future__ import annotations
 
 import gettext
 import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +21,75 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
-LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
 LOCALES = Path(__file__).parent / "locales"
+
+
+@dataclass(frozen=True)
+class Language:
+    """What is known of a language beside its texts; every field has to be filled."""
+
+    id: str  # of Babel's locale and of the folder under `locales`
+    code: str  # ISO 639-1: browsers' tags begin with it, models and examples are marked with it
+    name: str  # as its own readers call it
+    word: str  # what "language" is called in it
+    list_sign: str  # between the words of a list
+    colon: str  # between a name and what it is
+    label_signs: str  # what people type between labels, beside the line's end
+    counts: tuple[tuple[float, str], ...]  # large numbers: from where on, and what stands behind; the largest first
+    durations: tuple[str, str, str, str, str]  # day, hour, minute, second, millisecond
+    moment: str  # day and time of day, in Unicode's pattern
+
+    def __post_init__(self) -> None:
+        empty = [field.name for field in fields(self) if not getattr(self, field.name)]
+        if empty or not all(self.durations) or not all(unit for _, unit in self.counts):
+            raise ValueError(f"language {self.id or '?'} is half-filled: {', '.join(empty) or 'units'}")
+
+    @property
+    def tag(self) -> str:
+        """As HTML names it: zh-CN."""
+        return self.id.replace("_", "-")
+
+
+def build_languages(rows: Iterable[Language]) -> Mapping[str, Language]:
+    """The rows by id. Raises `ValueError` for an id or a code that stands there twice."""
+    table: dict[str, Language] = {}
+    for row in rows:
+        if row.id in table or row.code in {other.code for other in table.values()}:
+            raise ValueError(f"language {row.id} ({row.code}) stands in two rows")
+        table[row.id] = row
+    return table
+
+
+# English, the source of all texts, is the first: what no other row answers for is told in it.
+LANGUAGES = build_languages(
+    (
+        Language(
+            id="en",
+            code="en",
+            name="English",
+            word="Language",
+            list_sign=", ",
+            colon=": ",
+            label_signs=",;",
+            counts=((1e9, " B"), (1e6, " M"), (1e3, " k")),
+            durations=("d", "h", "min", "s", "ms"),
+            moment="d MMM, HH:mm",
+        ),
+        Language(
+            id="zh_CN",
+            code="zh",
+            name="简体中文",
+            word="语言",
+            list_sign="、",
+            colon="：",
+            label_signs="，、；",
+            counts=((1e8, " 亿"), (1e4, " 万")),
+            durations=("天", "小时", "分", "秒", "毫秒"),
+            moment="M月d日 HH:mm",
+        ),
+    )
+)
+SOURCE = next(iter(LANGUAGES.values()))
 
 
 def N_(text: str) -> str:
@@ -31,9 +100,9 @@ def N_(text: str) -> str:
 class Translator:
     """One language: call it with an English text and the values of its placeholders."""
 
-    def __init__(self, language: str, catalog: gettext.NullTranslations) -> None:
+    def __init__(self, language: Language, catalog: gettext.NullTranslations) -> None:
         self.language = language
-        self._locale = Locale.parse(language)  # by its name, each number would look it up anew: twenty times as long
+        self._locale = Locale.parse(language.id)  # by its name, each number would look it up anew: twenty times as long
         self._catalog = catalog
 
     def __call__(self, text: str, /, **values: object) -> str:
@@ -57,8 +126,7 @@ class Translator:
 
     def count(self, value: float) -> str:
         """11,689,512 → 11.7 M, 1170 万."""
-        chinese = self.language.startswith("zh")
-        steps = [(1e8, " 亿"), (1e4, " 万")] if chinese else [(1e9, " B"), (1e6, " M"), (1e3, " k")]
+        steps = self.language.counts
         for size, unit in steps:
             # Rounded first: 999,999 is 1 M, not 1000 k; below the smallest unit the number is told in full.
             if abs(_rounded(value / size)) >= 1 and abs(value) >= steps[-1][0]:
@@ -74,7 +142,7 @@ class Translator:
 
     def duration(self, seconds: float) -> str:
         """130 → 2 min 10 s, 2 分 10 秒."""
-        units = ("天", "小时", "分", "秒", "毫秒") if self.language.startswith("zh") else ("d", "h", "min", "s", "ms")
+        units = self.language.durations
         if seconds < 0.995:
             return f"{self.number(seconds * 1000, 2)} {units[4]}"
         if seconds < 9.95:
@@ -87,8 +155,16 @@ class Translator:
 
     def time(self, timestamp: float) -> str:
         """A moment, in this machine's time zone."""
-        pattern = "M月d日 HH:mm" if self.language.startswith("zh") else "d MMM, HH:mm"
-        return str(format_datetime(datetime.fromtimestamp(timestamp), pattern, locale=self._locale))
+        moment = datetime.fromtimestamp(timestamp)
+        return str(format_datetime(moment, self.language.moment, locale=self._locale))
+
+    def listed(self, words: Iterable[str]) -> str:
+        """Words one after another: red, blue; 红、蓝."""
+        return self.language.list_sign.join(words)
+
+    def pair(self, name: str, text: str) -> str:
+        """A name and what it is: size: 3 MB; 大小：3 MB."""
+        return f"{name}{self.language.colon}{text}"
 
 
 def _rounded(value: float) -> float:
@@ -97,18 +173,20 @@ def _rounded(value: float) -> float:
 
 def pick_language(wanted: str | None) -> str:
     """The language to speak for a browser's or a user's wish ("zh-Hans-CN" → "zh_CN")."""
-    return "zh_CN" if (wanted or "").replace("-", "_").lower().startswith("zh") else "en"
+    code = (wanted or "").replace("-", "_").lower().partition("_")[0]
+    return next((row.id for row in LANGUAGES.values() if row.code == code), SOURCE.id)
 
 
 @lru_cache(maxsize=len(LANGUAGES))
 def translator(language: str) -> Translator:
     """The translator of a language of `LANGUAGES`; English for the source text itself."""
+    row = LANGUAGES[language]
     source = LOCALES / language / "LC_MESSAGES" / "graft.po"
-    if language == "en" or not source.exists():
-        return Translator(language, gettext.NullTranslations())
+    if row is SOURCE or not source.exists():
+        return Translator(row, gettext.NullTranslations())
     with source.open("rb") as file:
         messages = read_po(file, locale=language)
     compiled = io.BytesIO()
     write_mo(compiled, messages)
     compiled.seek(0)
-    return Translator(language, gettext.GNUTranslations(compiled))
+    return Translator(row, gettext.GNUTranslations(compiled))

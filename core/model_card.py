@@ -257,10 +257,10 @@ def _origins(facts: Facts, _: Translator) -> list[str]:
     told.append(_licence(_("Licence of the base model"), model, _))
     for role, origin in facts["distilled"].items():
         word = _("Student") if role == "student" else _("Teacher")
-        told.append(_pair(word, f"{origin['name']} (`{origin['id']}`)", _))
+        told.append(_.pair(word, f"{origin['name']} (`{origin['id']}`)"))
         told.append(_licence(_("Licence of that model"), origin, _))
     for name in facts["passes"]:
-        told.append(_pair(_(BY_NAME[name].label), _(BY_NAME[name].help), _) if name in BY_NAME else name)
+        told.append(_.pair(_(BY_NAME[name].label), _(BY_NAME[name].help)) if name in BY_NAME else name)
     parents = " ← ".join(_("the original") if one == "original" else f"`{one}`" for one in facts["parents"])
     told.append(_("Made from: {parents}", parents=parents))
     told.append(_("Data: `{id}`, fingerprint `{sum}`", id=data["id"], sum=data["fingerprint"] or "–"))
@@ -269,8 +269,8 @@ def _origins(facts: Facts, _: Translator) -> list[str]:
 
 def _licence(word: str, origin: Facts, _: Translator) -> str:
     if origin["licence"] is None:
-        return _pair(word, _("not known, as the model is not in the catalogue any more"), _)
-    return _pair(word, _(origin["licence"]) if origin["licence"] else _("not stated by the publisher"), _)
+        return _.pair(word, _("not known, as the model is not in the catalogue any more"))
+    return _.pair(word, _(origin["licence"]) if origin["licence"] else _("not stated by the publisher"))
 
 
 def _limits(facts: Facts, _: Translator) -> list[str]:
@@ -284,7 +284,7 @@ def _limits(facts: Facts, _: Translator) -> list[str]:
         )
     missing = [word for name, word, _tell in _rows(_) if name not in _COUNTED and facts["variant"][name] is None]
     if missing:
-        told.append(_("Not measured: {names}.", names=("、" if _.language.startswith("zh") else ", ").join(missing)))
+        told.append(_("Not measured: {names}.", names=_.listed(missing)))
     told.append(_("On other data, and on examples of another kind, it may be less accurate: that was not measured."))
     told.append(_("On another machine, times and memory differ: only the one named above was measured."))
     told.append(_("Whether its probabilities are as often right as they say (calibration) was not measured."))
@@ -305,8 +305,4 @@ def _contents(facts: Facts, _: Translator) -> list[str]:
         ("sample/", _("samples and what the model answered to them")),
         ("MODEL_CARD.json", _("the facts of this page as raw numbers")),
     ]
-    return [_pair(name, text, _) for name, text in rows]
-
-
-def _pair(word: str, text: str, _: Translator) -> str:
-    return f"{word}：{text}" if _.language.startswith("zh") else f"{word}: {text}"
+    return [_.pair(name, text) for name, text in rows]

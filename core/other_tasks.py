@@ -15,7 +15,7 @@ from core.ask_records import InputField, Option, Recommended, TaskCard
 from core.catalog import ModelCard, get_model, hub_snapshots
 from core.catalog_local import find_local_weights
 from core.errors import NotFoundError, Problem
-from core.i18n import N_
+from core.i18n import LANGUAGES, N_
 
 MAX_LABELS = 50
 MAX_LABEL_CHARS = 100
@@ -363,6 +363,7 @@ def _check_labels(entry: InputField, labels: list[Any]) -> list[Problem]:
 
 def split_labels(text: str) -> list[str]:
     """Labels as they are typed: separated by commas of either script, or lines; each once."""
-    for sign in "，、;；\n":
+    signs = "".join(language.label_signs for language in LANGUAGES.values())
+    for sign in f"{signs}\n":
         text = text.replace(sign, ",")
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

@@ -432,8 +432,7 @@ def figure_html(report: Report, title: str, sentences: Sequence[str], _: Transla
     drawn = stacked_figure(report, _).to_html(include_plotlyjs=True, full_html=False)
     told = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
     style = f"body{{font:16px {FONT};color:{TEXT['light']};max-width:1000px;margin:2rem auto;padding:0 1rem}}"
-    language = _.language.replace("_", "-")
     return (
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="{_.language.tag}"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{style}</style></head><body><h1>{html.escape(title)}</h1><ul>{told}</ul>{drawn}</body></html>"
     )

@@ -134,8 +134,8 @@ def held_equal(spec: CompareSpec, report: Report, _: Translator) -> list[str]:
             "larger one."
         )
     )
-    steps = _listed(
-        [_("{steps} at {size}", steps=_.number(steps_for(spec, size)), size=_.number(size)) for size in spec.sizes], _
+    steps = _.listed(
+        _("{steps} at {size}", steps=_.number(steps_for(spec, size)), size=_.number(size)) for size in spec.sizes
     )
     told.append(
         _(
@@ -165,12 +165,12 @@ def not_held_equal(spec: CompareSpec, report: Report, summary: Mapping[str, Any]
         _(
             "Learning rates come from a table by start and method and are not tuned to this data: {rates}. "
             "Others could move the curves.",
-            rates=_listed([f"{family_word(name, _)} {rate:g}" for name, rate in _rates(spec, report).items()], _),
+            rates=_.listed([f"{family_word(name, _)} {rate:g}" for name, rate in _rates(spec, report).items()]),
         )
     ]
     held = (summary.get("data") or {}).get("validation") or {}
     ordered = sorted(held.items(), key=lambda pair: int(pair[0]))
-    rows = _listed([_("{n} at {size}", n=_.number(n), size=_.number(int(size))) for size, n in ordered], _)
+    rows = _.listed([_("{n} at {size}", n=_.number(n), size=_.number(int(size))) for size, n in ordered])
     told.append(
         _("Labelled validation examples come on top of the training examples: {rows}.", rows=rows)
         if rows
@@ -187,10 +187,6 @@ def not_held_equal(spec: CompareSpec, report: Report, summary: Mapping[str, Any]
         )
     told.append(_band_words(spec, _))
     return told
-
-
-def _listed(words: Sequence[str], _: Translator) -> str:
-    return ("、" if _.language.startswith("zh") else ", ").join(words)
 
 
 def _rates(spec: CompareSpec, report: Report) -> dict[str, float]:

@@ -127,7 +127,7 @@ def _choice(task: TaskCard, model_id: str, card: ModelCard | None) -> _Choice:
 
 
 def _choose_model(task: TaskCard, _: Translator) -> _Choice:
-    rows = {row.id: row for row in _choices(task, "zh" if _.language.startswith("zh") else "en")}
+    rows = {row.id: row for row in _choices(task, _.language.code)}
     key = f"task_model_{task.id}"
     if state.recall(key) not in rows:
         state.forget(key)
@@ -217,7 +217,7 @@ def _field(entry: InputField, key: str, _: Translator) -> Any:
 
 
 def _example(entry: InputField, _: Translator) -> str:
-    return entry.examples.get("zh" if _.language.startswith("zh") else "en", "")
+    return entry.examples.get(_.language.code, "")
 
 
 def _offer_example(task: TaskCard, given: dict[str, Any], key: str, _: Translator) -> None:

@@ -21,10 +21,10 @@ def choose_language() -> None:
     """Draw the switch of languages; the browser's language is the default."""
     names = list(LANGUAGES)
     st.selectbox(
-        "Language · 语言",
+        " · ".join(row.word for row in LANGUAGES.values()),
         names,
         index=names.index(pick_language(st.context.locale)),
-        format_func=LANGUAGES.__getitem__,
+        format_func=lambda name: LANGUAGES[name].name,
         key=_LANGUAGE,
         bind="query-params",
     )

@@ -16,11 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from core import jobs, runs, settings
 from core.evaluate import report_classification, write_predictions
+from core.i18n import LANGUAGES
 from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef
 from core.store import Run, open_store, to_json
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
-LOCALES = {"en": "en-US", "zh_CN": "zh-CN"}
 LABELS = ["cat", "dog", "数字"]
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -40,7 +40,7 @@ def open_page() -> Callable[..., AppTest]:
 
     def open_(view: str, language: str = "en", **query: str) -> AppTest:
         at = AppTest.from_file(str(APP), default_timeout=60)
-        at.context = {"locale": LOCALES[language], "theme": "light"}
+        at.context = {"locale": LANGUAGES[language].tag, "theme": "light"}
         at.run()
         at.switch_page(f"pages/views/{view}.py")
         for name, value in query.items():

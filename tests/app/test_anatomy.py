@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.i18n import LANGUAGES
 from core.inspection import take_apart
 from core.specs import InspectSpec, ModelRef
 from core.store import Run, open_store, to_json
@@ -48,7 +49,7 @@ def test_inspection_begins_by_itself_on_the_first_visit(open_page) -> None:
     assert len(open_store().list_runs(kind="inspect")) == 1, "the second visit begins none"
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_finished_inspection_is_drawn(open_page, report, language: str) -> None:
     _inspection("done", report)
     at = open_page("models", language, model=MODEL, look="inside")

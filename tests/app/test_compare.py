@@ -9,12 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.figures import LOOKS
+from core.i18n import LANGUAGES
 from core.store import open_store
 from tests.app.conftest import assert_sound, texts_of
 from tests.app.test_views import ENDED
 from tests.comparisons import make_comparison
-
-LANGUAGES = ["en", "zh_CN"]
 
 
 def charts_of(at: AppTest) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.data.report import describe_data
 from core.events import Silence
+from core.i18n import LANGUAGES
 from core.runs import new_run
 from core.specs import DataRef, ImportSpec
 from core.store import Run, open_store, to_json
@@ -104,7 +105,7 @@ def test_estimate_names_the_run_it_is_based_on(open_page: Callable[..., AppTest]
     assert "Estimated from this machine's measured speed." not in texts_of(at)
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_running_run_says_what_it_does_and_stops_on_request(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], language: str
 ) -> None:
@@ -142,7 +143,7 @@ def test_queued_run_says_what_it_waits_for(open_page: Callable[..., AppTest], ma
     assert "1 run is before it" in texts_of(at)
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_done_run_gives_the_answer_first(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], language: str
 ) -> None:
@@ -181,7 +182,7 @@ def test_stopped_run_with_a_checkpoint_goes_on(open_page: Callable[..., AppTest]
     assert open_page("finetune", run=run.id).button(key=f"resume_{run.id}").label == "Resume"
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_siblings_end_in_a_conclusion(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], language: str
 ) -> None:

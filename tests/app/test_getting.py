@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core import catalog, jobs, runs
 from core.errors import Problem
 from core.export import export_run
+from core.i18n import LANGUAGES
 from core.model_specs import DownloadSpec
 from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
@@ -42,7 +43,7 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_download_is_greyed_with_its_reason_when_offline(open_page: Open, language: str) -> None:
     at = open_page("models", language, model=RESNET)
     assert at.button(key="get_weights").disabled
@@ -68,7 +69,7 @@ def test_download_is_started_by_one_click_and_followed(open_page: Open) -> None:
 
 
 @pytest.mark.usefixtures("online")
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_failed_download_says_why_and_goes_on_when_resumed(open_page: Open, language: str) -> None:
     values = {"host": "download.pytorch.org", "file": "resnet18.pth", "times": 4}
     error = [Problem("download.broken_off", values=values).as_dict()]
@@ -96,7 +97,7 @@ def test_weights_that_are_here_are_told_and_deleting_them_asks_first(open_page: 
     assert "frees 2 MB" in texts_of(at)
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_settings_list_the_weights_and_where_new_ones_come_from(open_page: Open, language: str) -> None:
     card = catalog.get_model(RESNET)
     path = catalog.torch_folder() / "hub" / "checkpoints" / f"{card.file_name}.part"

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.errors import Problem
+from core.i18n import LANGUAGES
 from core.store import open_store
 from pages.ui import cached
 from tests.app.conftest import assert_sound, texts_of
@@ -40,7 +41,7 @@ def test_without_weights_the_button_is_grey_and_random_ones_are_offered(open_pag
     assert open_store().list_runs(kind="measure")[0].spec["model"] == {"id": RESNET, "weights": "random"}
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("status", ["queued", "running", "done", "failed"])
 def test_card_opens_with_a_measurement_in_every_state(
     open_page: Callable[..., AppTest], status: str, language: str

@@ -12,14 +12,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.catalog import get_model
 from core.figures import BRAND
+from core.i18n import LANGUAGES
 from core.passes import BY_NAME
 from core.store import Run, open_store
 from pages.ui import cached
 from tests.app.conftest import assert_sound, texts_of
 from tests.app.test_views import ENDED
 from tests.optimizations import able_machine, make_optimization
-
-LANGUAGES = ["en", "zh_CN"]
 
 
 def charts_of(at: AppTest) -> list[dict[str, Any]]:

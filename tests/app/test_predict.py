@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import settings
 from core.answers import Piece, TextAnswer
+from core.i18n import LANGUAGES
 from core.specs import PredictSpec
 from core.store import Run, open_store, to_json
 from pages.ui import cached
@@ -127,7 +128,7 @@ def test_model_that_is_not_here_says_how_to_get_it(
     assert not at.text_input
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("status", ["queued", "running", "done", "stopped", "failed"])
 def test_answered_file_opens_in_every_state(open_page: Callable[..., AppTest], status: str, language: str) -> None:
     spec, store, now = PredictSpec(file="/data/reviews.csv"), open_store(), time.time()
@@ -195,7 +196,7 @@ def _png() -> bytes:
     return content.getvalue()
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_pictures_are_answered_by_models_side_by_side(
     open_page: Callable[..., AppTest], two_models: list[str], language: str
 ) -> None:
@@ -240,7 +241,7 @@ def test_zip_of_pictures_becomes_a_run_and_a_folder_that_is_missing_is_told(
     assert "There is no file or folder" in at.error[0].value
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_answered_pictures_open_with_their_table(open_page: Callable[..., AppTest], language: str) -> None:
     spec, store = PredictSpec(model="bundled/efficientnet_lite0", file="/data/pictures.zip"), open_store()
     store.create_run("pr-pic", kind="predict", name="Lite0 · pictures", spec=spec.model_dump(mode="json"))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.i18n import LANGUAGES
 from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
 
@@ -24,7 +25,7 @@ def test_runs_narrow_down_by_words_and_status(open_page: Callable[..., AppTest],
     assert at.info[0].value == "No run fits these filters."
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("status", ["running", "done", "failed"])
 def test_record_opens_in_every_state(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], status: str, language: str
@@ -81,7 +82,7 @@ def test_repeat_makes_a_new_run_of_the_same_settings(
     assert again.spec == run.spec
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_check_tells_classes_and_problems(
     open_page: Callable[..., AppTest], make_check: Callable[..., Run], language: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.families import FAMILIES
-from core.i18n import translator
+from core.i18n import LANGUAGES, translator
 from core.store import Run
 from pages.ui import cached
 from tests.app.conftest import assert_sound, texts_of
@@ -32,7 +32,7 @@ ENDED = {
 }
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("view", TITLES)
 def test_view_opens_in_the_browsers_language_when_there_is_nothing_yet(
     open_page: Callable[..., AppTest], view: str, language: str
@@ -41,7 +41,7 @@ def test_view_opens_in_the_browsers_language_when_there_is_nothing_yet(
     assert at.title[0].value == translator(language)(TITLES[view])
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("view", ["home", "models", "finetune", "runs", "settings"])
 def test_view_opens_when_runs_of_every_state_are_there(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], view: str, language: str
@@ -54,9 +54,9 @@ def test_view_opens_when_runs_of_every_state_are_there(
     open_page(view, language)
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_language_switches_at_once(open_page: Callable[..., AppTest], language: str) -> None:
-    other = "zh_CN" if language == "en" else "en"
+    other = next(name for name in LANGUAGES if name != language)
     at = open_page("settings", language)
     at.selectbox(key="lang").select(other).run()
     assert at.title[0].value == translator(other)("Settings")
@@ -114,7 +114,7 @@ def test_models_narrow_down_by_what_licence_task_and_source_say(open_page: Calla
     assert not found["licence"].str.contains("nc", regex=False).any()
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_families_tell_what_they_brought_and_lead_to_their_models(
     open_page: Callable[..., AppTest], language: str
 ) -> None:
@@ -179,7 +179,7 @@ def test_words_lead_on_to_the_hub(open_page: Callable[..., AppTest], monkeypatch
     assert_sound(at)
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_model_card_tells_facts_of_a_model_that_is_not_here(open_page: Callable[..., AppTest], language: str) -> None:
     at = open_page("models", language, model="torchvision/vit_b_16.imagenet1k_v1")
     assert at.title[0].value == "ViT-B-16 · V1"

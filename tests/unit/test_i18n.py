@@ -1,4 +1,4 @@
-"""Words and numbers in both languages."""
+"""Words and numbers in English and Chinese."""
 
 from __future__ import annotations
 
@@ -149,6 +149,13 @@ def test_time_is_told_as_the_language_writes_it() -> None:
 def test_language_is_picked_from_a_wish(wanted: str | None, language: str) -> None:
     assert pick_language(wanted) == language
     assert language in LANGUAGES
+
+
+def test_lists_and_pairs_are_written_as_the_language_does() -> None:
+    assert EN.listed(["a", "b"]) == "a, b"
+    assert ZH.listed(iter(["a", "b"])) == "a、b"
+    assert EN.pair("Size", "3 MB") == "Size: 3 MB"
+    assert ZH.pair("大小", "3 MB") == "大小：3 MB"
 
 
 def test_language_speaks_english_when_its_file_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 
 from core.conclusions import explain_finding
 from core.errors import Problem
-from core.i18n import translator
+from core.i18n import LANGUAGES, translator
 from core.size_law import SizeLaw, fit_law
 
 SIZES = [100, 300, 1000, 3000, 10_000]
@@ -128,7 +128,7 @@ def test_no_law_is_told_when_the_points_show_none(code: str, sizes: list[int], a
     refused = fit_law(sizes, accuracies, [0.01] * len(sizes))
     assert isinstance(refused, Problem)
     assert refused.code == code
-    for language in ("en", "zh_CN"):
+    for language in LANGUAGES:
         told = explain_finding({"code": code, "values": dict(refused.values)}, translator(language))
         assert "{" not in told
         assert "compare." not in told

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.i18n import translator
+from core.i18n import LANGUAGES, translator
 from core.verdicts import TAKEN, conclude, explain_verdict, judge, measure_loss, recommend
 
 
@@ -98,7 +98,7 @@ def test_loss_at_the_limit_promises_no_number_of_rows() -> None:
     assert measure_loss(original, variant, limit=1.0)["needed"] is None
 
 
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("of", ["accuracy", "agreement"])
 @pytest.mark.parametrize("loss", [(-0.4, -0.9, 0.1), (0.4, 0.1, 0.9), (0.4, -0.5, 1.3), (3.0, 2.0, 4.0)])
 def test_every_sentence_is_filled_in(language: str, of: str, loss: tuple[float, float, float]) -> None:
