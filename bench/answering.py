@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from core.files import to_json
 from core.hardware import describe_machine
-from core.store import to_json
 
 BATCHES = (1, 8, 16, 32, 64, 128)
 

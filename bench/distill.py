@@ -16,12 +16,12 @@ import numpy as np
 from core.clock import PhaseClock
 from core.evaluate import crossed_test, wilson
 from core.events import Silence
+from core.files import to_json
 from core.hardware import describe_machine, keep_freed_memory
 from core.optimize.passes.distill import run
 from core.optimize.subject import load_subject
 from core.optimize.work import Work
 from core.optimize_spec import OptimizeSpec
-from core.store import to_json
 
 
 def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> dict[str, Any]:

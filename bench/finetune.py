@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from core.files import to_json
 from core.hardware import describe_machine
 from core.specs import DataRef
-from core.store import to_json
 
 OTHERS = ("tutorial", "trainer", "lightning")
 LR = {"head": 1e-3, "full": 5e-4, "last": 1e-3}

@@ -19,9 +19,10 @@ from typing import Any
 
 import psutil
 
+from core.files import to_json
 from core.hardware import describe_machine
 from core.specs import FinetuneSpec
-from core.store import open_store, to_json
+from core.store import open_store
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

@@ -16,6 +16,7 @@ from typing import Any
 from core.catalog import get_model
 from core.clock import PhaseClock
 from core.events import Silence
+from core.files import to_json
 from core.hardware import describe_machine, usable_threads
 from core.optimize.exporting import export_onnx
 from core.optimize.subject import ImageSubject, Network, Subject, TextSubject
@@ -24,7 +25,6 @@ from core.optimize.work import Work
 from core.optimize_spec import OptimizeSpec
 from core.passes import missing_packages
 from core.specs import ModelRef
-from core.store import to_json
 
 
 @dataclass(frozen=True)

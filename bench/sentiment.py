@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from core.data import load_texts
 from core.evaluate import report_classification
+from core.files import to_json
 from core.sentiment import FOLDER, LABELS, Sentiment, read_card
 from core.specs import DataRef
-from core.store import to_json
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

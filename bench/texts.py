@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.contenders import Watch, Watching
+from core.files import to_json
 from core.hardware import describe_machine
-from core.store import to_json
 
 MODEL = "bundled/minilm-l6"
 SENTENCES = 5000

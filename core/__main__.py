@@ -21,6 +21,7 @@ from core import asking_commands, hubs, jobs, model_commands, outcome, runs
 from core.answers import answers_csv
 from core.errors import GraftError, InputError, Problem
 from core.export import metric_rows, run_facts
+from core.files import to_json
 from core.messages import explain, explain_phase
 from core.options import option_name
 from core.spec_checks import check_spec
@@ -36,7 +37,7 @@ from core.specs import (
     metadata,
     parse_spec,
 )
-from core.store import Run, open_store, to_json
+from core.store import Run, open_store
 
 app = typer.Typer(
     name="core",

@@ -21,9 +21,9 @@ from core.data.classes import told
 from core.data.questions import Questions, read_questions
 from core.errors import InputError, StoppedError
 from core.events import Reporter
+from core.files import replacing, to_json, write_atomically
 from core.predict import Predictor, load_predictor
 from core.specs import SENTIMENT, PredictSpec
-from core.store import to_json, write_atomically
 
 # Texts of one part: enough to sort them by length, little enough to show progress and lose little.
 PART = 1000
@@ -142,8 +142,10 @@ def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str
     counts: Counter[str] = Counter()
     unreadable: list[str] = []
     first: list[dict[str, Any]] = []
-    unfinished = folder / "answers.csv.tmp"
-    with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+    with (
+        replacing(folder / "answers.csv") as unfinished,
+        unfinished.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
         writer = csv.DictWriter(file, list(picture_row("", [])))
         writer.writeheader()
         for name, answers in _read_parts(parts):
@@ -154,7 +156,6 @@ def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str
                 unreadable.append(name)
             if len(first) < SHOWN:
                 first.append({column: row[column] for column in ("file", "label", "confidence")})
-    unfinished.replace(folder / "answers.csv")
     write_atomically(folder / "report.json", to_json({"rows": first}))
     return dict(counts.most_common()), unreadable
 
@@ -180,9 +181,11 @@ def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -
     by_label: Counter[str] = Counter()
     by_model: Counter[str] = Counter()
     first: list[dict[str, Any]] = []
-    unfinished = folder / "answers.csv.tmp"
     # With its mark, as spreadsheets take a csv without one for something else than UTF-8.
-    with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+    with (
+        replacing(folder / "answers.csv") as unfinished,
+        unfinished.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow([plain_cell(name) for name in names])
         columns = [questions.table[name] for name in header]
@@ -198,7 +201,6 @@ def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -
                 text = questions.texts[row]
                 shown = "" if text is None else str(text)[:500]
                 first.append({"text": shown, "label": label, "confidence": best, "model": model})
-    unfinished.replace(folder / "answers.csv")
     write_atomically(folder / "report.json", to_json({"rows": first, "labels": labels}))
     return {"labels": dict(by_label.most_common()), "models": dict(by_model)}
 

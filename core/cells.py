@@ -29,11 +29,11 @@ from core.data.cache import with_lock
 from core.engine import default_engine, pick_device
 from core.errors import StoppedError, problems_of
 from core.evaluate import wilson, write_predictions
+from core.files import to_json, write_atomically
 from core.grid import Cell, cell_spec, steps_for
 from core.hardware import keep_freed_memory
 from core.loop import Loop
 from core.specs import CompareSpec, FinetuneSpec, parse_spec
-from core.store import to_json, write_atomically
 from core.train import Finetuning, peak_memory_mb
 
 # Points of a curve that are kept: more than a chart of one cell can show.

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core.errors import RunError
+from core.files import replacing, write_atomically
 
 MARK = "complete"
 
@@ -54,9 +55,7 @@ class Checkpoints:
     # -- what was validated, and the best epoch ------------------------------------------------------------
     def note_validated(self, epoch: int) -> None:
         """Remember that an epoch was measured; its checkpoint may be older than that."""
-        unfinished = self.folder / "validated.tmp"
-        unfinished.write_text(str(epoch), encoding="utf-8")
-        unfinished.replace(self.folder / "validated")
+        write_atomically(self.folder / "validated", str(epoch))
 
     def validated_epoch(self) -> int:
         """The last epoch that was measured; 0 before the first."""
@@ -67,10 +66,8 @@ class Checkpoints:
 
     def save_best(self, state: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Keep the learned tensors of the best epoch and what is known of it, both or neither."""
-        unfinished = self.folder / "best.tmp"
-        metadata = {"facts": json.dumps(facts)}
-        save_file(state, unfinished, metadata=metadata)
-        unfinished.replace(self.folder / "best.safetensors")
+        with replacing(self.folder / "best.safetensors") as unfinished:
+            save_file(state, unfinished, metadata={"facts": json.dumps(facts)})
 
     def best_facts(self) -> dict[str, Any] | None:
         """What is known of the best epoch: epoch, accuracy. None before the first."""

@@ -34,11 +34,11 @@ from core.data import load_images, load_texts
 from core.errors import DataError, Problem, RunError, StoppedError
 from core.estimate import cell_work, lanes_for
 from core.events import Reporter
+from core.files import to_json, write_atomically
 from core.findings import Result, find
 from core.grid import Cell, cell_spec, families, grid
 from core.hardware import best_device
 from core.specs import CompareSpec
-from core.store import to_json, write_atomically
 
 # Findings take a moment: while cells end one after another they are not computed anew for each.
 FIND_EVERY_S = 10.0

@@ -13,10 +13,11 @@ from core import settings
 from core.catalog import get_model
 from core.catalog_search import find_local
 from core.engine import autocast, default_engine, pick_device
+from core.files import to_json, write_atomically
 from core.hardware import describe_machine, free_disk_mb, keep_freed_memory, this_host
 from core.models import build_classifier, set_trainable
 from core.specs import ModelRef
-from core.store import open_store, to_json, write_atomically
+from core.store import open_store
 
 _MODEL = "bundled/efficientnet_lite0"
 _SIZE, _BATCH, _BUDGET_S = 128, 32, 8.0

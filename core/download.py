@@ -26,8 +26,8 @@ from core import hubs, settings
 from core.catalog import get_model, hub_folder, torch_folder
 from core.errors import GraftError, InputError, NotFoundError, RunError, StoppedError
 from core.events import Reporter
+from core.files import to_json, write_atomically
 from core.model_specs import DownloadSpec
-from core.store import to_json, write_atomically
 from core.transfer import Digest, NoAccessError, Wanted, fetch_file, sum_of, unreachable
 
 SPARE_BYTES = 50_000_000  # left free beside what is fetched

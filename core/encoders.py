@@ -22,11 +22,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.catalog import ModelCard, get_model, hub_snapshots, model_folder, model_source
-from core.errors import GraftError, InputError, WeightsError
+from core.errors import GraftError, InputError, WeightsError, first_line
+from core.files import replacing, to_json, write_atomically
 from core.lora import add_lora, has_lora, lora_targets, merge_lora
 from core.models import FORMAT, count_parameters, new_head
 from core.specs import ModelRef
-from core.store import to_json
 from core.weights import check_sum
 
 # Parts outside the layers that stand before them: they are frozen with the embeddings. What else lies outside
@@ -237,7 +237,7 @@ def build_text_classifier(ref: ModelRef, labels: list[str] | None, *, seed: int)
     except GraftError:
         raise
     except Exception as error:  # the library raises a dozen kinds for files that are not what they say
-        detail = str(error).strip().split("\n")[0][:200]
+        detail = first_line(error)
         raise WeightsError("weights.other_model", id=base.id, file=base.file_name, detail=detail) from error
     torch.manual_seed(seed)
     head = new_head(_width(net), len(labels))
@@ -338,13 +338,10 @@ def save_text_classifier(model: TextClassifier, folder: Path, **facts: Any) -> N
     model.config.save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _state(model).items()}
-    unfinished = folder / "model.safetensors.tmp"
-    save_file(tensors, unfinished, metadata={"format": "pt", "graft": str(FORMAT)})
-    unfinished.replace(folder / "model.safetensors")
+    with replacing(folder / "model.safetensors") as unfinished:
+        save_file(tensors, unfinished, metadata={"format": "pt", "graft": str(FORMAT)})
     card = {"format": FORMAT, "base": model.base, "labels": model.labels, "parameters": count_parameters(model)[0]}
-    unfinished = folder / "model.json.tmp"
-    unfinished.write_text(to_json({**facts, **card}), encoding="utf-8")
-    unfinished.replace(folder / "model.json")
+    write_atomically(folder / "model.json", to_json({**facts, **card}))
 
 
 def _state(model: nn.Module) -> dict[str, Tensor]:
@@ -375,6 +372,6 @@ def load_text_classifier(folder: Path) -> TextClassifier:
         if unexpected or left:
             raise ValueError(f"{len(left)} tensors are missing and {len(unexpected)} do not belong to it")
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        detail = str(error).strip().split("\n")[0][:200]
+        detail = first_line(error)
         raise WeightsError("weights.other_model", id=folder.name, file=str(folder), detail=detail) from error
     return model.eval()

@@ -19,6 +19,8 @@ from typing import Any, Literal
 import torch
 
 from core import settings
+from core.data.cache import with_lock
+from core.files import write_atomically
 from core.hardware import describe_machine
 
 BUDGET_S = 10.0
@@ -152,14 +154,13 @@ def load_engine(key: str) -> Engine | None:
 
 def save_engine(key: str, engine: Engine) -> None:
     """Keep the choice for equal runs."""
-    try:
-        kept = json.loads(_memory().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        kept = {}
-    kept[key] = dataclasses.asdict(engine)
-    unfinished = _memory().with_suffix(f".{os.getpid()}.tmp")
-    unfinished.write_text(json.dumps(kept, indent=2, sort_keys=True), encoding="utf-8")
-    unfinished.replace(_memory())
+    with with_lock("autotune"):  # of two runs that end at once neither loses its choice
+        try:
+            kept = json.loads(_memory().read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            kept = {}
+        kept[key] = dataclasses.asdict(engine)
+        write_atomically(_memory(), json.dumps(kept, indent=2, sort_keys=True))
 
 
 def _memory() -> Path:

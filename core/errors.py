@@ -141,3 +141,8 @@ def problems_of(error: BaseException) -> list[Problem]:
     if isinstance(error, GraftError):
         return list(error.problems)
     return [Problem("run.unknown_error", values={"detail": f"{type(error).__name__}: {error}"[:500]})]
+
+
+def first_line(error: object, most: int = 200) -> str:
+    """An error of a library in a line: the first of its own, at most so many letters of it, or what it is called."""
+    return str(error).strip().split("\n")[0][:most] or type(error).__name__

@@ -14,7 +14,8 @@ from typing import Any
 
 from core import settings
 from core.errors import RunError
-from core.store import Run, Store, open_store, to_json
+from core.files import is_unfinished, replacing, sha256, to_json
+from core.store import Run, Store, open_store
 
 FORMAT = 1  # of the archive
 _STORED_AS_IS = {".safetensors", ".parquet", ".webp", ".png", ".jpg", ".onnx"}
@@ -29,9 +30,8 @@ def export_run(run_id: str, store: Store | None = None) -> Path:
     store = store or open_store()
     run = store.get_run(run_id)
     target = settings.folder("exports") / f"{run.id}.zip"
-    temporary = target.with_suffix(".tmp")
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        with replacing(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
             listed: dict[str, dict[str, Any]] = {}
             kinds = {artifact.path: artifact.kind for artifact in store.list_artifacts(run.id)}
             written = {"run.json": to_json({**run_facts(run), "kinds": kinds}), "metrics.csv": _metrics_csv(run, store)}
@@ -42,14 +42,11 @@ def export_run(run_id: str, store: Store | None = None) -> Path:
             for path in _files(run):
                 packed = zipfile.ZIP_STORED if path.suffix in _STORED_AS_IS else zipfile.ZIP_DEFLATED
                 name = path.relative_to(run.folder).as_posix()
-                with path.open("rb") as file:
-                    listed[name] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+                listed[name] = {"sha256": sha256(path)}
                 archive.write(path, name, compress_type=packed)
                 listed[name]["bytes"] = archive.getinfo(name).file_size
             archive.writestr("manifest.json", to_json({"format": FORMAT, "files": listed}))
-        temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunError("run.cannot_export", id=run_id, detail=str(error)) from error
     return target
 
@@ -63,7 +60,8 @@ def run_facts(run: Run) -> dict[str, Any]:
 
 def _files(run: Run) -> list[Path]:
     found = [path for path in (run.folder / "spec.json", run.folder / "worker.log") if path.is_file()]
-    return found + sorted(path for path in (run.folder / "artifacts").rglob("*") if path.is_file())
+    kept = (path for path in (run.folder / "artifacts").rglob("*") if path.is_file() and not is_unfinished(path))
+    return found + sorted(kept)
 
 
 def _metrics_csv(run: Run, store: Store) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from core import settings
 from core.catalog import HUB
-from core.errors import GraftError
+from core.errors import GraftError, first_line
 
 # A page waits for this: a hub that takes longer is told as out of reach.
 _TIMEOUT_S = 5.0
@@ -62,7 +62,7 @@ def search_hub(text: str, task: str = "", limit: int = 20) -> list[HubRow]:
         hf_raise_for_status(answer)
         return list(_rows(answer.json(), limit))
     except broken as error:  # those of the network, and an answer that is not the hub's
-        detail = str(error).strip().split("\n")[0][:160] or type(error).__name__
+        detail = first_line(error, 160)
         raise GraftError("hub.unreachable", endpoint=endpoint, detail=detail.rstrip(".")) from error
 
 

@@ -20,12 +20,12 @@ from core.blueprints import NEW_CLASSES, Blueprint, as_if_here, build_tunable, d
 from core.catalog import ModelCard, check_image_size, get_model
 from core.errors import InputError
 from core.events import Reporter, Silence
+from core.files import to_json, write_atomically
 from core.hardware import resident_mb
 from core.lora import count_lora, lora_targets
 from core.models import ImageClassifier, count_parameters, set_trainable
 from core.shapes import SHAPED
 from core.specs import InspectSpec
-from core.store import to_json, write_atomically
 
 LORA_RANK = 8
 _aten = torch.ops.aten

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,8 @@ import huggingface_hub as hub
 from core import catalog, hubs
 from core.catalog import ModelCard, get_model, hub_folder, torch_folder
 from core.download import SPARE_BYTES, needed_files
-from core.errors import InputError, NotFoundError, RunError, WeightsError
+from core.errors import InputError, NotFoundError, RunError, WeightsError, first_line
+from core.files import forget_unfinished, making_folder, replacing, write_atomically
 from core.store import open_store
 from core.transfer import sum_of
 
@@ -258,7 +260,7 @@ def _check_content(path: Path, name: str) -> None:
         elif name.endswith((".txt", ".md")):
             path.read_text(encoding="utf-8")
     except (OSError, ValueError, RecursionError) as error:
-        detail = str(error).strip().split("\n")[0][:200]
+        detail = first_line(error)
         raise WeightsError("weights.import_unreadable", file=name, detail=detail) from error
 
 
@@ -291,12 +293,8 @@ def _check_room(model_id: str, need: int, folder: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     """A file that is either not there or whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(target.name + ".importing")
-    try:
+    with replacing(target) as unfinished:
         shutil.copyfile(source, unfinished)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _keep(repository: str, files: dict[str, Path]) -> None:
@@ -307,16 +305,12 @@ def _keep(repository: str, files: dict[str, Path]) -> None:
     folder = _repository_folder(repository)
     snapshot = folder / "snapshots" / revision
     if not snapshot.exists():
-        unfinished = folder / f".importing-{revision}"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        try:
+        forget_unfinished(folder)
+        # What another process brought meanwhile are the same files.
+        with suppress(FileExistsError), making_folder(snapshot, within=folder) as unfinished:
             for name, path in files.items():
                 _copy(path, unfinished / name)
-            snapshot.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.rename(snapshot)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
     main = folder / "refs" / "main"
     if not main.exists():
         main.parent.mkdir(parents=True, exist_ok=True)
-        main.write_text(revision, encoding="utf-8")
+        write_atomically(main, revision)

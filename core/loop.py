@@ -25,6 +25,7 @@ from core.checkpoints import Checkpoints
 from core.clock import PhaseClock
 from core.engine import Engine, autocast
 from core.errors import RunError, StoppedError
+from core.files import write_atomically
 from core.learner import Learner, Rows
 from core.specs import FinetuneSpec
 
@@ -132,9 +133,7 @@ class Loop:
             if listener.is_stopping:
                 raise StoppedError()
         kept = {"epochs_done": self.epochs_done, "images_per_s": self.images_per_s}
-        unfinished = self._finished.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(kept), encoding="utf-8")
-        unfinished.replace(self._finished)
+        write_atomically(self._finished, json.dumps(kept))
 
     def _is_over_after(self, last: Path) -> bool:
         """Whether nothing is left to train after this checkpoint; validates its epoch if that was cut off."""

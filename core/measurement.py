@@ -25,6 +25,7 @@ from core.encoders import TextClassifier, TokenBatch, build_backbone, build_text
 from core.errors import Problem, RunError
 from core.events import Reporter
 from core.fields import ModelRef
+from core.files import to_json, write_atomically
 from core.hardware import describe_machine, this_host, usable_threads
 from core.model_specs import MeasureSpec
 from core.models import ImageClassifier, build_classifier, new_head
@@ -32,7 +33,6 @@ from core.optimize import stopwatch
 from core.optimize.runtimes import OPENERS, TorchSession
 from core.optimize.subject import Inputs, Network, exportable
 from core.optimize.timing import BUSY, Stopwatch, save_inputs, speed_of, time_alone
-from core.store import to_json, write_atomically
 
 BUDGET_S = 20.0
 TOKENS, SHORT_TOKENS = 128, 20

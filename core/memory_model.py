@@ -28,11 +28,11 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from core import settings
 from core.blueprints import Blueprint, as_if_here, fake_tensors
+from core.files import to_json, write_atomically
 from core.hardware import this_host
 from core.lora import count_lora
 from core.models import ImageClassifier
 from core.shapes import SHAPED
-from core.store import to_json, write_atomically
 
 BATCHES = (1, 8, 32, 128)
 PRECISIONS = ("fp32", "bf16")

@@ -12,10 +12,11 @@ from core import catalog, outcome, runs
 from core.catalog_search import find_local, line_of, search_models
 from core.errors import InputError
 from core.fields import Weights
+from core.files import to_json
 from core.messages import explain
 from core.model_specs import DownloadSpec, InspectSpec, MeasureSpec
 from core.specs import SENTIMENT, parse_spec
-from core.store import Run, to_json
+from core.store import Run
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]

@@ -17,11 +17,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.catalog import ModelCard, Preprocessing, get_model, model_folder, published_labels
-from core.errors import InputError, WeightsError
+from core.errors import InputError, WeightsError, first_line
+from core.files import replacing, to_json, write_atomically
 from core.lora import add_lora, lora_targets
 from core.specs import ModelRef
 from core.stages import Stages, build_stages
-from core.store import to_json
 from core.weights import load_weights
 
 FORMAT = 1
@@ -128,7 +128,7 @@ def _stages(base: ModelCard, size: int, weights: dict[str, Tensor] | None) -> St
     except (RuntimeError, KeyError, ValueError) as error:
         if weights is None:
             raise
-        detail = str(error).strip().split("\n")[0][:200]
+        detail = first_line(error)
         raise WeightsError("weights.other_model", id=base.id, file=base.file_name, detail=detail) from error
 
 
@@ -192,9 +192,8 @@ def save_classifier(model: ImageClassifier, folder: Path, **facts: Any) -> None:
     """Write `model.safetensors` and `model.json` (labels, preprocessing, base, and the given facts)."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    unfinished = folder / "model.safetensors.tmp"
-    save_file(tensors, unfinished, metadata={"format": "pt", "graft": str(FORMAT)})
-    unfinished.replace(folder / "model.safetensors")
+    with replacing(folder / "model.safetensors") as unfinished:
+        save_file(tensors, unfinished, metadata={"format": "pt", "graft": str(FORMAT)})
     card = {
         "format": FORMAT,
         "base": model.base,
@@ -204,9 +203,7 @@ def save_classifier(model: ImageClassifier, folder: Path, **facts: Any) -> None:
         "freeze_batchnorm": model.freeze_batchnorm,
         "head": "new" if isinstance(model.head, nn.Sequential) and hasattr(model.head, "norm") else "published",
     }
-    unfinished = folder / "model.json.tmp"
-    unfinished.write_text(to_json({**facts, **card}), encoding="utf-8")
-    unfinished.replace(folder / "model.json")
+    write_atomically(folder / "model.json", to_json({**facts, **card}))
 
 
 def load_classifier(folder: Path, *, image_size: int | None = None) -> ImageClassifier:
@@ -230,6 +227,6 @@ def load_classifier(folder: Path, *, image_size: int | None = None) -> ImageClas
         own = {name.removeprefix("head."): value for name, value in tensors.items() if name.startswith("head.")}
         model.head.load_state_dict(own, assign=True)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        detail = str(error).strip().split("\n")[0][:200]
+        detail = first_line(error)
         raise WeightsError("weights.other_model", id=folder.name, file=str(folder), detail=detail) from error
     return model.eval()

@@ -24,7 +24,7 @@ from core.ask_records import AnswerReport, TaskCard
 from core.asked_network import Asked, Tools
 from core.catalog import ModelCard, get_model, hub_snapshots
 from core.catalog_local import describe_folder, find_local_weights
-from core.errors import DataError, GraftError, InputError, NotFoundError, Problem, WeightsError
+from core.errors import DataError, GraftError, InputError, NotFoundError, Problem, WeightsError, first_line
 from core.other_tasks import check_inputs, check_package, find_recommended, get_task, not_here, tasks_for
 
 # Bars for a terminal: a page and a log say what happens in their own words.
@@ -173,7 +173,7 @@ def _needs_sentencepiece(folder: Path) -> list[Problem]:
 
 
 def _first_line(error: Exception) -> str:
-    told = str(error).strip().split("\n")[0][:200]
+    told = first_line(error)
     return (told or type(error).__name__).rstrip(".")
 
 

@@ -26,6 +26,8 @@ from core.clock import PhaseClock
 from core.data import Pixels
 from core.data.cache import RowStore, cache_folder, with_lock
 from core.engine import Engine, Timing
+from core.errors import first_line
+from core.files import replacing
 from core.models import ImageClassifier
 
 # Timed batches before a choice; the first one of an engine warms up and does not count.
@@ -148,7 +150,7 @@ class FrozenPrefix:
             if error > 1e-3:
                 raise ValueError(f"results differ from torch by {error:.1e}")
         except Exception as error:  # an exporter fails in many ways; eager torch is always there, and it is said
-            self.timings.append(Timing("prefix", "onnxruntime", None, reason=str(error).strip().split("\n")[0][:200]))
+            self.timings.append(Timing("prefix", "onnxruntime", None, reason=first_line(error)))
             self.clock.log(f"ONNX Runtime is not used for the frozen part: {error}")
             return False
         self._run = run
@@ -156,7 +158,6 @@ class FrozenPrefix:
 
     def _export(self, path: Path) -> None:
         x = torch.zeros(2, 3, self.batcher.size, self.batcher.size)
-        unfinished = path.with_suffix(".tmp.onnx")
         noisy = logging.getLogger("torch.onnx")
         level, was_training = noisy.level, self.model.training
         noisy.setLevel(logging.ERROR)
@@ -164,12 +165,12 @@ class FrozenPrefix:
             warnings.simplefilter("ignore")
             part = _Part(self.model, self.cut).eval()
             shapes = ({0: torch.export.Dim("batch")},)
-            torch.onnx.export(
-                part, (x,), unfinished, dynamo=True, external_data=False, dynamic_shapes=shapes, verbose=False
-            )
+            with replacing(path) as unfinished:
+                torch.onnx.export(
+                    part, (x,), unfinished, dynamo=True, external_data=False, dynamic_shapes=shapes, verbose=False
+                )
         noisy.setLevel(level)
         self.model.train(was_training)  # the export may come in the middle of a training step
-        unfinished.replace(path)
 
     # -- how activations are kept ------------------------------------------------------------------------
     def _encode(self, h: Tensor) -> NDArray[Any]:

@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import IO, Any, get_args
 
 from core import settings
+from core.data.cache import with_lock
 from core.data.zips import check_zip
-from core.errors import DataError, GraftError, InputError, NotFoundError, Problem
+from core.errors import DataError, GraftError, InputError, NotFoundError, Problem, first_line
 from core.export import FORMAT
+from core.files import forget_unfinished, making_folder, to_json, write_atomically
 from core.specs import SPECS, parse_spec
-from core.store import ACTIVE, Artifact, Run, Status, Store, open_store, to_json
+from core.store import ACTIVE, Artifact, Run, Status, Store, open_store
 
 _FIXED = {"manifest.json", "run.json", "spec.json", "metrics.csv", "worker.log"}
 _NEEDED = {"run.json", "metrics.csv"}
@@ -53,10 +55,11 @@ def import_run(path: Path, name: str = "", store: Store | None = None) -> tuple[
         raise InputError("data.path_missing", path=str(path))
     entries = {text: info for info, text in check_zip(path, name) if not text.endswith("/")}
     try:
-        with zipfile.ZipFile(path) as archive:
+        # One at a time: of two that take in the same run the second finds its id taken.
+        with with_lock("import-run"), zipfile.ZipFile(path) as archive:
             return _take_in(archive, entries, name, store)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        detail = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        detail = first_line(error)
         raise DataError("run.archive_unreadable", name=name, detail=detail) from error
 
 
@@ -82,18 +85,13 @@ def _take_in(
         parent = None
     _check_room(sum(info.file_size for info in entries.values()), name)
     folder = settings.folder("runs") / run_id
-    unfinished = folder.with_name(f".importing-{run_id}")
-    try:
+    forget_unfinished(folder.parent)
+    with making_folder(folder) as unfinished:
         for text, info in entries.items():
             if text == "worker.log" or (text not in left_out and text not in _FIXED):
                 _unpack(archive, info, unfinished / text, listed[text], text, name)
-        unfinished.mkdir(exist_ok=True)
-        (unfinished / "spec.json").write_text(to_json({"kind": facts["kind"], **spec}) + "\n", encoding="utf-8")
+        write_atomically(unfinished / "spec.json", to_json({"kind": facts["kind"], **spec}) + "\n")
         metrics = _metrics(_read(archive, entries["metrics.csv"]).decode(), facts)
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
     try:
         _write_row(run_id, facts, spec, parent, store)
         store.write_metrics(run_id, metrics)

@@ -20,6 +20,7 @@ from typing import Any
 from core import jobs, settings
 from core.errors import InputError, NotFoundError, RunError
 from core.export import export_run
+from core.files import to_json, write_atomically
 from core.options import command_line
 from core.siblings import compare_siblings
 from core.spec_checks import check_spec
@@ -38,7 +39,7 @@ from core.specs import (
     parse_spec,
     with_absolute_paths,
 )
-from core.store import RESUMABLE, Run, Store, open_store, to_json, write_atomically
+from core.store import RESUMABLE, Run, Store, open_store
 
 __all__ = [
     "command_line",

@@ -7,7 +7,6 @@ version is SQLite's `user_version`; a store of another version is refused.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -319,15 +318,3 @@ def open_store() -> Store:
 @lru_cache(maxsize=4)
 def _open(path: Path) -> Store:
     return Store(path)
-
-
-def to_json(value: Any) -> str:
-    """JSON as Graft writes it: UTF-8, stable key order, no NaN."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=2)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is either the old one or the whole new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

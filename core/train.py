@@ -24,10 +24,10 @@ from core.clock import PhaseClock
 from core.engine import Engine, Timing, default_engine, engine_key, load_engine, pick_device, save_engine, time_training
 from core.evaluate import report_classification, write_predictions
 from core.events import Reporter
+from core.files import to_json, write_atomically
 from core.loop import Loop, predict_rows
 from core.models import count_parameters
 from core.specs import FinetuneSpec
-from core.store import to_json
 from core.tasks import ImageTask, TextTask
 
 # Cached block activations may take this much disk; above it they are computed anew in each epoch.
@@ -172,7 +172,7 @@ class Finetuning:
         write_predictions(self.artifacts / "predictions.parquet", rows, targets, probabilities)
         report["mistakes"] = self.task.write_mistakes(self.artifacts, rows, targets, probabilities)
         report |= self.task.write_more(self.artifacts)
-        (self.artifacts / "report.json").write_text(to_json(report), encoding="utf-8")
+        write_atomically(self.artifacts / "report.json", to_json(report))
         return report
 
     def _save_model(self, report: dict[str, Any], best: dict[str, Any]) -> None:
@@ -197,7 +197,7 @@ class Finetuning:
             save_engine(self.key, self.engine)
         table = [dataclasses.asdict(timing) for timing in self.timings]
         kept = {"engine": dataclasses.asdict(self.engine), "timings": table}
-        (self.artifacts / "autotune.json").write_text(to_json(kept), encoding="utf-8")
+        write_atomically(self.artifacts / "autotune.json", to_json(kept))
 
     def _summary(self, report: dict[str, Any], best: dict[str, Any], loop: Loop) -> dict[str, Any]:
         data, engine, prefix = self.data, self.engine, self.learner.prefix

@@ -19,7 +19,8 @@ from threading import Event
 from typing import IO, Any, Literal
 from urllib.parse import urlsplit
 
-from core.errors import RunError, StoppedError
+from core.errors import RunError, StoppedError, first_line
+from core.files import sha256
 from core.hubs import host_of
 
 TIMEOUT_S = 20.0  # without a single byte
@@ -193,7 +194,7 @@ def _plain(reason: object) -> str:
         return f"its certificate is not accepted ({reason.reason})"
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror
-    return str(reason).strip().split("\n")[0][:200] or type(reason).__name__
+    return first_line(reason)
 
 
 def _refusal(wanted: Wanted, error: urllib.error.HTTPError) -> Exception:
@@ -246,8 +247,7 @@ def check_file(wanted: Wanted) -> None:
 
 def sum_of(path: Path, digest: Digest) -> str:
     """The sha256 of a file, or git's sum of it (of its length and content)."""
-    with path.open("rb") as file:
-        if digest == "sha256":
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        content = file.read()
+    if digest == "sha256":
+        return sha256(path)
+    content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

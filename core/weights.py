@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import safetensors
@@ -11,7 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from core.catalog import ModelCard, find_weights, not_local
-from core.errors import WeightsError
+from core.errors import WeightsError, first_line
+from core.files import sha256
 
 
 def load_weights(card: ModelCard) -> dict[str, Tensor]:
@@ -30,9 +30,9 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
-        raise WeightsError("weights.other_model", id=card.id, file=str(path), detail=_first_line(error)) from error
+        raise WeightsError("weights.other_model", id=card.id, file=str(path), detail=first_line(error)) from error
     except Exception as error:  # the unpickler's refusals have no common base
-        raise WeightsError("weights.other_model", id=card.id, file=str(path), detail=_first_line(error)) from error
+        raise WeightsError("weights.other_model", id=card.id, file=str(path), detail=first_line(error)) from error
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise WeightsError("weights.other_model", id=card.id, file=str(path), detail="it holds more than tensors")
     return found
@@ -45,11 +45,6 @@ def check_sum(path: Path, card: ModelCard) -> None:
     """
     if not card.sha256:
         return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256(path)
     if not found.startswith(card.sha256):
         raise WeightsError("weights.damaged", file=str(path), found=found[:8], wanted=card.sha256[:8])
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0][:200]

@@ -8,7 +8,6 @@ ends in a state that is true, with a sentence.
 from __future__ import annotations
 
 import faulthandler
-import hashlib
 import mimetypes
 import os
 import signal
@@ -21,9 +20,10 @@ from typing import Any
 
 import psutil
 
-from core import hubs, jobs
+from core import hubs, jobs, settings
 from core.errors import GraftError, Problem, StoppedError, StoreError, problems_of
 from core.events import Reporter
+from core.files import forget_unfinished, is_unfinished, sha256, to_json, write_atomically
 from core.hardware import keep_freed_memory, this_host
 from core.optimize_spec import OptimizeSpec
 from core.reporter import StoreReporter
@@ -39,7 +39,7 @@ from core.specs import (
     Spec,
     parse_spec,
 )
-from core.store import Artifact, Run, Status, Store, open_store, to_json, write_atomically
+from core.store import Artifact, Run, Status, Store, open_store
 
 # What does the work of a kind: (spec, the run's folder, reporter, whether to go on from a checkpoint) -> summary.
 Handler = Callable[[Any, Path, Reporter, bool], dict[str, Any]]
@@ -165,6 +165,7 @@ def _do(run: Run, reporter: StoreReporter) -> tuple[Status, list[Problem], dict[
     print(f"{time.strftime('%F %H:%M:%S')} {run.id} {run.kind} attempt {run.attempt + 1}", flush=True)
     try:
         (run.folder / "artifacts").mkdir(parents=True, exist_ok=True)
+        _forget_unfinished(run.folder)
         reporter.reserve_disk()
         spec: Spec = parse_spec(SPECS[run.kind], run.spec)
         return "done", [], KINDS[run.kind](spec, run.folder, reporter, resume)
@@ -176,14 +177,22 @@ def _do(run: Run, reporter: StoreReporter) -> tuple[Status, list[Problem], dict[
         return "failed", problems_of(error), {}
 
 
+def _forget_unfinished(folder: Path) -> None:
+    """Remove what killed processes left: all in this run's own folder, the old in those that runs share."""
+    for inner in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        forget_unfinished(inner, older_than_s=0.0)
+    for shared in (settings.home(), settings.folder("exports")):
+        forget_unfinished(shared)
+
+
 def _register_artifacts(run: Run, store: Store) -> None:
     """Record every file under artifacts/ with its size and sha256."""
     folder = run.folder / "artifacts"
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name.startswith(".") or path.suffix == ".tmp":
+        if not path.is_file() or is_unfinished(path):
             continue
         facts = {"kind": _kind_of(path), "path": path.relative_to(run.folder).as_posix()}
-        digest, size = _sha256(path), path.stat().st_size
+        digest, size = sha256(path), path.stat().st_size
         name = path.relative_to(folder).as_posix()
         store.write_artifact(
             Artifact(run=run.id, name=name, bytes=size, sha256=digest, created_at=time.time(), **facts)
@@ -199,11 +208,6 @@ def _kind_of(path: Path) -> str:
     if path.suffix in {".parquet", ".csv"}:
         return "table"
     return "picture" if (mimetypes.guess_type(path.name)[0] or "").startswith("image/") else "report"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _listen_to_signals(reporter: StoreReporter) -> None:

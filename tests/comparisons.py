@@ -10,9 +10,10 @@ import numpy as np
 import psutil
 
 from core import jobs, settings
+from core.files import to_json
 from core.grid import SCRATCH, Cell, families, grid
 from core.specs import CompareSpec, parse_spec
-from core.store import Run, open_store, to_json
+from core.store import Run, open_store
 
 # error(n) = a + b * n^-c, seconds(n) = s * n^0.5, parameters that learn
 SHAPES: dict[str, tuple[float, float, float, float, int]] = {

@@ -11,9 +11,10 @@ from core import runs, settings
 from core.catalog import get_model
 from core.errors import Problem
 from core.fields import ModelRef
+from core.files import to_json
 from core.hardware import this_host
 from core.model_specs import MeasureSpec
-from core.store import Run, open_store, to_json
+from core.store import Run, open_store
 
 BLOCKS = [
     {"name": "stem", "ms": 4.0, "share": 0.2},

@@ -12,11 +12,12 @@ from PIL import Image
 
 from core import jobs, runs, settings
 from core.errors import Problem
+from core.files import to_json
 from core.hardware import MachineCard, describe_machine
 from core.optimize_spec import OptimizeSpec
 from core.passes import BY_NAME, Variant, variants_of
 from core.specs import parse_spec
-from core.store import Run, open_store, to_json
+from core.store import Run, open_store
 from core.verdicts import conclude, judge, recommend
 
 PASSES = ("prune_structured", "prune_magnitude", "qat", "onnx", "dynamic_int8", "static_int8", "half", "export")

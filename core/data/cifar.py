@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from core import catalog, settings
+from core.data.cache import with_lock
 from core.data.sources import ArrayItems, Collection
 from core.errors import DataError
+from core.files import forget_unfinished, replacing
 from core.specs import DataRef
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -105,14 +107,19 @@ def _download(ref: DataRef) -> Path:
     target = settings.folder("datasets") / "cifar-10-python.tar.gz"
     if settings.is_offline():
         raise DataError("data.cifar10_not_here", url=URL, folder=str(target.parent))
-    unfinished = target.with_suffix(".tmp")
+    forget_unfinished(target.parent)
     try:
+        with with_lock("cifar10"):
+            if not target.is_file():  # else another process fetched it meanwhile
+                _fetch(target)
+    except (OSError, HTTPException, DataError) as error:
+        raise DataError("data.cifar10_not_here", url=URL, folder=str(target.parent)) from error
+    return target
+
+
+def _fetch(target: Path) -> None:
+    with replacing(target) as unfinished:
         with urllib.request.urlopen(URL, timeout=20) as answer, unfinished.open("wb") as file:
             while chunk := answer.read(1 << 20):
                 file.write(chunk)
         _verified(target.name, unfinished.read_bytes(), ARCHIVE_MD5)
-        unfinished.replace(target)
-    except (OSError, HTTPException, DataError) as error:
-        unfinished.unlink(missing_ok=True)
-        raise DataError("data.cifar10_not_here", url=URL, folder=str(target.parent)) from error
-    return target

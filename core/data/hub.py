@@ -16,7 +16,7 @@ from core.data.parquet import encode_labels, find_columns
 from core.data.pictures import MAX_BYTES
 from core.data.sources import SPLIT_WORDS, Collection, Raw, digest, split_rows
 from core.data.texts import SAMPLE, collect_texts, find_text_columns
-from core.errors import DataError, Problem
+from core.errors import DataError, Problem, first_line
 from core.specs import DataRef
 
 _PART = r"[A-Za-z0-9][\w.-]*"
@@ -68,7 +68,7 @@ def open_hub(ref: DataRef) -> Collection:
     try:
         found = datasets.load_dataset(name, config or None)
     except Exception as error:  # the library has no common base for "not there", "no network", "a script"
-        detail = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        detail = first_line(error)
         raise DataError("data.hub_unreachable", id=ref.id, detail=detail) from error
     parts = {SPLIT_WORDS.get(split, split): part for split, part in found.items()}
     parts = {split: part for split, part in parts.items() if split in {"train", "validation", "test"}}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-import uuid
 import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,13 +15,13 @@ from pydantic import BaseModel, ConfigDict
 from core import settings
 from core.data.cache import with_lock
 from core.errors import DataError, Problem
+from core.files import forget_unfinished, unshared
 from core.i18n import N_
 from core.specs import DataRef
 
 UPLOAD_LIMIT_MB = 200
 _SUFFIXES = (".zip", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx", ".parquet")
 _UNNAMED = {"data.no_label_column", "data.no_text_column"}
-_ABANDONED_AFTER_S = 86_400
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 
 
@@ -71,10 +69,10 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
     from core.data.sources import open_file
 
     folder = _folder()
-    _forget_unfinished(folder)
+    forget_unfinished(folder)
     suffix = Path(name).suffix.lower()
     suffix = suffix if suffix in _SUFFIXES else ".zip"  # whatever a zip is called, it is one
-    unfinished = folder / f".{uuid.uuid4().hex}.tmp{suffix}"
+    unfinished = unshared(folder / f"upload{suffix}")
     try:
         with unfinished.open("wb") as target:
             if isinstance(source, Path):
@@ -120,14 +118,6 @@ def copy_limited(source: IO[bytes], target: IO[bytes]) -> None:
         if total > UPLOAD_LIMIT_MB * 1_048_576:  # as browsers and Streamlit count
             raise DataError("data.upload_too_large", limit=UPLOAD_LIMIT_MB)
         target.write(chunk)
-
-
-def _forget_unfinished(folder: Path) -> None:
-    """Remove what uploads left that a crash cut short."""
-    for path in folder.glob(".*.tmp*"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
-                path.unlink()
 
 
 def upload_path(name: str) -> Path:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.data.sources import SPLIT_WORDS, Collection, Raw, fingerprint_files, split_rows
 from core.data.texts import SAMPLE, collect_texts, find_text_columns
-from core.errors import DataError, Problem
+from core.errors import DataError, Problem, first_line
 from core.specs import DataRef
 
 
@@ -78,7 +78,7 @@ def open_parquet(paths: list[Path], ref: DataRef, name: str) -> Collection:
         values = _column(files, label)
         texts = _column(files, first) if is_text else []
     except (OSError, pa.ArrowInvalid) as error:
-        raise DataError("data.unreadable_file", path=name, detail=str(error).split("\n")[0][:200]) from error
+        raise DataError("data.unreadable_file", path=name, detail=first_line(error)) from error
     if pa.types.is_nested(schema.field(label).type):
         raise DataError("data.several_labels", column=label)
     names = features.get(label, {}).get("names")

@@ -19,6 +19,7 @@ from core.data.library import copy_limited, safe_name
 from core.data.tables import MAX_ROWS, SUFFIXES, Table, decode_text, read_table
 from core.data.texts import SAMPLE, find_column_of_texts
 from core.errors import DataError, Problem
+from core.files import replacing
 
 _SHOWN_ROWS, _SHOWN_CHARS = 5, 200
 _ABANDONED_AFTER_S = 86_400
@@ -126,14 +127,9 @@ def store_questions(source: IO[bytes] | Any, name: str, key: str) -> Path:
         return path
     _forget_unasked(folder.parent)
     folder.mkdir(exist_ok=True)
-    unfinished = folder / ".unfinished"
-    try:
-        with unfinished.open("wb") as target:
-            source.seek(0)
-            copy_limited(source, target)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished, unfinished.open("wb") as target:
+        source.seek(0)
+        copy_limited(source, target)
     return path
 
 

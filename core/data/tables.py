@@ -15,7 +15,7 @@ import numpy as np
 
 from core.data.sources import SPLIT_WORDS, Collection
 from core.data.texts import SAMPLE, SPLIT_COLUMNS, collect_texts, find_text_columns
-from core.errors import DataError, Problem
+from core.errors import DataError, Problem, first_line
 from core.specs import DataRef
 
 # What is a table by its name; the weak ones only where a person names the file, or it is named after a split.
@@ -354,7 +354,7 @@ def _read_xlsx(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
     except DataError:
         raise
     except Exception as error:  # a damaged workbook fails in many ways
-        detail = str(error).split("\n")[0][:200] or type(error).__name__
+        detail = first_line(error)
         raise DataError("data.unreadable_file", path=path.name, detail=detail) from error
     problems = _ragged_rows(path.name, ragged, len(names), keep_all)
     has_gaps = any(None in values for values in table.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import gzip
-import hashlib
 import importlib
 import json
 import shutil
@@ -21,18 +20,17 @@ from core.clock import PhaseClock
 from core.errors import DataError, GraftError, Problem, RunError, StoppedError, problems_of
 from core.evaluate import wilson
 from core.events import Reporter
+from core.files import replacing, sha256, size_of, to_json, write_atomically
 from core.hardware import describe_machine, usable_threads
 from core.models import count_parameters
 from core.optimize.exporting import export_onnx
 from core.optimize.gate import SAMPLES, check_file, take_samples
 from core.optimize.int8 import answers
-from core.optimize.runtimes import size_of
 from core.optimize.subject import Ints, Network, load_subject
 from core.optimize.timing import BATCH, BUSY, Stopwatch, race, speed_of, write_inputs
 from core.optimize.work import Made, Work
 from core.optimize_spec import OptimizeSpec
 from core.passes import BY_NAME, Variant, check_pass, variants_of
-from core.store import to_json, write_atomically
 from core.verdicts import conclude, judge, measure_loss, recommend, right
 
 Logits = NDArray[np.float32]
@@ -232,9 +230,8 @@ class _Course:
                 return kept["rows"], kept["logits"]
         rows = self._test_rows(everything)
         logits = self.subject.logits(self.subject.model, rows)
-        unfinished = self._kept_test.with_suffix(".tmp.npz")
-        np.savez(unfinished, rows=rows, logits=logits)
-        unfinished.replace(self._kept_test)
+        with replacing(self._kept_test) as unfinished:
+            np.savez(unfinished, rows=rows, logits=logits)
         return rows, logits
 
     def _original_size(self) -> Row:
@@ -305,7 +302,12 @@ class _Course:
         facts = {**row.get("facts", {}), **made.facts}
         row |= {name: facts.pop(name) for name in ("search", "sensitivity") if name in facts}
         facts.setdefault("parameters", count_parameters(network)[0])
-        row |= {"facts": facts, "format": made.format, **_sizes(made.path), "sha256": _sha256(made.path)}
+        row |= {
+            "facts": facts,
+            "format": made.format,
+            **_sizes(made.path),
+            "sha256": sha256(made.path) if made.path.is_file() else "",
+        }
         row["file"] = made.path.relative_to(self.artifacts).as_posix()
         self.subject.write_preprocessing(folder)
         self.clock.phase("gate", **self._begin(row, "gate"))
@@ -344,9 +346,8 @@ class _Course:
 
         def onnx() -> Path:
             if not path.exists():
-                unfinished = path.with_suffix(".tmp")
-                export_onnx(self.subject, network, unfinished)
-                unfinished.replace(path)
+                with replacing(path) as unfinished:
+                    export_onnx(self.subject, network, unfinished)
             return path
 
         return Work(self.spec, self.subject, network, folder, _Named(self.clock, name), onnx)
@@ -449,10 +450,3 @@ def _sizes(path: Path) -> Row:
     parts = [path] if path.is_file() else sorted(part for part in path.rglob("*") if part.is_file())
     packed = sum(len(gzip.compress(part.read_bytes(), compresslevel=6)) for part in parts)
     return {"size_mb": size_of(path) / 1e6, "gzip_mb": packed / 1e6}
-
-
-def _sha256(path: Path) -> str:
-    if path.is_dir():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

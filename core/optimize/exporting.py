@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.errors import GraftError, RunError
+from core.errors import GraftError, RunError, first_line
 from core.optimize.subject import Subject, exportable
 
 _SAMPLES = 2  # of one example torch.export would take the batch for a constant
@@ -134,7 +134,7 @@ def _layer(scopes: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().split("\n") or [type(error).__name__])[0][:300] or type(error).__name__
+    return first_line(error, 300)
 
 
 class _quietly:

@@ -19,10 +19,10 @@ from PIL import ImageOps
 from core.bundle import load_reader
 from core.data import to_rgb
 from core.errors import Problem
+from core.files import to_json, write_atomically
 from core.optimize.runtimes import Session, open_file
 from core.optimize.subject import Inputs, Ints, Subject, exportable
 from core.optimize.work import Made, Work
-from core.store import to_json
 
 SAMPLES = 16
 _SAMPLE_PX = 640  # more of a picture no network sees
@@ -78,7 +78,7 @@ def _prepared(session: Session, work: Work, samples: list[Any]) -> Any:
 def _write_expected(work: Work, logits: Any, tolerance: float) -> None:
     labels = [work.subject.labels[place] for place in logits.argmax(1)]
     kept = {"labels": labels, "logits": np.round(logits.astype(float), 6).tolist(), "tolerance": tolerance}
-    (work.folder / "expected.json").write_text(to_json(kept), encoding="utf-8")
+    write_atomically(work.folder / "expected.json", to_json(kept))
 
 
 def take_samples(subject: Subject, rows: Ints, folder: Path) -> list[Any]:

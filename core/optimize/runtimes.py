@@ -241,10 +241,3 @@ OPENERS: dict[str, Callable[[str, int, str], Session]] = {
     "executorch": _ExecuTorch,
     "tensorrt": _TensorRt,
 }
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of a folder with all its files."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())

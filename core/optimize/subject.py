@@ -25,11 +25,12 @@ from core.clock import PhaseClock
 from core.data import ImageData, TextData, clean_texts, fit_image, load_images, load_texts
 from core.encoders import TextClassifier, TokenBatch, build_text_classifier
 from core.errors import DataError, InputError, Problem
+from core.files import to_json, write_atomically
 from core.learner import ImageLearner, Learner, TextLearner
 from core.models import ImageClassifier, build_classifier
 from core.optimize_spec import OptimizeSpec
 from core.specs import ModelRef
-from core.store import open_store, to_json
+from core.store import open_store
 from core.tokenized import DEFAULT_LENGTH, PAD_TO, Tokens
 
 Ints = NDArray[np.int64]
@@ -215,7 +216,7 @@ class ImageSubject(Subject):
         assert isinstance(self.model, ImageClassifier)
         how = self.model.preprocessing
         facts = {"task": self.card.task, "labels": self.labels, "input": "pixels", **how.model_dump(mode="json")}
-        (folder / "preprocessing.json").write_text(to_json(facts), encoding="utf-8")
+        write_atomically(folder / "preprocessing.json", to_json(facts))
 
 
 class TextSubject(Subject):
@@ -288,7 +289,7 @@ class TextSubject(Subject):
             "pad_id": self.tokens.pad,
             "pad_to": PAD_TO,
         }
-        (folder / "preprocessing.json").write_text(to_json(facts), encoding="utf-8")
+        write_atomically(folder / "preprocessing.json", to_json(facts))
 
 
 def build_network(model_id: str) -> Network:

@@ -18,8 +18,8 @@ import psutil
 
 from core.clock import PhaseClock
 from core.errors import Problem, RunError
+from core.files import to_json, write_atomically
 from core.optimize.subject import Inputs, Ints, Subject
-from core.store import to_json, write_atomically
 
 BATCH = 32
 # Inputs of one call that take turns: texts differ in length, and so in time.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.clock import PhaseClock
+from core.files import replacing
 from core.hardware import describe_machine, usable_threads
 from core.optimize.subject import Network, Subject
 from core.optimize_spec import OptimizeSpec
@@ -46,10 +46,8 @@ class Work:
         plain = self.onnx()
         target = plain.with_name(f"{plain.stem}.prepared.onnx")
         if not target.exists():
-            with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-                unfinished = Path(scratch) / "prepared.onnx"
+            with replacing(target) as unfinished:
                 quant_pre_process(plain, unfinished, skip_symbolic_shape=True)
-                unfinished.replace(target)
         return target
 
 

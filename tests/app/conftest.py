@@ -16,9 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 from core import jobs, runs, settings
 from core.evaluate import report_classification, write_predictions
+from core.files import to_json
 from core.i18n import LANGUAGES
 from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef
-from core.store import Run, open_store, to_json
+from core.store import Run, open_store
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 LABELS = ["cat", "dog", "数字"]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from core.files import to_json
 from core.i18n import LANGUAGES
 from core.inspection import take_apart
 from core.specs import InspectSpec, ModelRef
-from core.store import Run, open_store, to_json
+from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
 
 MODEL = "torchvision/squeezenet1_1.imagenet1k_v1"

@@ -11,10 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from core.data.report import describe_data
 from core.events import Silence
+from core.files import to_json
 from core.i18n import LANGUAGES
 from core.runs import new_run
 from core.specs import DataRef, ImportSpec
-from core.store import Run, open_store, to_json
+from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
 
 

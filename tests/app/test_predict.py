@@ -14,9 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 from core import settings
 from core.answers import Piece, TextAnswer
+from core.files import to_json
 from core.i18n import LANGUAGES
 from core.specs import PredictSpec
-from core.store import Run, open_store, to_json
+from core.store import Run, open_store
 from pages.ui import cached
 from tests.app.conftest import assert_sound, texts_of
 

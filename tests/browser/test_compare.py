@@ -7,8 +7,9 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from core.files import to_json, write_atomically
 from core.grid import grid
-from core.store import open_store, to_json, write_atomically
+from core.store import open_store
 from tests.comparisons import make_comparison, make_report, make_spec
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from core.store import open_store, to_json, write_atomically
+from core.files import to_json, write_atomically
+from core.store import open_store
 from tests.optimizations import make_optimization, make_report, make_spec
 
 

@@ -25,11 +25,12 @@ from core import store
 from core.clock import PhaseClock
 from core.encoders import TokenBatch, build_text_classifier, save_text_classifier
 from core.errors import RunError
+from core.files import size_of
 from core.messages import SENTENCES
 from core.models import build_classifier, save_classifier
 from core.optimize.exporting import export_onnx
 from core.optimize.passes import tensorrt, torchscript
-from core.optimize.runtimes import OPENERS, open_file, size_of
+from core.optimize.runtimes import OPENERS, open_file
 from core.optimize.subject import Subject, TextSubject, exportable, load_subject
 from core.optimize.work import Made, Work
 from core.optimize_spec import OptimizeSpec

@@ -32,6 +32,7 @@ def _module(path: Path) -> str:
 # Every module of core stands in exactly one of these rooms; a new one is put where it belongs.
 LIGHT = {
     "core",
+    "core.files",
     *(f"core.{name}" for name in ("errors", "events", "messages", "i18n", "settings", "specs", "options", "store")),
     *(f"core.{name}" for name in ("catalog", "hardware", "figures", "curves", "clock", "estimate", "evaluate")),
     *(f"core.{name}" for name in ("size_figures", "size_report")),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import NotFoundError, StoreError
-from core.store import Artifact, Store, open_store, to_json, write_atomically
+from core.store import Artifact, Store, open_store
 from tests.unit.processes import spawn_together
 
 
@@ -163,17 +163,3 @@ def test_artifact_is_replaced_when_written_again() -> None:
     assert [artifact.bytes for artifact in store.list_artifacts("a")] == [2]
     store.delete_run("a")
     assert store.list_artifacts("a") == []
-
-
-def test_json_has_no_nan_and_keeps_letters() -> None:
-    assert to_json({"b": "图片", "a": 1}) == '{\n  "a": 1,\n  "b": "图片"\n}'
-    with pytest.raises(ValueError, match="JSON"):
-        to_json({"a": float("nan")})
-
-
-def test_writing_atomically_leaves_the_whole_text_and_no_rest(tmp_path: Path) -> None:
-    path = tmp_path / "spec.json"
-    for text in ("one", "two\n图片"):
-        write_atomically(path, text)
-        assert path.read_text(encoding="utf-8") == text
-    assert list(tmp_path.iterdir()) == [path]

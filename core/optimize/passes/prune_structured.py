@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from core.encoders import TextClassifier
-from core.errors import GraftError, InputError, Problem
+from core.errors import GraftError, InputError, Problem, first_line
 from core.models import ImageClassifier, count_parameters
 from core.optimize.retrain import check_labels, copy_of, retrain
 from core.optimize.subject import Network, exportable
@@ -45,7 +45,7 @@ def run(work: Work) -> Made:
     except (GraftError, MemoryError):
         raise
     except Exception as error:  # tracing a network fails in as many ways as there are networks
-        detail = f"{type(error).__name__}: {error}".strip().split("\n")[0][:200]
+        detail = first_line(f"{type(error).__name__}: {error}")
         values = {"model": card.name, "detail": detail}
         raise InputError([Problem("optimize.cannot_prune_channels", field="passes", values=values)]) from error
     if isinstance(network, ImageClassifier):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import RunError
+from core.files import replacing
 from core.optimize.exporting import exporting, one_sample, sample
 from core.optimize.subject import exportable
 from core.optimize.work import Made, Work
@@ -49,9 +50,11 @@ def _other_shapes(work: Work) -> list[tuple[Tensor, ...]]:
 
 def _drop_sources(path: Path) -> None:
     """Take out what torch notes of the source files: they name folders of this machine, and only errors read them."""
-    unfinished = path.with_suffix(".tmp")
-    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as kept:
+    with (
+        replacing(path) as unfinished,
+        zipfile.ZipFile(path) as whole,
+        zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as kept,
+    ):
         for part in whole.infolist():
             if not part.filename.endswith(".debug_pkl"):
                 kept.writestr(part.filename, whole.read(part))
-    unfinished.replace(path)

@@ -13,6 +13,7 @@ import pytest
 from core.data import delete_upload, library, list_data, store_upload, upload_size
 from core.data.sources import open_collection
 from core.errors import DataError
+from core.files import unshared
 from core.specs import DataRef
 from tests.unit.data.made import load, pack
 
@@ -154,13 +155,13 @@ def test_upload_that_is_too_large_is_refused_as_soon_as_it_is(home: Path, monkey
 
 def test_what_a_crash_left_is_removed_later(home: Path, zipped: Path) -> None:
     (home / "uploads").mkdir()
-    old, new = home / "uploads" / ".old.tmp", home / "uploads" / ".new.tmp"
+    old, new = (unshared(home / "uploads" / "upload.zip") for _ in range(2))
     for path in (old, new):
         path.write_bytes(b"x")
     then = time.time() - 200_000
     os.utime(old, (then, then))
     store_upload(zipped, "pets.zip")
-    assert _kept(home) == [".new.tmp", "pets.zip"]
+    assert _kept(home) == [new.name, "pets.zip"]
 
 
 def test_deleted_upload_is_gone(home: Path, zipped: Path) -> None:
