@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from core.grid import SCRATCH
-from core.i18n import Translator
 
 Found = dict[str, Any]
 
@@ -195,69 +194,3 @@ def _methods(rows: dict[str, dict[int, Found]], pairs: list[Found]) -> list[Foun
             sizes = [size for size, row in rows[family].items() if row["dominated_by"] == other]
             said.append(_say("compare.dominated", family=family, by=other, sizes=sizes))
     return said
-
-
-# -- in words --------------------------------------------------------------------------------------------
-
-_FAMILIES = {"family", "other", "best", "second", "by"}
-_COUNTS = {"size", "least_size", "largest", "smallest", "missed_size", "n", "of", "missing", "planned", "needed"}
-_ESTIMATES = {"scratch_size", "fewest", "most"}  # unless they are sizes that were measured
-_GAPS = {"difference", "low", "high"} | {f"least_{name}" for name in ("difference", "low", "high")}
-
-
-def explain_finding(conclusion: Found, translate: Translator | None = None) -> str:
-    """The sentence of a conclusion or of a reason, its numbers rounded as far as their intervals support."""
-    from core.errors import Problem
-    from core.i18n import translator
-    from core.messages import explain
-
-    translate = translate or translator("en")
-    raw = conclusion["values"]
-    told = {name: _told(name, value, raw, translate) for name, value in raw.items()}
-    sentence = explain(Problem(conclusion["code"], values=told), translate)
-    return sentence[:1].upper() + sentence[1:]  # a family may stand first
-
-
-def _told(name: str, value: Any, raw: Found, translate: Translator) -> Any:
-    if value is None:
-        return "–"
-    if name in _FAMILIES:
-        return _word(value, translate)
-    if name == "sizes":
-        return translate.listed(translate.number(size) for size in value)
-    if name in _COUNTS:
-        return translate.number(value)
-    if name in _ESTIMATES:
-        return translate.number(value) if raw.get("is_measured", True) else translate.number(value, 2)
-    if name in _GAPS:
-        least = "least_" if name.startswith("least_") else ""
-        return _in_points(value, raw.get(f"{least}low"), raw.get(f"{least}high"), translate)
-    if name == "missed":
-        return _in_points(value, None, None, translate)
-    if name.endswith("accuracy"):
-        low, high = raw.get(f"{name}_low"), raw.get(f"{name}_high")
-        return translate.percent(value, 1 if _is_narrow(low, high) else 0)
-    if name.endswith("seconds"):
-        return translate.duration(value)
-    if name == "times":
-        return translate.number(value, 2)
-    return explain_finding(value, translate) if name == "reason" else value
-
-
-def _word(family: str, translate: Translator) -> str:
-    """What a family is called within a sentence: head only, from scratch, LoRA."""
-    from core.figures import LOOKS
-
-    word = translate(LOOKS["random" if family == SCRATCH else family].word)
-    return word if word[1:] != word[1:].lower() else word[:1].lower() + word[1:]
-
-
-def _is_narrow(low: float | None, high: float | None) -> bool:
-    """Whether an interval supports a decimal of a point: one of ten points and more supports none."""
-    return low is None or high is None or high - low < 0.1
-
-
-def _in_points(value: float, low: float | None, high: float | None, translate: Translator) -> str:
-    decimals = 1 if _is_narrow(low, high) else 0
-    # Adding 0 takes the sign from -0.
-    return translate.percent(round(value, 2 + decimals) + 0.0, decimals).removesuffix("%")

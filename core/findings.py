@@ -15,13 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from core.conclusions import conclude, explain_finding
+from core.conclusions import conclude
 from core.errors import Problem
 from core.evaluate import Bools, crossed_test, paired_test, wilson
 from core.grid import SCRATCH, Start
 from core.size_law import SizeLaw, fit_law
-
-__all__ = ["Result", "explain_finding", "find"]
 
 # So many times the largest measured size is as far as the law may reach.
 REACH = 3

@@ -2,20 +2,31 @@
 
 Each room speaks in codes; this table is the only place that turns them into words. English is the source
 text, `core/locales` holds the others. A test proves that every code used in the code stands here.
+
+Where the row of a sentence names the kinds of its values, each value says itself; elsewhere they are shown as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from core.ask_messages import ASK_SENTENCES
+from core.compare_messages import COMPARE_SENTENCES
 from core.errors import Problem
 from core.getting_messages import GETTING_SENTENCES
 from core.i18n import N_, Translator, translator
 from core.library_messages import LIBRARY_SENTENCES
-from core.optimize_messages import OPTIMIZE_SENTENCES
-from core.passes import name_of
+from core.optimize_messages import OPTIMIZE_SENTENCES, PassName
+from core.values import Sentence
 
+WITH_KINDS: dict[str, Sentence] = {
+    "estimate.unknown": Sentence(
+        N_("Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell.")
+    ),
+    **COMPARE_SENTENCES,
+    **OPTIMIZE_SENTENCES,
+}
 SENTENCES: dict[str, str] = {
     # -- specs -------------------------------------------------------------------------------------
     "spec.invalid_value": N_("{field}: {received} is not allowed. {rule}"),
@@ -236,7 +247,6 @@ SENTENCES: dict[str, str] = {
     ),
     "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
     "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
-    # -- passes that learn ---------------------------------------------------------------------------
     # -- store -------------------------------------------------------------------------------------
     "store.cannot_open": N_("The record of runs {path} cannot be opened: {detail}. Check the disk and the file."),
     "store.other_version": N_(
@@ -245,158 +255,8 @@ SENTENCES: dict[str, str] = {
     ),
     "store.cannot_read": N_("The record of runs {path} cannot be read: {detail}. Make room on the disk, or wait."),
     "store.cannot_write": N_("The record of runs {path} cannot be written: {detail}. Make room on the disk, or wait."),
-    # -- comparing siblings ------------------------------------------------------------------------
-    "compare.better": N_(
-        "{best} is better than {second}: {best_accuracy} against {second_accuracy} on the same {n} pictures, "
-        "{difference} points apart (95%: {low} to {high}; p {p})."
-    ),
-    "compare.no_difference": N_(
-        "No difference shown between {best} and {second}: {best_accuracy} and {second_accuracy} on {n} pictures "
-        "could be chance (p {p})."
-    ),
-    "compare.not_comparable": N_(
-        "{best} and {second} were not tested on the same pictures: their numbers say nothing about each other."
-    ),
-    # -- comparing starts over sizes ---------------------------------------------------------------
-    "compare.no_sizes": N_("No size is given: name at least one number of training examples."),
-    "compare.needs_pretrained": N_("A comparison starts from the pretrained weights of {id}, not from random ones."),
-    "compare.few_steps": N_(
-        "{steps} steps are few: training from scratch has hardly begun by then, and the gap to pretrained weights "
-        "looks larger than it is. Take at least {fair}."
-    ),
-    "compare.one_seed": N_("With one repeat, nothing is told of chance between trainings. Two or three show it."),
-    "compare.size_too_large": N_(
-        "{sizes}: more training examples than there are. {n} can be trained on; some are kept for validation."
-    ),
-    "compare.cells_failed": N_(
-        "{n} of {total} trainings failed; what the others found is kept. Why the first one did follows."
-    ),
-    "compare.cell_died": N_("Its process ended without a word (status {code})."),
-    "compare.waiting": N_("{n} of these runs are still at work; the comparison follows."),
-    "compare.ahead_once": N_(
-        "With {size} examples, pretrained weights ({family}) are {difference} points more accurate than training "
-        "from scratch (95%: {low} to {high})."
-    ),
-    "compare.ahead_everywhere": N_(
-        "Pretrained weights ({family}) are ahead of training from scratch at every size: by {difference} points at "
-        "{size} examples (95%: {low} to {high}), by {least_difference} at {least_size} ({least_low} to {least_high})."
-    ),
-    "compare.ahead_at": N_(
-        "Pretrained weights ({family}) are ahead of training from scratch at {sizes} examples: by {difference} points "
-        "at {size} (95%: {low} to {high}), by {least_difference} at {least_size} ({least_low} to {least_high})."
-    ),
-    "compare.scratch_ahead": N_(
-        "Training from scratch is ahead of pretrained weights ({family}) at {sizes} examples; most at {size}, by "
-        "{difference} points (95%: {low} to {high})."
-    ),
-    "compare.scratch_ahead_once": N_(
-        "With {size} examples, training from scratch is {difference} points more accurate than pretrained weights "
-        "({family}; 95%: {low} to {high})."
-    ),
-    "compare.none_shown": N_(
-        "No difference shown between pretrained weights ({family}) and training from scratch at any of {n} sizes: "
-        "the largest, {difference} points at {size} examples (95%: {low} to {high}), could be chance."
-    ),
-    "compare.none_shown_once": N_(
-        "No difference shown between pretrained weights ({family}) and training from scratch with {size} examples: "
-        "{difference} points (95%: {low} to {high}) could be chance."
-    ),
-    "compare.even_from": N_(
-        "From {size} examples on, no difference is shown: the {difference} points between them at {largest} "
-        "(95%: {low} to {high}) could be chance."
-    ),
-    "compare.even_at_last": N_(
-        "With {largest} examples, the most that were tried, no difference is shown any more: the {difference} points "
-        "between them (95%: {low} to {high}) could be chance."
-    ),
-    "compare.gap_remains": N_(
-        "Up to {largest} examples, training from scratch does not catch up: there it is still {difference} points "
-        "behind (95%: {low} to {high})."
-    ),
-    "compare.time_faster": N_(
-        "With {size} examples, training from scratch took {times} times as long: {scratch_seconds} against {seconds} "
-        "({family})."
-    ),
-    "compare.time_slower": N_(
-        "With {size} examples, training from scratch was faster: {scratch_seconds}. Pretrained weights ({family}) "
-        "took {times} times as long, {seconds}."
-    ),
-    "compare.time_alike": N_(
-        "With {size} examples, both trained about as long: {scratch_seconds} from scratch, {seconds} with pretrained "
-        "weights ({family})."
-    ),
-    "compare.labels_about": N_(
-        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes about "
-        "{scratch_size} (95%: {fewest} to {most})."
-    ),
-    "compare.labels_about_open": N_(
-        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes about "
-        "{scratch_size}, at least {fewest}. How many at most, these sizes do not tell."
-    ),
-    "compare.labels_beyond": N_(
-        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes about "
-        "{scratch_size} (at least {fewest}), as the curve goes on beyond the {largest} that were tried."
-    ),
-    "compare.labels_at_most": N_(
-        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes about "
-        "{scratch_size} at most: trained longer, fewer might do."
-    ),
-    "compare.labels_between": N_(
-        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, that takes between "
-        "{fewest} and {most}."
-    ),
-    "compare.labels_more_than": N_(
-        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, {scratch_size} are not "
-        "enough: they reach {scratch_accuracy}."
-    ),
-    "compare.labels_still_learning": N_(
-        "Pretrained weights ({family}) reach {accuracy} with {size} examples; from scratch, {scratch_size} reach "
-        "{scratch_accuracy} and were still improving: trained longer, they might get there."
-    ),
-    "compare.no_labels_saved": N_(
-        "Pretraining saved no labels here: from scratch, {scratch_size} examples reach {scratch_accuracy}; pretrained "
-        "weights ({family}) reach {accuracy} with {size}."
-    ),
-    "compare.labels_unknown": N_(
-        "How many examples from scratch equal {size} with pretrained weights ({family}) cannot be told. {reason}"
-    ),
-    "compare.labels_unclear": N_(
-        "From scratch, {scratch_size} examples reach {scratch_accuracy}: too close to {accuracy} to tell."
-    ),
-    "compare.law_few_sizes": N_("A curve over sizes needs {needed} of them; done: {n}."),
-    "compare.law_flat": N_(
-        "Accuracy does not rise with the number of examples beyond chance: {first_accuracy} at {smallest}, "
-        "{last_accuracy} at {largest}."
-    ),
-    "compare.law_misses": N_(
-        "The points follow no simple curve: the best one misses {missed_size} examples by {missed} points, more than "
-        "chance explains."
-    ),
-    "compare.scratch_unconverged": N_(
-        "Still improving when their steps were used up: {n} of {of} trainings from scratch. Their accuracy is a "
-        "lower bound."
-    ),
-    "compare.method_best": N_(
-        "With {size} examples, {best} adapts the pretrained weights best: {difference} points ahead of {second} "
-        "(95%: {low} to {high})."
-    ),
-    "compare.methods_alike": N_(
-        "With {size} examples, no difference is shown between {best} and {second}: {difference} points "
-        "(95%: {low} to {high}) could be chance."
-    ),
-    "compare.dominated": N_(
-        "At {sizes} examples, {family} is not worth it: {by} is at least as accurate there and trains no longer."
-    ),
-    "compare.nothing_yet": N_(
-        "Nothing can be compared yet: no two ways of training are done with the same number of examples."
-    ),
-    "compare.still_missing": N_("{missing} of {planned} trainings are not done: what is said here may change."),
-    # -- estimates ---------------------------------------------------------------------------------
-    "estimate.unknown": N_(
-        "Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell."
-    ),
     **ASK_SENTENCES,
-    **OPTIMIZE_SENTENCES,
+    **{code: row.text for code, row in WITH_KINDS.items()},
     **LIBRARY_SENTENCES,
     **GETTING_SENTENCES,
 }
@@ -437,27 +297,36 @@ PHASES: dict[str, str] = {
 }
 
 
+_PHASES_OF_A_VARIANT = ("make", "gate", "variant_test", "time")
+
+
 def explain(problem: Problem, translate: Translator | None = None) -> str:
     """The sentence of a problem, in the translator's language (English without one).
 
     A code that has no sentence is shown with its values rather than hidden.
     """
     translate = translate or translator("en")
-    template = SENTENCES.get(problem.code)
-    if template is None:
-        details = ", ".join(f"{name}={value}" for name, value in problem.values.items())
-        return f"{problem.code} ({details})" if details else problem.code
-    values = _named(problem.values, translate) if problem.code.startswith("optimize.") else problem.values
-    return translate(template, **values)
+    row, template = WITH_KINDS.get(problem.code), SENTENCES.get(problem.code)
+    if row is not None:
+        return row.fill(problem.values, translate)
+    if template is not None:
+        return translate(template, **problem.values)
+    details = ", ".join(f"{name}={value}" for name, value in problem.values.items())
+    return f"{problem.code} ({details})" if details else problem.code
 
 
-def explain_phase(code: str, values: dict[str, object], translate: Translator | None = None) -> str:
+def explain_finding(finding: Mapping[str, Any], translate: Translator | None = None) -> str:
+    """The sentence of what a report found, {"code", "values"}: its first letter is large, whatever stands first."""
+    told = explain(Problem(finding["code"], values=finding["values"]), translate)
+    return told[:1].upper() + told[1:]
+
+
+def explain_phase(code: str, values: Mapping[str, Any], translate: Translator | None = None) -> str:
     """What a run is doing now, in words."""
     translate = translate or translator("en")
     template = PHASES.get(code)
-    return translate(template, **_named(values, translate)) if template else code
-
-
-def _named(values: Mapping[str, object], translate: Translator) -> dict[str, object]:
-    """Values whose `name` is a pass or a chain of them, with it in words."""
-    return {**values, "name": name_of(str(values["name"]), translate)} if "name" in values else dict(values)
+    if template is None:
+        return code
+    if code in _PHASES_OF_A_VARIANT:
+        values = {**values, "name": PassName(str(values["name"])).said(translate)}
+    return translate(template, **values)

@@ -15,10 +15,9 @@ from typing import Any
 from core.catalog import get_model
 from core.errors import NotFoundError, Problem
 from core.i18n import Translator
-from core.messages import explain
+from core.messages import explain, explain_finding
 from core.passes import BY_NAME
 from core.store import Run
-from core.verdicts import explain_verdict
 
 Facts = dict[str, Any]
 _MEASURED = (
@@ -117,7 +116,7 @@ def markdown_card(facts: Facts, _: Translator) -> str:
     labels = [_(BY_NAME[name].label) if name in BY_NAME else name for name in facts["passes"]]
     passes = " + ".join(labels)
     sections: list[tuple[str, Sequence[str]]] = [
-        (_("What came out"), [explain_verdict(facts["verdict"], _)] if facts["verdict"] else []),
+        (_("What came out"), [explain_finding(facts["verdict"], _)] if facts["verdict"] else []),
         (_("How to use it"), _usage(facts, _)),
         (_("What was measured"), [*_table(facts, _), "", *_bullets(_conditions(facts, _))]),
         (_("Where it comes from"), _bullets(_origins(facts, _))),

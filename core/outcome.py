@@ -7,10 +7,8 @@ from typing import Any
 
 from core import runs
 from core.errors import Problem
-from core.findings import explain_finding
-from core.messages import explain
+from core.messages import explain, explain_finding
 from core.store import Run
-from core.verdicts import explain_verdict
 
 _SUMMARY = (
     "test", "val", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases", "data",
@@ -60,10 +58,10 @@ def _optimized(run: Run) -> dict[str, Any]:
             {
                 **row,
                 "problems": told,
-                "verdict": {**verdict, "sentence": explain_verdict(verdict)} if verdict else None,
+                "verdict": {**verdict, "sentence": explain_finding(verdict)} if verdict else None,
             }
         )
-    conclusions = [{**row, "sentence": explain_verdict(row)} for row in report.get("conclusions", [])]
+    conclusions = [{**row, "sentence": explain_finding(row)} for row in report.get("conclusions", [])]
     parts = {name: report.get(name) for name in ("original", "recommended", "conditions")}
     return {**parts, "variants": variants, "conclusions": conclusions}
 

@@ -96,22 +96,3 @@ def _conclude(runs: list[Run], ranked: list[Run], pairs: list[dict[str, Any]]) -
     }
     code = "compare.better" if pair["better"] == best.id else "compare.no_difference"
     return {"code": code, "values": values}
-
-
-def explain_conclusion(conclusion: dict[str, Any], translate: Any = None) -> str:
-    """The sentence of a conclusion, its numbers rounded as far as the test supports them."""
-    from core.errors import Problem
-    from core.i18n import translator
-    from core.messages import explain
-
-    translate = translate or translator("en")
-    values = dict(conclusion["values"])
-    for name in ("best_accuracy", "second_accuracy"):
-        if name in values:
-            values[name] = translate.percent(values[name])
-    for name in ("difference", "low", "high"):
-        if name in values:
-            values[name] = translate.number(round(100 * values[name], 1))
-    if "p" in values:
-        values["p"] = "< 0.001" if values["p"] < 0.001 else "= " + translate.number(values["p"], 2)
-    return explain(Problem(conclusion["code"], values=values), translate)

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import Problem
-from core.findings import explain_finding
 from core.grid import SCRATCH, Cell, cell_spec, families, steps_for
 from core.i18n import Translator
-from core.messages import explain
+from core.messages import explain, explain_finding
 from core.options import command_line
 from core.size_figures import family_word
 from core.specs import CompareSpec, parse_spec

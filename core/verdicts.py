@@ -11,20 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import Problem
 from core.evaluate import Bools, paired_test
-from core.i18n import N_, Translator, translator
-from core.messages import explain
-from core.passes import name_of
 
 Row = dict[str, Any]
-_LOST = N_("{points} points lost (at most {high}; limit {limit})")
-_LOST_LEAST = N_("{points} points lost (at least {low}; limit {limit})")
-_LOST_ABOUT = N_("{points} ± {spread} points lost (limit {limit})")
-_GAINED = N_("{points} points gained (at most {high} lost; limit {limit})")
-_CHANGED = N_("{points}% of the answers changed (at most {high}; limit {limit})")
-_CHANGED_LEAST = N_("{points}% of the answers changed (at least {low}; limit {limit})")
-_CHANGED_ABOUT = N_("{points} ± {spread}% of the answers changed (limit {limit})")
 # A ratio this near to 1 is no reason to take another file.
 _WORTH = 1.05
 # More rows than this nobody has: then the difference is as good as none, or lies at the limit.
@@ -131,49 +120,6 @@ def _searched(row: Row, search: Row) -> Row:
         "full_agreement": search["full"]["agreement"],
         "kept_agreement": search["kept"]["agreement"],
     }
-
-
-def explain_verdict(verdict: Row, translate: Translator | None = None) -> str:
-    """The sentence of a verdict or conclusion, its numbers rounded as far as their intervals support."""
-    translate = translate or translator("en")
-    raw = verdict["values"]
-    told = {name: _told(name, value, raw, translate) for name, value in raw.items()}
-    if "points" in raw:
-        told["lost"] = _lost(raw, told, translate)
-    sentence = explain(Problem(verdict["code"], values=told), translate)
-    return sentence[:1].upper() + sentence[1:]
-
-
-def _lost(raw: Row, told: Row, translate: Translator) -> str:
-    """What is lost, in words that suit the verdict: accuracy, or answers that change where that is all one knows."""
-    changes = raw["of"] == "agreement"
-    if raw["low"] > raw["limit"]:
-        if changes:
-            return translate(_CHANGED_LEAST, **told)
-        return translate(_LOST_LEAST, **told)
-    if raw["high"] > raw["limit"]:
-        told["spread"] = translate.number(round((raw["high"] - raw["low"]) / 2, 1))
-        return translate(_CHANGED_ABOUT if changes else _LOST_ABOUT, **told)
-    if changes:
-        return translate(_CHANGED, **told)
-    if raw["points"] <= -0.05:
-        told["points"] = translate.number(round(-raw["points"], 1))
-        return translate(_GAINED, **told)
-    return translate(_LOST, **told)
-
-
-def _told(name: str, value: Any, raw: Row, translate: Translator) -> Any:
-    if value is None:
-        return "–"
-    if name == "names":
-        return ", ".join(name_of(one, translate) for one in value)
-    if name in ("latency", "throughput", "size"):
-        return translate.number(value, 2)
-    if name in ("points", "low", "high", "full_points", "kept_points"):
-        return translate.number(round(value, 1) + 0.0)
-    if name.endswith("agreement"):
-        return translate.percent(value)
-    return translate.number(value) if isinstance(value, int | float) else value
 
 
 def right(logits: Any, targets: Any) -> Bools:

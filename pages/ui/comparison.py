@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from core import runs
+from core.errors import Problem
 from core.figures import look_of
 from core.i18n import Translator
-from core.siblings import explain_conclusion
+from core.messages import explain
 from core.store import Run, open_store
 from pages.ui import cached, parts
 from pages.ui.curve import draw_curves
@@ -21,7 +22,7 @@ def show_comparison(group: str, found: Sequence[Run], _: Translator) -> None:
     """Runs that were started together: the conclusion, the curves of all, the table."""
     compared = runs.compare_siblings(group, open_store())
     if compared["conclusion"]:
-        st.markdown(f"## {explain_conclusion(compared['conclusion'], _)}", anchors=False)
+        st.markdown(f"## {explain(Problem.from_dict(compared['conclusion']), _)}", anchors=False)
     begun = [run for run in found if cached.fresh_curves(run.id).curve("train/loss").last is not None]
     if begun:
         draw_curves(begun, f"group_{group}", _)

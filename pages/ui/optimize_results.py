@@ -10,10 +10,9 @@ import streamlit as st
 from core import runs
 from core.errors import Problem
 from core.i18n import Translator
-from core.messages import explain
+from core.messages import explain, explain_finding
 from core.pareto import pareto_chart, variant_word
 from core.store import Run
-from core.verdicts import explain_verdict
 from pages.ui import cached, live, optimize_try, parts, state
 from pages.ui.curve import draw_chart
 from pages.ui.optimize_tables import curves_of, draw_variant_curves, show_detail, show_variants
@@ -53,7 +52,7 @@ def show_so_far(run: Run) -> None:
     if not report:
         st.caption(_("The original is measured first; then the variants arrive one by one."))
         return
-    told = [explain_verdict(row, _) for row in report.get("conclusions") or []]
+    told = [explain_finding(row, _) for row in report.get("conclusions") or []]
     if told:
         st.markdown(f"**{_('So far')}**\n" + "".join(f"\n- {sentence}" for sentence in told))
     _show_learning(run, report, _)
@@ -79,7 +78,7 @@ def _show_learning(run: Run, report: Report, _: Translator) -> None:
 
 def _show_answer(run: Run, report: Report, _: Translator) -> None:
     variants = report.get("variants") or []
-    told = [explain_verdict(row, _) for row in report.get("conclusions") or []]
+    told = [explain_finding(row, _) for row in report.get("conclusions") or []]
     if run.status != "done":
         done = sum(row["status"] in ("done", "broken", "refused", "failed") for row in variants)
         words = _("{done} of {n} variants are dealt with.", done=_.number(done), n=_.number(len(variants)))
@@ -246,7 +245,7 @@ def _download(run: Run, row: Mapping[str, Any], is_best: bool, _: Translator) ->
             width="stretch",
         )
     verdict = row.get("verdict")
-    right.markdown(explain_verdict(verdict, _) if verdict else _.size((row.get("size_mb") or 0) * 1e6))
+    right.markdown(explain_finding(verdict, _) if verdict else _.size((row.get("size_mb") or 0) * 1e6))
 
 
 # -- what was not made, and how it was measured ------------------------------------------------------------

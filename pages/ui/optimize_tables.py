@@ -13,11 +13,10 @@ from core.errors import Problem
 from core.fields import metadata
 from core.figures import RunCurves, curve_chart
 from core.i18n import N_, Translator
-from core.messages import explain
+from core.messages import explain, explain_finding
 from core.optimize_spec import OptimizeSpec
 from core.pareto import ORIGINAL, look_of_kind, sensitivity_chart, variant_word
 from core.store import Run
-from core.verdicts import explain_verdict
 from pages.ui import cached, parts, state
 from pages.ui.curve import curves_alt, draw_chart
 
@@ -107,7 +106,7 @@ def variant_row(row: Mapping[str, Any], report: Report, _: Translator) -> dict[s
         "times_size": ratios.get("size"),
         "times_latency": ratios["latency"][0] if ratios.get("latency") else None,
         "times_throughput": ratios["throughput"][0] if ratios.get("throughput") else None,
-        "verdict": explain_verdict(verdict, _) if verdict else None,
+        "verdict": explain_finding(verdict, _) if verdict else None,
     }
 
 
@@ -166,7 +165,7 @@ def show_detail(run: Run, report: Report, _: Translator) -> None:
     )
     row = variants[picked]
     if row.get("verdict"):
-        st.markdown(explain_verdict(row["verdict"], _))
+        st.markdown(explain_finding(row["verdict"], _))
     for problem in map(Problem.from_dict, row.get("problems") or []):
         st.caption(f":material/warning: {explain(problem, _)}")
     left, right = st.columns([2, 3], gap="large")

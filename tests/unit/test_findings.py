@@ -12,9 +12,9 @@ import pytest
 from scipy.stats import t
 
 from core.evaluate import crossed_test, paired_test, wilson
-from core.findings import Result, explain_finding, find
+from core.findings import Result, find
 from core.i18n import LANGUAGES, translator
-from core.messages import SENTENCES
+from core.messages import SENTENCES, explain_finding
 
 ITEMS = 1000
 SIZES = [100, 300, 1000, 3000, 10_000]

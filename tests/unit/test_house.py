@@ -39,6 +39,7 @@ LIGHT = {
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions", "outcome", "pareto", "bundle", "model_card")),
     *(f"core.{name}" for name in ("fields", "passes", "optimize_spec", "optimize_messages", "verdicts", "plane")),
+    *(f"core.{name}" for name in ("values", "compare_messages")),
     *(f"core.{name}" for name in ("model_specs", "catalog_search", "families", "family_texts", "measured")),
     *(f"core.{name}" for name in ("other_tasks", "library_messages", "anatomy")),
     *(f"core.{name}" for name in ("ask_records", "ask_messages", "catalog_local", "hubs", "getting_messages")),
@@ -309,7 +310,7 @@ def _literals(files: list[Path]) -> set[str]:
     return {
         node.value
         for path in files
-        if path != ROOT / "core" / "messages.py"
+        if not path.stem.endswith("messages")
         for node in ast.walk(_tree(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

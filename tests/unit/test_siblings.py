@@ -8,9 +8,11 @@ import time
 import numpy as np
 import pytest
 
+from core.errors import Problem
 from core.evaluate import compare_paired, write_predictions
 from core.i18n import translator
-from core.siblings import compare_siblings, explain_conclusion
+from core.messages import explain
+from core.siblings import compare_siblings
 from core.store import Artifact, Run, open_store
 
 LABELS = ["a", "b"]
@@ -128,19 +130,19 @@ def test_conclusion_is_told_in_rounded_numbers_in_both_languages() -> None:
     _run("high", _right(*cells))
     _run("low", _wrong(*cells))
     conclusion = compare_siblings("g")["conclusion"]
-    told = explain_conclusion(conclusion)
+    told = explain(Problem.from_dict(conclusion))
     assert told.startswith("Run high is better than Run low: 75.0% against 63.0% on the same 100 pictures, 12 points")
     assert "p = 0.0075" in told or "p = 0.008" in told
     assert not re.search(r"\d\.\d{5}", told), "no more digits than the test supports"
-    chinese = explain_conclusion(conclusion, translator("zh_CN"))
+    chinese = explain(Problem.from_dict(conclusion), translator("zh_CN"))
     assert "75.0%" in chinese
     assert "图片" in chinese
     tiny = {**conclusion, "values": {**conclusion["values"], "p": 1e-9}}
-    assert "p < 0.001" in explain_conclusion(tiny)
+    assert "p < 0.001" in explain(Problem.from_dict(tiny))
 
 
 def test_waiting_and_incomparable_are_told() -> None:
     waiting = {"code": "compare.waiting", "values": {"n": 2}}
-    assert explain_conclusion(waiting).startswith("2 of these runs")
+    assert explain(Problem.from_dict(waiting)).startswith("2 of these runs")
     names = {"best": "A", "second": "B", "best_run": "a", "second_run": "b"}
-    assert "A and B" in explain_conclusion({"code": "compare.not_comparable", "values": names})
+    assert "A and B" in explain(Problem("compare.not_comparable", values=names))

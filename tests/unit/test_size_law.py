@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from core.conclusions import explain_finding
 from core.errors import Problem
 from core.i18n import LANGUAGES, translator
+from core.messages import explain_finding
 from core.size_law import SizeLaw, fit_law
 
 SIZES = [100, 300, 1000, 3000, 10_000]

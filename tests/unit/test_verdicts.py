@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.i18n import LANGUAGES, translator
-from core.verdicts import TAKEN, conclude, explain_verdict, judge, measure_loss, recommend
+from core.messages import explain_finding
+from core.verdicts import TAKEN, conclude, judge, measure_loss, recommend
 
 
 def make_row(
@@ -103,17 +104,17 @@ def test_loss_at_the_limit_promises_no_number_of_rows() -> None:
 @pytest.mark.parametrize("loss", [(-0.4, -0.9, 0.1), (0.4, 0.1, 0.9), (0.4, -0.5, 1.3), (3.0, 2.0, 4.0)])
 def test_every_sentence_is_filled_in(language: str, of: str, loss: tuple[float, float, float]) -> None:
     row = make_row(loss=loss, of=of, needed=4000)
-    sentence = explain_verdict(row["verdict"], translator(language))
+    sentence = explain_finding(row["verdict"], translator(language))
     assert "{" not in sentence
     assert "optimize." not in sentence
 
 
 def test_sentence_carries_name_ratio_loss_and_limit() -> None:
-    told = explain_verdict(make_row()["verdict"])
+    told = explain_finding(make_row()["verdict"])
     assert told == "Static int8 answers 6.8 times faster here, 0.3 points lost (at most 0.5; limit 1): take it."
 
 
 def test_a_gain_is_not_told_as_a_negative_loss() -> None:
-    told = explain_verdict(make_row(loss=(-0.4, -0.9, 0.1))["verdict"])
+    told = explain_finding(make_row(loss=(-0.4, -0.9, 0.1))["verdict"])
     assert "0.4 points gained" in told
     assert "-" not in told
