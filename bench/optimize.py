@@ -18,12 +18,12 @@ from core.clock import PhaseClock
 from core.events import Silence
 from core.files import to_json
 from core.hardware import describe_machine, usable_threads
+from core.optimize.checks import missing_packages
 from core.optimize.exporting import export_onnx
 from core.optimize.subject import ImageSubject, Network, Subject, TextSubject
 from core.optimize.timing import Stopwatch, race, speed_of, write_inputs
 from core.optimize.work import Work
 from core.optimize_spec import OptimizeSpec
-from core.passes import missing_packages
 from core.specs import ModelRef
 
 

@@ -27,7 +27,6 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,36 +36,14 @@ from core.errors import GraftError, NotFoundError, RunError
 from core.files import replacing, sha256, to_json
 from core.i18n import LANGUAGES, SOURCE, Language, translator
 from core.model_card import card_facts, markdown_card
+from core.registry.model_formats import BUNDLED, FORMATS
+from core.registry.passes import KINDS
 from core.store import Run
 
 TEMPLATES = Path(__file__).with_name("bundles")
 _SCRIPTS = {"image-classification": "predict_image.py", "text-classification": "predict_text.py"}
 _READERS = {"image-classification": "pillow>=9.1", "text-classification": "tokenizers>=0.20"}
 
-
-@dataclass(frozen=True)
-class Format:
-    """How a kind of file is carried away: its endings, the first that of the file itself, and what opens it.
-
-    In `packages`, `{version}` is the version that the file was measured with: older ones may not open it.
-    """
-
-    endings: tuple[str, ...]
-    packages: tuple[str, ...]
-    opener: str = ""  # the file in core/bundles whose open_model is put in; empty: the one of the script
-
-
-# Only what predict.py is shown to open: files of other formats stay in the run's folder.
-FORMATS: dict[str, Format] = {
-    "onnx": Format((".onnx", ".onnx.data"), ("onnxruntime>=1.19",)),
-    "pt2": Format((".pt2",), ("torch>={version}",), "open_pt2.py"),
-    "torchscript": Format((".ts",), ("torch>=2.2",), "open_torchscript.py"),
-    "openvino": Format((".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py"),
-    "openvino_bf16": Format((".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py"),
-}
-
-# Where kernels differ between processors the label decides: logits may be this share of their spread away.
-_SHARE = {"int8": 0.05, "16bit": 0.02}
 _LEAST_SHARE = 1e-4
 
 
@@ -121,8 +98,8 @@ def _offered(report: Mapping[str, Any], name: str) -> dict[str, Any]:
     variant = variants[name]
     if not variant.get("offered"):
         raise GraftError("optimize.not_offered", name=name)
-    if variant["format"] not in FORMATS:
-        raise GraftError("optimize.no_bundle", name=name, format=variant["format"], known=", ".join(FORMATS))
+    if variant["format"] not in BUNDLED:
+        raise GraftError("optimize.no_bundle", name=name, format=variant["format"], known=", ".join(BUNDLED))
     return variant
 
 
@@ -181,13 +158,11 @@ def _readme(language: Language) -> str:
 
 def script(task: str, variant: Mapping[str, Any]) -> str:
     """predict.py for a variant: the script of its task with the lines that open its format."""
-    text, opener = template(task).read_text(encoding="utf-8"), FORMATS[variant["format"]].opener
-    if not opener:
+    text, row = template(task).read_text(encoding="utf-8"), FORMATS[variant["format"]]
+    if not row.opener:
         return text
-    lines = (TEMPLATES / opener).read_text(encoding="utf-8")
-    lines = lines[lines.index("def open_model") :].rstrip()
-    if variant["format"] == "openvino_bf16":
-        lines = lines.replace('"f32"', '"bf16"')
+    lines = (TEMPLATES / row.opener).read_text(encoding="utf-8")
+    lines = lines[lines.index("def open_model") :].rstrip().replace('"f32"', f'"{row.precision}"')
     start = text.index("def open_model")
     return text[:start] + lines + text[text.index("\n\n\n", start) :]
 
@@ -203,7 +178,7 @@ def _expected(
     found: Mapping[str, Any], variant: Mapping[str, Any], files: Mapping[str, Path], sums: Mapping[str, str]
 ) -> dict[str, Any]:
     """What `predict.py sample` compares with."""
-    logits = found["logits"]
+    logits, kind = found["logits"], KINDS[variant["kind"]]
     samples = [name.removeprefix("sample/") for name in files if name.startswith("sample/")]
     if samples != ["texts.json"] and len(samples) != len(logits):
         raise ValueError(f"{len(samples)} samples, {len(logits)} answers")
@@ -213,8 +188,8 @@ def _expected(
         "inputs": samples,
         "labels": found["labels"],
         "logits": logits,
-        "tolerance": max(float(given), _SHARE.get(variant["kind"], _LEAST_SHARE) * spread),
-        "labels_decide": variant["kind"] in _SHARE,
+        "tolerance": max(float(given), (kind.logit_share or _LEAST_SHARE) * spread),
+        "labels_decide": kind.is_rounded,
         "sha256": dict(sums),
     }
 

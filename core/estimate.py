@@ -17,7 +17,8 @@ from core import settings
 from core.errors import GraftError
 from core.grid import Cell, cell_spec, grid
 from core.hardware import best_device, describe_machine, this_host, usable_threads
-from core.passes import variants_of
+from core.optimize.variants import variants_of
+from core.registry.passes import KINDS
 from core.specs import CompareSpec, FinetuneSpec, OptimizeSpec, parse_spec
 from core.store import Run, Store, open_store
 
@@ -210,12 +211,11 @@ def estimate_optimize(spec: OptimizeSpec, store: Store | None = None) -> Estimat
     train, _validation, test = known or _assumed_rows(training)
     time_s, from_run = _variants_time(spec, gmacs, train, test, store)
     learns = any(variant.learned for variant in variants)
-    shares = {"int8": 0.27, "16bit": 0.5}
     return EstimateReport(
         time_s=time_s,
         reason=None if time_s else "estimate.unknown",
         memory_mb=round(_memory_mb(training, card, gmacs) if learns else _LIBRARIES_MB + 5 * card.size_mb, -1),
-        disk_mb=round(sum(card.size_mb * shares.get(variant.kind, 1.0) for variant in variants), 1),
+        disk_mb=round(sum(card.size_mb * KINDS[variant.kind].size_share for variant in variants), 1),
         download_mb=0.0 if catalog.is_local(card) else card.size_mb,
         from_run=from_run,
         rows=train if known else None,

@@ -16,7 +16,7 @@ from core.catalog import get_model
 from core.errors import NotFoundError, Problem
 from core.i18n import Translator
 from core.messages import explain, explain_finding
-from core.passes import BY_NAME
+from core.registry.passes import KINDS, PASSES
 from core.store import Run
 
 Facts = dict[str, Any]
@@ -45,8 +45,8 @@ def card_facts(
     conditions, model = report["conditions"], run.spec["model"]["id"]
     data = conditions.get("data") or run.spec["data"]
     changed = variant.get("facts") or {}
-    named = {role: changed.get(role) or run.spec.get(role) for role in ("student", "teacher")}
-    distilled = named if "distill" in variant["passes"] else {}
+    roles = [role for name in variant["passes"] if name in PASSES for role in PASSES[name].models]
+    named = {role: changed.get(role) or run.spec.get(role) for role in roles}
     facts = {
         "name": variant["name"],
         "run": run.name,
@@ -54,7 +54,7 @@ def card_facts(
         "task": how["task"],
         "num_classes": len(how["labels"]),
         "model": _origin(model),
-        "distilled": {role: _origin(id) for role, id in distilled.items() if isinstance(id, str) and id},
+        "distilled": {role: _origin(id) for role, id in named.items() if isinstance(id, str) and id},
         "passes": list(variant["passes"]),
         "parents": _parents(report, variant),
         "data": {"id": data["id"], "fingerprint": data.get("fingerprint")},
@@ -113,7 +113,7 @@ def _without_paths(value: Any, data_id: str) -> Any:
 
 def markdown_card(facts: Facts, _: Translator) -> str:
     """The card as a page to read."""
-    labels = [_(BY_NAME[name].label) if name in BY_NAME else name for name in facts["passes"]]
+    labels = [_(PASSES[name].label) if name in PASSES else name for name in facts["passes"]]
     passes = " + ".join(labels)
     sections: list[tuple[str, Sequence[str]]] = [
         (_("What came out"), [explain_finding(facts["verdict"], _)] if facts["verdict"] else []),
@@ -259,7 +259,7 @@ def _origins(facts: Facts, _: Translator) -> list[str]:
         told.append(_.pair(word, f"{origin['name']} (`{origin['id']}`)"))
         told.append(_licence(_("Licence of that model"), origin, _))
     for name in facts["passes"]:
-        told.append(_.pair(_(BY_NAME[name].label), _(BY_NAME[name].help)) if name in BY_NAME else name)
+        told.append(_.pair(_(PASSES[name].label), _(PASSES[name].help)) if name in PASSES else name)
     parents = " ← ".join(_("the original") if one == "original" else f"`{one}`" for one in facts["parents"])
     told.append(_("Made from: {parents}", parents=parents))
     told.append(_("Data: `{id}`, fingerprint `{sum}`", id=data["id"], sum=data["fingerprint"] or "–"))
@@ -287,7 +287,7 @@ def _limits(facts: Facts, _: Translator) -> list[str]:
     told.append(_("On other data, and on examples of another kind, it may be less accurate: that was not measured."))
     told.append(_("On another machine, times and memory differ: only the one named above was measured."))
     told.append(_("Whether its probabilities are as often right as they say (calibration) was not measured."))
-    if facts["kind"] in ("int8", "16bit"):
+    if KINDS[facts["kind"]].is_rounded:
         told.append(
             _("It computes with rounded numbers, which differ between processors: answers near a border may change.")
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.i18n import N_, Translator
-from core.passes import name_of
+from core.registry.passes import name_of
 from core.values import Count, Each, Joint, Plain, Points, Sentence, Share, Text, Times, Value
 
 

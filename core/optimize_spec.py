@@ -8,9 +8,12 @@ from pydantic import field_validator
 
 from core.fields import DataRef, ModelRef, Spec, knob, seed_knob
 from core.i18n import N_
-from core.passes import NAMES, PASSES, USUAL
+from core.registry.passes import PASSES, USUAL, passes_with
 
-_LEARN = tuple(row.name for row in PASSES if row.learns)
+
+def _of_passes_with(option: str) -> tuple[str, tuple[str, ...]]:
+    """A setting is shown where a pass that takes it is chosen."""
+    return "passes", passes_with(option)
 
 
 class OptimizeSpec(Spec):
@@ -22,7 +25,7 @@ class OptimizeSpec(Spec):
         USUAL,
         label=N_("Ways to try"),
         help=N_("Each gives a file of its own, measured beside the original."),
-        choices={row.name: row.label for row in PASSES},
+        choices={row.id: row.label for row in PASSES.values()},
     )
     max_drop: float = knob(
         1.0,
@@ -36,7 +39,7 @@ class OptimizeSpec(Spec):
         False,
         label=N_("Chain them too"),
         help=N_("Quantize what was pruned or distilled, and prune what was distilled."),
-        shown_when=("passes", _LEARN),
+        shown_when=_of_passes_with("combine"),
     )
     test_size: int | None = knob(
         None,
@@ -52,7 +55,7 @@ class OptimizeSpec(Spec):
         True,
         label=N_("Look for layers to leave in float"),
         help=N_("Where int8 loses too much on the validation examples, leave the layers that cost most in float."),
-        shown_when=("passes", ("static_int8", "dynamic_int8", "qat")),
+        shown_when=_of_passes_with("search"),
         level="expert",
     )
     calibration: Literal["minmax", "entropy", "percentile"] = knob(
@@ -64,7 +67,7 @@ class OptimizeSpec(Spec):
             "entropy": N_("Least information lost (entropy)"),
             "percentile": N_("All but the outermost values (percentile)"),
         },
-        shown_when=("passes", ("static_int8", "qat")),
+        shown_when=_of_passes_with("calibration"),
         level="expert",
     )
     calibration_rows: int = knob(
@@ -73,7 +76,7 @@ class OptimizeSpec(Spec):
         help=N_("How many training examples the ranges of int8 are measured on."),
         ge=8,
         le=10_000,
-        shown_when=("passes", ("static_int8", "qat", "openvino_int8")),
+        shown_when=_of_passes_with("calibration_rows"),
         level="expert",
     )
     sparsity: float = knob(
@@ -82,7 +85,7 @@ class OptimizeSpec(Spec):
         help=N_("The share of the weights that magnitude pruning takes out."),
         ge=0.05,
         le=0.95,
-        shown_when=("passes", ("prune_magnitude", "prune_gradual")),
+        shown_when=_of_passes_with("sparsity"),
         level="expert",
     )
     channel_ratio: float = knob(
@@ -91,7 +94,7 @@ class OptimizeSpec(Spec):
         help=N_("The share of the channels that structured pruning takes out of each layer."),
         ge=0.05,
         le=0.9,
-        shown_when=("passes", ("prune_structured",)),
+        shown_when=_of_passes_with("channel_ratio"),
         level="expert",
     )
     epochs: int = knob(
@@ -100,7 +103,7 @@ class OptimizeSpec(Spec):
         help=N_("How often distillation, pruning and quantization-aware training see every training example."),
         ge=1,
         le=1000,
-        shown_when=("passes", _LEARN),
+        shown_when=_of_passes_with("epochs"),
     )
     train_size: int | None = knob(
         None,
@@ -108,7 +111,7 @@ class OptimizeSpec(Spec):
         help=N_("How many examples those trainings use. Empty: all that the model was trained on."),
         ge=2,
         le=10_000_000,
-        shown_when=("passes", _LEARN),
+        shown_when=_of_passes_with("train_size"),
         level="expert",
     )
     lr: float | None = knob(
@@ -117,21 +120,21 @@ class OptimizeSpec(Spec):
         help=N_("How far each step moves the weights. Empty: what suits the pass and the kind of network."),
         gt=0,
         le=10,
-        shown_when=("passes", _LEARN),
+        shown_when=_of_passes_with("lr"),
         level="expert",
     )
     teacher: str | None = knob(
         None,
         label=N_("Teacher"),
         help=N_("The model that distillation learns from, by its id. Empty: the original itself."),
-        shown_when=("passes", ("distill",)),
+        shown_when=_of_passes_with("teacher"),
         level="expert",
     )
     student: str | None = knob(
         None,
         label=N_("Student"),
         help=N_("The smaller network, by its model id. Empty: every second layer of the original (transformers)."),
-        shown_when=("passes", ("distill",)),
+        shown_when=_of_passes_with("student"),
     )
     temperature: float = knob(
         2.0,
@@ -139,7 +142,7 @@ class OptimizeSpec(Spec):
         help=N_("How much the teacher's second thoughts count: higher spreads its answers."),
         ge=1,
         le=20,
-        shown_when=("passes", ("distill",)),
+        shown_when=_of_passes_with("temperature"),
         level="expert",
     )
     teacher_weight: float = knob(
@@ -148,7 +151,7 @@ class OptimizeSpec(Spec):
         help=N_("1 learns from the teacher's answers alone, 0 from the labels alone."),
         ge=0,
         le=1,
-        shown_when=("passes", ("distill",)),
+        shown_when=_of_passes_with("teacher_weight"),
         level="expert",
     )
     threads: int = knob(
@@ -172,7 +175,7 @@ class OptimizeSpec(Spec):
     @classmethod
     def _known(cls, names: tuple[Any, ...]) -> tuple[Any, ...]:
         """Each once, in the order of a chain."""
-        unknown = [name for name in names if name not in NAMES]
+        unknown = [name for name in names if name not in PASSES]
         if unknown:
-            raise ValueError(f"unknown: {', '.join(map(str, unknown))}; known: {', '.join(NAMES)}")
-        return tuple(name for name in NAMES if name in names)
+            raise ValueError(f"unknown: {', '.join(map(str, unknown))}; known: {', '.join(PASSES)}")
+        return tuple(name for name in PASSES if name in names)

@@ -13,22 +13,17 @@ import plotly.graph_objects as go
 
 from core.figures import BRAND, LOOKS, TEXT, Look, Theme, layout_of_axes, resolve, shorten
 from core.i18n import N_, Translator
-from core.passes import name_of
 from core.plane import Point, Trace, View, front, front_line, key, labels, marks
+from core.registry.passes import KINDS, name_of
 
 ORIGINAL = "original"
 # How a variant is drawn: one colour, told apart by marker and word.
 KIND_LOOKS: dict[str, Look] = {
     ORIGINAL: Look(LOOKS["random"].light, LOOKS["random"].dark, "solid", "circle", N_("Original")),
     **{
-        kind: Look(BRAND["light"], BRAND["dark"], "solid", marker, word)
-        for kind, marker, word in (
-            ("16bit", "square", N_("16 bit")),
-            ("int8", "triangle-up", N_("int8")),
-            ("pruned", "diamond", N_("Pruned")),
-            ("distilled", "star", N_("Distilled")),
-            ("runtime", "x", N_("Other runtime")),
-        )
+        row.id: Look(BRAND["light"], BRAND["dark"], "solid", row.marker, row.word)
+        for row in KINDS.values()
+        if row.marker
     },
 }
 _MOST_BARS = 30

@@ -16,8 +16,8 @@ from core.grid import FAIR_STEPS, cell_spec, grid
 from core.hardware import best_device, describe_machine
 from core.hubs import check_download
 from core.model_specs import DownloadSpec
+from core.optimize.checks import check_pass
 from core.optimize_spec import OptimizeSpec
-from core.passes import check_pass
 from core.specs import SENTIMENT, CompareSpec, DataRef, FinetuneSpec, ImportSpec, MeasureSpec, PredictSpec, Spec
 
 

@@ -14,8 +14,9 @@ from core import jobs, runs, settings
 from core.errors import Problem
 from core.files import to_json
 from core.hardware import MachineCard, describe_machine
+from core.optimize.variants import Variant, variants_of
 from core.optimize_spec import OptimizeSpec
-from core.passes import BY_NAME, Variant, variants_of
+from core.registry import passes
 from core.specs import parse_spec
 from core.store import Run, open_store
 from core.verdicts import conclude, judge, recommend
@@ -159,7 +160,7 @@ def make_optimization(status: str, *, done: int | None = None, labelled: bool = 
         (artifacts / "report.json").write_text(to_json(report), encoding="utf-8")
         _write_files(artifacts, report)
         for row in report["variants"]:
-            if row["status"] in ("done", "running") and BY_NAME[row["passes"][0]].learns:
+            if row["status"] in ("done", "running") and passes.PASSES[row["passes"][0]].learns:
                 _write_curves(run_id, row["name"], now)
         columns = {"started_at": now - 300, **columns}
     if status == "running":

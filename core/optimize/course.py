@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bundle import FORMATS
 from core.clock import PhaseClock
 from core.errors import DataError, GraftError, Problem, RunError, StoppedError, problems_of
 from core.evaluate import wilson
@@ -23,14 +22,17 @@ from core.events import Reporter
 from core.files import replacing, sha256, size_of, to_json, write_atomically
 from core.hardware import describe_machine, usable_threads
 from core.models import count_parameters
+from core.optimize.checks import check_pass
 from core.optimize.exporting import export_onnx
 from core.optimize.gate import SAMPLES, check_file, take_samples
 from core.optimize.int8 import answers
 from core.optimize.subject import Ints, Network, load_subject
 from core.optimize.timing import BATCH, BUSY, Stopwatch, race, speed_of, write_inputs
+from core.optimize.variants import Variant, variants_of
 from core.optimize.work import Made, Work
 from core.optimize_spec import OptimizeSpec
-from core.passes import BY_NAME, Variant, check_pass, variants_of
+from core.registry.model_formats import BUNDLED
+from core.registry.passes import PASSES
 from core.verdicts import conclude, judge, measure_loss, recommend, right
 
 Logits = NDArray[np.float32]
@@ -311,7 +313,7 @@ class _Course:
         row["file"] = made.path.relative_to(self.artifacts).as_posix()
         self.subject.write_preprocessing(folder)
         self.clock.phase("gate", **self._begin(row, "gate"))
-        found, problems = check_file(work, made, self.samples, is_exact=not BY_NAME[last].rounds)
+        found, problems = check_file(work, made, self.samples, is_exact=not PASSES[last].rounds)
         row |= {"gate": found, "problems": row["problems"] + [problem.as_dict() for problem in problems]}
         if problems:
             row["status"] = "broken"
@@ -321,9 +323,9 @@ class _Course:
         self.clock.phase("time", **self._begin(row, "time"))
         self._time(made, row, folder)
         row |= {"verdict": judge(row, self.spec.max_drop), "status": "done"}
-        row["offered"] = made.format in FORMATS
+        row["offered"] = made.format in BUNDLED
         if not row["offered"]:
-            values = {"name": last, "format": made.format, "known": ", ".join(FORMATS)}
+            values = {"name": last, "format": made.format, "known": ", ".join(BUNDLED)}
             row["problems"].append(Problem("optimize.no_bundle", "warning", values=values).as_dict())
 
     def _learned(self, variant: Variant, row: Row) -> Network:

@@ -12,8 +12,10 @@ from core.errors import GraftError, Problem
 from core.estimate import estimate_optimize
 from core.i18n import Translator
 from core.messages import explain
+from core.optimize.checks import check_pass
+from core.optimize.variants import variants_of
 from core.optimize_spec import OptimizeSpec
-from core.passes import PASSES, USUAL, Pass, check_pass, name_of, variants_of
+from core.registry.passes import PASSES, Pass, name_of
 from core.spec_checks import check_spec
 from core.specs import parse_spec
 from core.store import open_store
@@ -115,18 +117,18 @@ def _pick_passes(form: forms.Form, card: ModelCard, _: Translator) -> None:
     info = OptimizeSpec.model_fields["passes"]
     st.markdown(f"**{_(str(info.title))}**", help=_(str(info.description)))
     device = state.recall(f"{KEY}_device") or "cpu"
-    problems = {row.name: check_pass(row.name, card, device) for row in PASSES}
-    quick = [row for row in PASSES if row.name in USUAL]
-    learning = [row for row in PASSES if row.learns]
-    others = [row for row in PASSES if row not in quick and row not in learning]
-    ready = sum(not _refusals(problems[row.name]) for row in others)
+    problems = {row.id: check_pass(row.id, card, device) for row in PASSES.values()}
+    quick = [row for row in PASSES.values() if row.is_usual]
+    learning = [row for row in PASSES.values() if row.learns]
+    others = [row for row in PASSES.values() if row not in quick and row not in learning]
+    ready = sum(not _refusals(problems[row.id]) for row in others)
     chosen = _boxes(quick, problems, _)
     with st.expander(_("With training (minutes to hours)"), key=f"{KEY}_learning", icon=":material/model_training:"):
         chosen += _boxes(learning, problems, _)
     label = _("Other runtimes ({ready} of {n} ready here)", ready=ready, n=len(others))
     with st.expander(label, key=f"{KEY}_runtimes", icon=":material/memory:"):
         chosen += _boxes(others, problems, _)
-    form.values["passes"] = [row.name for row in PASSES if row.name in chosen]
+    form.values["passes"] = [name for name in PASSES if name in chosen]
     form.slots["passes"] = st.container(key=f"{KEY}_passes_problems")
 
 
@@ -136,21 +138,19 @@ def _refusals(problems: Iterable[Problem]) -> list[Problem]:
 
 def _boxes(rows: Iterable[Pass], problems: Mapping[str, list[Problem]], _: Translator) -> list[str]:
     """A box for each row, with what is to be said of it below; returns the names of those that are ticked."""
-    return [row.name for row in rows if _box(row, problems[row.name], _)]
+    return [row.id for row in rows if _box(row, problems[row.id], _)]
 
 
 def _box(row: Pass, problems: list[Problem], _: Translator) -> bool:
     refused = _refusals(problems)
-    with st.container(gap="xxsmall", key=f"{KEY}_way_{row.name}"):
+    with st.container(gap="xxsmall", key=f"{KEY}_way_{row.id}"):
         if refused:  # a box of its own: what was ticked for another model stays so there
-            key = f"{KEY}_refused_{row.name}"
+            key = f"{KEY}_refused_{row.id}"
             st.checkbox(_(row.label), key=key, help=_(row.help), disabled=True, persist_state="session")
             is_on = False
         else:
-            key = f"{KEY}_pass_{row.name}"
-            is_on = st.checkbox(
-                _(row.label), value=row.name in USUAL, key=key, help=_(row.help), persist_state="session"
-            )
+            key = f"{KEY}_pass_{row.id}"
+            is_on = st.checkbox(_(row.label), value=row.is_usual, key=key, help=_(row.help), persist_state="session")
         for problem in refused or (problems if is_on else []):
             st.caption(f"{':material/block:' if refused else ':material/warning:'} {explain(problem, _)}")
     return is_on

@@ -14,7 +14,7 @@ from core.figures import TEXT
 from core.i18n import N_, Translator
 from core.messages import explain, explain_phase
 from core.pareto import limit_words
-from core.passes import name_of
+from core.registry.passes import name_of
 from core.store import Run
 from pages.ui import state
 

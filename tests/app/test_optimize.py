@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.catalog import get_model
 from core.figures import BRAND
 from core.i18n import LANGUAGES
-from core.passes import BY_NAME
+from core.registry.passes import PASSES
 from core.store import Run, open_store
 from pages.ui import cached
 from tests.app.conftest import assert_sound, texts_of
@@ -34,7 +34,7 @@ def headings_of(at: AppTest) -> list[str]:
 @pytest.fixture(autouse=True)
 def able(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is offered does not depend on the processor that the tests run on."""
-    monkeypatch.setattr("core.passes.describe_machine", able_machine)
+    monkeypatch.setattr("core.optimize.checks.describe_machine", able_machine)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_form_tells_variants_and_command(open_page: Callable[..., AppTest], lang
 def test_ways_that_cannot_be_had_are_greyed_with_reason_and_remedy(
     open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
-    monkeypatch.setattr("core.passes.missing_packages", lambda name: BY_NAME[name].packages)
+    monkeypatch.setattr("core.optimize.checks.missing_packages", lambda name: PASSES[name].packages)
     at = open_page("optimize", language)
     assert at.checkbox(key="opt_refused_dynamic_int8").disabled
     assert at.checkbox(key="opt_refused_openvino_int8").disabled

@@ -6,6 +6,7 @@ tested elsewhere.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import re
 import sys
@@ -28,19 +29,21 @@ from core.errors import RunError
 from core.files import size_of
 from core.messages import SENTENCES
 from core.models import build_classifier, save_classifier
+from core.optimize.checks import check_pass
 from core.optimize.exporting import export_onnx
 from core.optimize.passes import tensorrt, torchscript
 from core.optimize.runtimes import OPENERS, open_file
 from core.optimize.subject import Subject, TextSubject, exportable, load_subject
 from core.optimize.work import Made, Work
 from core.optimize_spec import OptimizeSpec
-from core.passes import PASSES, check_pass
+from core.registry.model_formats import FORMATS
+from core.registry.passes import PASSES, Pass, check_row
 from core.specs import ModelRef
 from tests.contract.test_encoders import FAMILIES, plant
 from tests.unit.test_train import Listener
 
-FILES = [row.name for row in PASSES if not row.learns]
-ROUNDED = {"dynamic_int8", "static_int8", "half", "openvino_bf16", "openvino_int8", "tensorrt"}
+FILES = [row.id for row in PASSES.values() if not row.learns]
+ROUNDED = {row.id for row in PASSES.values() if row.rounds}
 ROOT = Path(__file__).parents[2]
 PX = 32
 # Of ten classes that a network without training hardly tells apart, rounding changes some.
@@ -193,10 +196,37 @@ def _places_named_in(path: Path) -> set[str]:
     return {place for place in places if any(place.encode() in content for content in contents)}
 
 
-def test_every_file_pass_has_a_module_and_every_format_an_opener() -> None:
-    for name in FILES:
-        assert importlib.import_module(f"core.optimize.passes.{name}").run.__doc__
-    assert set(OPENERS) >= {"eager", "onnx", "pt2", "torchscript", "openvino", "openvino_bf16", "tflite"}
+@pytest.mark.parametrize("row", PASSES.values(), ids=PASSES)
+def test_row_of_a_pass_is_whole(row: Pass) -> None:
+    """What other places ask a row for is there: its module, settings and sentences."""
+    assert importlib.import_module(f"core.optimize.passes.{row.id}").run.__doc__
+    assert set(row.options) <= set(OptimizeSpec.model_fields)
+    codes = {*row.remarks, *(code for code in (row.on_convolutions, row.on_transformers) if code)}
+    assert codes <= set(SENTENCES)
+    assert set(row.bf16_on) <= {"cpu", "cuda"}
+    if row.learns:
+        assert not PASSES[row.file_pass].learns
+
+
+def test_every_module_of_a_pass_has_a_row_and_every_format_an_opener() -> None:
+    assert {path.stem for path in (ROOT / "core/optimize/passes").glob("[a-z]*.py")} == set(PASSES)
+    assert set(OPENERS) == {"eager", *FORMATS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"format": "onnx"}, "either learns or writes"),
+        ({"learns": False}, "either learns or writes"),
+        ({"learns": False, "format": "onyx"}, "no format onyx"),
+        ({"kind": "int9"}, "no kind int9"),
+        ({"packages": ("torch_pruning",)}, "go together"),
+        ({"models": ("teacher",), "options": ()}, "is a setting"),
+    ],
+)
+def test_row_that_contradicts_itself_is_refused(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        check_row(dataclasses.replace(PASSES["distill"], **changes))
 
 
 def test_trace_that_keeps_its_batch_size_is_refused(shops: dict[str, Shop], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,9 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from core.bundle import FORMATS, TEMPLATES, script, template, write_bundle
+from core.bundle import TEMPLATES, script, template, write_bundle
 from core.errors import GraftError, NotFoundError, RunError
+from core.registry.model_formats import BUNDLED, FORMATS
 from core.store import Run, open_store
 
 LABELS = ["cat", "dog", "cow"]
@@ -375,7 +376,7 @@ def test_bundle_opens_what_torch_runs(format: str, tmp_path: Path) -> None:
 
 def test_scripts_suit_python_3_9_and_every_format() -> None:
     for task in ("image-classification", "text-classification"):
-        for format in FORMATS:
+        for format in BUNDLED:
             text = script(task, {**make_variant(), "format": format})
             tree = ast.parse(text, feature_version=(3, 9))
             names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]

@@ -38,7 +38,7 @@ LIGHT = {
     *(f"core.{name}" for name in ("size_figures", "size_report")),
     *(f"core.{name}" for name in ("grid", "spec_checks", "siblings", "export", "runs", "jobs", "reporter", "answers")),
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions", "outcome", "pareto", "bundle", "model_card")),
-    *(f"core.{name}" for name in ("fields", "passes", "optimize_spec", "optimize_messages", "verdicts", "plane")),
+    *(f"core.{name}" for name in ("fields", "optimize_spec", "optimize_messages", "verdicts", "plane")),
     *(f"core.{name}" for name in ("values", "compare_messages")),
     *(f"core.{name}" for name in ("model_specs", "catalog_search", "families", "family_texts", "measured")),
     *(f"core.{name}" for name in ("other_tasks", "library_messages", "anatomy")),
@@ -75,7 +75,10 @@ HEAVY = {
     ),
     *(f"core.{name}" for name in ("stages_timm", "heads_timm", "sizes_timm")),
 }
-HEAVY |= {_module(path) for path in CORE if {"optimize", "networks"} & set(path.parent.parts)}
+LIGHT |= {f"core.optimize.{name}" for name in ("checks", "variants")}
+HEAVY |= {
+    _module(path) for path in CORE if path.parent.relative_to(ROOT).parts[1:2] in (("optimize",), ("networks",))
+} - LIGHT
 # Scripts that travel with a model: nothing of the house imports them, and they import nothing of it.
 TRAVELLERS = {f"core.bundles.{path.stem}" for path in CORE if path.parent.name == "bundles"}
 # The only rooms where spine and heavy meet.

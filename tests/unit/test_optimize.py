@@ -24,9 +24,9 @@ from core.optimize import course, int8, timing
 from core.optimize.exporting import export_onnx, export_program
 from core.optimize.int8 import GuardedInt8, groups_of
 from core.optimize.subject import load_subject
+from core.optimize.variants import Variant, variants_of
 from core.optimize.work import Made, Work
 from core.optimize_spec import OptimizeSpec
-from core.passes import Variant, variants_of
 from core.spec_checks import check_spec
 from core.specs import DataRef, FinetuneSpec, ModelRef
 from core.store import open_store

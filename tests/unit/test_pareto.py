@@ -11,8 +11,8 @@ import pytest
 from core.figures import BRAND, LOOKS
 from core.i18n import translator
 from core.pareto import KIND_LOOKS, limit_words, pareto_chart, sensitivity_chart
-from core.passes import name_of
 from core.plane import front
+from core.registry.passes import name_of
 from tests.optimizations import make_report, make_spec
 
 _ = translator("en")

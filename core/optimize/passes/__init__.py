@@ -1,1 +1,1 @@
-"""One module for each pass of `core.passes`, named after it: `run(work) -> Made`."""
+"""One module for each pass of `core.registry.passes`, named after it: `run(work) -> Made`."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from core.optimize.checks import is_transformer
 from core.optimize.exporting import exporting
 from core.optimize.passes.openvino import convert, write
 from core.optimize.work import Made, Work
-from core.passes import is_transformer
 
 
 def run(work: Work) -> Made:

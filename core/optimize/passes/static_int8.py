@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from core.catalog import ModelCard
+from core.optimize.checks import is_transformer
 from core.optimize.int8 import GuardedInt8
 from core.optimize.work import Made, Work
-from core.passes import is_transformer
 
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 _BATCH = 8
