@@ -21,7 +21,7 @@ from core import asking_commands, hubs, jobs, model_commands, outcome, runs
 from core.answers import answers_csv
 from core.errors import GraftError, InputError, Problem
 from core.export import metric_rows, run_facts
-from core.files import to_json
+from core.files import replacing, to_json
 from core.messages import explain, explain_phase
 from core.options import option_name
 from core.spec_checks import check_spec
@@ -410,7 +410,8 @@ def predict(
 
     told = ask_pictures(model_id, paths, top) if paths else ask_texts(model_id, text or [], top)
     if out is not None:
-        out.write_bytes(answers_csv(told.rows))
+        with replacing(out) as unfinished:
+            unfinished.write_bytes(answers_csv(told.rows))
     _print(told.values, json_, "\n".join(told.lines))
 
 
@@ -423,7 +424,8 @@ def _answer_file(values: dict[str, Any], out: Path | None, json_: bool, detach: 
         return
     ended = _wait(run, quiet=False)
     if ended.status == "done" and out is not None:
-        shutil.copyfile(ended.folder / "artifacts" / "answers.csv", out)
+        with replacing(out) as unfinished:
+            shutil.copyfile(ended.folder / "artifacts" / "answers.csv", unfinished)
     _end(ended, json_)
 
 

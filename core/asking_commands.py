@@ -10,6 +10,7 @@ import typer
 
 from core.ask_records import AnswerReport, TaskCard
 from core.errors import InputError
+from core.files import replacing
 from core.messages import explain
 from core.other_tasks import TASKS, check_inputs, default_model, get_task, is_here, split_labels
 
@@ -83,7 +84,8 @@ def _ask(
     values["notes"] = [{**note.as_dict(), "sentence": explain(note)} for note in report.notes]
     drawn = _draw(report, inputs) if out is not None else None
     if out is not None and drawn is not None:
-        drawn.save(out, "PNG")
+        with replacing(out) as unfinished:
+            drawn.save(unfinished, "PNG")
         values["out"] = str(out)
     tell(values, "\n".join([*_lines(report), *(f"note: {explain(note)}" for note in report.notes)]))
 

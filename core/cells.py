@@ -29,7 +29,7 @@ from core.data.cache import with_lock
 from core.engine import default_engine, pick_device
 from core.errors import StoppedError, problems_of
 from core.evaluate import wilson, write_predictions
-from core.files import to_json, write_atomically
+from core.files import replacing, to_json, write_atomically
 from core.grid import Cell, cell_spec, steps_for
 from core.hardware import keep_freed_memory
 from core.loop import Loop
@@ -168,7 +168,8 @@ def _result(
     right = probabilities.argmax(1) == targets
     path = artifact(folder, cell, ".parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_predictions(path, data.test, targets, probabilities)
+    with replacing(path) as unfinished:
+        write_predictions(unfinished, data.test, targets, probabilities)
     return {
         **dataclasses.asdict(cell),
         "id": cell.id,

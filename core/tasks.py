@@ -22,6 +22,7 @@ from core.embeddings import FrozenEncoder
 from core.encoders import build_text_classifier, save_text_classifier, set_trainable_text
 from core.engine import Engine
 from core.evaluate import compare_paired, report_classification, write_predictions
+from core.files import replacing
 from core.learner import ImageLearner, TextLearner, balanced_weights
 from core.lora import merge_lora
 from core.models import build_classifier, save_classifier, set_trainable
@@ -99,7 +100,8 @@ class ImageTask:
             if picture.width < 96:  # enlarged without smoothing: the model saw no more than these squares
                 picture = picture.resize((96, 96), Image.Resampling.NEAREST)
             picture.thumbnail((256, 256))
-            picture.save(folder / "mistakes" / f"{place}.webp", quality=85)
+            with replacing(folder / "mistakes" / f"{place}.webp") as unfinished:
+                picture.save(unfinished, quality=85)
             mistakes.append(
                 {
                     "row": int(rows[i]),
@@ -197,7 +199,8 @@ class TextTask:
         data, seed = self.data, self.spec.seed
         rival = run_baseline(data.texts, data.targets, data.train, data.test, len(data.labels), seed)
         targets = data.targets[data.test]
-        write_predictions(folder / "baseline.parquet", data.test, targets, rival.probabilities)
+        with replacing(folder / "baseline.parquet") as unfinished:
+            write_predictions(unfinished, data.test, targets, rival.probabilities)
         report = report_classification(targets, rival.probabilities, list(data.labels))
         compared = compare_paired(folder / "predictions.parquet", folder / "baseline.parquet")
         names = ("accuracy", "interval", "macro_f1", "ece")

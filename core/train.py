@@ -24,7 +24,7 @@ from core.clock import PhaseClock
 from core.engine import Engine, Timing, default_engine, engine_key, load_engine, pick_device, save_engine, time_training
 from core.evaluate import report_classification, write_predictions
 from core.events import Reporter
-from core.files import to_json, write_atomically
+from core.files import replacing, to_json, write_atomically
 from core.loop import Loop, predict_rows
 from core.models import count_parameters
 from core.specs import FinetuneSpec
@@ -169,7 +169,8 @@ class Finetuning:
         rows, labels = self.data.test, list(self.data.labels)
         targets = self.data.targets[rows]
         report = report_classification(targets, probabilities, labels)
-        write_predictions(self.artifacts / "predictions.parquet", rows, targets, probabilities)
+        with replacing(self.artifacts / "predictions.parquet") as unfinished:
+            write_predictions(unfinished, rows, targets, probabilities)
         report["mistakes"] = self.task.write_mistakes(self.artifacts, rows, targets, probabilities)
         report |= self.task.write_more(self.artifacts)
         write_atomically(self.artifacts / "report.json", to_json(report))

@@ -49,7 +49,8 @@ class Wanted:
 
     @property
     def part(self) -> Path:
-        """What came so far."""
+        """What came so far. Its name stays the same, unlike those of other unfinished files: a later process goes on
+        with it. Nobody else writes it: of each model one process fetches at a time, under a lock."""
         return self.target.with_name(self.target.name + ".part")
 
     @property

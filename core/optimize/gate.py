@@ -19,7 +19,7 @@ from PIL import ImageOps
 from core.bundle import load_reader
 from core.data import to_rgb
 from core.errors import Problem
-from core.files import to_json, write_atomically
+from core.files import replacing, to_json, write_atomically
 from core.optimize.runtimes import Session, open_file
 from core.optimize.subject import Inputs, Ints, Subject, exportable
 from core.optimize.work import Made, Work
@@ -87,10 +87,11 @@ def take_samples(subject: Subject, rows: Ints, folder: Path) -> list[Any]:
     folder.mkdir(parents=True)
     if subject.card.is_text:
         texts: list[Any] = subject.raw(rows)
-        (folder / "texts.json").write_text(json.dumps(texts, ensure_ascii=False, indent=1), encoding="utf-8")
+        write_atomically(folder / "texts.json", json.dumps(texts, ensure_ascii=False, indent=1))
         return texts
     pictures = [to_rgb(ImageOps.exif_transpose(picture)) for picture in subject.raw(rows)]
     for place, picture in enumerate(pictures):
         picture.thumbnail((_SAMPLE_PX, _SAMPLE_PX))
-        picture.save(folder / f"{place:02}.png")
+        with replacing(folder / f"{place:02}.png") as unfinished:
+            picture.save(unfinished)
     return pictures

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.figures import RunCurves, curve_chart, look_of
+from core.files import forget_unfinished, replacing
 from core.i18n import Translator
 from core.store import Run
 from pages.ui import cached, state
-
-_STATIC = Path(__file__).resolve().parents[2] / "static"
 
 _JS = """
 const charts = new WeakMap();
@@ -102,17 +102,29 @@ _curve_component = st.components.v2.component(
 
 
 def serve_plotly() -> str:
-    """Put the installed Plotly's own script where the server gives it out; returns its address."""
+    """Put the installed Plotly's own script where this server gives it out, in `static` beside its app.py; returns its
+    address."""
+    context = get_script_run_ctx()
+    assert context is not None
     name = f"plotly-{importlib.metadata.version('plotly')}.min.js"
-    target = _STATIC / name
-    if not target.exists():
-        _STATIC.mkdir(exist_ok=True)
-        for old in _STATIC.glob("plotly-*.min.js"):
-            old.unlink(missing_ok=True)
-        with importlib.resources.as_file(importlib.resources.files("plotly") / "package_data/plotly.min.js") as source:
-            shutil.copyfile(source, target.with_suffix(".tmp"))
-        target.with_suffix(".tmp").replace(target)
+    put_plotly(Path(context.main_script_path).parent / "static" / name)
     return f"app/static/{name}"
+
+
+def put_plotly(target: Path) -> None:
+    """Copy the installed Plotly's own script, unless it is there; those of other versions go."""
+    if target.exists():
+        return
+    target.parent.mkdir(exist_ok=True)
+    with (
+        importlib.resources.as_file(importlib.resources.files("plotly") / "package_data/plotly.min.js") as source,
+        replacing(target) as unfinished,
+    ):
+        shutil.copyfile(source, unfinished)
+    for old in target.parent.glob("plotly-*.min.js"):
+        if old != target:
+            old.unlink(missing_ok=True)
+    forget_unfinished(target.parent)
 
 
 def draw_chart(chart: Mapping[str, Any], key: str, alt: str) -> None:

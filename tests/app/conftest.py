@@ -20,8 +20,8 @@ from core.files import to_json
 from core.i18n import LANGUAGES
 from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef
 from core.store import Run, open_store
+from tests.checkout import link_app
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 LABELS = ["cat", "dog", "数字"]
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -35,12 +35,18 @@ def _no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_resource.clear()
 
 
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """app.py as a fresh checkout has it; what it writes beside itself is the tests' own."""
+    return link_app(tmp_path_factory.mktemp("app"))
+
+
 @pytest.fixture
-def open_page() -> Callable[..., AppTest]:
+def open_page(app: Path) -> Callable[..., AppTest]:
     """Opens a view through the frame, in a language, with parts of its address."""
 
     def open_(view: str, language: str = "en", **query: str) -> AppTest:
-        at = AppTest.from_file(str(APP), default_timeout=60)
+        at = AppTest.from_file(str(app), default_timeout=60)
         at.context = {"locale": LANGUAGES[language].tag, "theme": "light"}
         at.run()
         at.switch_page(f"pages/views/{view}.py")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,3 +194,14 @@ def test_settings_list_folders_and_every_setting(open_page: Callable[..., AppTes
     at = open_page("settings")
     assert at.button(key="clear_pixels").disabled
     assert "GRAFT_HOME" in at.dataframe[1].value["name"].tolist()
+
+
+def test_page_serves_the_installed_plotly_from_beside_its_script(app: Path, open_page: Callable[..., AppTest]) -> None:
+    (app.parent / "static").mkdir(exist_ok=True)
+    (app.parent / "static" / "plotly-0.0.1.min.js").touch()
+    for path in (app.parent / "static").glob(f"plotly-{version('plotly')}.min.js"):
+        path.unlink()
+    open_page("home")
+    (served,) = (app.parent / "static").iterdir()
+    assert served.name == f"plotly-{version('plotly')}.min.js"
+    assert served.read_bytes() == (resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes()

@@ -18,7 +18,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.checkout import link_app
+
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -48,22 +49,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Server:
     """`python app.py` with a home of its own; it can be killed and started again on its port."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, app: Path) -> None:
+        self.home, self.app = home, app
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = home / "server.log"
+        self.log = home / f"server-{self.port}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Start the process."""
         environment = {**os.environ, "GRAFT_HOME": str(self.home), "GRAFT_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
-        command = [sys.executable, "app.py", "--server.port", str(self.port)]
+        command = [sys.executable, self.app.name, "--server.port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=log, stderr=log
+                [*command, "--server.headless", "true"], cwd=self.app.parent, env=environment, stdout=log, stderr=log
             )
+
+    def wait(self) -> None:
+        """Until it answers."""
+        assert self.process is not None
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -87,9 +97,15 @@ class Server:
         return any("libtorch" in region.path for region in psutil.Process(self.process.pid).memory_maps())
 
 
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """app.py as a fresh checkout has it; what a server writes beside it is the tests' own."""
+    return link_app(tmp_path_factory.mktemp("app"))
+
+
 @pytest.fixture
-def server(home: Path) -> Iterator[Server]:
-    found = Server(home)
+def server(home: Path, app: Path) -> Iterator[Server]:
+    found = Server(home, app)
     found.start()
     yield found
     found.kill()
