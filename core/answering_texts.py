@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core.answers import language_of
-from core.ask_records import Scored, Span
-from core.asked_network import Asked
+from core.ask_records import Answer, Scored, Span, TaskValues
+from core.asked_network import AnswerFunction, TaskContext
 from core.errors import InputError
 
 # Writing never takes longer than this, however many tokens are left.
@@ -26,59 +26,59 @@ _CJK = r"\u3000-\u303f\u3400-\u9fff\uff00-\uffef"
 _BETWEEN_CJK = re.compile(rf"(?<=[{_CJK}]) +(?=[{_CJK}])")
 
 
-def sort_text(asked: Asked, values: dict[str, Any]) -> dict[str, Any]:
+def sort_text(context: TaskContext, values: TaskValues) -> Answer:
     """Each label as a sentence: how much the text entails it (Yin et al. 2019)."""
     labels = [str(label).strip() for label in values["labels"]]
-    places = {str(name).lower(): int(place) for place, name in asked.net.config.id2label.items()}
+    places = {str(name).lower(): int(place) for place, name in context.net.config.id2label.items()}
     entails = next((place for name, place in places.items() if name.startswith("entail")), None)
     if entails is None:
-        raise InputError("ask.no_inference", id=asked.model)
+        raise InputError("ask.no_inference", id=context.model)
     sentences = [_HYPOTHESIS[language_of(label) or "en"].format(label) for label in labels]
-    inputs = asked.encode([str(values["text"])] * len(labels), sentences)
-    logits = asked.net(**inputs).logits.float()
+    inputs = context.encode([str(values["text"])] * len(labels), sentences)
+    logits = context.net(**inputs).logits.float()
     if values["several"]:
         against = next((place for name, place in places.items() if name.startswith("contra")), 0)
         scores = logits[:, [against, entails]].softmax(1)[:, 1]
     else:
         scores = logits[:, entails].softmax(0)
-    return {"labels": ranked(labels, scores)}
+    return Answer(labels=ranked(labels, scores))
 
 
 def ranked(labels: list[str], scores: Tensor, cosines: Tensor | None = None) -> tuple[Scored, ...]:
     """Labels with their scores, the likeliest first."""
     near = [None] * len(labels) if cosines is None else cosines.tolist()
-    found = [Scored(*row) for row in zip(labels, scores.tolist(), near, strict=True)]
-    return tuple(sorted(found, key=lambda row: -row.score))
+    rows = [Scored(*row) for row in zip(labels, scores.tolist(), near, strict=True)]
+    return tuple(sorted(rows, key=lambda row: -row.score))
 
 
-def fill_gap(asked: Asked, values: dict[str, Any]) -> dict[str, Any]:
+def fill_gap(context: TaskContext, values: TaskValues) -> Answer:
     """The likeliest words for the one gap of a text."""
-    sign = asked.tokenizer.mask_token
+    sign = context.tokenizer.mask_token
     if sign is None:
-        raise InputError("ask.no_mask", id=asked.model)
+        raise InputError("ask.no_mask", id=context.model)
     text = str(values["text"])
     gaps = len(_GAP.findall(text))
     if gaps != 1:
         raise InputError("ask.one_gap", n=gaps)
-    inputs = asked.encode([_GAP.sub(lambda _: sign, text)])
-    places = (inputs["input_ids"][0] == asked.tokenizer.mask_token_id).nonzero()[:, 0]
+    inputs = context.encode([_GAP.sub(lambda _: sign, text)])
+    places = (inputs["input_ids"][0] == context.tokenizer.mask_token_id).nonzero()[:, 0]
     if len(places) != 1:  # cut off with the end of a long text
         raise InputError("ask.one_gap", n=len(places))
-    shares = asked.net(**inputs).logits[0, places[0]].float().softmax(0)
+    shares = context.net(**inputs).logits[0, places[0]].float().softmax(0)
     top = shares.topk(min(int(values["top"]), len(shares)))
-    words = [asked.tokenizer.decode([token]).strip() or "␣" for token in top.indices.tolist()]
+    words = [context.tokenizer.decode([token]).strip() or "␣" for token in top.indices.tolist()]
     filled = _GAP.sub(lambda _: words[0], text)
-    return {"labels": ranked(words, top.values), "text": filled}
+    return Answer(labels=ranked(words, top.values), text=filled)
 
 
-def find_passage(asked: Asked, values: dict[str, Any]) -> dict[str, Any]:
+def find_passage(context: TaskContext, values: TaskValues) -> Answer:
     """The passages of a text that answer a question, over windows that cover all of it (Devlin et al. 2019)."""
-    tokenizer, context = asked.tokenizer, str(values["context"])
-    length = min(asked.most_tokens, _WINDOW)
-    asked_with = tokenizer(str(values["question"]), add_special_tokens=False)["input_ids"]
-    stride = max(1, min(_STRIDE, (length - len(asked_with) - 4) // 2))
+    tokenizer, text = context.tokenizer, str(values["context"])
+    length = min(context.most_tokens, _WINDOW)
+    question = tokenizer(str(values["question"]), add_special_tokens=False)["input_ids"]
+    stride = max(1, min(_STRIDE, (length - len(question) - 4) // 2))
     windows = tokenizer(
-        str(values["question"]), context, truncation="only_second", max_length=length, stride=stride,
+        str(values["question"]), text, truncation="only_second", max_length=length, stride=stride,
         return_overflowing_tokens=True, return_offsets_mapping=True, padding=True, return_tensors="pt",
     )  # fmt: skip
     offsets = windows.pop("offset_mapping").tolist()
@@ -87,19 +87,19 @@ def find_passage(asked: Asked, values: dict[str, Any]) -> dict[str, Any]:
     no_answer = 1.0
     for first in range(0, len(offsets), _WINDOWS_AT_ONCE):
         batch = {name: tensor[first : first + _WINDOWS_AT_ONCE] for name, tensor in windows.items()}
-        out = asked.net(**batch)
+        out = context.net(**batch)
         for row in range(len(batch["input_ids"])):
             of_text = [part == 1 for part in windows.sequence_ids(first + row)]
-            found, none = _passages(out.start_logits[row], out.end_logits[row], of_text)
+            passages, none = _passages(out.start_logits[row], out.end_logits[row], of_text)
             no_answer = min(no_answer, none)
-            for start, end, score in found:
+            for start, end, score in passages:
                 place = (offsets[first + row][start][0], offsets[first + row][end][1])
                 spans[place] = max(spans.get(place, 0.0), score)
     best = _apart(spans, int(values["top"]))
     if not best or no_answer > best[0][2]:
-        asked.note("ask.no_answer", share=f"{no_answer:.0%}")
-    told = tuple(Span(start, end, context[start:end], score) for start, end, score in best)
-    return {"spans": told, "text": told[0].text if told else ""}
+        context.note("ask.no_answer", share=f"{no_answer:.0%}")
+    marked = tuple(Span(start, end, text[start:end], score) for start, end, score in best)
+    return Answer(spans=marked, text=marked[0].text if marked else "")
 
 
 def _passages(start: Tensor, end: Tensor, of_text: list[bool]) -> tuple[list[tuple[int, int, float]], float]:
@@ -130,40 +130,41 @@ def _apart(spans: dict[tuple[int, int], float], most: int) -> list[tuple[int, in
 # -- writing -------------------------------------------------------------------------------------------------
 
 
-def rewrite(asked: Asked, values: dict[str, Any]) -> dict[str, Any]:
+def rewrite(context: TaskContext, values: TaskValues) -> Answer:
     """A text in, another out: summaries, translations, and what T5 is told to do."""
-    text = _PREFIX.get((asked.net.config.model_type, asked.task.id), "") + str(values["text"])
-    if asked.task.direction == "en-zh" and _CHINESE in asked.tokenizer.get_vocab():
+    text = _PREFIX.get((context.net.config.model_type, context.task.id), "") + str(values["text"])
+    if context.task.direction == "en-zh" and _CHINESE in context.tokenizer.get_vocab():
         text = f"{_CHINESE} {text}"  # of several target languages, simplified Chinese
-    inputs = asked.encode([text])
+    inputs = context.encode([text])
     inputs.pop("token_type_ids", None)
-    return {"text": _plain(asked, _generate(asked, inputs, values)[0])}
+    return Answer(text=_plain(context, _generate(context, inputs, values)[0]))
 
 
-def go_on(asked: Asked, values: dict[str, Any]) -> dict[str, Any]:
+def go_on(context: TaskContext, values: TaskValues) -> Answer:
     """The text that was given, and what the model writes on."""
-    tokenizer, text = asked.tokenizer, str(values["text"])
-    limit = asked.most_tokens - int(values["max_new_tokens"])
+    tokenizer, text = context.tokenizer, str(values["text"])
+    limit = context.most_tokens - int(values["max_new_tokens"])
     # A BERT tokenizer would close the text before anything is written (the Chinese GPT-2 uses one).
     ids = tokenizer(text, add_special_tokens=tokenizer.cls_token is None)["input_ids"]
     if limit < 1:
-        values = {**values, "max_new_tokens": asked.most_tokens // 2}
-        limit = asked.most_tokens - values["max_new_tokens"]
+        most = context.most_tokens // 2
+        values = {**values, "max_new_tokens": most}
+        limit = context.most_tokens - most
     if len(ids) > limit:
-        asked.note("ask.cut_start", id=asked.model, limit=limit, n=len(ids))
+        context.note("ask.cut_start", id=context.model, limit=limit, n=len(ids))
     tokens = torch.tensor([ids[-limit:]])
-    written = _generate(asked, {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}, values)
-    return {"text": text + _plain(asked, written[0, tokens.shape[1] :], strip=False)}
+    written = _generate(context, {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}, values)
+    return Answer(text=text + _plain(context, written[0, tokens.shape[1] :], strip=False))
 
 
-def _generate(asked: Asked, inputs: Any, values: dict[str, Any]) -> Tensor:
+def _generate(context: TaskContext, inputs: Any, values: TaskValues) -> Tensor:
     """Tokens [1, T] as the model writes them: bounded in number and time, drawn only when heated."""
-    net, most = asked.net, int(values["max_new_tokens"])
+    net, most = context.net, int(values["max_new_tokens"])
     config = net.generation_config
     how: dict[str, Any] = {"max_new_tokens": most, "max_time": LONGEST_S, "max_length": None, "do_sample": False}
     how["min_length"] = min(int(config.min_length or 0), most)
     if config.pad_token_id is None:
-        how["pad_token_id"] = asked.tokenizer.pad_token_id or config.eos_token_id or asked.tokenizer.eos_token_id
+        how["pad_token_id"] = context.tokenizer.pad_token_id or config.eos_token_id or context.tokenizer.eos_token_id
     if values["temperature"]:
         how |= {"do_sample": True, "num_beams": 1, "temperature": float(values["temperature"])}
         how["top_p"] = float(values["top_p"])
@@ -172,14 +173,27 @@ def _generate(asked: Asked, inputs: Any, values: dict[str, Any]) -> Tensor:
     new = written[0] if net.config.is_encoder_decoder else written[0, inputs["input_ids"].shape[1] :]
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     if time.perf_counter() - began >= LONGEST_S:
-        asked.note("ask.out_of_time", seconds=round(LONGEST_S))
+        context.note("ask.out_of_time", seconds=round(LONGEST_S))
     elif len(new) >= most and not any(int(token) in ends for token in new[-2:]):
-        asked.note("ask.stopped", n=most)
+        context.note("ask.stopped", n=most)
     return written
 
 
-def _plain(asked: Asked, tokens: Tensor, *, strip: bool = True) -> str:
+def _plain(context: TaskContext, tokens: Tensor, *, strip: bool = True) -> str:
     """Tokens as a text, without the blanks that some tokenizers leave between Chinese characters."""
-    text = asked.tokenizer.decode(tokens, skip_special_tokens=True)
+    text = context.tokenizer.decode(tokens, skip_special_tokens=True)
     text = _BETWEEN_CJK.sub("", text)
     return text.strip() if strip else text
+
+
+# The answer to each task, by its id in `core.registry.tasks`.
+ANSWERS: dict[str, AnswerFunction] = {
+    "zero-shot-classification": sort_text,
+    "fill-mask": fill_gap,
+    "question-answering": find_passage,
+    "summarization": rewrite,
+    "translation-zh-en": rewrite,
+    "translation-en-zh": rewrite,
+    "text-generation": go_on,
+    "text2text-generation": rewrite,
+}

@@ -1,18 +1,22 @@
-"""The records of asking a model beside classes: what a task takes and gives, and an answer with what belongs to it."""
+"""The records of asking a model beside classes: what it is given, and an answer with what belongs to it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalog import ModelCard, Task
 from core.errors import Problem
+from core.registry.task_rows import Output
 
-Output = Literal["labels", "text", "spans", "boxes", "masks", "picture"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from core.data.sounds import Sound
+
 # Okabe and Ito's colours for every kind of eyes. They come round again: what is drawn is numbered too.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#6B7280")
 
@@ -22,63 +26,24 @@ def colour_of(number: int) -> str:
     return COLOURS[(number - 1) % len(COLOURS)]
 
 
-@dataclass(frozen=True)
-class InputField:
-    """Something a task is asked with. `kind` says what it is; `most` bounds it (characters, MB); examples by language.
+class TaskValues(TypedDict, total=False):
+    """What a task is asked with, by the names of its inputs and options in `core.registry.tasks`."""
 
-    A picture comes as a decoded PIL image, a sound as `core.data.sounds.Sound`, labels as a list of texts.
-    """
-
-    name: str
-    kind: Literal["text", "long_text", "labels", "picture", "sound"]
-    label: str
-    most: int = 5000
-    least: int = 2  # labels at least
-    examples: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Option:
-    """A number or switch for those who know: its range and default. A default of True or False makes a switch."""
-
-    name: str
-    label: str
-    help: str
-    default: float | bool
-    least: float = 0
-    most: float = 1
-    step: float = 1
-
-
-@dataclass(frozen=True)
-class Recommended:
-    """A model that does a task well for its size. `size_mb` (2**20 bytes) is what fetching it takes, as published."""
-
-    id: str
-    languages: tuple[str, ...]
-    size_mb: float
-    extra: str = ""  # a package it needs beside Graft's own
-
-
-@dataclass(frozen=True)
-class TaskCard:
-    """One row of the table. `task` is the name that cards and the hub use; `id` differs where one name is two rows."""
-
-    id: str
-    task: Task
-    group: Literal["texts", "pictures", "sounds", "making"]
-    name: str
-    does: str
-    inputs: tuple[InputField, ...]
-    output: Output
-    models: tuple[Recommended, ...]
-    options: tuple[Option, ...] = ()
-    direction: str = ""  # of a translation: "zh-en"
-    extra: str = ""  # a package without which no model of the row answers
-
-    def fits(self, card: ModelCard) -> bool:
-        """Whether a model does this task; a translation's direction stands in the model's name."""
-        return card.can(self.task) and self.direction in card.id.lower()
+    text: str
+    context: str
+    question: str
+    labels: Sequence[str]
+    picture: Image
+    sound: Sound
+    several: bool
+    sentence: bool
+    top: float
+    max_new_tokens: float
+    temperature: float
+    top_p: float
+    seed: float
+    threshold: float
+    steps: float
 
 
 @dataclass(frozen=True)
@@ -120,20 +85,26 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class AnswerReport:
-    """What a model answered, how long it took (all but loading and decoding), and what has to be told with it."""
+class Answer:
+    """What a model answered, in the parts that its task's kind of answer has."""
 
-    task: str
-    model: str
-    output: Output
     text: str = ""
     labels: tuple[Scored, ...] = ()  # the likeliest first
     spans: tuple[Span, ...] = ()
     boxes: tuple[Box, ...] = ()
     segments: tuple[Segment, ...] = ()  # the largest first
     mask: NDArray[np.uint16] | None = None  # [H, W], of the picture scaled to at most 1024 px; 0: no segment
-    picture: Any = None  # a PIL image
-    latency_ms: float = 0.0
+    picture: Image | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerReport(Answer):
+    """An answer with who gave it, how long it took (all but loading and decoding), and what has to be told with it."""
+
+    task: str
+    model: str
+    output: Output
+    latency_ms: float
     notes: tuple[Problem, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.ask_records import TaskCard
+from core.ask_records import Answer, TaskValues
 from core.errors import Problem
+from core.networks.configurations import tokens_at_once
+from core.registry.task_rows import Task
 
 # No tokenizer states more than this in earnest: a very large number stands for "not stated".
 _STATED = 100_000
 _UNSTATED = 1024
-# RoBERTa counts its positions from the padding token's number on.
-_OFFSET = {"roberta": 2, "xlm-roberta": 2, "camembert": 2}
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,10 @@ class Tools:
 
 
 @dataclass
-class Asked:
+class TaskContext:
     """A task's network and tools; `notes` collects what is told with one answer."""
 
-    task: TaskCard
+    task: Task
     model: str
     net: Any
     tools: Tools
@@ -42,17 +43,15 @@ class Asked:
     def most_tokens(self) -> int:
         """Tokens the network can take in at once."""
         config = getattr(self.net.config, "text_config", None) or self.net.config
-        own = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-        stated = self.tokenizer.model_max_length
-        limits = [int(own) - _OFFSET.get(config.model_type, 0)] if own else []
-        limits += [int(stated)] if stated < _STATED else []
-        return min(limits, default=_UNSTATED)
+        places, stated = tokens_at_once(config), self.tokenizer.model_max_length
+        limits = [places, int(stated) if stated < _STATED else None]
+        return min((limit for limit in limits if limit is not None), default=_UNSTATED)
 
     def note(self, code: str, **values: Any) -> None:
         """Tell this with the answer."""
-        told = Problem(code, "warning", values=values)
-        if told not in self.notes:
-            self.notes.append(told)
+        note = Problem(code, "warning", values=values)
+        if note not in self.notes:
+            self.notes.append(note)
 
     def encode(self, texts: list[str], beside: list[str] | None = None, **how: Any) -> Any:
         """Texts (beside others) as padded tensors; what is longer than the network reads is cut, and told.
@@ -69,3 +68,6 @@ class Asked:
         how = {"padding": True, "truncation": "only_first" if beside else True, "max_length": limit, **how}
         args = (texts, beside) if beside else (texts,)
         return self.tokenizer(*args, return_tensors="pt", **how)
+
+
+AnswerFunction = Callable[[TaskContext, TaskValues], Answer]

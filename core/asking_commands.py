@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 
-from core.ask_records import AnswerReport, TaskCard
+from core.ask_records import AnswerReport
 from core.errors import InputError
 from core.files import replacing
 from core.messages import explain
-from core.other_tasks import TASKS, check_inputs, default_model, get_task, is_here, split_labels
+from core.other_tasks import check_inputs, default_model, get_task, is_here, split_labels
+from core.registry.task_rows import Task
+from core.registry.tasks import TASKS
 
 Show = Callable[[Any, bool, str], None]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -36,22 +38,39 @@ def add_commands(app: typer.Typer, show: Show) -> None:
     ) -> None:
         """Ask a model of the hub what it was made for: own labels, gaps, questions, translations, pictures, speech."""
         if not task:
-            rows = [_row(card) for card in TASKS]
+            rows = [_row(card) for card in TASKS.values()]
             show(rows, json_, "\n".join(_line(row) for row in rows))
             return
-        card = get_task(task)
-        given: dict[str, Any] = {"text": text, "context": text, "question": question, "picture": image, "sound": sound}
-        given["labels"] = None if labels is None else split_labels(labels)
-        _ask(card, model or default_model(card), given, option or [], out, lambda *told: show(told[0], json_, told[1]))
+        row = get_task(task)
+        given: dict[str, object] = {"--text": text, "--question": question, "--image": image, "--sound": sound}
+        given["--labels"] = None if labels is None else split_labels(labels)
+        values, lines = _ask(row, model or default_model(row), given, option or [], out)
+        show(values, json_, "\n".join(lines))
 
 
-def _row(task: TaskCard) -> dict[str, Any]:
-    models = [{"id": row.id, "size_mb": row.size_mb, "local": is_here(row.id)} for row in task.models]
+class _ModelRow(TypedDict):
+    id: str
+    size_mb: float
+    local: bool
+
+
+class _TaskRow(TypedDict):
+    """A task in the list."""
+
+    task: str
+    does: str
+    inputs: list[str]
+    output: str
+    models: list[_ModelRow]
+
+
+def _row(task: Task) -> _TaskRow:
+    models = [_ModelRow(id=row.id, size_mb=row.size_mb, local=is_here(row.id)) for row in task.models]
     names = [entry.name for entry in task.inputs]
     return {"task": task.id, "does": task.does, "inputs": names, "output": task.output, "models": models}
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: _TaskRow) -> str:
     models = ", ".join(
         f"{m['id']} ({'local' if m['local'] else format(m['size_mb'], '.0f') + ' MB'})" for m in row["models"]
     )
@@ -59,50 +78,56 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _ask(
-    task: TaskCard, model: str, given: dict[str, Any], options: list[str], out: Path | None, tell: Callable[..., None]
-) -> None:
-    from core.piping import load_task, read_file
+    task: Task, model: str, given: Mapping[str, object], options: list[str], out: Path | None
+) -> tuple[dict[str, Any], list[str]]:
+    """The answer as a document and in lines. `given`: what each option of the command line holds, None for nothing."""
+    from core.piping import load_task
 
-    names = {"context": "--text", "picture": "--image"}
-    kinds = {entry.name: entry.kind for entry in task.inputs}
-    unused = [name for name, value in given.items() if value is not None and name not in kinds]
-    if "context" in kinds or "text" in kinds:  # one option for both
-        unused = [name for name in unused if name not in ("text", "context")]
-    if unused:
-        told = ", ".join(names.get(name, f"--{name}") for name in kinds)
-        raise InputError("ask.unknown_input", name=names.get(unused[-1], f"--{unused[-1]}"), task=task.id, known=told)
-    inputs = {name: given[name] for name in kinds if given.get(name) is not None}
-    for name, value in inputs.items():
-        if kinds[name] in ("picture", "sound"):
-            inputs[name] = read_file(kinds[name], value)
+    inputs = _inputs(task, given)
     options_ = _options(task, options)
     problems = check_inputs(task, {**inputs, **options_})
     if problems:  # told before the model is loaded
         raise InputError(problems)
     report = load_task(task.id, model).answer(**inputs, **options_)
-    values: dict[str, Any] = report.as_dict()
+    values = report.as_dict()
     values["notes"] = [{**note.as_dict(), "sentence": explain(note)} for note in report.notes]
     drawn = _draw(report, inputs) if out is not None else None
     if out is not None and drawn is not None:
         with replacing(out) as unfinished:
             drawn.save(unfinished, "PNG")
         values["out"] = str(out)
-    tell(values, "\n".join([*_lines(report), *(f"note: {explain(note)}" for note in report.notes)]))
+    return values, [*_lines(report), *(f"note: {explain(note)}" for note in report.notes)]
 
 
-def _options(task: TaskCard, given: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _inputs(task: Task, given: Mapping[str, object]) -> dict[str, Any]:
+    """The task's inputs by their names, files read. Raises `InputError` for what it does not take."""
+    from core.piping import read_file
+
+    known = [entry.option for entry in task.inputs]
+    unused = [name for name, value in given.items() if value is not None and name not in known]
+    if unused:
+        raise InputError("ask.unknown_input", name=unused[-1], task=task.id, known=", ".join(known))
+    inputs: dict[str, Any] = {}
+    for entry in task.inputs:
+        value = given.get(entry.option)
+        if value is not None:
+            inputs[entry.name] = read_file(entry.kind, value) if isinstance(value, Path) else value
+    return inputs
+
+
+def _options(task: Task, given: list[str]) -> dict[str, float | bool | str]:
+    values: dict[str, float | bool | str] = {}
     switches = {option.name for option in task.options if isinstance(option.default, bool)}
     for pair in given:
         name, _, value = pair.partition("=")
         if name in switches:
-            found[name] = value.lower() in ("true", "yes", "1")
+            values[name] = value.lower() in ("true", "yes", "1")
             continue
         try:
-            found[name] = float(value)
+            values[name] = float(value)
         except ValueError:  # told with the range it may have
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def _draw(report: AnswerReport, inputs: dict[str, Any]) -> Any:

@@ -22,26 +22,14 @@ from torch.overrides import TorchFunctionMode
 from core.catalog import ModelCard, get_model, hub_snapshots, model_folder, model_source
 from core.errors import GraftError, InputError
 from core.models import ImageClassifier, new_head
+from core.networks.configurations import encoder_class, feature_width, network_class
+from core.registry.tasks import IMAGE_CLASSIFICATION, TEXT_CLASSIFICATION
+from core.registry.text_architectures import text_architecture
 from core.stages import Stages, build_stages
 
 TOKENS = 128  # of a text that a network is shown: what the cards' multiply-adds count with
 NEW_CLASSES = 10  # of the new head that ways of tuning are told with
-_TASK_CLASSES = {
-    "text-classification": "AutoModelForSequenceClassification",
-    "zero-shot-classification": "AutoModelForSequenceClassification",
-    "fill-mask": "AutoModelForMaskedLM",
-    "text-generation": "AutoModelForCausalLM",
-    "text2text-generation": "AutoModelForSeq2SeqLM",
-    "summarization": "AutoModelForSeq2SeqLM",
-    "translation": "AutoModelForSeq2SeqLM",
-    "question-answering": "AutoModelForQuestionAnswering",
-    "image-classification": "AutoModelForImageClassification",
-    "object-detection": "AutoModelForObjectDetection",
-    "image-segmentation": "AutoModelForSemanticSegmentation",
-    "automatic-speech-recognition": "AutoModelForSpeechSeq2Seq",
-}
 _FILLS = {Tensor.normal_, Tensor.uniform_, Tensor.erfinv_, Tensor.clamp_, Tensor.fill_, Tensor.zero_}
-_PAIRS = {"t5", "mt5", "umt5"}  # an encoder and a decoder, of which Graft tunes the encoder
 
 
 @dataclass
@@ -94,7 +82,7 @@ def build_tunable(card: ModelCard, image_size: int | None = None) -> ImageClassi
 
     with on_meta():
         net = build_backbone(configuration(card, base))
-        return TextClassifier(net, new_head(_width(net.config), NEW_CLASSES), labels, None, base.id)
+        return TextClassifier(net, new_head(feature_width(net.config), NEW_CLASSES), labels, None, base.id)
 
 
 @contextmanager
@@ -254,11 +242,13 @@ def _build(card: ModelCard, base: ModelCard, config: Any) -> nn.Module:
         if card.source == "run":
             from core.encoders import build_backbone
 
-            head = new_head(_width(config), card.num_classes)
+            head = new_head(feature_width(config), card.num_classes)
             return nn.Sequential(OrderedDict(net=build_backbone(config), head=head))
-        name, options = _class_of(base, config)
+        kind, options = _class_of(base, config)
+        if kind is None:
+            raise InputError("model.no_blueprint", id=card.id, kind=base.architecture)
         try:
-            found: nn.Module = getattr(transformers, name).from_config(config, **options)
+            found: nn.Module = kind.from_config(config, **options)
         except (ValueError, ImportError) as error:
             raise InputError("model.no_blueprint", id=card.id, kind=base.architecture) from error
     if isinstance(found, transformers.PreTrainedModel):
@@ -270,23 +260,16 @@ def _build(card: ModelCard, base: ModelCard, config: Any) -> nn.Module:
     return found
 
 
-def _class_of(base: ModelCard, config: Any) -> tuple[str, dict[str, Any]]:
+def _class_of(base: ModelCard, config: Any) -> tuple[Any | None, dict[str, Any]]:
     """transformers' class for what a card is for, and how it is built; the number of labels goes into `config`."""
     if base.num_classes:
         config.num_labels = base.num_classes
-    if base.task == "text-classification" and config.model_type in _PAIRS:
-        return "AutoModelForTextEncoding", {}
-    if base.task in ("text-classification", "image-classification") and not base.num_classes:
-        return "AutoModel", {}
-    if base.family == "DINO" and config.model_type == "vit":  # published without the layer behind the class token
-        return "AutoModel", {"add_pooling_layer": False}
-    if config.model_type == "wav2vec2":
-        return "AutoModelForCTC", {}
-    return _TASK_CLASSES.get(base.task, "AutoModel"), {}
-
-
-def _width(config: Any) -> int:
-    return int(getattr(config, "hidden_size", 0) or config.d_model)
+    is_pair = base.task == TEXT_CLASSIFICATION and text_architecture(config.model_type).is_pair
+    if is_pair or (base.task in (TEXT_CLASSIFICATION, IMAGE_CLASSIFICATION) and not base.num_classes):
+        return encoder_class(config), {}
+    # DINO's are published without the layer behind the class token.
+    options = {"add_pooling_layer": False} if base.family == "DINO" and config.model_type == "vit" else {}
+    return network_class(base.task, config), options
 
 
 def _inputs(

@@ -14,22 +14,16 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from core import settings
 from core.errors import GraftError, InputError, NotFoundError, Problem
 from core.i18n import N_
+from core.registry.tasks import HUB_TASKS, IMAGE_CLASSIFICATION, TEXT_CLASSIFICATION
 
 SNAPSHOT = Path(__file__).with_name("catalog.json")
-# What can be trained here comes first; the others are browsed, inspected and asked.
-Task = Literal[
-    "image-classification", "text-classification", "fill-mask", "text-generation", "text2text-generation",
-    "question-answering", "summarization", "translation", "zero-shot-classification",
-    "zero-shot-image-classification", "image-feature-extraction", "object-detection", "image-segmentation",
-    "automatic-speech-recognition", "text-to-image",
-]  # fmt: skip
 # A picture this small shows nothing to a network that halves it five times.
 SMALLEST_PX = 32
 HUB = "https://huggingface.co/"
@@ -38,6 +32,15 @@ _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 # What has terms of its own (OpenRAIL, Gemma, DINOv3 …) is neither: it has to be read.
 _FREE = {"apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc0-1.0", "unlicense"}
 _NOT_FOR_TRADE = re.compile(r"\bnc\b|non-?commercial|research|\bamlr\b|\bswag\b")
+
+
+def _known_task(name: str) -> str:
+    if name not in HUB_TASKS:
+        raise ValueError(f"{name!r} is none of {', '.join(HUB_TASKS)}")
+    return name
+
+
+TaskName = Annotated[str, AfterValidator(_known_task)]  # an id of `HUB_TASKS`
 
 
 class Preprocessing(BaseModel):
@@ -74,8 +77,8 @@ class ModelCard(BaseModel):
     id: str
     name: str
     family: str
-    task: Task = "image-classification"
-    tasks: tuple[Task, ...] = ()  # what it can do beside its first task
+    task: TaskName = IMAGE_CLASSIFICATION
+    tasks: tuple[TaskName, ...] = ()  # what it can do beside its first task
     source: Literal["bundled", "torchvision", "timm", "hub", "run"]
     architecture: str
     tag: str
@@ -113,8 +116,8 @@ class ModelCard(BaseModel):
     def is_trainable(self) -> bool:
         """Whether it can be fine-tuned here: any classifier of pictures but the hub's, any text encoder."""
         if self.is_text:
-            return self.task == "text-classification"
-        return self.task == "image-classification" and self.source != "hub"
+            return self.task == TEXT_CLASSIFICATION
+        return self.task == IMAGE_CLASSIFICATION and self.source != "hub"
 
     @property
     def has_attention(self) -> bool:

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
-from core.catalog import HUB, ModelCard, Preprocessing, Task, TextInput
+from core.catalog import HUB, ModelCard, Preprocessing, TextInput
 from core.catalog_texts import APACHE, MIT, NOT_STATED, TOKENS, count
 from core.catalog_timm import IMAGENET, Counts
+from core.networks.configurations import network_class
+from core.registry.tasks import IMAGE_CLASSIFICATION as _CLASSIFY
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -57,13 +59,13 @@ class Row(NamedTuple):
     repository: str
     name: str
     family: str
-    task: Task
+    task: str
     kind: str  # the type of its configuration
     changes: Mapping[str, Any]  # what differs from the type's defaults
     licence: str
     seen: Seen | None = None
     languages: tuple[str, ...] = ()
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[str, ...] = ()
     notes: str = ""
 
 
@@ -71,10 +73,9 @@ _SQUARE_HALF = Seen(224, 224, "bilinear", _HALF)
 _SQUARE = Seen(224, 224, "bicubic", _IMAGENET)
 _CROPPED = Seen(224, 256, "bicubic", _IMAGENET)
 _CLIP_SEEN = Seen(224, 224, "bicubic", _CLIP_COLOURS)
-_CLASSIFY: Task = "image-classification"
-_FEATURES: Task = "image-feature-extraction"
-_ZERO_SHOT: Task = "zero-shot-image-classification"
-_SPEECH: Task = "automatic-speech-recognition"
+_FEATURES = "image-feature-extraction"
+_ZERO_SHOT = "zero-shot-image-classification"
+_SPEECH = "automatic-speech-recognition"
 _ROWS = (
     Row("google/vit-base-patch16-224", "ViT base", "Vision Transformer", _CLASSIFY, "vit", {}, APACHE, _SQUARE_HALF,
         notes=_TWIN),
@@ -131,15 +132,6 @@ _ROWS = (
     Row("facebook/wav2vec2-base-960h", "wav2vec 2.0 base", "wav2vec 2.0", _SPEECH, "wav2vec2", {}, APACHE,
         notes="Hears English; counted for 10 s."),
 )  # fmt: skip
-_CLASSES: dict[str, Any] = {
-    _CLASSIFY: transformers.AutoModelForImageClassification,
-    _FEATURES: transformers.AutoModel,
-    _ZERO_SHOT: transformers.AutoModel,
-    "object-detection": transformers.AutoModelForObjectDetection,
-    "image-segmentation": transformers.AutoModelForSemanticSegmentation,
-    "whisper": transformers.AutoModelForSpeechSeq2Seq,
-    "wav2vec2": transformers.AutoModelForCTC,
-}
 
 
 def hub_models(counted: Mapping[str, Counts] | None = None) -> list[ModelCard]:
@@ -151,7 +143,7 @@ def _card(row: Row, known: Mapping[str, Counts]) -> ModelCard:
     labels = {"num_labels": 1000} if row.task == _CLASSIFY else {}
     config = transformers.AutoConfig.for_model(row.kind, **labels, **row.changes)
     model_id = f"hub/{row.repository}"
-    kind = _CLASSES.get(row.kind) or _CLASSES[row.task]
+    kind = network_class(row.task, config)
     # DINO's published vision transformers have no layer behind the class token.
     options = {"add_pooling_layer": False} if row.family == "DINO" else {}
     counts = known.get(model_id) or count(kind, config, partial(_shown, row), **options)

@@ -13,48 +13,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.catalog import ModelCard, Preprocessing, Task, TextInput, get_model, hub_folder, hub_snapshots
+from core.catalog import ModelCard, Preprocessing, TextInput, get_model, hub_folder, hub_snapshots
 from core.errors import GraftError
+from core.registry.task_rows import HubTask
+from core.registry.tasks import HUB_TASKS, PRETRAINING, TEXT_CLASSIFICATION
+from core.registry.text_architectures import text_architecture
 
 # The files that hold a model's weights, the preferred one first. An index names the parts of a model in several.
 WEIGHT_FILES = (
     "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
 )  # fmt: skip
 _INDEX = ".index.json"
-# Picture and text in one space: their class is the bare model.
-_TWO_TOWERS = {"clip", "chinese_clip", "siglip", "siglip2", "align", "altclip"}
-_TRAINED_HERE: Task = "text-classification"
-# What a class does, by the end of its name; the first task is the card's. Text encoders, GPT-2's kind and the
-# encoder of T5's kind are trained here, so that comes first.
-_BY_CLASS: tuple[tuple[str, tuple[Task, ...]], ...] = (
-    ("ForMaskedLM", (_TRAINED_HERE, "fill-mask")),
-    ("ForPreTraining", (_TRAINED_HERE, "fill-mask")),
-    ("ForSequenceClassification", (_TRAINED_HERE,)),
-    ("ForTokenClassification", (_TRAINED_HERE,)),
-    ("ForQuestionAnswering", ("question-answering", _TRAINED_HERE)),
-    ("LMHeadModel", (_TRAINED_HERE, "text-generation")),
-    ("ForCausalLM", (_TRAINED_HERE, "text-generation")),
-    ("ForImageClassification", ("image-classification",)),
-    ("ForObjectDetection", ("object-detection",)),
-    ("ForSemanticSegmentation", ("image-segmentation",)),
-    ("ForInstanceSegmentation", ("image-segmentation",)),
-    ("ForUniversalSegmentation", ("image-segmentation",)),
-    ("ForSegmentation", ("image-segmentation",)),
-    ("ForCTC", ("automatic-speech-recognition",)),
-)
-_T5: tuple[Task, ...] = (_TRAINED_HERE, "text2text-generation", "summarization")
-_REWRITES: tuple[Task, ...] = ("summarization", "text2text-generation")
-# What reads and writes is told by its type: the class is called the same for speech and for texts.
-_BY_KIND: dict[str, tuple[Task, ...]] = {
-    "t5": _T5, "mt5": _T5, "umt5": _T5,
-    "bart": _REWRITES, "pegasus": _REWRITES, "led": _REWRITES, "bigbird_pegasus": _REWRITES,
-    "marian": ("translation",),
-    "whisper": ("automatic-speech-recognition",), "speech_to_text": ("automatic-speech-recognition",),
-}  # fmt: skip
-# These have the pretraining class but not the words' head.
-_NOT_MASKED = {"electra", "wav2vec2", "hubert", "vit_mae", "videomae"}
-# Of networks that are cut in layers with weights of their own.
-_SHARED_LAYERS = {"albert", "t5", "mt5", "umt5"}
+# These have the pretraining class, and no words' head: they hear or see.
+_NOT_MASKED = {"wav2vec2", "hubert", "vit_mae", "videomae"}
 # Classes of a picture maker's parts that have weights: its schedulers and tokenizers have none.
 _NETWORKS = ("Model", "Transformer", "Projection", "AutoencoderKL")
 _MAX_HEADER = 64_000_000  # bytes: the head of a safetensors file names its tensors, and no more
@@ -129,27 +100,32 @@ def describe_folder(model_id: str, folder: Path) -> ModelCard | None:
         return None
 
 
-def tasks_of(facts: Mapping[str, Any]) -> tuple[Task, ...]:
+def tasks_of(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """What a model can do, by its configuration; the first is its main task. Empty: nothing that is known here."""
     kind = str(facts.get("model_type", ""))
     names = [str(name) for name in facts.get("architectures") or ()]
-    classifies = any(name.endswith(("Classification", "QuestionAnswering")) for name in names)
-    if kind in _TWO_TOWERS and not classifies:
-        return ("zero-shot-image-classification",)
-    if kind in _BY_KIND and not classifies:
-        return _BY_KIND[kind]
+    by_kind = text_architecture(kind).tasks or tuple(row.id for row in HUB_TASKS.values() if kind in row.kinds)
+    if by_kind and not any(name.endswith(("Classification", "QuestionAnswering")) for name in names):
+        return by_kind
     if any(label.lower().startswith("entail") for label in _labels(facts)):
         # One that reads and writes is asked only; an encoder is trained too.
-        return ("zero-shot-classification",) if kind in _BY_KIND else (_TRAINED_HERE, "zero-shot-classification")
-    for ending, tasks in _BY_CLASS:
-        if any(name.endswith(ending) for name in names):
-            if ending == "ForPreTraining" and kind in _NOT_MASKED:
-                break
-            return tasks
+        return ("zero-shot-classification",) if by_kind else (TEXT_CLASSIFICATION, "zero-shot-classification")
+    for row in HUB_TASKS.values():
+        ending = next((end for end in row.endings if any(name.endswith(end) for name in names)), "")
+        if ending == PRETRAINING and (kind in _NOT_MASKED or text_architecture(kind).is_never_masked):
+            break
+        if ending:
+            return _with_training(row)
     if "vocab_size" in facts and "text_config" not in facts and not facts.get("is_encoder_decoder"):
         is_speech = "conv_dim" in facts or "num_mel_bins" in facts
-        return () if is_speech else (_TRAINED_HERE,)
+        return () if is_speech else (TEXT_CLASSIFICATION,)
     return ("image-feature-extraction",) if {"image_size", "num_channels"} & set(facts) else ()
+
+
+def _with_training(row: HubTask) -> tuple[str, ...]:
+    """What a network of a task does: this, and before or behind it what its encoder is trained for here."""
+    before = (TEXT_CLASSIFICATION,) if row.trains == "first" else ()
+    return (*before, row.id, *((TEXT_CLASSIFICATION,) if row.trains == "second" else ()))
 
 
 def _labels(facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -167,10 +143,10 @@ def _card(model_id: str, facts: Mapping[str, Any], path: Path) -> ModelCard | No
     labels = _labels(facts) if is_classifier else ()
     seen = _preprocessing(path.with_name("preprocessor_config.json")) if _sees(tasks) else None
     reads = seen is not None or not _sees(tasks)  # without it, a network for pictures would pass for one for texts
-    text = _text(facts, kind) if reads and tasks[0] != "automatic-speech-recognition" else None
-    if tasks[0] == _TRAINED_HERE and text is None:
+    text = _text(facts, kind) if reads and "sounds" not in HUB_TASKS[tasks[0]].reads else None
+    if tasks[0] == TEXT_CLASSIFICATION and text is None:
         return None
-    gmacs = 12 * text.layers * text.hidden**2 * 128 / 1e9 if text and "text-classification" in tasks else 0.0
+    gmacs = 12 * text.layers * text.hidden**2 * 128 / 1e9 if text and TEXT_CLASSIFICATION in tasks else 0.0
     return ModelCard(
         id=model_id,
         name=model_id.partition("/")[2],
@@ -194,7 +170,7 @@ def _card(model_id: str, facts: Mapping[str, Any], path: Path) -> ModelCard | No
 
 
 def _sees(tasks: Iterable[str]) -> bool:
-    return any("image" in task or "object" in task for task in tasks)
+    return any("pictures" in HUB_TASKS[task].reads for task in tasks)
 
 
 def _text(facts: Mapping[str, Any], kind: str) -> TextInput | None:
@@ -204,17 +180,18 @@ def _text(facts: Mapping[str, Any], kind: str) -> TextInput | None:
     def first(*names: str) -> int:
         return int(next((facts[name] for name in names if facts.get(name)), 0))
 
+    architecture = text_architecture(kind)
     layers = first("num_hidden_layers", "n_layers", "n_layer", "num_layers", "encoder_layers")
     hidden, vocabulary = first("hidden_size", "dim", "n_embd", "d_model"), first("vocab_size")
     if not (layers and hidden and vocabulary):
         return None
     return TextInput(
-        max_length=first("max_position_embeddings", "n_positions") or 512,
+        max_length=(first("max_position_embeddings", "n_positions") or 512) - architecture.positions_before,
         vocabulary=vocabulary,
         layers=layers,
         hidden=hidden,
         languages=(),
-        has_own_layers=kind not in _SHARED_LAYERS,
+        has_own_layers=architecture.has_own_layers,
     )
 
 
@@ -261,7 +238,9 @@ def _count(parts: Iterable[Path]) -> int:
 
 def _pipeline_card(model_id: str, folder: Path) -> ModelCard | None:
     """A picture maker of diffusers: several networks, each in a folder of its own."""
-    if json.loads((folder / "model_index.json").read_text(encoding="utf-8")).get("_class_name") != "UnCLIPPipeline":
+    name = json.loads((folder / "model_index.json").read_text(encoding="utf-8")).get("_class_name")
+    task = next((row.id for row in HUB_TASKS.values() if row.library == "diffusers" and name in row.classes), None)
+    if task is None:
         return None
     files = [path for name in ("*.safetensors", "*.bin") for path in folder.glob(f"*/{name}")]
     chosen = {path.with_suffix(""): path for path in reversed(files)}  # one of two kinds of the same weights
@@ -272,7 +251,7 @@ def _pipeline_card(model_id: str, folder: Path) -> ModelCard | None:
         id=model_id,
         name=model_id.partition("/")[2],
         family="unCLIP",
-        task="text-to-image",
+        task=task,
         source="hub",
         architecture="unclip",
         tag="",

@@ -10,28 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from core.catalog import ModelCard, Task, file_names, find_weights, hub_folder, list_models, torch_folder
+from core.catalog import ModelCard, file_names, find_weights, hub_folder, list_models, torch_folder
 from core.families import get_family
 from core.i18n import LANGUAGES, N_, translator
+from core.registry.tasks import HUB_TASKS
 
-# Tasks in words, as a filter shows them; what can be trained here comes first.
-TASKS: dict[Task, str] = {
-    "image-classification": N_("classify pictures"),
-    "text-classification": N_("classify texts"),
-    "fill-mask": N_("fill a gap in a text"),
-    "text-generation": N_("go on writing"),
-    "text2text-generation": N_("text to text"),
-    "question-answering": N_("answer questions from a text"),
-    "summarization": N_("summarize"),
-    "translation": N_("translate"),
-    "zero-shot-classification": N_("classify texts by labels of your own"),
-    "zero-shot-image-classification": N_("classify pictures by labels of your own"),
-    "image-feature-extraction": N_("describe pictures in numbers"),
-    "object-detection": N_("find objects in pictures"),
-    "image-segmentation": N_("cut pictures into parts"),
-    "automatic-speech-recognition": N_("write down speech"),
-    "text-to-image": N_("draw pictures from words"),
-}
 # Languages that a model reads, in words.
 READS: dict[str, str] = {"en": N_("English"), "zh": N_("Chinese"), "multilingual": N_("many languages")}
 
@@ -99,7 +82,7 @@ def group_of(card: ModelCard) -> str:
     return "vision" if card.preprocessing is not None and card.text is None else "multimodal"
 
 
-def card_tasks(card: ModelCard) -> tuple[Task, ...]:
+def card_tasks(card: ModelCard) -> tuple[str, ...]:
     """Everything a model does, its first task first."""
     return (card.task, *card.tasks)
 
@@ -107,7 +90,7 @@ def card_tasks(card: ModelCard) -> tuple[Task, ...]:
 @lru_cache(maxsize=256)
 def _in_words(*codes: str) -> tuple[str, ...]:
     """Codes of tasks and languages, and what they are called in each language."""
-    names = [READS.get(code) or TASKS.get(code, code) for code in codes]  # type: ignore[call-overload]
+    names = [HUB_TASKS[code].words if code in HUB_TASKS else READS.get(code, code) for code in codes]
     return (*codes, *(translator(language)(name) for language in LANGUAGES for name in names))
 
 

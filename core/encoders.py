@@ -26,14 +26,14 @@ from core.errors import GraftError, InputError, WeightsError, first_line
 from core.files import replacing, to_json, write_atomically
 from core.lora import add_lora, has_lora, lora_targets, merge_lora
 from core.models import FORMAT, count_parameters, new_head
+from core.networks.configurations import encoder_class, feature_width, tokens_at_once
+from core.registry.text_architectures import text_architecture
 from core.specs import ModelRef
 from core.weights import check_sum
 
 # Parts outside the layers that stand before them: they are frozen with the embeddings. What else lies outside
 # (a last normalisation) stands behind them and learns.
 _BEFORE = ("embed", "wte", "wpe", "shared", "rel_", "relative_attention_bias")
-# Layers whose later ones need what the first one computed, or that share their weights: they cannot be cut apart.
-_UNCUT = {"t5", "mt5", "umt5", "albert"}
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,12 @@ class TextClassifier(nn.Module):
     @property
     def can_be_cut(self) -> bool:
         """Whether a part of the layers can run without those below."""
-        return self.config.model_type not in _UNCUT
+        return text_architecture(self.config.model_type).has_own_layers
 
     @property
     def max_length(self) -> int:
         """Tokens the network can take in at once."""
-        config = self.config
-        own = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 512
-        # RoBERTa counts its positions from the padding token's number on.
-        return int(own) - (2 if config.model_type in {"roberta", "xlm-roberta", "camembert"} else 0)
+        return tokens_at_once(self.config) or 512
 
     def forward(self, batch: TokenBatch) -> Tensor:
         logits: Tensor = self.head(self.run(batch, 0))
@@ -240,12 +237,8 @@ def build_text_classifier(ref: ModelRef, labels: list[str] | None, *, seed: int)
         detail = first_line(error)
         raise WeightsError("weights.other_model", id=base.id, file=base.file_name, detail=detail) from error
     torch.manual_seed(seed)
-    head = new_head(_width(net), len(labels))
+    head = new_head(feature_width(net.config), len(labels))
     return TextClassifier(net, head, labels, tokenizer, base.id)
-
-
-def _width(net: Any) -> int:
-    return int(getattr(net.config, "hidden_size", 0) or net.config.d_model)
 
 
 def _folder_of(card: ModelCard, *, needs_weights: bool) -> Path:
@@ -260,16 +253,10 @@ def _backbone(folder: Path, card: ModelCard, *, is_pretrained: bool) -> Any:
     if not is_pretrained:
         return build_backbone(config)
     check_sum(folder / card.file_name.rpartition("/")[2], card)
-    found = _class_of(config).from_pretrained(
+    found = encoder_class(config).from_pretrained(
         folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32, config=config
     )
     return _trimmed(found)
-
-
-def _class_of(config: Any) -> Any:
-    """The encoder alone where a family has more than one half."""
-    is_pair = config.model_type in {"t5", "mt5", "umt5"}
-    return transformers.AutoModelForTextEncoding if is_pair else transformers.AutoModel
 
 
 def build_backbone(config: Any) -> Any:
@@ -278,7 +265,7 @@ def build_backbone(config: Any) -> Any:
 
 
 def _from_config(config: Any) -> Any:
-    return _class_of(config).from_config(config, trust_remote_code=False)
+    return encoder_class(config).from_config(config, trust_remote_code=False)
 
 
 def _trimmed(net: Any) -> Any:
@@ -365,7 +352,8 @@ def load_text_classifier(folder: Path) -> TextClassifier:
         with init_empty_weights(include_buffers=False):
             net = build_backbone(config)
         labels: list[str] = card["labels"]
-        model = TextClassifier(net, new_head(_width(net), len(labels)), labels, _tokenizer(folder), card["base"])
+        head = new_head(feature_width(config), len(labels))
+        model = TextClassifier(net, head, labels, _tokenizer(folder), card["base"])
         _, unexpected = model.load_state_dict(tensors, assign=True, strict=False)
         net.tie_weights()
         left = [name for name, tensor in model.state_dict().items() if tensor.is_meta]

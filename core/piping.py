@@ -1,8 +1,8 @@
 """Ask a published model of transformers what it was made for: loaded from this machine alone, answered in one shape.
 
 transformers 5 has no pipelines for questions, summaries, translation and text2text any more, and those it has cut long
-texts without a word: the networks are asked directly here. `core.other_tasks` is the table, `core.answering_texts`
-and `core.answering_media` hold the answers, a function for each.
+texts without a word: the networks are asked directly here. `core.registry.tasks` is the table,
+`core.answering_texts` and `core.answering_media` hold the answers, a function for each.
 """
 
 from __future__ import annotations
@@ -11,21 +11,32 @@ import importlib
 import threading
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
 
 from core import answering_media, answering_texts
-from core.ask_records import AnswerReport, TaskCard
-from core.asked_network import Asked, Tools
+from core.ask_records import AnswerReport, TaskValues
+from core.asked_network import AnswerFunction, TaskContext, Tools
 from core.catalog import ModelCard, get_model, hub_snapshots
 from core.catalog_local import describe_folder, find_local_weights
 from core.errors import DataError, GraftError, InputError, NotFoundError, Problem, WeightsError, first_line
-from core.other_tasks import check_inputs, check_package, find_recommended, get_task, not_here, tasks_for
+from core.networks.configurations import network_class
+from core.other_tasks import (
+    check_inputs,
+    check_needs,
+    check_package,
+    does,
+    find_recommended,
+    get_task,
+    not_here,
+    tasks_for,
+)
+from core.registry.task_rows import Reads, Task
+from core.registry.tasks import HUB_TASKS
 
 # Bars for a terminal: a page and a log say what happens in their own words.
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -35,74 +46,49 @@ warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
 _UNUSED = ("masked_spec_embed",)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """How a task is loaded and answered: auto classes in the order they are tried, tools, and the answer's function."""
-
-    classes: tuple[str, ...]
-    tools: tuple[str, ...]
-    answer: Callable[[Asked, dict[str, Any]], dict[str, Any]]
-
-
-_WORDS, _SIGHT, _BOTH, _EARS = ("tokenizer",), ("images",), ("tokenizer", "images"), ("tokenizer", "sounds")
-_PAIR = ("AutoModelForSeq2SeqLM",)
-_TOWERS = ("AutoModelForZeroShotImageClassification",)
-_ROWS: dict[str, _Row] = {
-    "zero-shot-classification": _Row(("AutoModelForSequenceClassification",), _WORDS, answering_texts.sort_text),
-    "fill-mask": _Row(("AutoModelForMaskedLM",), _WORDS, answering_texts.fill_gap),
-    "question-answering": _Row(("AutoModelForQuestionAnswering",), _WORDS, answering_texts.find_passage),
-    "summarization": _Row(_PAIR, _WORDS, answering_texts.rewrite),
-    "translation-zh-en": _Row(_PAIR, _WORDS, answering_texts.rewrite),
-    "translation-en-zh": _Row(_PAIR, _WORDS, answering_texts.rewrite),
-    "text-generation": _Row(("AutoModelForCausalLM",), _WORDS, answering_texts.go_on),
-    "text2text-generation": _Row(_PAIR, _WORDS, answering_texts.rewrite),
-    "zero-shot-image-classification": _Row(_TOWERS, _BOTH, answering_media.sort_picture),
-    "image-text-similarity": _Row(_TOWERS, _BOTH, answering_media.compare),
-    "object-detection": _Row(("AutoModelForObjectDetection",), _SIGHT, answering_media.find_things),
-    "image-segmentation": _Row(
-        ("AutoModelForSemanticSegmentation", "AutoModelForUniversalSegmentation",
-         "AutoModelForInstanceSegmentation", "AutoModelForImageSegmentation"),
-        _SIGHT, answering_media.divide,
-    ),
-    "automatic-speech-recognition": _Row(
-        ("AutoModelForSpeechSeq2Seq", "AutoModelForCTC"), _EARS, answering_media.write_down
-    ),
-    "text-to-image": _Row((), (), answering_media.draw),
-}  # fmt: skip
-_AUTO_TOOLS = {"tokenizer": "AutoTokenizer", "images": "AutoImageProcessor", "sounds": "AutoFeatureExtractor"}
+ANSWERS: Mapping[str, AnswerFunction] = {**answering_texts.ANSWERS, **answering_media.ANSWERS}
+# What makes numbers of each thing that a network reads, and the class that loads it.
+_TOOLS: dict[Reads, tuple[str, str]] = {
+    "texts": ("tokenizer", "AutoTokenizer"),
+    "pictures": ("images", "AutoImageProcessor"),
+    "sounds": ("sounds", "AutoFeatureExtractor"),
+}
 
 
 class TaskModel:
     """A model ready to be asked one task. Safe to share between threads: one asks at a time."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
+    def __init__(self, context: TaskContext) -> None:
+        self.context = context
         self._lock = threading.Lock()
 
-    def answer(self, **inputs: Any) -> AnswerReport:
+    def answer(self, **inputs: object) -> AnswerReport:
         """The answer to the task's inputs and options, by their names in the table.
 
         Raises `InputError` with every problem of the inputs, `WeightsError` when the network fails on them.
         """
-        task = self.asked.task
+        context, task = self.context, self.context.task
         problems = check_inputs(task, inputs)
         if problems:
             raise InputError(problems)
-        values = {option.name: option.default for option in task.options} | inputs
+        defaults = {option.name: option.default for option in task.options}
+        values = cast(TaskValues, {**defaults, **inputs})  # as `check_inputs` has seen
         # Drawing words is the only chance here, and others in this process keep their own.
         with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(values.get("seed", 0)))
-            self.asked.notes.clear()
+            context.notes.clear()
             began = time.perf_counter()
             try:
-                found = _ROWS[task.id].answer(self.asked, values)
+                answer = ANSWERS[task.id](context, values)
             except (GraftError, MemoryError):
                 raise
             except Exception as error:  # networks fail in many ways on what they were not made for
-                raise WeightsError("ask.failed", id=self.asked.model, detail=_first_line(error)) from error
+                raise WeightsError("ask.failed", id=context.model, detail=_first_line(error)) from error
             spent = (time.perf_counter() - began) * 1000
-            notes = tuple(self.asked.notes)
-        return AnswerReport(task.id, self.asked.model, task.output, latency_ms=spent, notes=notes, **found)
+            notes = tuple(context.notes)
+        return AnswerReport(
+            task=task.id, model=context.model, output=task.output, latency_ms=spent, notes=notes, **vars(answer)
+        )
 
 
 def load_task(task_id: str, model_id: str) -> TaskModel:
@@ -112,8 +98,7 @@ def load_task(task_id: str, model_id: str) -> TaskModel:
     what is missing (the weights, a package), `WeightsError` for files that do not make the network of this task.
     """
     task = get_task(task_id)
-    advised = find_recommended(task, model_id)
-    problems = check_package(task.extra or (advised.extra if advised else ""))
+    problems = check_needs(task, model_id)
     try:
         card, folder = find_model(task, model_id)
     except NotFoundError as error:
@@ -131,7 +116,7 @@ def load_task(task_id: str, model_id: str) -> TaskModel:
         raise WeightsError("ask.cannot_load", id=model_id, detail=_first_line(error)) from error
 
 
-def find_model(task: TaskCard, model_id: str) -> tuple[ModelCard, Path]:
+def find_model(task: Task, model_id: str) -> tuple[ModelCard, Path]:
     """A model's card and the folder of its files. Raises `NotFoundError`, or `InputError` for one of another task."""
     if model_id.startswith("path:"):
         folder = Path(model_id[5:]).expanduser()
@@ -140,7 +125,7 @@ def find_model(task: TaskCard, model_id: str) -> tuple[ModelCard, Path]:
             raise NotFoundError("data.path_missing", path=str(folder))
     else:
         card = _published(task, model_id)
-    if not task.fits(card):
+    if not does(card, task):
         known = ", ".join(row.id for row in tasks_for(card)) or card.task
         raise InputError("ask.other_model", id=model_id, task=task.id, known=known)
     if model_id.startswith("path:"):
@@ -151,7 +136,7 @@ def find_model(task: TaskCard, model_id: str) -> tuple[ModelCard, Path]:
     return card, snapshots[0]
 
 
-def _published(task: TaskCard, model_id: str) -> ModelCard:
+def _published(task: Task, model_id: str) -> ModelCard:
     try:
         return get_model(model_id)
     except NotFoundError:
@@ -160,7 +145,7 @@ def _published(task: TaskCard, model_id: str) -> ModelCard:
         raise _absent(task, model_id) from None
 
 
-def _absent(task: TaskCard, model_id: str) -> NotFoundError:
+def _absent(task: Task, model_id: str) -> NotFoundError:
     problem = not_here(task, model_id)
     return NotFoundError(problem.code, **problem.values)
 
@@ -173,36 +158,35 @@ def _needs_sentencepiece(folder: Path) -> list[Problem]:
 
 
 def _first_line(error: Exception) -> str:
-    told = first_line(error)
-    return (told or type(error).__name__).rstrip(".")
+    return (first_line(error) or type(error).__name__).rstrip(".")
 
 
 # -- loading -------------------------------------------------------------------------------------------------
 
 
-def _load(task: TaskCard, card: ModelCard, folder: Path) -> Asked:
-    row = _ROWS[task.id]
-    if task.output == "picture":
-        return Asked(task, card.id, _load_maker(folder), Tools())
-    tools = {name: _load_tool(_AUTO_TOOLS[name], folder) for name in row.tools}
+def _load(task: Task, card: ModelCard, folder: Path) -> TaskContext:
+    row = HUB_TASKS[task.hub]
+    if row.library == "diffusers":
+        return TaskContext(task, card.id, _load_maker(folder), Tools())
+    handled = {*row.reads, "texts"} if task.output == "text" else set(row.reads)
+    tools = {name: _load_tool(auto, folder) for kind, (name, auto) in _TOOLS.items() if kind in handled}
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return Asked(task, card.id, _load_network(row.classes, config, card, folder), Tools(**tools))
+    return TaskContext(task, card.id, _load_network(task, config, card, folder), Tools(**tools))
 
 
 def _load_tool(name: str, folder: Path) -> Any:
     return getattr(transformers, name).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def _load_network(classes: tuple[str, ...], config: Any, card: ModelCard, folder: Path) -> Any:
+def _load_network(task: Task, config: Any, card: ModelCard, folder: Path) -> Any:
     """The network with all its weights: what the checkpoint lacks would be random, and is refused."""
-    autos = (getattr(transformers, name) for name in classes)
-    auto = next((auto for auto in autos if type(config) in auto._model_mapping), None)
+    auto = network_class(task.hub, config)
     if auto is None:
         raise WeightsError("ask.cannot_load", id=card.id, detail=f"{config.model_type} has no network for this task")
     path = find_local_weights(folder)
     if path is None or (folder / "adapter_config.json").is_file():  # an adapter would fetch what it stands on
         raise NotFoundError("ask.incomplete", id=card.id)
-    net, told = auto.from_pretrained(
+    net, loading = auto.from_pretrained(
         folder,
         config=config,
         local_files_only=True,
@@ -212,7 +196,7 @@ def _load_network(classes: tuple[str, ...], config: Any, card: ModelCard, folder
         dtype=torch.float32,
         output_loading_info=True,
     )
-    lacking = sorted({*told["missing_keys"], *(name[0] for name in told.get("mismatched_keys") or ())})
+    lacking = sorted({*loading["missing_keys"], *(name[0] for name in loading.get("mismatched_keys") or ())})
     lacking = [name for name in lacking if not name.endswith(_UNUSED)]
     if lacking:
         more = ", …" if len(lacking) > 3 else ""

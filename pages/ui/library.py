@@ -9,9 +9,10 @@ import streamlit as st
 
 from core import settings
 from core.catalog import ModelCard
-from core.catalog_search import TASKS, search_models
+from core.catalog_search import search_models
 from core.i18n import Translator
 from core.measured import Measurement
+from core.registry.tasks import HUB_TASKS
 from pages.ui import beside, cached, parts, passport, state
 
 Pairs = list[tuple[ModelCard, bool]]
@@ -60,10 +61,10 @@ def _ask(pairs: Pairs, _: Translator) -> dict[str, Any]:
     )
     task = top[1].selectbox(
         _("What it does"),
-        list(TASKS),
+        list(HUB_TASKS),
         None,
         key="models_task",
-        format_func=lambda name: _(TASKS[name]),
+        format_func=lambda name: _(HUB_TASKS[name].words),
         placeholder=_("everything"),
         persist_state="session",
     )

@@ -11,15 +11,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.ask_records import AnswerReport, InputField, Option, Segment, TaskCard, colour_of
+from core.ask_records import AnswerReport, Segment, colour_of
 from core.catalog import ModelCard
 from core.errors import Problem
-from core.i18n import N_, Translator
+from core.i18n import Translator
 from core.messages import explain
 from core.other_tasks import (
-    TASKS,
     check_inputs,
-    check_package,
+    check_needs,
+    does,
     find_recommended,
     is_here,
     not_here,
@@ -27,11 +27,10 @@ from core.other_tasks import (
     split_labels,
     tasks_for,
 )
+from core.registry.task_rows import InputField, Option, Task
+from core.registry.tasks import GROUPS, TASKS
 from pages.ui import asking, cached, parts, passport, pictures, state
 
-_GROUPS = {
-    "texts": N_("Text"), "pictures": N_("Pictures"), "sounds": N_("Sound"), "making": N_("Making pictures"),
-}  # fmt: skip
 _HIGHEST_PX = 560
 
 
@@ -52,7 +51,7 @@ class _Choice:
 def from_address() -> bool:
     """Take over a task and model that the address names, once; whether it named one."""
     wanted = state.query("task")
-    if wanted not in {task.id for task in TASKS} or state.recall("task_in_address") == wanted:
+    if wanted not in TASKS or state.recall("task_in_address") == wanted:
         return False
     state.remember("task_in_address", wanted)
     state.remember("other_task", wanted)
@@ -71,18 +70,17 @@ def leave() -> None:
 def choose_and_ask() -> None:
     """The task, the model, what it is given, and its answer."""
     _ = state.words()
-    names = {task.id: task for task in TASKS}
     st.caption(_("These models answer as they were published; training them for such tasks is not part of Graft."))
     left, right = st.columns(2)
     with left:
         chosen = st.selectbox(
             _("Task"),
-            list(names),
-            format_func=lambda name: f"{_(_GROUPS[names[name].group])} · {_(names[name].name)}",
+            list(TASKS),
+            format_func=lambda name: f"{_(GROUPS[TASKS[name].group])} · {_(TASKS[name].name)}",
             key="other_task",
             persist_state="session",
         )
-        task = names[chosen]
+        task = TASKS[chosen]
         st.markdown(_(task.does))
     state.remember("task_in_address", task.id)
     state.set_query(task=task.id)
@@ -109,24 +107,24 @@ def ask(card: ModelCard) -> None:
     _ask(task, _choice(task, card.id, card), f"card_{task.id}")
 
 
-def _choices(task: TaskCard, language: str) -> list[_Choice]:
+def _choices(task: Task, language: str) -> list[_Choice]:
     """Recommended models and whatever else fits on this machine: what is here first, then the reader's language."""
-    here = {card.id: card for card in cached.hub_cards() if task.fits(card)}
+    here = {card.id: card for card in cached.hub_cards() if does(card, task)}
     ids = dict.fromkeys([row.id for row in task.models] + list(here))
-    found = [_choice(task, model_id, here.get(model_id)) for model_id in ids]
-    return sorted(found, key=lambda row: (not row.is_here, not {language, "multilingual"} & set(row.languages)))
+    choices = [_choice(task, model_id, here.get(model_id)) for model_id in ids]
+    return sorted(choices, key=lambda row: (not row.is_here, not {language, "multilingual"} & set(row.languages)))
 
 
-def _choice(task: TaskCard, model_id: str, card: ModelCard | None) -> _Choice:
+def _choice(task: Task, model_id: str, card: ModelCard | None) -> _Choice:
     advised = find_recommended(task, model_id)
     languages = advised.languages if advised else (card.text.languages if card and card.text else ())
     local = is_here(model_id)
-    problems = check_package(task.extra or (advised.extra if advised else ""))
+    problems = check_needs(task, model_id)
     problems += [] if local else [not_here(task, model_id)]
     return _Choice(model_id, languages, published_size_mb(task, model_id), local, tuple(problems))
 
 
-def _choose_model(task: TaskCard, _: Translator) -> _Choice:
+def _choose_model(task: Task, _: Translator) -> _Choice:
     rows = {row.id: row for row in _choices(task, _.language.code)}
     key = f"task_model_{task.id}"
     if state.recall(key) not in rows:
@@ -152,7 +150,7 @@ def _model_words(row: _Choice, _: Translator) -> str:
 
 
 @st.fragment
-def _ask(task: TaskCard, choice: _Choice, key: str) -> None:
+def _ask(task: Task, choice: _Choice, key: str) -> None:
     _ = state.words()
     left, right = st.columns([1, 2], gap="medium")
     with left:
@@ -220,7 +218,7 @@ def _example(entry: InputField, _: Translator) -> str:
     return entry.examples.get(_.language.code, "")
 
 
-def _offer_example(task: TaskCard, given: dict[str, Any], key: str, _: Translator) -> None:
+def _offer_example(task: Task, given: dict[str, Any], key: str, _: Translator) -> None:
     """One click that fills what is still empty."""
     empty = {f"{key}_{entry.name}": _example(entry, _) for entry in task.inputs if not given[entry.name]}
     examples = {name: text for name, text in empty.items() if text}
@@ -285,12 +283,12 @@ def _show(report: AnswerReport, values: dict[str, Any], key: str, _: Translator)
 
 def _show_labels(report: AnswerReport, key: str, _: Translator) -> None:
     best = report.labels[0]
-    compares = report.task == "image-text-similarity"
+    compares = TASKS[report.task].is_cosine
     if compares:
-        told = _("Nearest: {label} ({value})", label=best.label, value=_.number(best.score, 3))
+        words = _("Nearest: {label} ({value})", label=best.label, value=_.number(best.score, 3))
     else:
-        told = _("{label}, {share} sure", label=best.label, share=_.percent(best.score))
-    st.markdown(f"## {asking.plain_words(told)}", anchors=False)
+        words = _("{label}, {share} sure", label=best.label, share=_.percent(best.score))
+    st.markdown(f"## {asking.plain_words(words)}", anchors=False)
     if report.text:
         st.markdown(asking.plain_words(report.text))
     scale = 1 if compares else 100

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.other_tasks import TASKS
+from core.registry.tasks import TASKS
 from tests.app.conftest import assert_sound, texts_of
 from tests.tiny_models import plant
 
 
 def test_every_task_opens_greyed_with_its_size_when_no_model_is_here(open_page: Callable[..., AppTest]) -> None:
-    at = open_page("predict", "zh_CN", task=TASKS[0].id)
+    at = open_page("predict", "zh_CN", task=next(iter(TASKS)))
     assert at.segmented_control(key="predict_kind").value == "tasks"
-    for task in TASKS:
+    for task in TASKS.values():
         at.selectbox(key="other_task").set_value(task.id).run()
         assert_sound(at)
         assert at.query_params["task"] == task.id

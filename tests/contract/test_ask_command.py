@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from core.__main__ import app
 from core.errors import GraftError, InputError, NotFoundError
-from core.other_tasks import TASKS
+from core.registry.tasks import TASKS
 from tests.tiny_models import plant
 
 
@@ -30,7 +30,7 @@ def _ask(*words: str) -> Any:
 def test_ask_lists_the_tasks_with_what_is_here(home: Path) -> None:
     plant("fill-mask", "hub/hfl/rbt3")
     rows = {row["task"]: row for row in _ask()}
-    assert list(rows) == [task.id for task in TASKS]
+    assert list(rows) == list(TASKS)
     local = {model["id"]: model["local"] for model in rows["fill-mask"]["models"]}
     assert local["hub/hfl/rbt3"] is True
     assert local["hub/google-bert/bert-base-uncased"] is False

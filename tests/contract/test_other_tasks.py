@@ -16,14 +16,17 @@ import torch
 import transformers
 from PIL import Image
 
-from core import answering_texts
-from core.ask_records import AnswerReport, TaskCard
+from core import answering_media, answering_texts
+from core.ask_records import AnswerReport, TaskValues
 from core.catalog import get_model
 from core.catalog_local import list_hub_cards
 from core.data.sounds import Sound
 from core.errors import GraftError, InputError, NotFoundError, WeightsError
-from core.other_tasks import TASKS, get_task
-from core.piping import _ROWS, TaskModel, load_task
+from core.networks.configurations import network_class
+from core.other_tasks import does, get_task
+from core.piping import ANSWERS, TaskModel, load_task
+from core.registry.task_rows import HubTask, Task
+from core.registry.tasks import HUB_TASKS, TASKS
 from tests.tiny_models import MAKERS, folder_of, plant
 
 _RANDOM = np.random.default_rng(0)
@@ -45,11 +48,11 @@ _OTHERS = {
 }
 
 
-def _planted(task: TaskCard, maker: str = "") -> str:
+def _planted(task: Task, maker: str = "") -> str:
     return plant(maker or task.id, f"hub/tiny/{task.direction or maker or task.id}")
 
 
-def _inputs(task: TaskCard) -> dict[str, Any]:
+def _inputs(task: Task) -> dict[str, Any]:
     given = {entry.name: _GIVEN[entry.name] for entry in task.inputs}
     if task.id == "fill-mask":
         given["text"] = "a [MASK] and a dog ran home"
@@ -57,7 +60,7 @@ def _inputs(task: TaskCard) -> dict[str, Any]:
     return given | ({"max_new_tokens": 4} if "max_new_tokens" in names else {})
 
 
-def _check(task: TaskCard, report: AnswerReport) -> None:
+def _check(task: Task, report: AnswerReport) -> None:
     assert report.task == task.id
     assert report.latency_ms > 0
     assert json.loads(json.dumps(report.as_dict()))["task"] == task.id
@@ -78,18 +81,39 @@ def _check(task: TaskCard, report: AnswerReport) -> None:
 
 
 def test_every_row_has_an_answer_and_a_tiny_model() -> None:
-    ids = [task.id for task in TASKS]
-    assert len(set(ids)) == len(ids)
-    assert set(_ROWS) == set(ids)
-    assert set(ids) == set(MAKERS) - set(_OTHERS)
-    assert TASKS[-1].id == "text-to-image", "what needs an extra stands last"
+    assert set(ANSWERS) == set(TASKS)
+    assert len(answering_texts.ANSWERS) + len(answering_media.ANSWERS) == len(ANSWERS), "a task is answered twice"
+    assert set(TASKS) == set(MAKERS) - set(_OTHERS)
+    assert list(TASKS)[-1] == "text-to-image", "what needs an extra stands last"
 
 
-@pytest.mark.parametrize("task", [task for task in TASKS if task.output != "picture"], ids=lambda task: task.id)
-def test_row_answers_the_same_for_a_seed(task: TaskCard, home: Path) -> None:
+def test_every_row_asks_by_known_names_and_of_a_task_of_the_hub() -> None:
+    for task in TASKS.values():
+        names = {entry.name for entry in task.inputs} | {option.name for option in task.options}
+        assert names <= set(TaskValues.__annotations__), task.id
+        assert task.hub in HUB_TASKS
+        if len({row.id for row in TASKS.values() if row.hub == task.hub}) == 1:
+            assert task.id == task.hub, "two names for one thing"
+
+
+@pytest.mark.parametrize("row", HUB_TASKS.values(), ids=lambda row: row.id)
+def test_every_task_of_the_hub_has_its_classes_and_its_kinds(row: HubTask) -> None:
+    if row.library == "transformers":
+        assert all(hasattr(transformers, name) for name in row.classes)
+    for kind in row.kinds:
+        config = transformers.AutoConfig.for_model(kind)
+        assert network_class(row.id, config) is not None, kind
+    endings = [end for other in HUB_TASKS.values() for end in other.endings]
+    assert len(endings) == len(set(endings)), "one ending tells one task"
+
+
+@pytest.mark.parametrize(
+    "task", [task for task in TASKS.values() if task.output != "picture"], ids=lambda task: task.id
+)
+def test_row_answers_the_same_for_a_seed(task: Task, home: Path) -> None:
     model_id = _planted(task)
     card = get_model(model_id)
-    assert task.fits(card)
+    assert does(card, task)
     assert card.parameters > 0
     asked = load_task(task.id, model_id)
     first = asked.answer(**_inputs(task))
@@ -105,14 +129,16 @@ def test_other_family_answers_too(maker: str, home: Path) -> None:
 
 
 def test_recommended_models_are_named_once_with_what_they_take() -> None:
-    for task in TASKS:
+    for task in TASKS.values():
         assert task.models, task.id
         for row in task.models:
             assert row.id.startswith("hub/")
             assert row.id.count("/") == 2
             assert row.size_mb > 0
             assert set(row.languages) <= {"en", "zh", "multilingual"}
-    languages = {code for task in TASKS if task.group == "texts" for row in task.models for code in row.languages}
+    languages = {
+        code for task in TASKS.values() if task.group == "texts" for row in task.models for code in row.languages
+    }
     assert {"en", "zh", "multilingual"} <= languages
 
 
@@ -187,13 +213,13 @@ def test_passage_is_found_in_the_last_window(monkeypatch: pytest.MonkeyPatch, ho
     asked = _model("question-answering")
 
     class Pointer(torch.nn.Module):
-        config = asked.asked.net.config
+        config = asked.context.net.config
 
         def forward(self, input_ids: torch.Tensor, **_: Any) -> Any:
             logits = 20.0 * (input_ids == input_ids.max()).float()
             return transformers.modeling_outputs.QuestionAnsweringModelOutput(start_logits=logits, end_logits=logits)
 
-    asked.asked.net = Pointer()
+    asked.context.net = Pointer()
     context = "a b c d e " * 40 + "猫 f"
     report = asked.answer(question="a?", context=context)
     best = report.spans[0]

@@ -18,7 +18,8 @@ from core.catalog_local import describe_folder, find_local_weights, tasks_of
 from core.data.drawn import draw_boxes, paint_parts
 from core.data.sounds import read_sound
 from core.errors import DataError, NotFoundError
-from core.other_tasks import TASKS, check_inputs, get_task, not_here, split_labels
+from core.other_tasks import check_inputs, get_task, not_here, split_labels
+from core.registry.tasks import TASKS
 
 _RATE = 8000
 _TONE = np.sin(np.arange(_RATE) * 2 * np.pi * 440 / _RATE)
@@ -139,7 +140,7 @@ def test_option_out_of_its_range_is_refused(value: Any) -> None:
 
 
 def test_options_defaults_lie_within_their_ranges() -> None:
-    for task in TASKS:
+    for task in TASKS.values():
         for option in task.options:
             assert isinstance(option.default, bool) or option.least <= option.default <= option.most
 

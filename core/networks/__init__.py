@@ -1,0 +1,4 @@
+"""Networks as torch objects: how any family is built, divided, tuned and read back.
+
+`configurations` says what a configuration of transformers means for all of them.
+"""
