@@ -1,7 +1,7 @@
 """One training of a comparison, in a process of its own: alone with its memory, so that both can be measured.
 
 The process is forked from a server that has imported everything and computed nothing: a cell begins within a
-tenth of a second. What it says goes to the comparison through a pipe; what it found lies in the run's folder
+tenth of a second. What it says goes to the comparison through a pipe; what it measured lies in the run's folder
 before the process ends.
 """
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from core.catalog import get_model
 from core.compare import CellJob, artifact
+from core.compare_records import CellResult
 from core.data.cache import with_lock
 from core.engine import default_engine, pick_device
 from core.errors import StoppedError, problems_of
@@ -40,7 +41,7 @@ from core.train import Finetuning, peak_memory_mb
 MAX_POINTS = 200
 LEARNED_BY_HEART = 0.98
 STILL_MOVING = 0.02  # accuracy in training, and the share of the validation loss, from one part to the next
-_TOLD_EVERY_S = 0.5
+_SEND_EVERY_S = 0.5
 _LOOK_FOR_PARENT_S = 1.0
 
 
@@ -82,7 +83,7 @@ class _CellReporter:
         self._cell, self._pipe, self._stop = cell, pipe, stop
         self._every = max(1, total_steps // MAX_POINTS)
         self._pending: list[dict[str, float]] = []
-        self._told_at = 0.0
+        self._sent_at = 0.0
         self._accuracies: list[float] = []  # of the training batches, step by step
         self._losses: list[float] = []  # of the validation examples, look by look
 
@@ -96,8 +97,8 @@ class _CellReporter:
 
     def progress(self, done: float, total: float) -> None:
         now = time.monotonic()
-        if now - self._told_at > _TOLD_EVERY_S:
-            self._told_at = now
+        if now - self._sent_at > _SEND_EVERY_S:
+            self._sent_at = now
             self._pipe.send(("progress", min(1.0, done / max(total, 1e-9))))
 
     def metrics(self, step: int, epoch: float, **values: float) -> None:
@@ -130,7 +131,7 @@ class _CellReporter:
         return bool(last) and min(last) > (1 - STILL_MOVING) * min(early)
 
 
-def _train(job: CellJob, pipe: Connection, stop: Event) -> dict[str, Any]:
+def _train(job: CellJob, pipe: Connection, stop: Event) -> CellResult:
     asked = parse_spec(CompareSpec, job.spec)
     spec, folder = cell_spec(asked, job.cell), Path(job.folder)
     reporter = _CellReporter(job.cell.id, steps_for(asked, job.cell.size), pipe, stop)
@@ -143,14 +144,12 @@ def _train(job: CellJob, pipe: Connection, stop: Event) -> dict[str, Any]:
         engine = default_engine(spec.precision, pick_device(spec.device), is_text=is_text).replace(threads=job.threads)
         training = Finetuning(spec, work, reporter, resume=False, engine=engine, resumable=False)
         probabilities, best, loop = training.learn()
-        found = {
-            **_result(training, job.cell, spec, probabilities, best, loop, folder),
-            "seconds": time.perf_counter() - began,
-            "converged": reporter.has_converged(stopped_early=loop.epochs_done < spec.epochs),
-        }
+        result = _result(training, job.cell, spec, probabilities, best, loop, folder)
+        result["seconds"] = time.perf_counter() - began
+        result["converged"] = reporter.has_converged(stopped_early=loop.epochs_done < spec.epochs)
         shutil.rmtree(work, ignore_errors=True)
-        write_atomically(artifact(folder, job.cell, ".json"), to_json(found))
-    return found
+        write_atomically(artifact(folder, job.cell, ".json"), to_json(result))
+    return result
 
 
 def _result(
@@ -161,8 +160,8 @@ def _result(
     best: dict[str, Any],
     loop: Loop,
     folder: Path,
-) -> dict[str, Any]:
-    """What a cell found; its predictions are kept beside."""
+) -> CellResult:
+    """What a cell measured; its predictions are kept beside."""
     data = training.data
     targets = data.targets[data.test]
     right = probabilities.argmax(1) == targets
@@ -171,7 +170,10 @@ def _result(
     with replacing(path) as unfinished:
         write_predictions(unfinished, data.test, targets, probabilities)
     return {
-        **dataclasses.asdict(cell),
+        "start": cell.start,
+        "method": cell.method,
+        "size": cell.size,
+        "seed": cell.seed,
         "id": cell.id,
         "family": cell.family,
         "status": "done",

@@ -20,17 +20,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext, SpawnProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
 
 from core import settings
-from core.catalog import ModelCard, get_model
+from core.catalog import get_model
 from core.clock import PhaseClock
-from core.data import load_images, load_texts
+from core.compare_records import CellResult, CellRow, CompareReport, Findings
+from core.data import ImageData, TextData, load_images, load_texts
 from core.errors import DataError, Problem, RunError, StoppedError
 from core.estimate import cell_work, lanes_for
 from core.events import Reporter
@@ -44,6 +47,8 @@ from core.specs import CompareSpec
 FIND_EVERY_S = 10.0
 _LOOK_EVERY_S = 0.3
 
+_Context = ForkServerContext | SpawnContext
+
 
 def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool) -> dict[str, Any]:
     """Train and test every cell of the grid into `folder`; returns the summary of the run.
@@ -52,7 +57,24 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
     (what is done is kept), `DataError` when there are fewer examples than a size asks for, and `RunError` at the
     end when cells failed, after all others were done.
     """
-    return _Comparing(spec, folder, reporter, resume).run()
+    clock, context = PhaseClock(reporter), _context()
+    known = _Known(_read_done(grid(spec), folder) if resume else {})
+    if not resume:
+        shutil.rmtree(folder / "artifacts" / "cells", ignore_errors=True)
+    (folder / "artifacts" / "cells").mkdir(parents=True, exist_ok=True)
+    clock.phase("data")
+    num_test = _check_sizes(spec, clock)
+    plan = _plan(spec, folder)
+    began = time.perf_counter()
+    _train_all(plan, known, clock, context)
+    seconds = time.perf_counter() - began
+    _report(plan, known, clock, [], is_final=True)
+    shutil.rmtree(folder / "cells", ignore_errors=True)
+    if known.failures:
+        first = [Problem.from_dict(problem) for problem in next(iter(known.failures.values()))]
+        failed = Problem("compare.cells_failed", values={"n": len(known.failures), "total": len(plan.cells)})
+        raise RunError([failed, *first])
+    return {**_summary(plan, known, num_test), "train_seconds": seconds, "phases": clock.seconds}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +94,7 @@ def artifact(folder: Path, cell: Cell, suffix: str) -> Path:
     return folder / "artifacts" / "cells" / f"{cell.id}{suffix}"
 
 
-def _begin(job: CellJob, pipe: Connection, stop: Any) -> None:
+def _begin(job: CellJob, pipe: Connection, stop: Event) -> None:
     """The target of a cell's process."""
     os.environ["GRAFT_HOME"] = job.home
     from core.cells import train_cell
@@ -80,237 +102,282 @@ def _begin(job: CellJob, pipe: Connection, stop: Any) -> None:
     train_cell(job, pipe, stop)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What there is to do: the trainings, what each costs and how many threads it gets, how many run side by side."""
+
+    spec: CompareSpec
+    folder: Path
+    task: str
+    cells: list[Cell]
+    work: dict[str, float]  # by cell
+    lanes: int
+    threads: dict[str, int]  # by cell
+
+
+@dataclasses.dataclass
+class _Known:
+    """What is known so far, by cell; and what follows from it."""
+
+    results: dict[str, CellResult]
+    failures: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    findings: Findings | None = None
+    searched_at: float = 0.0
+    num_searched: int = -1  # how many trainings the findings rest on
+
+    def is_behind(self) -> bool:
+        """Whether more trainings are done than the findings rest on, and the last search is long enough ago."""
+        return len(self.results) != self.num_searched and time.monotonic() - self.searched_at > FIND_EVERY_S
+
+
 @dataclasses.dataclass
 class _Lane:
     """A cell at work."""
 
     cell: Cell
-    process: Any
+    process: ForkServerProcess | SpawnProcess
     pipe: Connection
     share: float = 0.0
     end: tuple[str, Any] | None = None
 
 
-class _Comparing:
-    """One comparison, from its grid to its report."""
+# -- before ------------------------------------------------------------------------------------------------
 
-    def __init__(self, spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) -> None:
-        self.spec, self.folder, self.clock = spec, folder, PhaseClock(reporter)
-        self.card: ModelCard = get_model(spec.model.id)
-        self.cells = grid(spec)
-        self.results: dict[str, dict[str, Any]] = {}
-        self.failures: dict[str, list[dict[str, Any]]] = {}
-        self.work = {cell.id: cell_work(cell_spec(spec, cell), self.card) for cell in self.cells}
-        self.found_at = 0.0
-        self.found_from = -1  # how many trainings the findings rest on
-        self.findings: dict[str, Any] = {}
-        if resume:
-            self._read_done()
+
+def _plan(spec: CompareSpec, folder: Path) -> _Plan:
+    card, cells = get_model(spec.model.id), grid(spec)
+    lanes, threads = lanes_for(spec, best_device() if spec.device == "auto" else spec.device)
+    return _Plan(
+        spec=spec,
+        folder=folder,
+        task=card.task,
+        cells=cells,
+        work={cell.id: cell_work(cell_spec(spec, cell), card) for cell in cells},
+        lanes=lanes,
+        threads=_share_threads(cells, lanes, threads),
+    )
+
+
+def _share_threads(cells: list[Cell], lanes: int, threads: int) -> dict[str, int]:
+    """The threads of each cell: those of the last round, when it does not fill the lanes, get what others leave.
+
+    It follows from the grid alone, so that a resumed comparison computes as an uninterrupted one.
+    """
+    shared = {cell.id: threads for cell in cells}
+    dear = [cell for cell in cells if cell.method != "head"] or cells
+    rest = len(dear) % lanes
+    for cell in dear[len(dear) - rest :] if rest else []:
+        shared[cell.id] = max(threads, lanes * threads // rest)
+    return shared
+
+
+def _read_done(cells: list[Cell], folder: Path) -> dict[str, CellResult]:
+    """The cells that an earlier attempt finished."""
+    return {
+        cell.id: json.loads(artifact(folder, cell, ".json").read_text(encoding="utf-8"))
+        for cell in cells
+        if artifact(folder, cell, ".json").exists() and artifact(folder, cell, ".parquet").exists()
+    }
+
+
+def _check_sizes(spec: CompareSpec, reporter: Reporter) -> int:
+    """How many rows test. Raises `DataError` when a size asks for more than can be trained on."""
+    card, largest = get_model(spec.model.id), max(spec.sizes)
+    data: ImageData | TextData
+    if card.is_text:
+        data = load_texts(spec.data, train_size=largest, test_size=spec.test_size, seed=spec.seed)
+    else:
+        how = card.vision
+        size = spec.image_size or how.image_size
+        data = load_images(
+            spec.data, image_size=size, resize_size=round(how.resize_size * size / how.image_size),
+            interpolation=how.interpolation, train_size=largest, test_size=spec.test_size, seed=spec.seed,
+            reporter=reporter,
+        )  # fmt: skip
+    there = len(data.train)  # fewer than were asked for when there are no more
+    beyond = [size for size in spec.sizes if size > there]
+    if beyond:
+        sizes = ", ".join(f"{size:,}" for size in beyond)
+        raise DataError([Problem("compare.size_too_large", field="sizes", values={"sizes": sizes, "n": there})])
+    return len(data.test)
+
+
+# -- training ----------------------------------------------------------------------------------------------
+
+
+def _train_all(plan: _Plan, known: _Known, clock: PhaseClock, context: _Context) -> None:
+    """Keep the lanes full until nothing is left to train. Raises `StoppedError` when that is asked for."""
+    stop = context.Event()
+    waiting = [cell for cell in plan.cells if cell.id not in known.results]
+    at_work: list[_Lane] = []
+    _report(plan, known, clock, at_work)
+    while waiting or at_work:
+        if clock.should_stop():
+            stop.set()
+            while at_work:  # those that end all the same are kept
+                _listen(plan, known, clock, at_work)
+            _report(plan, known, clock, at_work, is_final=True)
+            raise StoppedError()
+        while waiting and len(at_work) < plan.lanes:
+            at_work.append(_start(plan, waiting.pop(0), context, stop))
+            _report(plan, known, clock, at_work)
+        _listen(plan, known, clock, at_work)
+        _tell_progress(plan, known, clock, at_work)
+        if known.is_behind():
+            _report(plan, known, clock, at_work)
+
+
+def _start(plan: _Plan, cell: Cell, context: _Context, stop: Event) -> _Lane:
+    job = CellJob(
+        spec=plan.spec.model_dump(mode="json"),
+        cell=cell,
+        folder=str(plan.folder),
+        home=str(settings.home()),
+        threads=plan.threads[cell.id],
+        parent=(os.getpid(), psutil.Process().create_time()),
+    )
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_begin, args=(job, sender, stop), name=cell.id)
+    with _without_main():
+        process.start()
+    sender.close()
+    return _Lane(cell, process, receiver)
+
+
+def _listen(plan: _Plan, known: _Known, clock: PhaseClock, at_work: list[_Lane]) -> None:
+    """Take in what cells say, until one has ended or a moment has passed; what has ended leaves `at_work`."""
+    by_pipe: dict[Any, _Lane] = {lane.pipe: lane for lane in at_work}
+    for pipe in wait(list(by_pipe), timeout=_LOOK_EVERY_S):
+        lane = by_pipe[pipe]
+        try:
+            kind, value = lane.pipe.recv()
+        except EOFError:
+            _settle(lane, known, clock)
+            at_work.remove(lane)
+            _report(plan, known, clock, at_work)
+            continue
+        if kind == "progress":
+            lane.share = value
+        elif kind == "metrics":
+            step, epoch, values = value
+            clock.metrics(step, epoch, **{f"{lane.cell.id}__{name}": number for name, number in values.items()})
         else:
-            shutil.rmtree(folder / "artifacts" / "cells", ignore_errors=True)
-        (folder / "artifacts" / "cells").mkdir(parents=True, exist_ok=True)
-
-    def run(self) -> dict[str, Any]:
-        self.context = _context()
-        self.clock.phase("data")
-        rows = self._check_sizes()
-        device = best_device() if self.spec.device == "auto" else self.spec.device
-        self.lanes, threads = lanes_for(self.spec, device)
-        self.threads = _share_threads(self.cells, self.lanes, threads)
-        began = time.perf_counter()
-        self._train_all()
-        seconds = time.perf_counter() - began
-        self._report([], is_final=True)
-        shutil.rmtree(self.folder / "cells", ignore_errors=True)
-        if self.failures:
-            first = [Problem.from_dict(problem) for problem in next(iter(self.failures.values()))]
-            told = Problem("compare.cells_failed", values={"n": len(self.failures), "total": len(self.cells)})
-            raise RunError([told, *first])
-        return self._summary(rows, seconds)
-
-    def _check_sizes(self) -> dict[str, int]:
-        """How many rows test. Raises `DataError` when a size asks for more than can be trained on."""
-        spec, largest = self.spec, max(self.spec.sizes)
-        data: Any
-        if self.card.is_text:
-            data = load_texts(spec.data, train_size=largest, test_size=spec.test_size, seed=spec.seed)
-        else:
-            how = self.card.vision
-            size = spec.image_size or how.image_size
-            data = load_images(
-                spec.data, image_size=size, resize_size=round(how.resize_size * size / how.image_size),
-                interpolation=how.interpolation, train_size=largest, test_size=spec.test_size, seed=spec.seed,
-                reporter=self.clock,
-            )  # fmt: skip
-        there = len(data.train)  # fewer than were asked for when there are no more
-        beyond = [size for size in spec.sizes if size > there]
-        if beyond:
-            sizes = ", ".join(f"{size:,}" for size in beyond)
-            raise DataError([Problem("compare.size_too_large", field="sizes", values={"sizes": sizes, "n": there})])
-        return {"test": len(data.test)}
-
-    def _read_done(self) -> None:
-        for cell in self.cells:
-            path = artifact(self.folder, cell, ".json")
-            if path.exists() and artifact(self.folder, cell, ".parquet").exists():
-                self.results[cell.id] = json.loads(path.read_text(encoding="utf-8"))
-
-    # -- training ----------------------------------------------------------------------------------------
-    def _train_all(self) -> None:
-        """Keep the lanes full until nothing is left to train."""
-        self.stop = self.context.Event()
-        waiting = [cell for cell in self.cells if cell.id not in self.results]
-        at_work: list[_Lane] = []
-        self._report(at_work)
-        while waiting or at_work:
-            if self.clock.should_stop():
-                self._stop(at_work)
-            while waiting and len(at_work) < self.lanes:
-                at_work.append(self._start(waiting.pop(0)))
-                self._report(at_work)
-            self._listen(at_work)
-            self._tell(at_work)
-            if self._is_behind():
-                self._report(at_work)
-
-    def _start(self, cell: Cell) -> _Lane:
-        me = psutil.Process()
-        job = CellJob(
-            spec=self.spec.model_dump(mode="json"),
-            cell=cell,
-            folder=str(self.folder),
-            home=str(settings.home()),
-            threads=self.threads[cell.id],
-            parent=(os.getpid(), me.create_time()),
-        )
-        receiver, sender = self.context.Pipe(duplex=False)
-        process = self.context.Process(target=_begin, args=(job, sender, self.stop), name=cell.id)
-        with _without_main():
-            process.start()
-        sender.close()
-        return _Lane(cell, process, receiver)
-
-    def _listen(self, at_work: list[_Lane]) -> None:
-        """Take in what cells say, until one has ended or a moment has passed."""
-        by_pipe: dict[Any, _Lane] = {lane.pipe: lane for lane in at_work}
-        for pipe in wait(list(by_pipe), timeout=_LOOK_EVERY_S):
-            lane = by_pipe[pipe]
-            try:
-                kind, value = lane.pipe.recv()
-            except EOFError:
-                self._settle(lane)
-                at_work.remove(lane)
-                self._report(at_work)
-                continue
-            if kind == "progress":
-                lane.share = value
-            elif kind == "metrics":
-                step, epoch, values = value
-                named = {f"{lane.cell.id}__{name}": number for name, number in values.items()}
-                self.clock.metrics(step, epoch, **named)
-            else:
-                lane.end = (kind, value)
-
-    def _settle(self, lane: _Lane) -> None:
-        """A cell's process has ended: keep what came out, or why nothing did."""
-        lane.process.join()
-        lane.pipe.close()
-        kind: str
-        value: Any
-        kind, value = lane.end or ("failed", [_died(lane.process.exitcode).as_dict()])
-        if kind == "done":
-            self.results[lane.cell.id] = value
-            self.clock.log(f"{lane.cell.id}: {value['accuracy']:.1%} in {value['seconds']:.1f} s")
-        elif kind == "failed":
-            self.failures[lane.cell.id] = value
-            self.clock.log(f"{lane.cell.id} failed: {value}")
-
-    def _stop(self, at_work: list[_Lane]) -> None:
-        """Ask the cells to stop, keep those that end all the same, and raise `StoppedError`."""
-        self.stop.set()
-        while at_work:
-            self._listen(at_work)
-        self._report(at_work, is_final=True)
-        raise StoppedError()
-
-    # -- telling -----------------------------------------------------------------------------------------
-    def _tell(self, at_work: list[_Lane]) -> None:
-        done = sum(self.work[name] for name in self.results.keys() | self.failures.keys())
-        done += sum(self.work[lane.cell.id] * lane.share for lane in at_work)
-        self.clock.progress(done, sum(self.work.values()))
-
-    def _report(self, at_work: list[_Lane], *, is_final: bool = False) -> None:
-        """Write what is known now: every cell, and what follows from those that are done."""
-        total, done = len(self.cells), len(self.results)
-        if not is_final:
-            self.clock.phase("cells", done=done, total=total)
-        if is_final or self._is_behind():
-            results = [self._result(self.results[cell.id]) for cell in self.cells if cell.id in self.results]
-            self.findings = find(results, families(self.spec), planned=total)
-            self.found_at = time.monotonic() if results else 0.0  # the first training that is done waits for nothing
-            self.found_from = done
-        busy = {lane.cell.id for lane in at_work}
-        rows = [self._row(cell, is_busy=cell.id in busy) for cell in self.cells]
-        write_atomically(self.folder / "artifacts" / "report.json", to_json({"cells": rows, **self.findings}))
-
-    def _is_behind(self) -> bool:
-        """Whether more trainings are done than the findings rest on, and the last search is long enough ago."""
-        return len(self.results) != self.found_from and time.monotonic() - self.found_at > FIND_EVERY_S
-
-    def _row(self, cell: Cell, *, is_busy: bool) -> dict[str, Any]:
-        if cell.id in self.results:
-            return {name: value for name, value in self.results[cell.id].items() if name not in ("data", "engine")}
-        status = "running" if is_busy else "failed" if cell.id in self.failures else "waiting"
-        row = {**dataclasses.asdict(cell), "id": cell.id, "family": cell.family, "status": status}
-        return row | ({"error": self.failures[cell.id]} if status == "failed" else {})
-
-    def _result(self, row: dict[str, Any]) -> Result:
-        import pandas as pd
-
-        cell = Cell(row["start"], row["method"], row["size"], row["seed"])
-        kept = pd.read_parquet(artifact(self.folder, cell, ".parquet"), columns=["row", "target", "predicted"])
-        kept = kept.sort_values("row")
-        return Result(
-            family=row["family"],
-            start=row["start"],
-            method=row["method"],
-            size=row["size"],
-            seed=row["seed"],
-            right=np.asarray(kept["target"] == kept["predicted"]),
-            train_seconds=row["train_seconds"],
-            peak_memory_mb=row["peak_memory_mb"],
-            trainable_parameters=row["trainable_parameters"],
-            converged=row["converged"],
-        )
-
-    def _summary(self, rows: dict[str, int], seconds: float) -> dict[str, Any]:
-        done = list(self.results.values())
-        rates = {}
-        for family in families(self.spec):
-            found = [row for row in done if row["family"] == family]
-            rates[family] = sum(self.work[row["id"]] for row in found) / sum(row["seconds"] for row in found)
-        return {
-            "task": self.card.task,
-            "cells": len(self.cells),
-            "cells_done": len(done),
-            "lanes": self.lanes,
-            "threads": self.threads[self.cells[0].id],
-            "train_seconds": seconds,
-            "peak_memory_mb": max(row["peak_memory_mb"] for row in done),
-            "engine": done[0]["engine"],
-            "data": {
-                "id": self.spec.data.id,
-                **done[0]["data"],
-                "test": rows["test"],
-                "validation": {str(row["size"]): row["validation"] for row in done},
-            },
-            "rates": rates,  # estimates of later comparisons rest on them: work of a cell in a second of its lane
-            "conclusions": self.findings["conclusions"],
-            "phases": self.clock.seconds,
-        }
+            lane.end = (kind, value)
 
 
-def _context() -> Any:
+def _settle(lane: _Lane, known: _Known, clock: PhaseClock) -> None:
+    """A cell's process has ended: keep what came out, or why nothing did."""
+    lane.process.join()
+    lane.pipe.close()
+    kind: str
+    value: Any
+    kind, value = lane.end or ("failed", [_died(lane.process.exitcode).as_dict()])
+    if kind == "done":
+        known.results[lane.cell.id] = value
+        clock.log(f"{lane.cell.id}: {value['accuracy']:.1%} in {value['seconds']:.1f} s")
+    elif kind == "failed":
+        known.failures[lane.cell.id] = value
+        clock.log(f"{lane.cell.id} failed: {value}")
+
+
+def _died(code: int | None) -> Problem:
+    """What to say of a process that ended without a word: most often the system took its memory."""
+    return Problem("run.out_of_memory") if code == -9 else Problem("compare.cell_died", values={"code": str(code)})
+
+
+# -- telling -----------------------------------------------------------------------------------------------
+
+
+def _tell_progress(plan: _Plan, known: _Known, clock: PhaseClock, at_work: list[_Lane]) -> None:
+    done = sum(plan.work[name] for name in known.results.keys() | known.failures.keys())
+    done += sum(plan.work[lane.cell.id] * lane.share for lane in at_work)
+    clock.progress(done, sum(plan.work.values()))
+
+
+def _report(plan: _Plan, known: _Known, clock: PhaseClock, at_work: list[_Lane], *, is_final: bool = False) -> None:
+    """Write what is known now: every cell, and what follows from those that are done."""
+    total, done = len(plan.cells), len(known.results)
+    if not is_final:
+        clock.phase("cells", done=done, total=total)
+    if is_final or known.is_behind():
+        results = [_result(known.results[cell.id], plan.folder) for cell in plan.cells if cell.id in known.results]
+        known.findings = find(results, families(plan.spec), planned=total)
+        known.searched_at = time.monotonic() if results else 0.0  # the first training that is done waits for nothing
+        known.num_searched = done
+    busy = {lane.cell.id for lane in at_work}
+    cells = [_row(cell, known, is_busy=cell.id in busy) for cell in plan.cells]
+    report: CompareReport = {"cells": cells, **known.findings} if known.findings else {"cells": cells}
+    write_atomically(plan.folder / "artifacts" / "report.json", to_json(report))
+
+
+def _row(cell: Cell, known: _Known, *, is_busy: bool) -> CellRow:
+    if cell.id in known.results:
+        kept = {name: value for name, value in known.results[cell.id].items() if name not in ("data", "engine")}
+        return cast(CellRow, kept)
+    row: CellRow = {
+        "start": cell.start,
+        "method": cell.method,
+        "size": cell.size,
+        "seed": cell.seed,
+        "id": cell.id,
+        "family": cell.family,
+        "status": "running" if is_busy else "failed" if cell.id in known.failures else "waiting",
+    }
+    if row["status"] == "failed":
+        row["error"] = known.failures[cell.id]
+    return row
+
+
+def _result(row: CellResult, folder: Path) -> Result:
+    import pandas as pd
+
+    cell = Cell(row["start"], row["method"], row["size"], row["seed"])
+    kept = pd.read_parquet(artifact(folder, cell, ".parquet"), columns=["row", "target", "predicted"])
+    kept = kept.sort_values("row")
+    return Result(
+        family=row["family"],
+        start=row["start"],
+        method=row["method"],
+        size=row["size"],
+        seed=row["seed"],
+        right=np.asarray(kept["target"] == kept["predicted"]),
+        train_seconds=row["train_seconds"],
+        peak_memory_mb=row["peak_memory_mb"],
+        trainable_parameters=row["trainable_parameters"],
+        converged=row["converged"],
+    )
+
+
+def _summary(plan: _Plan, known: _Known, num_test: int) -> dict[str, Any]:
+    assert known.findings is not None  # the final report was written
+    done = list(known.results.values())
+    rates = {}
+    for family in families(plan.spec):
+        mine = [row for row in done if row["family"] == family]
+        rates[family] = sum(plan.work[row["id"]] for row in mine) / sum(row["seconds"] for row in mine)
+    return {
+        "task": plan.task,
+        "cells": len(plan.cells),
+        "cells_done": len(done),
+        "lanes": plan.lanes,
+        "threads": plan.threads[plan.cells[0].id],
+        "peak_memory_mb": max(row["peak_memory_mb"] or 0 for row in done),
+        "engine": done[0]["engine"],
+        "data": {
+            "id": plan.spec.data.id,
+            **done[0]["data"],
+            "test": num_test,
+            "validation": {str(row["size"]): row["validation"] for row in done},
+        },
+        "rates": rates,  # estimates of later comparisons rest on them: work of a cell in a second of its lane
+        "conclusions": known.findings["conclusions"],
+    }
+
+
+# -- processes ---------------------------------------------------------------------------------------------
+
+
+def _context() -> _Context:
     """How processes are begun: forked from a server that imports everything meanwhile, where that is to be had."""
     kinds = multiprocessing.get_all_start_methods()
     if "forkserver" not in kinds:
@@ -331,21 +398,3 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-def _share_threads(cells: list[Cell], lanes: int, threads: int) -> dict[str, int]:
-    """The threads of each cell: those of the last round, when it does not fill the lanes, get what others leave.
-
-    It follows from the grid alone, so that a resumed comparison computes as an uninterrupted one.
-    """
-    shared = {cell.id: threads for cell in cells}
-    dear = [cell for cell in cells if cell.method != "head"] or cells
-    rest = len(dear) % lanes
-    for cell in dear[len(dear) - rest :] if rest else []:
-        shared[cell.id] = max(threads, lanes * threads // rest)
-    return shared
-
-
-def _died(code: int | None) -> Problem:
-    """What to say of a process that ended without a word: most often the system took its memory."""
-    return Problem("run.out_of_memory") if code == -9 else Problem("compare.cell_died", values={"code": str(code)})

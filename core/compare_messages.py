@@ -5,14 +5,13 @@ Each sentence stands in one row with the kinds of the values that it tells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from core.i18n import N_, Translator
 from core.values import (
     Count,
     Each,
+    Finding,
     Gap,
     Joint,
     Kind,
@@ -46,11 +45,11 @@ class Family(Value):
 class Reason(Value):
     """A finding within a finding: why something cannot be told."""
 
-    finding: Mapping[str, Any]
+    finding: Finding
 
     def said(self, _: Translator) -> str:
-        told = COMPARE_SENTENCES[self.finding["code"]].fill(self.finding["values"], _)
-        return told[:1].upper() + told[1:]
+        words = COMPARE_SENTENCES[self.finding["code"]].fill(self.finding["values"], _)
+        return words[:1].upper() + words[1:]
 
 
 class _Examples(Joint):

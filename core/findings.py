@@ -11,15 +11,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
+from core.compare_records import (
+    EquivalentKind,
+    EquivalentRow,
+    FamilyRow,
+    Findings,
+    LawPoint,
+    LawRow,
+    PairRow,
+    SizeRow,
+)
 from core.conclusions import conclude
 from core.errors import Problem
 from core.evaluate import Bools, crossed_test, paired_test, wilson
 from core.grid import SCRATCH, Start
 from core.size_law import SizeLaw, fit_law
+from core.values import Finding
 
 # So many times the largest measured size is as far as the law may reach.
 REACH = 3
@@ -68,7 +79,7 @@ class _Point:
 _Curves = dict[str, dict[int, _Point]]
 
 
-def find(results: Sequence[Result], families: Sequence[str], planned: int | None = None) -> dict[str, Any]:
+def find(results: Sequence[Result], families: Sequence[str], planned: int | None = None) -> Findings:
     """The parts `families`, `pairs`, `equivalents` and `conclusions` of a comparison's report.
 
     `families` is the order of the curves; `planned` the number of trainings, when some are still to come. Raises
@@ -82,12 +93,10 @@ def find(results: Sequence[Result], families: Sequence[str], planned: int | None
         family: fit_law(list(points), [point.accuracy for point in points.values()], list(errors[family].values()))
         for family, points in curves.items()
     }
-    found: dict[str, Any] = {
-        "families": [_family(family, curves, laws[family]) for family in curves],
-        "pairs": _pairs(curves),
-        "equivalents": _equivalents(curves, laws, errors),
-    }
-    return {**found, "conclusions": conclude(found, len(results), planned)}
+    rows = [_family(family, curves, laws[family]) for family in curves]
+    pairs, equivalents = _pairs(curves), _equivalents(curves, laws, errors)
+    conclusions = conclude(rows, pairs, equivalents, len(results), planned)
+    return {"families": rows, "pairs": pairs, "equivalents": equivalents, "conclusions": conclusions}
 
 
 def _curves(results: Sequence[Result], families: Sequence[str]) -> _Curves:
@@ -106,13 +115,11 @@ def _curves(results: Sequence[Result], families: Sequence[str]) -> _Curves:
 # -- curves ----------------------------------------------------------------------------------------------
 
 
-def _family(family: str, curves: _Curves, law: SizeLaw | Problem) -> dict[str, Any]:
+def _family(family: str, curves: _Curves, law: SizeLaw | Problem) -> FamilyRow:
     points = curves[family]
     first = next(iter(points.values())).results[0]
     sizes = [
-        _size(size, point, points)
-        | {"dominated_by": _dominated_by(point, {name: curves[name].get(size) for name in curves if name != family})}
-        for size, point in points.items()
+        _size(size, points, {name: curves[name].get(size) for name in curves if name != family}) for size in points
     ]
     return {
         "family": family,
@@ -124,7 +131,8 @@ def _family(family: str, curves: _Curves, law: SizeLaw | Problem) -> dict[str, A
     }
 
 
-def _size(size: int, point: _Point, points: dict[int, _Point]) -> dict[str, Any]:
+def _size(size: int, points: dict[int, _Point], others: dict[str, _Point | None]) -> SizeRow:
+    point = points[size]
     low, high, band = _band(point, points)
     memory = [result.peak_memory_mb for result in point.results if result.peak_memory_mb is not None]
     return {
@@ -140,10 +148,11 @@ def _size(size: int, point: _Point, points: dict[int, _Point]) -> dict[str, Any]
         "peak_memory_mb": max(memory, default=None),
         "trainable_parameters": point.results[0].trainable_parameters,
         "unconverged": point.unconverged,
+        "dominated_by": _dominated_by(point, others),
     }
 
 
-def _band(point: _Point, points: dict[int, _Point]) -> tuple[float, float, str]:
+def _band(point: _Point, points: dict[int, _Point]) -> tuple[float, float, Literal["seeds", "test"]]:
     """The 95% interval of the mean over the seeds; with one seed that of the test items."""
     from scipy.stats import t
 
@@ -193,33 +202,29 @@ def _dominated_by(point: _Point, others: dict[str, _Point | None]) -> str | None
     return max(better, key=lambda pair: pair[0])[1] if better else None
 
 
-def _law(law: SizeLaw, smallest: int, largest: int) -> dict[str, Any]:
-    curve = []
+def _law(law: SizeLaw, smallest: int, largest: int) -> LawRow:
+    curve: list[LawPoint] = []
     for size in np.geomspace(smallest, largest, CURVE_POINTS):
         accuracy, low, high = law.accuracy(float(size))
         curve.append({"size": float(size), "accuracy": accuracy, "low": low, "high": high})
     return {"a": law.a, "b": law.b, "c": law.c, "misfit": law.misfit, "curve": curve}
 
 
-def _reason(problem: Problem) -> dict[str, Any]:
+def _reason(problem: Problem) -> Finding:
     return {"code": problem.code, "values": dict(problem.values)}
 
 
 # -- pairs -----------------------------------------------------------------------------------------------
 
 
-def _pairs(curves: _Curves) -> list[dict[str, Any]]:
+def _pairs(curves: _Curves) -> list[PairRow]:
     """Every two families at every size both have; `a` is the later one."""
-    pairs = []
+    pairs: list[PairRow] = []
     for b, a in combinations(curves, 2):
         shared = [size for size in curves[a] if size in curves[b]]
         rows = {size: _rows(curves[a][size], curves[b][size]) for size in shared}
         variance = _seed_variance([both for both in rows.values() if both is not None])
-        pairs += [
-            {"size": size, "a": a, "b": b, **_test(both, a, b, variance)}
-            for size, both in rows.items()
-            if both is not None
-        ]
+        pairs += [_pair(size, a, b, both, variance) for size, both in rows.items() if both is not None]
     order = list(curves)
     return sorted(pairs, key=lambda pair: (pair["size"], order.index(pair["b"]), order.index(pair["a"])))
 
@@ -239,14 +244,20 @@ def _seed_variance(compared: list[tuple[Bools, Bools]]) -> tuple[float, int] | N
     return (squares / freedom, freedom) if freedom else None
 
 
-def _test(both: tuple[Bools, Bools], a: str, b: str, variance: tuple[float, int] | None) -> dict[str, Any]:
+def _pair(size: int, a: str, b: str, both: tuple[Bools, Bools], variance: tuple[float, int] | None) -> PairRow:
     seeds = len(both[0])
     if seeds == 1:
         tested = paired_test(both[0][0], both[1][0])
     else:
         tested = crossed_test(*both, seed_variance=variance if seeds == 2 else None)
     return {
-        **{name: tested[name] for name in ("difference", "interval", "p", "n")},
+        "size": size,
+        "a": a,
+        "b": b,
+        "difference": tested["difference"],
+        "interval": tested["interval"],
+        "p": tested["p"],
+        "n": tested["n"],
         "better": {"a": a, "b": b}.get(tested["better"] or ""),
         "seeds": seeds,
         "test": "mcnemar" if seeds == 1 else "crossed",
@@ -256,9 +267,39 @@ def _test(both: tuple[Bools, Bools], a: str, b: str, variance: tuple[float, int]
 # -- how many examples from scratch are as good -----------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Equivalent:
+    """How many examples from scratch reach an accuracy, or why that cannot be told."""
+
+    kind: EquivalentKind
+    scratch_size: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: Problem | None = None
+
+    def row(self, family: str, size: int, accuracy: float) -> EquivalentRow:
+        reason = None if self.reason is None else _reason(self.reason)
+        if reason is not None:  # a sentence of its own: it tells of what it speaks
+            reason["values"] |= {"family": family, "size": size, "accuracy": accuracy}
+        return {
+            "family": family,
+            "size": size,
+            "accuracy": accuracy,
+            "kind": self.kind,
+            "scratch_size": _whole(self.scratch_size),
+            "low": _whole(self.low),
+            "high": _whole(self.high),
+            "reason": reason,
+        }
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
 def _equivalents(
     curves: _Curves, laws: dict[str, SizeLaw | Problem], errors: dict[str, dict[int, float]]
-) -> list[dict[str, Any]]:
+) -> list[EquivalentRow]:
     """For every pretrained family and size: how many examples training from scratch takes for its accuracy."""
     scratch = curves.get(SCRATCH)
     if scratch is None:
@@ -269,24 +310,21 @@ def _equivalents(
         to_end = [_rows(point, scratch[largest]) for point in curves[family].values()]
         variance = _seed_variance([both for both in to_end if both is not None])
         for (size, point), both in zip(curves[family].items(), to_end, strict=True):
-            is_ahead = both is not None and _test(both, family, SCRATCH, variance)["better"] == family
-            found = _equivalent(point.accuracy, errors[family][size], scratch, law, is_ahead=is_ahead)
-            row = {"family": family, "size": size, "accuracy": point.accuracy}
-            if found["reason"] is not None:
-                found["reason"]["values"] |= row  # a reason is a sentence of its own
-            rows.append({**row, **found})
+            is_ahead = both is not None and _pair(size, family, SCRATCH, both, variance)["better"] == family
+            equivalent = _equivalent(point.accuracy, errors[family][size], scratch, law, is_ahead=is_ahead)
+            rows.append(equivalent.row(family, size, point.accuracy))
     return rows
 
 
 def _equivalent(
     accuracy: float, error: float, scratch: dict[int, _Point], law: SizeLaw | Problem, *, is_ahead: bool
-) -> dict[str, Any]:
+) -> _Equivalent:
     """`is_ahead`: the accuracy is shown to be above what the largest size from scratch reaches."""
     sizes = list(scratch)
     smallest, largest = sizes[0], sizes[-1]
     if scratch[smallest].accuracy >= accuracy:
         saved = {"scratch_size": smallest, "scratch_accuracy": scratch[smallest].accuracy}
-        return _answer("refused", reason=Problem("compare.no_labels_saved", values=saved))
+        return _Equivalent("refused", reason=Problem("compare.no_labels_saved", values=saved))
     if isinstance(law, SizeLaw):
         estimate, low, high = law.size_for(accuracy, error)
         if estimate is not None and estimate <= REACH * largest:
@@ -294,17 +332,19 @@ def _equivalent(
     for below, above in pairwise(sizes):
         if scratch[above].accuracy >= accuracy:
             if scratch[below].unconverged:  # trained longer, it might have got there
-                return _answer("at_most", above)
-            return _answer("between", None, below, above)
+                return _Equivalent("at_most", above)
+            return _Equivalent("between", None, below, above)
     end = {"scratch_size": largest, "scratch_accuracy": scratch[largest].accuracy}
     if is_ahead:
         # Trained longer, it might have got there: then the sentence says so.
         learning = Problem("compare.labels_still_learning", values=end) if scratch[largest].unconverged else None
-        return _answer("more_than", largest, reason=learning)
-    return _answer("refused", reason=law if isinstance(law, Problem) else Problem("compare.labels_unclear", values=end))
+        return _Equivalent("more_than", largest, reason=learning)
+    return _Equivalent(
+        "refused", reason=law if isinstance(law, Problem) else Problem("compare.labels_unclear", values=end)
+    )
 
 
-def _about(estimate: float, low: float | None, high: float | None, scratch: dict[int, _Point]) -> dict[str, Any]:
+def _about(estimate: float, low: float | None, high: float | None, scratch: dict[int, _Point]) -> _Equivalent:
     """What the law says; an end of the interval beyond its reach is open."""
     smallest, largest = min(scratch), max(scratch)
     estimate = max(estimate, float(smallest))
@@ -312,19 +352,5 @@ def _about(estimate: float, low: float | None, high: float | None, scratch: dict
     near = {max(size for size in scratch if size <= estimate)}
     near |= {min((size for size in scratch if size >= estimate), default=largest)}
     if any(scratch[size].unconverged for size in near):
-        return _answer("at_most", estimate, None, high)
-    return _answer("about", estimate, min(max(low or 0.0, float(smallest)), estimate), high)
-
-
-def _answer(
-    kind: str,
-    scratch_size: float | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    reason: Problem | None = None,
-) -> dict[str, Any]:
-    numbers = {
-        name: None if value is None else round(value)
-        for name, value in (("scratch_size", scratch_size), ("low", low), ("high", high))
-    }
-    return {"kind": kind, **numbers, "reason": None if reason is None else _reason(reason)}
+        return _Equivalent("at_most", estimate, None, high)
+    return _Equivalent("about", estimate, min(max(low or 0.0, float(smallest)), estimate), high)

@@ -18,7 +18,7 @@ from core.getting_messages import GETTING_SENTENCES
 from core.i18n import N_, Translator, translator
 from core.library_messages import LIBRARY_SENTENCES
 from core.optimize_messages import OPTIMIZE_SENTENCES, PassName
-from core.values import Sentence
+from core.values import Finding, Sentence
 
 WITH_KINDS: dict[str, Sentence] = {
     "estimate.unknown": Sentence(
@@ -315,10 +315,10 @@ def explain(problem: Problem, translate: Translator | None = None) -> str:
     return f"{problem.code} ({details})" if details else problem.code
 
 
-def explain_finding(finding: Mapping[str, Any], translate: Translator | None = None) -> str:
-    """The sentence of what a report found, {"code", "values"}: its first letter is large, whatever stands first."""
-    told = explain(Problem(finding["code"], values=finding["values"]), translate)
-    return told[:1].upper() + told[1:]
+def explain_finding(finding: Finding, translate: Translator | None = None) -> str:
+    """The sentence of what a report found: its first letter is large, whatever stands first."""
+    words = explain(Problem(finding["code"], values=finding["values"]), translate)
+    return words[:1].upper() + words[1:]
 
 
 def explain_phase(code: str, values: Mapping[str, Any], translate: Translator | None = None) -> str:

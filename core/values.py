@@ -10,11 +10,18 @@ import string
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from core.i18n import Translator
 
 Plain = Mapping[str, Any]  # the values of a code as they are kept: numbers, texts and lists by name
+
+
+class Finding(TypedDict):
+    """What a report says, as it keeps it: a code of `core.messages` and the plain values of its sentence."""
+
+    code: str
+    values: dict[str, Any]
 
 
 class Value(ABC):
