@@ -31,6 +31,7 @@ from core.engine import default_engine, pick_device
 from core.errors import StoppedError, problems_of
 from core.evaluate import wilson, write_predictions
 from core.files import replacing, to_json, write_atomically
+from core.finetune.records import BestEpoch
 from core.grid import Cell, cell_spec, steps_for
 from core.hardware import keep_freed_memory
 from core.loop import Loop
@@ -157,7 +158,7 @@ def _result(
     cell: Cell,
     spec: FinetuneSpec,
     probabilities: NDArray[np.float64],
-    best: dict[str, Any],
+    best: BestEpoch,
     loop: Loop,
     folder: Path,
 ) -> CellResult:

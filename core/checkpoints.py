@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import safetensors
 from safetensors.torch import load_file, save_file
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from core.errors import RunError
 from core.files import replacing, write_atomically
+from core.finetune.records import BestEpoch
 
 MARK = "complete"
 
@@ -64,19 +64,19 @@ class Checkpoints:
         except (OSError, ValueError):
             return 0
 
-    def save_best(self, state: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    def save_best(self, state: dict[str, Tensor], facts: BestEpoch) -> None:
         """Keep the learned tensors of the best epoch and what is known of it, both or neither."""
         with replacing(self.folder / "best.safetensors") as unfinished:
             save_file(state, unfinished, metadata={"facts": json.dumps(facts)})
 
-    def best_facts(self) -> dict[str, Any] | None:
+    def best_facts(self) -> BestEpoch | None:
         """What is known of the best epoch: epoch, accuracy. None before the first."""
         path = self.folder / "best.safetensors"
         if not path.exists():
             return None
         try:
             with safetensors.safe_open(path, framework="pt") as file:
-                facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+                facts: BestEpoch = json.loads(file.metadata()["facts"])
                 return facts
         except (safetensors.SafetensorError, ValueError, KeyError, TypeError):
             return None

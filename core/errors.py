@@ -18,9 +18,19 @@ from __future__ import annotations
 import dataclasses
 import errno
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 
 Severity = Literal["error", "warning"]
+
+
+class ProblemRow(TypedDict):
+    """A problem as runs and reports keep it; told to people, it has its sentence beside."""
+
+    code: str
+    severity: Severity
+    field: str | None
+    values: dict[str, Any]  # whatever the code's sentence names
+    sentence: NotRequired[str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,7 +45,7 @@ class Problem:
     field: str | None = None
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> ProblemRow:
         return {
             "code": self.code,
             "severity": self.severity,

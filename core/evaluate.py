@@ -7,7 +7,7 @@ pandas are imported where they are used: a run begins a second earlier without t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,42 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+class ClassScores(TypedDict):
+    """One class of a test; a class without rows or answers has no recall or no precision."""
+
+    label: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    n: int
+
+
+class ClassificationReport(TypedDict):
+    """What a test says of a classifier; `confusion` has the truth in its rows, `interval` is Wilson's at 95%."""
+
+    labels: list[str]
+    n: int
+    accuracy: float
+    interval: list[float]
+    macro_f1: float
+    loss: float
+    ece: float
+    confusion: list[list[int]]
+    per_class: list[ClassScores]
+
+
+class Comparison(TypedDict):
+    """Whether one of two models is better on the same rows; `interval` is that of the difference a - b at 95%."""
+
+    n: int
+    a_accuracy: float
+    b_accuracy: float
+    difference: float
+    interval: list[float]
+    p: float
+    better: Literal["a", "b"] | None
 
 
 def wilson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -36,7 +72,7 @@ def calibration_error(confidence: Floats, correct: NDArray[np.bool_], bins: int 
     return float(sum(gaps))
 
 
-def report_classification(targets: Ints, probabilities: Floats, labels: list[str]) -> dict[str, Any]:
+def report_classification(targets: Ints, probabilities: Floats, labels: list[str]) -> ClassificationReport:
     """Accuracy with its 95% interval, macro-F1, per class, confusion matrix (rows: truth), calibration.
 
     targets [N]; probabilities [N, C]. A class without test rows has no recall and is left out of macro-F1.
@@ -46,7 +82,7 @@ def report_classification(targets: Ints, probabilities: Floats, labels: list[str
     confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
     np.add.at(confusion, (targets, predicted), 1)
     hits, truths, guesses = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    per_class: list[dict[str, Any]] = []
+    per_class: list[ClassScores] = []
     for c, label in enumerate(labels):
         precision = float(hits[c] / guesses[c]) if guesses[c] else None
         recall = float(hits[c] / truths[c]) if truths[c] else None
@@ -81,7 +117,7 @@ def write_predictions(path: Path, rows: Ints, targets: Ints, probabilities: Floa
     pd.DataFrame(columns).to_parquet(path, index=False)
 
 
-def compare_paired(a: Path, b: Path) -> dict[str, Any]:
+def compare_paired(a: Path, b: Path) -> Comparison:
     """Whether model a or b is better on the rows both were tested on, by `paired_test`.
 
     Raises ValueError when no row is shared or the targets differ: then the two were not tested on the same data.
@@ -97,7 +133,7 @@ def compare_paired(a: Path, b: Path) -> dict[str, Any]:
     return paired_test(right_a, right_b)
 
 
-def paired_test(right_a: Bools, right_b: Bools) -> dict[str, Any]:
+def paired_test(right_a: Bools, right_b: Bools) -> Comparison:
     """Whether model a or b is better, from which items [N] each is right on.
 
     Exact McNemar test on the items where only one of them is right (McNemar 1947) and the 95% interval of
@@ -114,7 +150,7 @@ def paired_test(right_a: Bools, right_b: Bools) -> dict[str, Any]:
     return _tested(right_a, right_b, (only_a - only_b) / n, shift, float(spread), p)
 
 
-def crossed_test(right_a: Bools, right_b: Bools, seed_variance: tuple[float, int] | None = None) -> dict[str, Any]:
+def crossed_test(right_a: Bools, right_b: Bools, seed_variance: tuple[float, int] | None = None) -> Comparison:
     """Whether method a or b is better, from several trainings of each: [S, N], seeds by the same test items.
 
     The items are the same for all seeds, so McNemar's counts may not be added up over them: an item that is
@@ -152,9 +188,7 @@ def crossed_test(right_a: Bools, right_b: Bools, seed_variance: tuple[float, int
     return _tested(right_a, right_b, mean, mean, float(t.ppf(0.975, freedom)) * error, p)
 
 
-def _tested(
-    right_a: Bools, right_b: Bools, difference: float, middle: float, spread: float, p: float
-) -> dict[str, Any]:
+def _tested(right_a: Bools, right_b: Bools, difference: float, middle: float, spread: float, p: float) -> Comparison:
     return {
         "n": right_a.shape[-1],
         "a_accuracy": float(right_a.mean()),

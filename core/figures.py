@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from plotly.colors import sequential
 
 from core.curves import Curve
+from core.evaluate import ClassificationReport
 from core.i18n import N_, Translator
 
 Theme = Literal["light", "dark"]
@@ -229,7 +230,7 @@ def _figure(traces: Sequence[Any], theme: Theme, *, x: str = "", y: str = "", he
     return go.Figure(list(traces), layout={**layout, "height": height, "template": "none"})
 
 
-def confusion_chart(report: Mapping[str, Any], _: Translator, theme: Theme) -> go.Figure:
+def confusion_chart(report: ClassificationReport, _: Translator, theme: Theme) -> go.Figure:
     """Which class was taken for which: rows are the truth, columns the answer, shaded by the share of the row.
 
     Up to 15 classes every cell carries its count; above that colour and hover tell, and the picture grows.

@@ -26,6 +26,7 @@ from core.clock import PhaseClock
 from core.engine import Engine, autocast
 from core.errors import RunError, StoppedError
 from core.files import write_atomically
+from core.finetune.records import BestEpoch
 from core.learner import Learner, Rows
 from core.specs import FinetuneSpec
 
@@ -161,7 +162,7 @@ class Loop:
         self.clock.metrics(step, float(epoch), val__loss=loss, val__accuracy=accuracy)
         best = self.checkpoints.best_facts()
         if best is None or (accuracy, -loss) > (best["accuracy"], -best["loss"]):
-            facts = {"epoch": epoch, "step": step, "accuracy": accuracy, "loss": loss}
+            facts: BestEpoch = {"epoch": epoch, "step": step, "accuracy": accuracy, "loss": loss}
             self.checkpoints.save_best(self.learner.learned_state(), facts)
         self.checkpoints.note_validated(epoch)
         self.epochs_done = epoch
@@ -173,7 +174,7 @@ class Loop:
             return False
         return bool(epoch - best["epoch"] >= self.spec.patience)
 
-    def load_best(self) -> dict[str, Any]:
+    def load_best(self) -> BestEpoch:
         """Give the learner the tensors of the best epoch; returns what is known of it."""
         facts = self.checkpoints.best_facts()
         if facts is None:
@@ -220,7 +221,7 @@ class _Trainer(Trainer):
         self._save_checkpoint(self.loop.learner, trial=None)
         self.listener.note_saved(self.state.global_step)
 
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or self.args.output_dir or ".")
         folder.mkdir(parents=True, exist_ok=True)
         save_file(self.loop.learner.learned_state(), folder / "model.safetensors")

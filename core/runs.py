@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from core import jobs, settings
 from core.errors import InputError, NotFoundError, RunError
@@ -67,6 +67,7 @@ __all__ = [
 _PREFIX: dict[str, str] = {"finetune": "ft", "compare": "cp", "import": "im", "predict": "pr", "optimize": "op"}
 _PREFIX |= {"inspect": "in", "measure": "me", "download": "dl"}
 _KINDS: dict[type[Spec], str] = {spec: kind for kind, spec in SPECS.items()}
+Record = TypeVar("Record", bound=Mapping[str, object])
 _METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers", "lora": "LoRA"}
 
 
@@ -334,8 +335,12 @@ def latest_inspection(spec: InspectSpec, store: Store | None = None) -> Run | No
     return None
 
 
-def read_report(run_id: str) -> dict[str, Any] | None:
-    """What a run reported (`artifacts/report.json`); None before there is a report."""
+@overload
+def read_report(run_id: str) -> dict[str, Any] | None: ...
+@overload
+def read_report(run_id: str, record: type[Record]) -> Record | None: ...
+def read_report(run_id: str, record: type[Any] = dict) -> Any:
+    """What a run reported (`artifacts/report.json`), as the record of its kind; None before there is a report."""
     path = open_store().get_run(run_id).folder / "artifacts" / "report.json"
     try:
         report = json.loads(path.read_text(encoding="utf-8"))

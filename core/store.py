@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import NullPool
 
 from core import settings
-from core.errors import NotFoundError, StoreError
+from core.errors import NotFoundError, ProblemRow, StoreError
 
 VERSION = 1
 Status = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
@@ -85,6 +85,13 @@ _artifact = sa.Table(
 )
 
 
+class Phase(TypedDict):
+    """What a run does now: a code of `core.messages.PHASES` and what its words name."""
+
+    code: str
+    values: dict[str, str | int | float]
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One row of `run`; see the table for what a column holds."""
@@ -102,10 +109,10 @@ class Run:
     tags: list[str]
     attempt: int
     stop_requested: bool
-    phase: dict[str, Any] | None
+    phase: Phase | None
     progress: float | None
     eta_s: float | None
-    error: list[dict[str, Any]] | None
+    error: list[ProblemRow] | None
     summary: dict[str, Any]
     host: str | None
     pid: int | None

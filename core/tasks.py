@@ -23,6 +23,7 @@ from core.encoders import build_text_classifier, save_text_classifier, set_train
 from core.engine import Engine
 from core.evaluate import compare_paired, report_classification, write_predictions
 from core.files import replacing
+from core.finetune.records import BaselineReport, FinetuneReport, Mistake, TaskFacts, TaskReport
 from core.learner import ImageLearner, TextLearner, balanced_weights
 from core.lora import merge_lora
 from core.models import build_classifier, save_classifier, set_trainable
@@ -91,10 +92,10 @@ class ImageTask:
         weights_ = balanced_weights(self.data) if spec.class_weights else None
         return ImageLearner(model, self.cut, batcher, self.data, prefix, spec.augment, weights_)
 
-    def write_mistakes(self, folder: Path, rows: Ints, targets: Ints, probabilities: Floats) -> list[dict[str, Any]]:
+    def write_mistakes(self, folder: Path, rows: Ints, targets: Ints, probabilities: Floats) -> list[Mistake]:
         """The wrong answers the model was surest of, as pictures."""
         (folder / "mistakes").mkdir(exist_ok=True)
-        predicted, mistakes = probabilities.argmax(1), []
+        predicted, mistakes = probabilities.argmax(1), list[Mistake]()
         for place, i in enumerate(_worst(targets, probabilities)):
             picture = Image.fromarray(self.data.pixels.read(rows[i : i + 1])[0])
             if picture.width < 96:  # enlarged without smoothing: the model saw no more than these squares
@@ -113,7 +114,7 @@ class ImageTask:
             )
         return mistakes
 
-    def write_more(self, folder: Path) -> dict[str, Any]:
+    def write_more(self, folder: Path) -> TaskReport:
         """What else belongs into the report: nothing."""
         return {}
 
@@ -121,7 +122,7 @@ class ImageTask:
         merge_lora(self.model)
         save_classifier(self.model, folder, image_size=self.size, **facts)
 
-    def facts(self, report: dict[str, Any]) -> dict[str, Any]:
+    def facts(self, report: FinetuneReport) -> TaskFacts:
         """What the summary says beside what is true of every task."""
         return {"image_size": self.size}
 
@@ -179,7 +180,7 @@ class TextTask:
             self.clock.log(f"The frozen layers cannot be run apart (difference {difference:.1e}): nothing is kept")
         return difference <= 1e-3
 
-    def write_mistakes(self, folder: Path, rows: Ints, targets: Ints, probabilities: Floats) -> list[dict[str, Any]]:
+    def write_mistakes(self, folder: Path, rows: Ints, targets: Ints, probabilities: Floats) -> list[Mistake]:
         """The wrong answers the model was surest of."""
         predicted, data = probabilities.argmax(1), self.data
         return [
@@ -193,7 +194,7 @@ class TextTask:
             for i in _worst(targets, probabilities)
         ]
 
-    def write_more(self, folder: Path) -> dict[str, Any]:
+    def write_more(self, folder: Path) -> TaskReport:
         """Run the simple rival on the same rows, keep its answers, and say which is better."""
         self.clock.phase("baseline")
         data, seed = self.data, self.spec.seed
@@ -203,23 +204,26 @@ class TextTask:
             write_predictions(unfinished, data.test, targets, rival.probabilities)
         report = report_classification(targets, rival.probabilities, list(data.labels))
         compared = compare_paired(folder / "predictions.parquet", folder / "baseline.parquet")
-        names = ("accuracy", "interval", "macro_f1", "ece")
-        found = {
+        better = compared["better"]
+        found: BaselineReport = {
             "kind": rival.name,
             "seconds": rival.seconds,
             "trained_on": rival.rows,
-            **{name: report[name] for name in names},
+            "accuracy": report["accuracy"],
+            "interval": report["interval"],
+            "macro_f1": report["macro_f1"],
+            "ece": report["ece"],
             "difference": compared["difference"],
             "difference_interval": compared["interval"],
             "p": compared["p"],
-            "better": {"a": "model", "b": "baseline", None: None}[compared["better"]],
+            "better": None if better is None else "model" if better == "a" else "baseline",
         }
         return {"baseline": found}
 
     def save_model(self, folder: Path, **facts: Any) -> None:
         save_text_classifier(self.model, folder, max_length=self.size, **facts)
 
-    def facts(self, report: dict[str, Any]) -> dict[str, Any]:
+    def facts(self, report: FinetuneReport) -> TaskFacts:
         """What the summary says beside what is true of every task."""
         lengths = self.tokens.lengths[self.tokens.lengths > 0]
         return {

@@ -11,7 +11,6 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from core.engine import Engine, Timing, default_engine, engine_key, load_engine,
 from core.evaluate import report_classification, write_predictions
 from core.events import Reporter
 from core.files import replacing, to_json, write_atomically
+from core.finetune.records import BestEpoch, FinetuneReport, FinetuneSummary, Scores
 from core.loop import Loop, predict_rows
 from core.models import count_parameters
 from core.specs import FinetuneSpec
@@ -34,7 +34,7 @@ from core.tasks import ImageTask, TextTask
 CUT_CACHE_LIMIT_BYTES = 6_000_000_000
 
 
-def finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, *, resume: bool) -> dict[str, Any]:
+def finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, *, resume: bool) -> FinetuneSummary:
     """Train, test and save into `folder`; returns the summary of the run.
 
     With `resume`, goes on from the last complete checkpoint (from the beginning when there is none) and
@@ -73,7 +73,7 @@ class Finetuning:
         kind = TextTask if self.card.is_text else ImageTask
         self.task: ImageTask | TextTask = kind(spec, self.card, self.device, self.clock)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> FinetuneSummary:
         """Train, test, and keep model, report and everything measured."""
         self.artifacts.mkdir(parents=True, exist_ok=True)
         probabilities, best, loop = self.learn()
@@ -83,7 +83,7 @@ class Finetuning:
         self._save_engine()
         return self._summary(report, best, loop)
 
-    def learn(self) -> tuple[NDArray[np.float64], dict[str, Any], Loop]:
+    def learn(self) -> tuple[NDArray[np.float64], BestEpoch, Loop]:
         """Train and test: probabilities [N, C] of the test rows, what is known of the best epoch, the loop."""
         spec = self.spec
         set_seed(spec.seed)
@@ -165,18 +165,20 @@ class Finetuning:
             return None
 
     # -- keeping what came out ---------------------------------------------------------------------------
-    def _write_report(self, probabilities: Any) -> dict[str, Any]:
+    def _write_report(self, probabilities: NDArray[np.float64]) -> FinetuneReport:
         rows, labels = self.data.test, list(self.data.labels)
         targets = self.data.targets[rows]
-        report = report_classification(targets, probabilities, labels)
         with replacing(self.artifacts / "predictions.parquet") as unfinished:
             write_predictions(unfinished, rows, targets, probabilities)
-        report["mistakes"] = self.task.write_mistakes(self.artifacts, rows, targets, probabilities)
-        report |= self.task.write_more(self.artifacts)
+        report: FinetuneReport = {
+            **report_classification(targets, probabilities, labels),
+            "mistakes": self.task.write_mistakes(self.artifacts, rows, targets, probabilities),
+            **self.task.write_more(self.artifacts),
+        }
         write_atomically(self.artifacts / "report.json", to_json(report))
         return report
 
-    def _save_model(self, report: dict[str, Any], best: dict[str, Any]) -> None:
+    def _save_model(self, report: FinetuneReport, best: BestEpoch) -> None:
         spec = self.spec
         self.task.save_model(
             self.artifacts / "model",
@@ -184,7 +186,7 @@ class Finetuning:
             parent=spec.model.id,
             weights=spec.model.weights,
             data={"id": spec.data.id, "fingerprint": self.data.fingerprint},
-            test={name: report[name] for name in ("accuracy", "interval", "n", "macro_f1")},
+            test=_scores(report),
             epoch=best["epoch"],
             seed=spec.seed,
         )
@@ -200,10 +202,10 @@ class Finetuning:
         kept = {"engine": dataclasses.asdict(self.engine), "timings": table}
         write_atomically(self.artifacts / "autotune.json", to_json(kept))
 
-    def _summary(self, report: dict[str, Any], best: dict[str, Any], loop: Loop) -> dict[str, Any]:
+    def _summary(self, report: FinetuneReport, best: BestEpoch, loop: Loop) -> FinetuneSummary:
         data, engine, prefix = self.data, self.engine, self.learner.prefix
         return {
-            "test": {name: report[name] for name in ("accuracy", "interval", "n", "macro_f1", "loss")},
+            "test": {**_scores(report), "loss": report["loss"]},
             "val": {"accuracy": best["accuracy"], "n": len(data.validation)},
             "best_epoch": best["epoch"],
             "epochs_done": loop.epochs_done,
@@ -237,6 +239,16 @@ class Finetuning:
             **self.task.facts(report),
             "phases": self.clock.seconds,
         }
+
+
+def _scores(report: FinetuneReport) -> Scores:
+    """The test as the model carries it along."""
+    return {
+        "accuracy": report["accuracy"],
+        "interval": report["interval"],
+        "n": report["n"],
+        "macro_f1": report["macro_f1"],
+    }
 
 
 def peak_memory_mb(device: torch.device) -> float:

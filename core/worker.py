@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,15 @@ from core.specs import (
 )
 from core.store import Artifact, Run, Status, Store, open_store
 
+Summary = Mapping[str, object]  # what a run found, as its row keeps it: each kind has its own record
 # What does the work of a kind: (spec, the run's folder, reporter, whether to go on from a checkpoint) -> summary.
-Handler = Callable[[Any, Path, Reporter, bool], dict[str, Any]]
+Handler = Callable[[Any, Path, Reporter, bool], Summary]
 
 _EXIT: dict[Status, int] = {"done": 0, "stopped": 130}
 _FINISH_PATIENCE_S = 60.0
 
 
-def _finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     keep_freed_memory()
     reporter.phase("libraries")
     from core.train import finetune
@@ -56,14 +57,14 @@ def _finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool
     return finetune(spec, folder, reporter, resume=resume)
 
 
-def _compare(spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _compare(spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     reporter.phase("libraries")
     from core.compare import compare
 
     return compare(spec, folder, reporter, resume=resume)
 
 
-def _import(spec: ImportSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _import(spec: ImportSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     reporter.phase("data")
     from core.data import describe_data
 
@@ -74,7 +75,7 @@ def _import(spec: ImportSpec, folder: Path, reporter: Reporter, resume: bool) ->
     return {name: report[name] for name in ("id", "fingerprint", "num_images") if name in report}
 
 
-def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     keep_freed_memory()
     reporter.phase("libraries")
     from core.answering import answer_file
@@ -82,7 +83,7 @@ def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) 
     return answer_file(spec, folder, reporter, resume)
 
 
-def _optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     keep_freed_memory()
     reporter.phase("libraries")
     from core.optimize.course import optimize
@@ -90,14 +91,14 @@ def _optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, resume: bool
     return optimize(spec, folder, reporter, resume=resume)
 
 
-def _inspect(spec: InspectSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _inspect(spec: InspectSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     reporter.phase("libraries")
     from core.inspection import inspect
 
     return inspect(spec, folder, reporter)
 
 
-def _measure(spec: MeasureSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _measure(spec: MeasureSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     keep_freed_memory()
     reporter.phase("libraries")
     from core.measurement import measure
@@ -105,7 +106,7 @@ def _measure(spec: MeasureSpec, folder: Path, reporter: Reporter, resume: bool) 
     return measure(spec, folder, reporter)
 
 
-def _download(spec: DownloadSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _download(spec: DownloadSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     from core.download import download
 
     return download(spec, folder, reporter)
@@ -159,7 +160,7 @@ def _take(run_id: str, store: Store) -> Run | None:
     return store.get_run(run_id) if taken else None
 
 
-def _do(run: Run, reporter: StoreReporter) -> tuple[Status, list[Problem], dict[str, Any]]:
+def _do(run: Run, reporter: StoreReporter) -> tuple[Status, list[Problem], Summary]:
     """The work itself, with every way it can end as a status and its problems."""
     resume = run.attempt > 0
     print(f"{time.strftime('%F %H:%M:%S')} {run.id} {run.kind} attempt {run.attempt + 1}", flush=True)

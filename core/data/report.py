@@ -48,7 +48,7 @@ class DataReport(BaseModel):
     counts: dict[str, list[int]]  # pictures of each class, by split
     planned: dict[str, int]  # rows a run on everything would train on, validate and test with
     checked: int  # pictures that were opened
-    problems: list[dict[str, Any]]
+    problems: list[Problem]
     sizes: dict[str, list[int]]  # width and height: smallest, median, largest
     modes: dict[str, int]  # of the preview's pictures
     bytes: int
@@ -94,7 +94,7 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
         },
         planned=planned,
         checked=len(checked),
-        problems=[problem.as_dict() for problem in problems],
+        problems=problems,
         sizes=_sizes(facts, good),
         modes=modes,
         bytes=collection.num_bytes,
@@ -130,7 +130,7 @@ def _describe_texts(collection: Collection) -> DataReport:
         },
         planned=planned,
         checked=len(rows),
-        problems=[problem.as_dict() for problem in problems],
+        problems=problems,
         sizes={},
         modes={},
         bytes=collection.num_bytes,

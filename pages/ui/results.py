@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,14 @@ import streamlit as st
 from core import runs
 from core.errors import GraftError
 from core.figures import confusion_chart
+from core.finetune.records import (
+    DataFacts,
+    EngineFacts,
+    FinetuneReport,
+    Scores,
+    TimingRow,
+    summary_of,
+)
 from core.i18n import N_, Translator
 from core.store import Run
 from pages.ui import asking, live, parts, pictures, state, texts
@@ -38,15 +46,15 @@ _PARTS = {"prefix": N_("frozen part"), "train": N_("training step")}
 def show_result(run: Run) -> None:
     """The result of a finished fine-tuning."""
     _ = state.words()
-    report = runs.read_report(run.id)
-    test = run.summary.get("test")
+    report, summary = runs.read_report(run.id, FinetuneReport), summary_of(run)
+    test = summary.get("test")
     if not test:
         st.info(_("This run kept no test result."), icon=":material/info:")
         return
     st.markdown(f"## {_answer(run, test, _)}", anchors=False)
     _show_numbers(run, test, report, _)
-    if run.summary.get("baseline"):
-        texts.show_baseline(run, test, _)
+    if "baseline" in summary:
+        texts.show_baseline(summary["baseline"], test, _)
     draw_curves([run], f"curves_{run.id}", _)
     if report:
         trial, mistakes = st.columns([2, 3], gap="large")
@@ -62,10 +70,10 @@ def show_result(run: Run) -> None:
 
 def is_text(run: Run) -> bool:
     """Whether a run's model reads texts."""
-    return bool(run.summary.get("task") == "text-classification")
+    return summary_of(run).get("task") == "text-classification"
 
 
-def _answer(run: Run, test: Mapping[str, Any], _: Translator) -> str:
+def _answer(run: Run, test: Scores, _: Translator) -> str:
     low, high = (_.percent(share) for share in test["interval"])
     if is_text(run):
         return _(
@@ -84,14 +92,14 @@ def _answer(run: Run, test: Mapping[str, Any], _: Translator) -> str:
     )
 
 
-def _show_numbers(run: Run, test: Mapping[str, Any], report: Mapping[str, Any] | None, _: Translator) -> None:
-    summary = run.summary
+def _show_numbers(run: Run, test: Scores, report: FinetuneReport | None, _: Translator) -> None:
+    summary = summary_of(run)
     against = None
     if report:
         guess = max(sum(row) for row in report["confusion"]) / max(1, report["n"])
         gain = _.number(round(100 * (test["accuracy"] - guess), 1))
         against = _("{points} points above guessing", points=gain)
-    validation = summary.get("val") or {}
+    validation = summary.get("val")
     seconds = parts.seconds_of(run)
     rate = summary.get("images_per_s")
     trained, total = summary.get("trainable_parameters"), summary.get("parameters")
@@ -128,7 +136,7 @@ def _show_numbers(run: Run, test: Mapping[str, Any], report: Mapping[str, Any] |
 # -- pictures ----------------------------------------------------------------------------------------------
 
 
-def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:
+def _show_mistakes(run: Run, report: FinetuneReport, _: Translator) -> None:
     st.header(_("Worst mistakes"), anchor=False)
     mistakes = report.get("mistakes") or []
     if not mistakes:
@@ -150,7 +158,7 @@ def _show_mistakes(run: Run, report: Mapping[str, Any], _: Translator) -> None:
 # -- tables ------------------------------------------------------------------------------------------------
 
 
-def _show_confusion(report: Mapping[str, Any], _: Translator) -> None:
+def _show_confusion(report: FinetuneReport, _: Translator) -> None:
     st.header(
         _("What is taken for what (confusion matrix)"),
         anchor=False,
@@ -182,19 +190,19 @@ def _show_confusion(report: Mapping[str, Any], _: Translator) -> None:
         )
 
 
-def _confused(report: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+def _confused(report: FinetuneReport) -> list[tuple[str, str, int]]:
     """Pairs of classes that were taken for each other, the most frequent first."""
     labels, counts = report["labels"], report["confusion"]
     pairs = [(labels[i], labels[j], int(n)) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
     return sorted(pairs, key=lambda pair: -pair[2])
 
 
-def _confusion_alt(report: Mapping[str, Any], pairs: Sequence[tuple[str, str, int]], _: Translator) -> str:
+def _confusion_alt(report: FinetuneReport, pairs: Sequence[tuple[str, str, int]], _: Translator) -> str:
     told = "; ".join(f"{truth} → {answer}: {n}" for truth, answer, n in pairs[:5])
     return _("Confusion matrix of {n} classes. {pairs}", n=len(report["labels"]), pairs=told)
 
 
-def _show_classes(report: Mapping[str, Any], _: Translator) -> None:
+def _show_classes(report: FinetuneReport, _: Translator) -> None:
     st.header(_("Class by class"), anchor=False)
     table = pd.DataFrame(report["per_class"]).sort_values("f1", na_position="last")
     table[["f1", "recall", "precision"]] *= 100
@@ -233,22 +241,17 @@ def show_details(run: Run, _: Translator) -> None:
 
 
 def _show_engine(run: Run, _: Translator) -> None:
-    summary = run.summary
-    engine, data = summary.get("engine") or {}, summary.get("data") or {}
-    phases = summary.get("phases") or {}
+    summary = summary_of(run)
+    engine, phases = summary.get("engine"), summary.get("phases") or {}
     slowest = sorted(phases.items(), key=lambda pair: -pair[1])[:4]
     times = ", ".join(f"{_(_PHASES.get(code, code))} {_.duration(seconds)}" for code, seconds in slowest)
     parts.facts(
         [
-            (_("Device"), str(engine.get("device", ""))),
-            (_("Number format"), str(engine.get("precision", ""))),
-            (_("Layout"), str(engine.get("layout", ""))),
-            (_("Threads"), str(engine.get("threads", ""))),
-            (_("Frozen part"), _frozen(engine, _)),
+            *_engine_facts(engine, _),
             (_("Picture size"), f"{summary['image_size']} px" if "image_size" in summary else ""),
             (_("Length that is read"), texts.length_words(summary, _)),
             (_("Learning rate"), f"{summary['learning_rate']:g}" if "learning_rate" in summary else ""),
-            (_("Examples"), _rows(data, _)),
+            (_("Examples"), _rows(summary.get("data"), _)),
             (_("Peak memory"), _.size(summary["peak_memory_mb"] * 1e6) if summary.get("peak_memory_mb") else ""),
             (_("Where the time went"), times),
         ],
@@ -277,8 +280,20 @@ def _show_engine(run: Run, _: Translator) -> None:
         )
 
 
-def _frozen(engine: Mapping[str, Any], _: Translator) -> str:
-    if not engine or engine.get("prefix") in (None, "none"):
+def _engine_facts(engine: EngineFacts | None, _: Translator) -> list[tuple[str, str]]:
+    if engine is None:
+        return []
+    return [
+        (_("Device"), str(engine.get("device", ""))),
+        (_("Number format"), str(engine.get("precision", ""))),
+        (_("Layout"), str(engine.get("layout", ""))),
+        (_("Threads"), str(engine.get("threads", ""))),
+        (_("Frozen part"), _frozen(engine, _)),
+    ]
+
+
+def _frozen(engine: EngineFacts, _: Translator) -> str:
+    if engine.get("prefix") in (None, "none"):
         return ""
     return _(
         "{n} examples computed once by {engine} ({precision}), {cached} read from the cache",
@@ -289,21 +304,23 @@ def _frozen(engine: Mapping[str, Any], _: Translator) -> str:
     )
 
 
-def _rows(data: Mapping[str, Any], _: Translator) -> str:
-    if "train" not in data:
+def _rows(data: DataFacts | None, _: Translator) -> str:
+    if data is None or "train" not in data:
         return ""
     return _(
         "{train} training, {validation} validation, {test} test",
-        **{name: _.number(data[name]) for name in ("train", "validation", "test")},
+        train=_.number(data["train"]),
+        validation=_.number(data["validation"]),
+        test=_.number(data["test"]),
     )
 
 
-def _timings(run: Run) -> list[dict[str, Any]]:
+def _timings(run: Run) -> list[TimingRow]:
     try:
         kept = json.loads((run.folder / "artifacts" / "autotune.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    found: list[dict[str, Any]] = kept.get("timings") or []
+    found: list[TimingRow] = kept.get("timings") or []
     return found
 
 

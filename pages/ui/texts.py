@@ -8,16 +8,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.finetune.records import BaselineReport, FinetuneReport, FinetuneSummary, Scores
 from core.i18n import Translator
-from core.store import Run
 from pages.ui import state
 
 DEFAULT_LENGTH = 128  # tokens that are read where nothing else is asked for
 
 
-def show_baseline(run: Run, test: Mapping[str, Any], _: Translator) -> None:
+def show_baseline(rival: BaselineReport, test: Scores, _: Translator) -> None:
     """Whether the transformer beats word counts, with the numbers of both."""
-    rival = run.summary["baseline"]
     values = {
         "rival": _.percent(rival["accuracy"]),
         "model": _.percent(test["accuracy"]),
@@ -46,7 +45,7 @@ def show_baseline(run: Run, test: Mapping[str, Any], _: Translator) -> None:
         st.info(text, icon=":material/balance:")
 
 
-def show_mistakes(report: Mapping[str, Any], _: Translator) -> None:
+def show_mistakes(report: FinetuneReport, _: Translator) -> None:
     """The wrong answers the model was surest of."""
     st.header(_("Worst mistakes"), anchor=False)
     mistakes = report.get("mistakes") or []
@@ -94,7 +93,7 @@ def tell_cut(report: Mapping[str, Any], max_length: int | None) -> None:
     st.caption(told)
 
 
-def length_words(summary: Mapping[str, Any], _: Translator) -> str:
+def length_words(summary: FinetuneSummary, _: Translator) -> str:
     """How much of each text was read, and what that cut or missed."""
     tokens = summary.get("tokens")
     if not tokens:

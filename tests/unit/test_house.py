@@ -45,6 +45,8 @@ LIGHT = {
     *(f"core.{name}" for name in ("ask_records", "ask_messages", "catalog_local", "hubs", "getting_messages")),
     "core.locales",
     "core.locales.texts",
+    "core.finetune",
+    "core.finetune.records",
 }
 LIGHT |= {_module(path) for path in CORE if path.is_relative_to(ROOT / "core" / "registry")}
 DATA = {f"core.data{name}" for name in ("", ".cache", ".checks", ".cifar", ".classes", ".facts", ".folders", ".hub")}

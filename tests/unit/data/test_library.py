@@ -230,6 +230,6 @@ def test_language_the_tokenizer_does_not_know_is_told(home: Path) -> None:
     from core.specs import DataRef
 
     chinese, english = (describe_data(DataRef(id=f"builtin/reviews-{code}"), Silence()) for code in ("zh", "en"))
-    assert "data.unknown_tokens" in {problem["code"] for problem in chinese.problems}
-    assert "data.unknown_tokens" not in {problem["code"] for problem in english.problems}
+    assert "data.unknown_tokens" in {problem.code for problem in chinese.problems}
+    assert "data.unknown_tokens" not in {problem.code for problem in english.problems}
     assert chinese.counts["train"] == [148, 148]

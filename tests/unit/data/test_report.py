@@ -23,7 +23,7 @@ def _describe(source: Path | str, reporter: Silence | None = None) -> DataReport
 
 
 def _codes(found: DataReport) -> dict[str, str]:
-    return {problem["code"]: problem["severity"] for problem in found.problems}
+    return {problem.code: problem.severity for problem in found.problems}
 
 
 def _thumbnails(found: DataReport) -> list[Image.Image]:
@@ -91,7 +91,7 @@ def test_damaged_pictures_are_named_once_and_not_shown(tmp_path: Path) -> None:
     content[middle : middle + 20] = b"\xff" * 20
     scratched.write_bytes(content)
     found = _describe(root)
-    assert [(problem["code"], problem["values"]["n"]) for problem in found.problems] == [("data.unreadable", 3)]
+    assert [(problem.code, problem.values["n"]) for problem in found.problems] == [("data.unreadable", 3)]
     assert len(found.preview) == 17
     assert sum(found.planned.values()) == 17
 
@@ -101,7 +101,7 @@ def test_duplicates_are_told_within_training_and_across(tmp_path: Path) -> None:
     first = (root / "train" / "a" / "000.png").read_bytes()
     (root / "train" / "b" / "copy.png").write_bytes(first)
     (root / "test" / "a" / "000.png").write_bytes(first)
-    values = {problem["code"]: problem["values"] for problem in _describe(root).problems}
+    values = {problem.code: problem.values for problem in _describe(root).problems}
     assert values == {"data.duplicates": {"n": 1}, "data.leak": {"n": 1, "total": 8}}
 
 

@@ -1,0 +1,149 @@
+"""What a fine-tuning leaves behind: its report and its summary, as they stand in `report.json` and in the run's row.
+
+What older versions of Graft did not write is `NotRequired`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict, cast
+
+from core.evaluate import ClassificationReport
+from core.store import Run
+
+
+class Mistake(TypedDict):
+    """A wrong answer on the test rows: a picture lies in a file, a text stands here."""
+
+    row: int
+    true: str
+    predicted: str
+    confidence: float
+    file: NotRequired[str]  # below artifacts/
+    text: NotRequired[str]
+
+
+class BaselineReport(TypedDict):
+    """The simple rival of a text model, on the same test rows; the difference is the network's lead."""
+
+    kind: str  # "words" or "characters"
+    seconds: float
+    trained_on: int
+    accuracy: float
+    interval: list[float]
+    macro_f1: float
+    ece: float
+    difference: float
+    difference_interval: list[float]
+    p: float
+    better: Literal["model", "baseline"] | None
+
+
+class TaskReport(TypedDict, total=False):
+    """What only some tasks report."""
+
+    baseline: BaselineReport
+
+
+class FinetuneReport(ClassificationReport):
+    """`artifacts/report.json`: the test, its worst mistakes, and the simple rival of a text model."""
+
+    mistakes: NotRequired[list[Mistake]]
+    baseline: NotRequired[BaselineReport]
+
+
+class BestEpoch(TypedDict):
+    """The epoch that was chosen on the validation rows."""
+
+    epoch: int
+    step: int
+    accuracy: float
+    loss: float
+
+
+class Scores(TypedDict):
+    """The test as the summary and the model's own facts tell it."""
+
+    accuracy: float
+    interval: list[float]
+    n: int
+    macro_f1: float
+    loss: NotRequired[float]
+
+
+class ValidationScores(TypedDict):
+    accuracy: float
+    n: int
+
+
+class DataFacts(TypedDict):
+    """Which data a run read, and how many rows of each split."""
+
+    id: str
+    fingerprint: str
+    labels: list[str]
+    train: int
+    validation: int
+    test: int
+
+
+class EngineFacts(TypedDict):
+    """How a run computed: see `core.engine.Engine`."""
+
+    precision: str
+    layout: str
+    threads: int
+    device: str
+    prefix: str
+    prefix_precision: str | None
+    cached_rows: int
+    computed_rows: int
+
+
+class TokenFacts(TypedDict):
+    """How long the texts are, and what of them the model did not read or know."""
+
+    median: int
+    share_cut: float
+    share_unknown: float
+
+
+class TaskFacts(TypedDict):
+    """What the summary says of one kind of input only."""
+
+    image_size: NotRequired[int]
+    max_length: NotRequired[int]
+    tokens: NotRequired[TokenFacts]
+    baseline: NotRequired[BaselineReport]
+
+
+class FinetuneSummary(TaskFacts, total=False):
+    """What stands in the row of a run; of one that has not ended well, nothing or a part."""
+
+    test: Scores
+    val: ValidationScores
+    best_epoch: int
+    epochs_done: int
+    train_seconds: float
+    images_per_s: float | None
+    parameters: int
+    trainable_parameters: int
+    peak_memory_mb: float
+    data: DataFacts
+    engine: EngineFacts
+    task: str
+    learning_rate: float
+    phases: dict[str, float]
+
+
+def summary_of(run: Run) -> FinetuneSummary:
+    """What the row of a fine-tuning says."""
+    return cast(FinetuneSummary, run.summary)
+
+
+class TimingRow(TypedDict):
+    """One line of the table behind the choice of an engine; without a rate, the reason why it was not timed."""
+
+    part: str
+    option: str
+    images_per_s: float | None
+    reason: str
