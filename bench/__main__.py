@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from core.registry.methods import METHODS
+
 RESULTS = Path(__file__).with_name("results")  # not kept with the project: every machine has its own
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -149,7 +151,7 @@ def inspect_all(
 def memory(
     out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "memory.json",
     models: Annotated[str, typer.Option(help="Model ids, separated by commas; empty: the usual three.")] = "",
-    ways: Annotated[str, typer.Option(help="inference, full, last, head, lora.")] = "inference,full",
+    ways: Annotated[str, typer.Option(help=f"inference, {', '.join(METHODS)}.")] = "inference,full",
     batches: Annotated[str, typer.Option(help="Batch sizes: 1, 8, 32, 128.")] = "8,32",
     precisions: Annotated[str, typer.Option(help="fp32, bf16.")] = "fp32",
 ) -> None:

@@ -78,8 +78,8 @@ def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, fl
 
     from core.blueprints import NEW_CLASSES, TOKENS
     from core.catalog import get_model
-    from core.inspection import set_method
     from core.models import build_classifier
+    from core.networks.tuning import set_trainable
     from core.optimize.stopwatch import _peak_mb
     from core.specs import ModelRef
 
@@ -108,10 +108,7 @@ def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, fl
             for _ in range(STEPS):
                 model(x)
         return {"peak_mb": _peak_mb(), "alone_mb": alone}
-    if way == "lora":
-        _learn_with_adapters(model)
-    else:
-        set_method(model, way, 2)
+    set_trainable(model, way)
     model.train()
     y = torch.arange(batch) % NEW_CLASSES
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], fused=True)
@@ -122,16 +119,6 @@ def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, fl
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return {"peak_mb": _peak_mb(), "alone_mb": alone}
-
-
-def _learn_with_adapters(model: Any) -> None:
-    from core.encoders import TextClassifier, set_trainable_text
-    from core.models import set_trainable
-
-    if isinstance(model, TextClassifier):
-        set_trainable_text(model, "lora", 1, (8, 16), 0)
-    else:
-        set_trainable(model, "lora")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,10 @@ import plotly.graph_objects as go
 
 from core.figures import BRAND, FONT, LOOKS, TEXT, Theme
 from core.i18n import N_, Translator
+from core.registry.methods import METHODS, MethodSettings
 
 Report = Mapping[str, Any]
 PARTS = {"backbone": N_("backbone"), "head": N_("head"), "auxiliary": N_("auxiliary, not used to answer")}
-METHODS = ("head", "last", "lora", "full")
-_GLYPHS = {"head": "■", "last": "▲", "lora": "◆", "full": "★"}
 _INDENT = "\u2003"
 # Above this share of the free memory a training leaves the machine no room to work in.
 _ROOM = 0.9
@@ -112,25 +111,19 @@ def tuning_rows(report: Report, last_blocks: int, _: Translator) -> list[dict[st
     """What each way of tuning would train, from the least to the most; empty for a network that is not tuned here."""
     tuning = report["tuning"]
     rows = []
-    for method in METHODS if tuning else ():
-        found = tuning[method]
-        if method == "last":
+    for row in METHODS.values() if tuning else ():
+        found = tuning.get(row.id)  # None too where an older version made the report
+        if found and "last_blocks" in row.fields:
             found = found.get(str(last_blocks))
         if found is None:
             continue
-        what = {
-            "head": _("the new head"),
-            "last": _.plural("the new head and the last block", "the new head and the last {n} blocks", last_blocks),
-            "lora": _("the new head and adapters of rank {rank}", rank=tuning["rank"]),
-            "full": _("everything"),
-        }[method]
         rows.append(
             {
-                "method": f"{_GLYPHS[method]} {_(LOOKS[method].word)}",
-                "what": what,
+                "method": f"{row.glyph} {_(row.word)}",
+                "what": row.trains(_, MethodSettings(last_blocks=last_blocks, lora_rank=tuning["rank"])),
                 "parameters": found["parameters"],
                 "share": 100 * found["share"],
-                "key": method,
+                "key": row.id,
             }
         )
     return rows
@@ -140,7 +133,7 @@ def memory_rows(report: Report, free_mb: float, _: Translator) -> list[dict[str,
     """Memory by way and precision (rows) and batch size (columns), each with a mark: does it fit in what is free?"""
     memory = report["memory"]
     ways = [(_("Answering"), memory["inference"])]
-    ways += [(_(LOOKS[name].word), memory["training"][name]) for name in METHODS if name in memory["training"]]
+    ways += [(_(row.word), memory["training"][name]) for name, row in METHODS.items() if name in memory["training"]]
     rows = []
     for word, by_precision in ways:
         for precision in sorted(by_precision, reverse=True):  # fp32 first: what is meant where nothing is said

@@ -16,7 +16,6 @@ import traceback
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -35,6 +34,7 @@ from core.finetune.records import BestEpoch
 from core.grid import Cell, cell_spec, steps_for
 from core.hardware import keep_freed_memory
 from core.loop import Loop
+from core.recipe import learning_rate
 from core.specs import CompareSpec, FinetuneSpec, parse_spec
 from core.train import Finetuning, peak_memory_mb
 
@@ -187,7 +187,7 @@ def _result(
         "best_epoch": best["epoch"],
         "val_accuracy": best["accuracy"],
         "validation": len(data.validation),
-        "learning_rate": spec.learning_rate,
+        "learning_rate": learning_rate(spec),
         "parameters": training.parameters[0],
         "trainable_parameters": training.parameters[1],
         "peak_memory_mb": peak_memory_mb(training.device),

@@ -41,6 +41,7 @@ from core.files import to_json, write_atomically
 from core.findings import Result, find
 from core.grid import Cell, cell_spec, families, grid
 from core.hardware import best_device
+from core.registry.methods import METHODS
 from core.specs import CompareSpec
 
 # Findings take a moment: while cells end one after another they are not computed anew for each.
@@ -164,7 +165,7 @@ def _share_threads(cells: list[Cell], lanes: int, threads: int) -> dict[str, int
     It follows from the grid alone, so that a resumed comparison computes as an uninterrupted one.
     """
     shared = {cell.id: threads for cell in cells}
-    dear = [cell for cell in cells if cell.method != "head"] or cells
+    dear = [cell for cell in cells if not METHODS[cell.method].only_head] or cells
     rest = len(dear) % lanes
     for cell in dear[len(dear) - rest :] if rest else []:
         shared[cell.id] = max(threads, lanes * threads // rest)

@@ -15,7 +15,8 @@ from core.catalog_search import find_local
 from core.engine import autocast, default_engine, pick_device
 from core.files import to_json, write_atomically
 from core.hardware import describe_machine, free_disk_mb, keep_freed_memory, this_host
-from core.models import build_classifier, set_trainable
+from core.models import build_classifier
+from core.networks.tuning import set_trainable
 from core.specs import ModelRef
 from core.store import open_store
 

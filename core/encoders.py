@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from core.catalog import ModelCard, get_model, hub_snapshots, model_folder, model_source
 from core.errors import GraftError, InputError, WeightsError, first_line
 from core.files import replacing, to_json, write_atomically
-from core.lora import add_lora, has_lora, lora_targets, merge_lora
+from core.lora import lora_targets
 from core.models import FORMAT, count_parameters, new_head
 from core.networks.configurations import encoder_class, feature_width, tokens_at_once
+from core.networks.tuning import Tunable, merge
 from core.registry.text_architectures import text_architecture
 from core.specs import ModelRef
 from core.weights import check_sum
@@ -56,7 +57,7 @@ class _Halted(Exception):
     """The layers wanted have run."""
 
 
-class TextClassifier(nn.Module):
+class TextClassifier(Tunable):
     """Tokens → logits [n, classes]. Frozen blocks stay in eval mode whatever `train()` says."""
 
     def __init__(self, net: nn.Module, head: nn.Module, labels: list[str], tokenizer: Any, base: str) -> None:
@@ -151,10 +152,20 @@ class TextClassifier(nn.Module):
         weights = mask.unsqueeze(-1).float()
         return (hidden.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
 
-    def cut(self, method: str, last_blocks: int) -> int:
-        """The number of blocks that a tuning method leaves as they are."""
-        wanted = max(0, self.num_blocks - last_blocks)
-        return {"head": self.num_blocks, "last": wanted, "full": 0, "lora": 0}[method]
+    def freeze(self, num_frozen: int) -> None:
+        self.num_frozen = num_frozen
+        self.net.requires_grad_(num_frozen == 0)
+        if 0 < num_frozen < self.num_blocks:
+            for name, parameter in self.net.named_parameters():
+                if not name.startswith(f"{self.layers_name}.") and not any(word in name for word in _BEFORE):
+                    parameter.requires_grad_(True)
+            for layer in self.layers[num_frozen - 1 :]:
+                layer.requires_grad_(True)
+
+    def adapter_places(self) -> list[str]:
+        """Those of its attention, or else every linear layer."""
+        layers = self.layers
+        return [f"{self.layers_name}.{name}" for name in lora_targets(layers) or _linear_names(layers)]
 
     def train(self, mode: bool = True) -> TextClassifier:
         super().train(mode)
@@ -173,31 +184,6 @@ def find_layers(net: nn.Module) -> str:
     outer = {n: m for n, m in lists.items() if not any(n.startswith(f"{other}.") for other in lists)}
     sizes: dict[str, int] = {name: sum(p.numel() for p in module.parameters()) for name, module in outer.items()}
     return str(max(sizes, key=sizes.__getitem__))
-
-
-def set_trainable_text(model: TextClassifier, method: str, last_blocks: int, lora: tuple[int, int], seed: int) -> None:
-    """Freeze what a tuning method leaves as it is. `lora`: rank and alpha of the adapters."""
-    if method == "lora":
-        add_lora(model.net, lora_layers(model), rank=lora[0], alpha=lora[1], seed=seed)
-        model.num_frozen = 0
-    else:
-        model.num_frozen = model.cut(method, last_blocks)
-        learns = model.num_frozen == 0
-        model.net.requires_grad_(learns)
-        if model.num_frozen and method == "last":
-            for name, parameter in model.net.named_parameters():
-                if not name.startswith(f"{model.layers_name}.") and not any(word in name for word in _BEFORE):
-                    parameter.requires_grad_(True)
-            for layer in model.layers[model.num_frozen - 1 :]:
-                layer.requires_grad_(True)
-    model.head.requires_grad_(True)
-    model.train(model.training)
-
-
-def lora_layers(model: TextClassifier) -> list[str]:
-    """The linear layers that adapters stand beside, by their names in `model.net`."""
-    layers = model.layers
-    return [f"{model.layers_name}.{name}" for name in lora_targets(layers) or _linear_names(layers)]
 
 
 def _linear_names(net: nn.Module) -> list[str]:
@@ -320,8 +306,7 @@ def _published(card: ModelCard, folder: Path, tokenizer: Any) -> TextClassifier:
 def save_text_classifier(model: TextClassifier, folder: Path, **facts: Any) -> None:
     """Write the weights (adapters merged), `model.json`, the configuration and the tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
-    if has_lora(model.net):
-        merge_lora(model.net)
+    merge(model)
     model.config.save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _state(model).items()}

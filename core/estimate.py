@@ -18,6 +18,7 @@ from core.errors import GraftError
 from core.grid import Cell, cell_spec, grid
 from core.hardware import best_device, describe_machine, this_host, usable_threads
 from core.optimize.variants import variants_of
+from core.registry.methods import METHODS
 from core.registry.passes import KINDS
 from core.specs import CompareSpec, FinetuneSpec, OptimizeSpec, parse_spec
 from core.store import Run, Store, open_store
@@ -36,7 +37,6 @@ _SHARE_OF_MEMORY = 0.6  # of the machine's, for all cells at work
 _VARIANT_S = 25.0  # to make, check and time one variant, its test left out
 _TEST_S = 60.0  # of the original, where no number of test rows is asked for
 _SEARCH_S = 60.0  # to look for the layers that int8 does not suit, where it loses too much
-_SUFFIX_SHARE = 0.25  # of the multiply-adds in two of eight blocks, where the cut is not known without torch
 
 
 class EstimateReport(BaseModel):
@@ -124,7 +124,7 @@ def lanes_for(spec: CompareSpec, device: str) -> tuple[int, int]:
         return 1, threads
     card = catalog.get_model(spec.model.id)
     cells = [cell for cell in grid(spec) if cell.size == max(spec.sizes)]
-    dear = sum(cell.method != "head" for cell in cells) or len(cells)
+    dear = sum(not METHODS[cell.method].only_head for cell in cells) or len(cells)
     need = max(_cell_memory_mb(spec, cell, card) for cell in cells)
     room = max(1, int(_SHARE_OF_MEMORY * describe_machine().memory_mb / need))
     lanes = max(1, min(threads, dear, room))
@@ -183,7 +183,7 @@ def _grid_time(
         if found is not None:
             from_run, rate = found[0].id, found[1]
         elif calibration is not None:
-            rate = calibration["forward_gmacs_per_s" if family == "head" else "learning_gmacs_per_s"]
+            rate = calibration["forward_gmacs_per_s" if METHODS[one.method].only_head else "learning_gmacs_per_s"]
         else:
             return None, None
         total += work[family] / rate
@@ -279,10 +279,9 @@ def _time(
 
 def _work(spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: int) -> _Work:
     """All passes of a run: what is frozen and not augmented runs once, everything else in each epoch."""
-    share = {"head": 0.002, "last": min(1.0, _SUFFIX_SHARE * spec.last_blocks / 2), "full": 1.0, "lora": 0.7}[
-        spec.method
-    ]
-    is_cached = spec.method in ("head", "last") and spec.augment == "none"
+    method = METHODS[spec.method]
+    share = method.costs.work.at(spec.last_blocks)
+    is_cached = method.kept is not None and spec.augment == "none"
     frozen = (1 - share) * gmacs
     looked = validation * -(-spec.epochs // spec.validate_every)
     prefix_rows = train + validation + test if is_cached else spec.epochs * train + looked + test
@@ -407,7 +406,7 @@ def _assumed_rows(spec: FinetuneSpec) -> tuple[int, int, int]:
 
 
 def _learned_share(spec: FinetuneSpec) -> float:
-    return {"head": 0.01, "last": min(1.0, 0.3 * spec.last_blocks / 2), "full": 1.0, "lora": 0.02}[spec.method]
+    return METHODS[spec.method].costs.learned.at(spec.last_blocks)
 
 
 def _learned_mb(spec: FinetuneSpec, card: ModelCard) -> float:
@@ -419,18 +418,17 @@ def _memory_mb(spec: FinetuneSpec, card: ModelCard, gmacs: float) -> float:
     """Libraries, weights, gradients and moments of what learns, and the activations of a batch."""
     weights = 4 * card.parameters / 1e6
     learned = 3 * weights * _learned_share(spec)
-    # Frozen layers keep nothing for a backward pass: about a fifth is alive at once.
-    kept = {"head": 0.2, "last": 0.45, "full": 1.0, "lora": 1.0}[spec.method]
+    kept = METHODS[spec.method].costs.activations
     activations = spec.batch_size * gmacs * 1e9 * _BYTES_PER_MAC * kept / 1e6
     return _LIBRARIES_MB + weights + learned + activations
 
 
 def _feature_mb(spec: FinetuneSpec, card: ModelCard, pictures: int, size: int) -> float:
-    """Kept outputs of the frozen part: a vector for the head, a small map or token states for the last blocks."""
-    if spec.method not in ("head", "last") or spec.augment != "none":
+    """Kept outputs of the frozen part, two bytes a number."""
+    kept = METHODS[spec.method].kept
+    if kept is None or spec.augment != "none":
         return 0.0
     if card.is_text:
-        tokens = 2 if spec.method == "head" else _USUAL_TOKENS
-        return pictures * card.reading.hidden * tokens * 2 / 1e6
-    values = 1280.0 if spec.method == "head" else 200.0 * (size / 16) ** 2
-    return pictures * values * 2 / 1e6
+        states = _USUAL_TOKENS if kept.states is None else kept.states
+        return pictures * card.reading.hidden * states * 2 / 1e6
+    return pictures * kept.of_picture(size) * 2 / 1e6

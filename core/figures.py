@@ -18,6 +18,7 @@ from plotly.colors import sequential
 from core.curves import Curve
 from core.evaluate import ClassificationReport
 from core.i18n import N_, Translator
+from core.registry.methods import METHODS
 
 Theme = Literal["light", "dark"]
 
@@ -42,10 +43,7 @@ class Look:
 
 LOOKS: dict[str, Look] = {
     "random": Look("#6B7280", "#9CA3AF", "dash", "circle", N_("From scratch")),
-    "head": Look("#0072B2", "#56B4E9", "solid", "square", N_("Head only")),
-    "last": Look("#009E73", "#34C99A", "solid", "triangle-up", N_("Last blocks")),
-    "lora": Look("#B0568F", "#E39BC6", "solid", "diamond", N_("LoRA")),
-    "full": Look("#C2500A", "#FF8A4C", "solid", "star", N_("All layers")),
+    **{row.id: Look(row.light, row.dark, row.dash, row.marker, row.word) for row in METHODS.values()},
 }
 BRAND = {"light": "#1B7F5C", "dark": "#4CC38A"}
 TEXT = {"light": "#16211C", "dark": "#E7F0EB"}

@@ -8,9 +8,10 @@ same number of optimizer steps, whatever they start from.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
+from core.registry.methods import METHODS, MethodSettings
 from core.specs import CompareSpec, FinetuneSpec, ModelRef, parse_spec
 
 # With fewer steps, training from scratch on few examples has hardly begun.
@@ -49,14 +50,25 @@ def families(spec: CompareSpec) -> list[str]:
 
 def grid(spec: CompareSpec) -> list[Cell]:
     """All cells, the cheapest first: by size, then by how much learns."""
-    cost = {"head": 0, "last": 1, "lora": 2, "full": 3, SCRATCH: 4}
+    order = [*METHODS, SCRATCH]
     cells = [
-        Cell("scratch" if family == SCRATCH else "pretrained", "full" if family == SCRATCH else family, size, seed)
+        family_cell(family, size, seed)
         for family in families(spec)
         for size in spec.sizes
         for seed in range(spec.seed, spec.seed + spec.seeds)
     ]
-    return sorted(cells, key=lambda cell: (cell.family != "head", cell.size, cost[cell.family], cell.seed))
+    # What trains only a head comes first of all: it takes moments, and shows a curve while the others begin.
+    return sorted(
+        cells,
+        key=lambda cell: (not METHODS[cell.method].only_head, cell.size, order.index(cell.family), cell.seed),
+    )
+
+
+def family_cell(family: str, size: int, seed: int) -> Cell:
+    """The cell of a curve. From random weights everything has to learn."""
+    if family != SCRATCH:
+        return Cell("pretrained", family, size, seed)
+    return Cell("scratch", next(row.id for row in METHODS.values() if row.trains_all), size, seed)
 
 
 def steps_for(spec: CompareSpec, size: int) -> int:
@@ -88,6 +100,7 @@ def cell_spec(spec: CompareSpec, cell: Cell) -> FinetuneSpec:
 
 
 _SHARED = (
-    "data", "last_blocks", "lora_rank", "lora_alpha", "image_size", "max_length", "batch_size", "test_size",
-    "precision", "device",
-)  # fmt: skip
+    "data",
+    *(field.name for field in fields(MethodSettings) if field.name != "seed"),
+    *("image_size", "max_length", "batch_size", "test_size", "precision", "device"),
+)

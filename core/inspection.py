@@ -22,12 +22,12 @@ from core.errors import InputError
 from core.events import Reporter, Silence
 from core.files import to_json, write_atomically
 from core.hardware import resident_mb
-from core.lora import count_lora, lora_targets
-from core.models import ImageClassifier, count_parameters, set_trainable
+from core.models import ImageClassifier, count_parameters
+from core.networks.tuning import Tunable, count_put_in, set_trainable
+from core.registry.methods import METHODS, MethodSettings
 from core.shapes import SHAPED
 from core.specs import InspectSpec
 
-LORA_RANK = 8
 _aten = torch.ops.aten
 # torch knows what attention costs on a GPU, and counts nothing for the same on a processor.
 _FORMULAS = {
@@ -246,57 +246,41 @@ def _blocks(blueprint: Blueprint, layers: list[dict[str, Any]]) -> list[dict[str
 # -- ways of tuning --------------------------------------------------------------------------------------
 
 
-def count_tuning(model: Any) -> dict[str, Any]:
+def count_tuning(model: Tunable) -> dict[str, Any]:
     """What each way of tuning trains of a network with a new head for `NEW_CLASSES` classes.
 
-    `last` has an entry for every number of blocks; `lora` is None for a network without attention.
+    A way that is told how many blocks learn has an entry for every number of them; one that puts layers in is None
+    for a network without a place for them.
     """
-    total = count_parameters(model)[0]
-
-    def told(trained: int, whole: int = total) -> dict[str, Any]:
-        return {"parameters": trained, "share": trained / whole}
-
-    def learning(method: str, last: int = 1) -> int:
-        set_method(model, method, last)
-        return count_parameters(model)[1]
-
-    found: dict[str, Any] = {"classes": NEW_CLASSES, "blocks": model.num_blocks, "rank": LORA_RANK}
-    found["head"] = told(learning("head"))
-    found["last"] = {str(k): told(trained) for k, trained in enumerate(_last_blocks(model), 1)}
-    found["full"] = told(learning("full"))
-    names = lora_names(model)
-    adapters = count_lora(model.get_submodule("net"), names, rank=LORA_RANK) if names else 0
-    head = found["head"]["parameters"]
-    found["lora"] = told(head + adapters, total + adapters) if names else None
+    found: dict[str, Any] = {"classes": NEW_CLASSES, "blocks": model.num_blocks, "rank": MethodSettings().lora_rank}
+    total, head = count_parameters(model)[0], count_parameters(model.head)[0]
+    for row in METHODS.values():
+        if row.adds_layers:
+            found[row.id] = _told_of_added(model, row.id, head, total)
+        elif "last_blocks" in row.fields:
+            found[row.id] = {str(k): _told(n, total) for k, n in enumerate(_by_blocks(model, row.id), 1)}
+        else:
+            set_trainable(model, row.id)
+            found[row.id] = _told(count_parameters(model)[1], total)
     return found
 
 
-def _last_blocks(model: Any) -> list[int]:
+def _told(trained: int, total: int) -> dict[str, Any]:
+    return {"parameters": trained, "share": trained / total}
+
+
+def _told_of_added(model: Tunable, method: str, head: int, total: int) -> dict[str, Any] | None:
+    added = count_put_in(model, method, MethodSettings())
+    return None if added is None else _told(head + added, total + added)
+
+
+def _by_blocks(model: Tunable, method: str) -> list[int]:
     """Parameters that learn with the last 1, 2 … blocks; counted block by block where blocks share nothing."""
     if not isinstance(model, ImageClassifier):
         found = []
         for k in range(1, int(model.num_blocks) + 1):
-            set_method(model, "last", k)
+            set_trainable(model, method, MethodSettings(last_blocks=k))
             found.append(count_parameters(model)[1])
         return found
     sizes = [sum(p.numel() for p in stage.parameters()) for stage in reversed(model.stages)]
     return list(itertools.accumulate(sizes, initial=count_parameters(model.head)[0]))[1:]
-
-
-def set_method(model: Any, method: str, last: int) -> None:
-    """Freeze what a way of tuning leaves as it is; `last` counts blocks."""
-    if isinstance(model, ImageClassifier):
-        set_trainable(model, method, last)
-    else:
-        from core.encoders import set_trainable_text
-
-        set_trainable_text(model, method, last, (LORA_RANK, 16), 0)
-
-
-def lora_names(model: Any) -> list[str]:
-    """The layers that adapters stand beside, by their names in `model.net`; none without attention."""
-    if isinstance(model, ImageClassifier):
-        return lora_targets(model.net)
-    from core.encoders import lora_layers
-
-    return lora_layers(model)

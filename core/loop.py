@@ -28,6 +28,7 @@ from core.errors import RunError, StoppedError
 from core.files import write_atomically
 from core.finetune.records import BestEpoch
 from core.learner import Learner, Rows
+from core.recipe import learning_rate
 from core.specs import FinetuneSpec
 
 SAVE_EVERY_S = 30.0
@@ -236,7 +237,7 @@ def _arguments(loop: Loop) -> TrainingArguments:
         output_dir=str(loop.checkpoints.folder),
         per_device_train_batch_size=loop.batch_size,
         num_train_epochs=spec.epochs,
-        learning_rate=spec.learning_rate,
+        learning_rate=learning_rate(spec),
         lr_scheduler_type="cosine" if spec.schedule == "cosine" else "constant",
         warmup_steps=round(0.1 * loop.total_steps) if spec.schedule == "cosine" else 0,
         weight_decay=spec.weight_decay,
@@ -337,7 +338,7 @@ class _Listener(TrainerCallback):
         for step, epoch, loss, right, pictures, seconds, rate in self._pending:
             value = float(loss)
             if not math.isfinite(value):
-                raise RunError("run.diverged", step=step, lr=self.loop.spec.learning_rate)
+                raise RunError("run.diverged", step=step, lr=learning_rate(self.loop.spec))
             self.loop.clock.metrics(
                 step,
                 epoch,

@@ -69,10 +69,3 @@ def merge_lora(net: nn.Module) -> None:
             module.merge()
             parent, _, own = name.rpartition(".")
             setattr(net.get_submodule(parent), own, module.get_base_layer())
-
-
-def has_lora(net: nn.Module) -> bool:
-    """Whether adapters stand in a network."""
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    return any(isinstance(module, BaseTunerLayer) for module in net.modules())

@@ -10,6 +10,7 @@ and the process itself with its libraries loaded, which is read off a real one.
 from __future__ import annotations
 
 import bisect
+import functools
 import json
 import subprocess
 import sys
@@ -30,13 +31,14 @@ from core import settings
 from core.blueprints import Blueprint, as_if_here, fake_tensors
 from core.files import to_json, write_atomically
 from core.hardware import this_host
-from core.lora import count_lora
 from core.models import ImageClassifier
+from core.networks.tuning import Tunable, count_put_in, set_trainable
+from core.registry.methods import METHODS, Method, MethodSettings
 from core.shapes import SHAPED
 
 BATCHES = (1, 8, 32, 128)
 PRECISIONS = ("fp32", "bf16")
-LAST_BLOCKS = 2  # that "last" learns in the table
+SETTINGS = MethodSettings()  # of the ways of tuning in the table
 _PROBE = 10_007
 _DEVICE_OF = torch.ops.prim.device.default
 # Measured (`python -m bench memory`): by how much a heap that is never given back is larger than the one played through
@@ -209,8 +211,9 @@ class _Passes:
         model = self.model.eval()
         with _Ledger(model) as ledger, torch.no_grad(), self._autocast():
             if isinstance(model, ImageClassifier):
-                self.between = model.run(self._batch(), 0, max(0, len(model.stages) - LAST_BLOCKS))
-                model.head(model.run(self.between, max(0, len(model.stages) - LAST_BLOCKS)))
+                below = max(0, len(model.stages) - SETTINGS.last_blocks)
+                self.between = model.run(self._batch(), 0, below)
+                model.head(model.run(self.between, below))
                 self.between = torch.empty_like(self.between, device="meta")
             else:
                 model(self._batch())
@@ -340,7 +343,7 @@ def estimate_memory(blueprint: Blueprint, tunable: Any, baseline: dict[str, Any]
             found["inference"][precision] = _table(answer, kept, baseline["inference_mb"])
             for method, (need, more) in ways.items():
                 kept = _bytes(model) + _laid_anew(model) + more
-                holes = _HOLES_OF_ADAPTERS if method == "lora" else _HOLES
+                holes = _HOLES_OF_ADAPTERS if METHODS[method].adds_layers else _HOLES
                 table = _table(need, kept, baseline["training_mb"], holes)
                 found["training"].setdefault(method, {})[precision] = table
     return found
@@ -349,40 +352,53 @@ def estimate_memory(blueprint: Blueprint, tunable: Any, baseline: dict[str, Any]
 Told = Callable[[int], float]
 
 
-def _needs(model: Any, passes: _Passes) -> tuple[Told, dict[str, tuple[Told, int]]]:
+def _needs(model: Tunable, passes: _Passes) -> tuple[Told, dict[str, tuple[Told, int]]]:
     """What answering takes beside the weights, and each way of tuning, with what comes to it whatever the batch."""
-    from core.inspection import LORA_RANK, lora_names, set_method
-
     answer = _Need(model, passes.answer)
-    found: dict[str, tuple[Told, int]] = {}
-    # The frozen network answers, and the head learns from that.
-    head = _moments(model, "head")
-    found["head"] = (answer.alone, sum(head))
-    last = _moments(model, "last")
-    cut = model.cut("last", LAST_BLOCKS)
-    if cut and getattr(model, "can_be_cut", True):
-        above = passes.learn_last(cut)
-        found["last"] = (lambda batch: max(answer.alone(batch), above.heap_bytes(batch, last)), 0)
-    elif cut:
-        whole = _Need(model, passes.learn)
-        found["last"] = (lambda batch: whole.of(batch, last), 0)
-    every = _moments(model, "full")
-    learn = _Need(model, passes.learn)
-    names = lora_names(model)
-    if names:  # what it keeps to go back through is what the whole network keeps, and hardly a weight learns
-        few = [*head, 8 * count_lora(model.net, names, rank=LORA_RANK)]
-        found["lora"] = (lambda batch: learn.of(batch, few, learns_weights=False), sum(few))
-    found["full"] = (lambda batch: learn.of(batch, every), 0)
-    set_method(model, "full", 1)
+
+    @functools.cache
+    def whole() -> _Need:
+        set_trainable(model, "full")
+        return _Need(model, passes.learn)
+
+    found = {}
+    for row in METHODS.values():
+        need = _need_of_added(row, model, whole) if row.adds_layers else _need_of(row, model, passes, answer, whole)
+        if need is not None:
+            found[row.id] = need
+    set_trainable(model, "full")
     return answer.alone, found
 
 
-def _moments(model: Any, method: str) -> list[int]:
-    """Bytes of what AdamW keeps of each weight that a way of tuning learns; the network is left learning so."""
-    from core.inspection import set_method
+def _need_of(
+    row: Method, model: Tunable, passes: _Passes, answer: _Need, whole: Callable[[], _Need]
+) -> tuple[Told, int] | None:
+    """A way that trains what is there; None where it would train everything, as another way does."""
+    set_trainable(model, row.id, SETTINGS)
+    moments, cut = _moments(model), model.num_frozen
+    if cut == model.num_blocks:  # the frozen network answers, and the head learns from that
+        return answer.alone, sum(moments)
+    if cut and getattr(model, "can_be_cut", True):
+        above = passes.learn_last(cut)
+        return lambda batch: max(answer.alone(batch), above.heap_bytes(batch, moments)), 0
+    if row.kept and not cut:
+        return None
+    learn = whole() if row.trains_all else _Need(model, passes.learn)
+    return lambda batch: learn.of(batch, moments), 0
 
-    set_method(model, method, LAST_BLOCKS)
-    return [2 * p.numel() * p.element_size() for p in model.parameters() if p.requires_grad]
+
+def _need_of_added(row: Method, model: Tunable, whole: Callable[[], _Need]) -> tuple[Told, int] | None:
+    """A way that puts layers in: to go back it keeps what the whole network keeps, and hardly a weight learns."""
+    added = count_put_in(model, row.id, SETTINGS)
+    if added is None:
+        return None
+    few, learn = [*_moments(model.head), 8 * added], whole()
+    return lambda batch: learn.of(batch, few, learns_weights=False), sum(few)
+
+
+def _moments(module: nn.Module) -> list[int]:
+    """Bytes of what AdamW keeps of each weight that learns."""
+    return [2 * p.numel() * p.element_size() for p in module.parameters() if p.requires_grad]
 
 
 def _answer_alone(net: nn.Module, blueprint: Blueprint, precision: str) -> Trace:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from core.catalog import ModelCard, Preprocessing, get_model, model_folder, published_labels
 from core.errors import InputError, WeightsError, first_line
 from core.files import replacing, to_json, write_atomically
-from core.lora import add_lora, lora_targets
+from core.lora import lora_targets
+from core.networks.tuning import Tunable, merge
 from core.specs import ModelRef
 from core.stages import Stages, build_stages
 from core.weights import load_weights
@@ -27,7 +28,7 @@ from core.weights import load_weights
 FORMAT = 1
 
 
-class ImageClassifier(nn.Module):
+class ImageClassifier(Tunable):
     """Pictures [n, 3, s, s], normalised → logits [n, classes].
 
     Frozen stages stay in eval mode whatever `train()` says: their BatchNorm statistics and their output
@@ -67,10 +68,14 @@ class ImageClassifier(nn.Module):
         logits: Tensor = self.head(self.run(x, 0))
         return logits
 
-    def cut(self, method: str, last_blocks: int) -> int:
-        """The number of stages that a tuning method leaves as they are."""
-        wanted = max(0, self.num_blocks - last_blocks)
-        return {"head": self.num_blocks, "last": wanted, "full": 0, "lora": 0}[method]
+    def freeze(self, num_frozen: int) -> None:
+        self.num_frozen = num_frozen
+        for index, stage in enumerate(self.stages):
+            for parameter in stage.parameters():
+                parameter.requires_grad_(index >= num_frozen)
+
+    def adapter_places(self) -> list[str]:
+        return lora_targets(self.net)
 
     def train(self, mode: bool = True) -> ImageClassifier:
         super().train(mode)
@@ -158,27 +163,6 @@ def new_head(num_features: int, num_classes: int, *, is_map: bool = False) -> nn
     return nn.Sequential(OrderedDict(parts))
 
 
-def set_trainable(
-    model: ImageClassifier, method: str, last_blocks: int = 2, lora: tuple[int, int] = (8, 16), seed: int = 0
-) -> None:
-    """Freeze what a tuning method leaves as it is: all but the head, the last blocks, adapters, or nothing.
-
-    `lora`: rank and alpha of the adapters. Raises `InputError` where a network has no attention to adapt.
-    """
-    model.num_frozen = model.cut(method, last_blocks)
-    if method == "lora":
-        names = lora_targets(model.net)
-        if not names:
-            raise InputError("model.no_attention", id=model.base)
-        add_lora(model.net, names, rank=lora[0], alpha=lora[1], seed=seed)
-    else:
-        for index, stage in enumerate(model.stages):
-            for parameter in stage.parameters():
-                parameter.requires_grad_(index >= model.num_frozen)
-    model.head.requires_grad_(True)
-    model.train(model.training)
-
-
 def count_parameters(model: nn.Module) -> tuple[int, int]:
     """(all parameters, those that learn)."""
     counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
@@ -191,6 +175,7 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
 def save_classifier(model: ImageClassifier, folder: Path, **facts: Any) -> None:
     """Write `model.safetensors` and `model.json` (labels, preprocessing, base, and the given facts)."""
     folder.mkdir(parents=True, exist_ok=True)
+    merge(model)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with replacing(folder / "model.safetensors") as unfinished:
         save_file(tensors, unfinished, metadata={"format": "pt", "graft": str(FORMAT)})

@@ -8,6 +8,7 @@ from typing import Any
 from core import runs
 from core.errors import Problem
 from core.messages import explain, explain_finding
+from core.registry.methods import METHODS, MethodSettings
 from core.store import Run
 
 _SUMMARY = (
@@ -119,12 +120,12 @@ def inspection_lines(report: Mapping[str, Any]) -> list[str]:
     tuning = report["tuning"]
     if tuning:
         lines += ["", f"what tuning trains, with a new head for {tuning['classes']} classes"]
-        ways = {
-            "head": tuning["head"],
-            "last 2": tuning["last"].get("2"),
-            "lora": tuning["lora"],
-            "full": tuning["full"],
-        }
+        ways, last = {}, MethodSettings.last_blocks
+        for name, method in METHODS.items():
+            if "last_blocks" in method.fields:
+                ways[f"{name} {last}"] = (tuning.get(name) or {}).get(str(last))
+            else:
+                ways[name] = tuning.get(name)
         lines += [f"{way:32} {row['parameters']:14,} {row['share']:16.2%}" for way, row in ways.items() if row]
     memory = report.get("memory")
     if memory:

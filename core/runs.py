@@ -22,6 +22,7 @@ from core.errors import InputError, NotFoundError, RunError
 from core.export import export_run
 from core.files import to_json, write_atomically
 from core.options import command_line
+from core.registry.methods import METHODS, MethodSettings
 from core.siblings import compare_siblings
 from core.spec_checks import check_spec
 from core.specs import (
@@ -68,7 +69,6 @@ _PREFIX: dict[str, str] = {"finetune": "ft", "compare": "cp", "import": "im", "p
 _PREFIX |= {"inspect": "in", "measure": "me", "download": "dl"}
 _KINDS: dict[type[Spec], str] = {spec: kind for kind, spec in SPECS.items()}
 Record = TypeVar("Record", bound=Mapping[str, object])
-_METHOD_WORDS = {"head": "head", "last": "last {n}", "full": "all layers", "lora": "LoRA"}
 
 
 def new_run(
@@ -180,7 +180,7 @@ def name_for(spec: Spec) -> str:
         return f"{model_name(spec.model)} · {data} · {min(spec.sizes)}–{max(spec.sizes)}"
     if not isinstance(spec, FinetuneSpec):
         return data
-    method = _METHOD_WORDS[spec.method].format(n=spec.last_blocks)
+    method = METHODS[spec.method].run_name(MethodSettings.of(spec))
     parts = [model_name(spec.model), data, method]
     if spec.model.weights == "random":
         parts.insert(1, "random")

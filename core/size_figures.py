@@ -15,15 +15,9 @@ from plotly.subplots import make_subplots
 
 from core.figures import FONT, LOOKS, TEXT, Look, layout_of_axes, resolve
 from core.grid import SCRATCH
-from core.i18n import N_, Translator
+from core.i18n import Translator
+from core.registry.methods import METHODS
 
-FAMILY_WORDS = {
-    SCRATCH: N_("From scratch"),
-    "head": N_("Pretrained, head only"),
-    "last": N_("Pretrained, last blocks"),
-    "lora": N_("Pretrained, LoRA"),
-    "full": N_("Pretrained, all layers"),
-}
 HEIGHT = 420
 _PAGE = {"light": "#FFFFFF", "dark": "#0E1512"}
 _MOST_DIRECT_LABELS = 3
@@ -43,7 +37,7 @@ def family_look(family: str) -> Look:
 
 def family_word(family: str, _: Translator) -> str:
     """What a family is called on charts and in tables."""
-    return _(FAMILY_WORDS[family])
+    return _(LOOKS["random"].word if family == SCRATCH else METHODS[family].pretrained_word)
 
 
 def size_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from core.errors import Problem
-from core.grid import SCRATCH, Cell, cell_spec, families, steps_for
+from core.errors import NotFoundError, Problem
+from core.grid import SCRATCH, cell_spec, families, family_cell, steps_for
 from core.i18n import Translator
 from core.messages import explain, explain_finding
 from core.options import command_line
+from core.recipe import learning_rate
 from core.size_figures import family_word
 from core.specs import CompareSpec, parse_spec
 from core.store import Run
@@ -193,9 +195,8 @@ def _rates(spec: CompareSpec, report: Report) -> dict[str, float]:
     used = {cell["family"]: cell["learning_rate"] for cell in report.get("cells") or [] if cell.get("learning_rate")}
     rates = {}
     for name in families(spec):
-        start = Cell("scratch", "full", spec.sizes[0], spec.seed)
-        cell = start if name == SCRATCH else Cell("pretrained", name, spec.sizes[0], spec.seed)
-        rates[name] = used.get(name) or cell_spec(spec, cell).learning_rate
+        with suppress(NotFoundError):  # a model that is gone: the rates of what was trained are known all the same
+            rates[name] = used.get(name) or learning_rate(cell_spec(spec, family_cell(name, spec.sizes[0], spec.seed)))
     return rates
 
 

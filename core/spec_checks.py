@@ -18,6 +18,7 @@ from core.hubs import check_download
 from core.model_specs import DownloadSpec
 from core.optimize.checks import check_pass
 from core.optimize_spec import OptimizeSpec
+from core.registry.methods import METHODS
 from core.specs import SENTIMENT, CompareSpec, DataRef, FinetuneSpec, ImportSpec, MeasureSpec, PredictSpec, Spec
 
 
@@ -131,7 +132,7 @@ def _check_model(spec: FinetuneSpec) -> list[Problem]:
         problems.append(Problem(code, field="model", values={"id": card.name}))
     if spec.model.weights == "pretrained" and not catalog.is_local(card):
         problems.append(catalog.not_local(card))
-    if spec.model.weights == "random" and spec.method != "full":
+    if spec.model.weights == "random" and not METHODS[spec.method].trains_all:
         problems.append(Problem("spec.random_frozen", "warning", "method"))
     if card.is_text:
         longest = card.reading.max_length
@@ -139,7 +140,7 @@ def _check_model(spec: FinetuneSpec) -> list[Problem]:
             told: dict[str, Any] = {"model": card.name, "longest": longest, "length": spec.max_length}
             problems.append(Problem("model.length_too_large", field="max_length", values=told))
         return problems
-    if spec.method == "lora" and not card.has_attention:
+    if METHODS[spec.method].needs_attention and not card.has_attention:
         problems.append(Problem("model.no_attention", field="method", values={"id": card.name}))
     size = spec.image_size or card.vision.image_size
     problems += [dataclasses.replace(p, field="image_size") for p in catalog.check_image_size(card, size)]

@@ -15,29 +15,21 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from core.errors import GraftError, InputError, Problem
+from core.errors import InputError, Problem
 from core.fields import DataRef, ModelRef, Spec, knob, metadata, seed_knob
 from core.i18n import N_
 from core.model_specs import DownloadSpec, InspectSpec, MeasureSpec
 from core.optimize_spec import OptimizeSpec
-
-Method = Literal["head", "last", "full", "lora"]
+from core.registry.methods import METHODS, MethodId, MethodSettings, methods_with
 
 # What hangs on every spec lives in `core.fields`; who knows the specs finds it here.
 __all__ = [
     "CompareSpec", "DataRef", "DownloadSpec", "FinetuneSpec", "ImportSpec", "InspectSpec", "MeasureSpec", "ModelRef",
-    "OptimizeSpec", "PredictSpec", "Spec", "default_lr", "metadata", "parse_spec", "with_absolute_paths",
+    "OptimizeSpec", "PredictSpec", "Spec", "metadata", "parse_spec", "with_absolute_paths",
 ]  # fmt: skip
 
 # The id of the sentiment model that comes with Graft: it answers, and is not trained further.
 SENTIMENT = "sentiment"
-
-# Learning rate of AdamW by method, where the user gives none: a new head learns fast, old layers move little,
-# and those of transformers for text the least (Devlin et al. 2019).
-DEFAULT_LR: dict[str, float] = {"head": 1e-3, "last": 1e-3, "lora": 1e-3, "full": 5e-4}
-DEFAULT_TEXT_LR: dict[str, float] = {"head": 3e-3, "last": 2e-4, "lora": 1e-3, "full": 1e-4}
-# Random weights have nothing to lose: they learn with longer steps.
-SCRATCH_LR, SCRATCH_TEXT_LR = 2e-3, 5e-4
 
 
 class FinetuneSpec(Spec):
@@ -45,43 +37,38 @@ class FinetuneSpec(Spec):
 
     model: ModelRef
     data: DataRef
-    method: Method = knob(
+    method: MethodId = knob(
         "head",
         label=N_("Method"),
         help=N_(
             "How much learns: only the new last layer, the last blocks too, small adapters beside them, or everything."
         ),
-        choices={
-            "head": N_("Train only the last layer (head)"),
-            "last": N_("Train the last blocks too"),
-            "lora": N_("Train small adapters (LoRA)"),
-            "full": N_("Train all layers (full)"),
-        },
+        choices={row.id: row.choice for row in METHODS.values()},
     )
     last_blocks: int = knob(
-        2,
+        MethodSettings.last_blocks,
         label=N_("Blocks that learn"),
         help=N_("How many blocks below the head learn with it, counted from the output."),
         ge=1,
         le=200,
-        shown_when=("method", ("last",)),
+        shown_when=("method", methods_with("last_blocks")),
     )
     lora_rank: int = knob(
-        8,
+        MethodSettings.lora_rank,
         label=N_("Rank of the adapters"),
         help=N_("How many directions each adapter can change. More learns more and takes more memory."),
         ge=1,
         le=256,
-        shown_when=("method", ("lora",)),
+        shown_when=("method", methods_with("lora_rank")),
         level="expert",
     )
     lora_alpha: int = knob(
-        16,
+        MethodSettings.lora_alpha,
         label=N_("Weight of the adapters (alpha)"),
         help=N_("The adapters' change is multiplied by alpha divided by the rank."),
         ge=1,
         le=1024,
-        shown_when=("method", ("lora",)),
+        shown_when=("method", methods_with("lora_alpha")),
         level="expert",
     )
     epochs: int = knob(
@@ -215,24 +202,6 @@ class FinetuneSpec(Spec):
     )
     seed: int = seed_knob()
 
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate in force."""
-        return default_lr(self.model, self.method) if self.lr is None else self.lr
-
-
-def default_lr(model: ModelRef, method: str) -> float:
-    """The learning rate where none is given: by method, by whether the model reads texts, and by what it knows."""
-    from core import catalog
-
-    try:
-        is_text = catalog.get_model(model.id).is_text
-    except GraftError:
-        is_text = False
-    if model.weights == "random" and method == "full":
-        return SCRATCH_TEXT_LR if is_text else SCRATCH_LR
-    return (DEFAULT_TEXT_LR if is_text else DEFAULT_LR)[method]
-
 
 def _same(name: str) -> Any:
     """A field of `FinetuneSpec`, for a spec of several methods that means the same by it."""
@@ -249,7 +218,7 @@ class CompareSpec(Spec):
 
     model: ModelRef
     data: DataRef
-    methods: tuple[Method, ...] = knob(
+    methods: tuple[MethodId, ...] = knob(
         ("head",),
         label=N_("Methods"),
         help=N_("How the pretrained network is adapted. Each method is a curve of its own."),
@@ -330,7 +299,7 @@ class CompareSpec(Spec):
             if any(size < 2 for size in values):
                 raise ValueError("a training needs at least 2 examples")
             return tuple(sorted(set(values)))
-        return tuple(method for method in DEFAULT_LR if method in values)
+        return tuple(method for method in METHODS if method in values)
 
 
 class ImportSpec(Spec):

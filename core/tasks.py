@@ -19,15 +19,16 @@ from core.catalog import ModelCard
 from core.clock import PhaseClock
 from core.data import load_images, load_texts
 from core.embeddings import FrozenEncoder
-from core.encoders import build_text_classifier, save_text_classifier, set_trainable_text
+from core.encoders import build_text_classifier, save_text_classifier
 from core.engine import Engine
 from core.evaluate import compare_paired, report_classification, write_predictions
 from core.files import replacing
 from core.finetune.records import BaselineReport, FinetuneReport, Mistake, TaskFacts, TaskReport
 from core.learner import ImageLearner, TextLearner, balanced_weights
-from core.lora import merge_lora
-from core.models import build_classifier, save_classifier, set_trainable
+from core.models import build_classifier, save_classifier
+from core.networks.tuning import set_trainable
 from core.prefix import FrozenPrefix
+from core.registry.methods import METHODS, MethodSettings
 from core.specs import FinetuneSpec
 from core.tokenized import DEFAULT_LENGTH, Tokens
 
@@ -72,9 +73,9 @@ class ImageTask:
         self.model = build_classifier(spec.model, list(self.data.labels), seed=spec.seed, image_size=self.size)
         if self.data.is_native:  # tiny pictures are learned whole: predictions must not crop theirs
             self.model.preprocessing = self.model.preprocessing.model_copy(update={"resize_size": self.size})
-        set_trainable(self.model, spec.method, spec.last_blocks, (spec.lora_rank, spec.lora_alpha), spec.seed)
-        self.cut = self.model.cut(spec.method, spec.last_blocks)
-        if spec.method == "last" and not self.cut:
+        set_trainable(self.model, spec.method, MethodSettings.of(spec))
+        self.cut = self.model.num_frozen
+        if METHODS[spec.method].kept and not self.cut:
             self.clock.log(f"All of {self.card.id} learns: it has {self.model.num_blocks} blocks")
 
     def build_learner(self, engine: Engine) -> ImageLearner:
@@ -119,7 +120,6 @@ class ImageTask:
         return {}
 
     def save_model(self, folder: Path, **facts: Any) -> None:
-        merge_lora(self.model)
         save_classifier(self.model, folder, image_size=self.size, **facts)
 
     def facts(self, report: FinetuneReport) -> TaskFacts:
@@ -142,8 +142,8 @@ class TextTask:
         spec, data = self.spec, self.data
         self.model = build_text_classifier(spec.model, list(data.labels), seed=spec.seed)
         self.size = min(self.size, self.model.max_length)
-        set_trainable_text(self.model, spec.method, spec.last_blocks, (spec.lora_rank, spec.lora_alpha), spec.seed)
-        self.cut = self.model.cut(spec.method, spec.last_blocks)
+        set_trainable(self.model, spec.method, MethodSettings.of(spec))
+        self.cut = self.model.num_frozen
         self.clock.phase("tokens")
         rows = np.concatenate([data.train, data.validation, data.test])
         self.tokens = Tokens(data.texts, rows, self.model.tokenizer, self.size, self.clock)

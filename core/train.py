@@ -27,6 +27,8 @@ from core.files import replacing, to_json, write_atomically
 from core.finetune.records import BestEpoch, FinetuneReport, FinetuneSummary, Scores
 from core.loop import Loop, predict_rows
 from core.models import count_parameters
+from core.recipe import learning_rate
+from core.registry.methods import METHODS
 from core.specs import FinetuneSpec
 from core.tasks import ImageTask, TextTask
 
@@ -111,8 +113,8 @@ class Finetuning:
         """How to compute: as this run did before, as equal runs do, or a first guess."""
         spec, task = self.spec, self.task
         self.key = engine_key(spec.model.id, spec.model.weights, task.cut, task.size, spec.batch_size, self.device)
-        if spec.method == "lora":
-            self.key += "|lora"
+        if METHODS[spec.method].adds_layers:
+            self.key += f"|{spec.method}"
         known = self.given_engine or self._engine_of_run() or load_engine(self.key)
         self.engine = known or default_engine(spec.precision, self.device, is_text=self.card.is_text)
         if task.cut == 0:
@@ -235,7 +237,7 @@ class Finetuning:
                 "computed_rows": prefix.rows_computed if prefix else 0,
             },
             "task": self.card.task,
-            "learning_rate": self.spec.learning_rate,
+            "learning_rate": learning_rate(self.spec),
             **self.task.facts(report),
             "phases": self.clock.seconds,
         }

@@ -14,13 +14,13 @@ from torch import Tensor
 from transformers import set_seed
 
 from core.checkpoints import Checkpoints
-from core.encoders import TextClassifier, set_trainable_text
 from core.engine import default_engine
 from core.errors import InputError, Problem
 from core.loop import Loop
-from core.models import set_trainable
+from core.networks.tuning import set_trainable
 from core.optimize.subject import Network
 from core.optimize.work import Work
+from core.recipe import learning_rate
 from core.specs import FinetuneSpec
 
 BATCH_SIZE = 32
@@ -61,7 +61,7 @@ def retrain(
     check_labels(work)
     spec, subject = work.spec, work.subject
     set_seed(spec.seed)
-    _let_all_learn(network)
+    set_trainable(network, "full")
     learner = subject.learner(network, teacher, weight, heat)
     if spec.train_size is not None:  # their order is drawn by class: the first ones hold all classes evenly
         data: Any = learner.data
@@ -93,15 +93,8 @@ def retrain(
         "validation": best["accuracy"],
         "train_seconds": time.perf_counter() - start,
         "train_rows": len(learner.data.train),
-        "learning_rate": how.learning_rate,
+        "learning_rate": learning_rate(how),
     }
-
-
-def _let_all_learn(network: Network) -> None:
-    if isinstance(network, TextClassifier):
-        set_trainable_text(network, "full", 0, (0, 0), 0)
-    else:
-        set_trainable(network, "full")
 
 
 def _settle(network: Network) -> None:

@@ -12,6 +12,7 @@ from core.anatomy import deepest, layer_rows, memory_rows, parameter_chart, tuni
 from core.catalog import ModelCard
 from core.figures import LOOKS
 from core.i18n import Translator
+from core.registry.methods import METHODS
 from core.specs import InspectSpec, ModelRef
 from core.store import Run
 from pages.ui import cached, live, parts, state
@@ -144,8 +145,8 @@ def _show_tuning(report: dict[str, Any]) -> None:
             },
         )
         told = _("Counted with a new head for {n} classes.", n=tuning["classes"])
-        if tuning["lora"] is None:
-            told += " " + _("There is no attention in it for adapters (LoRA) to stand beside.")
+        refused = [row for name, row in METHODS.items() if name in tuning and tuning[name] is None]
+        told = " ".join([told, *(_(row.refusal) for row in refused)])
         st.caption(told)
 
 

@@ -15,6 +15,7 @@ from core.grid import families, steps_for
 from core.hardware import best_device
 from core.i18n import Translator
 from core.messages import explain
+from core.registry.methods import METHODS
 from core.spec_checks import check_spec
 from core.specs import CompareSpec, parse_spec
 from pages.ui import forms, launch, parts, state
@@ -37,7 +38,7 @@ def choose() -> None:
             form.task = card.task
             if not card.has_attention:
                 reason = explain(Problem("model.no_attention", values={"id": card.name}), _)
-                form.unavailable["methods"] = {"lora": reason}
+                form.unavailable["methods"] = {row.id: reason for row in METHODS.values() if row.needs_attention}
             empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
             if not card.is_text and best_device() == "cpu" and not check_image_size(card, SMALL_PX):
                 form.defaults["image_size"] = SMALL_PX

@@ -12,6 +12,7 @@ from core import runs
 from core.errors import GraftError, InputError, Problem
 from core.estimate import EstimateReport, estimate_finetune
 from core.messages import explain
+from core.registry.methods import METHODS
 from core.spec_checks import check_spec
 from core.specs import FinetuneSpec, ImportSpec, Spec, parse_spec
 from core.store import open_store
@@ -133,7 +134,7 @@ def specs_of(form: Form) -> list[FinetuneSpec]:
     if not form.values.get("data"):  # still being uploaded or typed: nothing is wrong yet
         return []
     values = {name: value for name, value in form.values.items() if name != "method" and value is not None}
-    if "last" not in form.values["method"]:
+    if not any("last_blocks" in METHODS[method].fields for method in form.values["method"]):
         values.pop("last_blocks", None)
     return [parse_spec(FinetuneSpec, {**values, "method": method}) for method in form.values["method"]]
 

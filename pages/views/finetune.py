@@ -9,7 +9,9 @@ import streamlit as st
 from core import jobs
 from core.errors import Problem
 from core.messages import explain
-from core.specs import DEFAULT_LR, FinetuneSpec, ModelRef, default_lr
+from core.recipe import usual_rate
+from core.registry.methods import METHODS
+from core.specs import FinetuneSpec, ModelRef
 from core.store import RESUMABLE, Run, open_store
 from pages.ui import comparison, forms, launch, live, parts, results, state
 
@@ -23,7 +25,7 @@ def choose() -> None:
     with left:
         card = forms.pick_model(form)
         forms.pick_data(form)
-        methods = [method for method in DEFAULT_LR if state.recall(f"ft_method_{method}")] or ["head"]
+        methods = [method for method in METHODS if state.recall(f"ft_method_{method}")] or ["head"]
         empty = {
             "train_size": _("all"),
             "test_size": _("all"),
@@ -34,8 +36,8 @@ def choose() -> None:
             form.task = card.task
             if not card.has_attention:
                 reason = explain(Problem("model.no_attention", values={"id": card.name}), _)
-                form.unavailable["method"] = {"lora": reason}
-            empty["lr"] = f"{default_lr(ModelRef(id=card.id), methods[0]):g}"
+                form.unavailable["method"] = {row.id: reason for row in METHODS.values() if row.needs_attention}
+            empty["lr"] = f"{usual_rate(ModelRef(id=card.id), methods[0]):g}"
             empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
         forms.draw_fields(FinetuneSpec, form, skip=("model", "data"), many=("method",), placeholders=empty)
     with right:

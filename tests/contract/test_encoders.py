@@ -18,10 +18,11 @@ from core.encoders import (
     build_text_classifier,
     load_text_classifier,
     save_text_classifier,
-    set_trainable_text,
 )
 from core.errors import InputError, NotFoundError
 from core.models import count_parameters
+from core.networks.tuning import set_trainable
+from core.registry.methods import MethodSettings
 from core.specs import ModelRef
 
 _SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
@@ -97,7 +98,7 @@ def test_layers_above_a_cut_give_the_same_from_kept_states(kind: str, home: Path
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_only_what_a_method_names_learns_and_it_is_saved(kind: str, method: str, home: Path, tmp_path: Path) -> None:
     model, batch = _build(kind, home), _batch()
-    set_trainable_text(model, method, 1, (4, 8), 0)
+    set_trainable(model, method, MethodSettings(last_blocks=1, lora_rank=4, lora_alpha=8))
     total, learning = count_parameters(model)
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}

@@ -11,9 +11,11 @@ from core import catalog
 from core.blueprints import build_tunable, draw
 from core.catalog import ModelCard
 from core.encoders import build_backbone
-from core.inspection import count_tuning, list_layers, lora_names, set_method, take_apart
+from core.inspection import count_tuning, list_layers, take_apart
 from core.lora import add_lora, count_lora, lora_targets
 from core.models import count_parameters
+from core.networks.tuning import set_trainable
+from core.registry.methods import MethodSettings
 from core.specs import InspectSpec, parse_spec
 
 CARDS = {card.architecture: card for card in catalog.list_models() if card.source == "torchvision" and card.is_default}
@@ -69,10 +71,10 @@ def test_told_ways_of_tuning_are_what_freezing_leaves(name: str) -> None:
     model = build_tunable(CARDS[name])
     told = count_tuning(model)
     for method, last in (("head", 1), ("last", 1), ("last", 3), ("full", 1)):
-        set_method(model, method, last)
+        set_trainable(model, method, MethodSettings(last_blocks=last))
         found = told[method][str(last)] if method == "last" else told[method]
         assert found["parameters"] == count_parameters(model)[1], (method, last)
-    assert (told["lora"] is None) == (not lora_names(model))
+    assert (told["lora"] is None) == (not model.adapter_places())
     assert told["full"]["share"] == 1
 
 

@@ -19,8 +19,9 @@ from core.models import (
     load_classifier,
     new_head,
     save_classifier,
-    set_trainable,
 )
+from core.networks.tuning import set_trainable
+from core.registry.methods import MethodSettings
 from core.specs import ModelRef
 from core.stages import build_stages
 
@@ -68,7 +69,7 @@ def test_every_classifier_takes_a_new_head_freezes_and_counts(architecture: str)
     assert total == sum(p.numel() for p in parts.net.parameters()) + 7 * parts.num_features + 7
     learning = []
     for method, last in (("head", 1), ("last", 1), ("last", 2), ("full", 1)):
-        set_trainable(model, method, last)
+        set_trainable(model, method, MethodSettings(last_blocks=last))
         learning.append(count_parameters(model)[1])
         model.train()
         frozen = [m for stage in model.stages[: model.num_frozen] for part in stage.modules for m in part.modules()]
@@ -105,7 +106,7 @@ def test_smallest_of_each_family_learns_saves_and_loads_to_the_same_logits(card:
     size = _smallest_size(card)
     ref = ModelRef(id=card.id, weights="random")
     model = build_classifier(ref, ["a", "b", "c"], seed=0, image_size=size)
-    set_trainable(model, "last", 1)
+    set_trainable(model, "last", MethodSettings(last_blocks=1))
     model.train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     x, y = torch.randn(4, 3, size, size), torch.tensor([0, 1, 2, 0])

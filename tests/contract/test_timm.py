@@ -20,12 +20,14 @@ from core.clock import PhaseClock
 from core.data import load_images
 from core.errors import WeightsError
 from core.lora import lora_targets
-from core.models import ImageClassifier, build_classifier, count_parameters, new_head, save_classifier, set_trainable
+from core.models import ImageClassifier, build_classifier, count_parameters, new_head, save_classifier
+from core.networks.tuning import BEHAVIOURS, set_trainable
 from core.optimize.exporting import export_onnx
 from core.optimize.runtimes import open_file
 from core.optimize.subject import load_subject
 from core.optimize_spec import OptimizeSpec
 from core.predict import load_predictor
+from core.registry.methods import MethodSettings
 from core.sizes_timm import sizes_of
 from core.spec_checks import check_spec
 from core.specs import FinetuneSpec, ModelRef
@@ -143,7 +145,7 @@ def test_network_in_stages_is_the_network(name: str, monkeypatch: pytest.MonkeyP
         assert model.head(model.run(middle, blocks // 2)).shape == (2, 7)
     learning = []
     for method in ("head", "last", "full"):
-        set_trainable(model, method, 1)
+        set_trainable(model, method, MethodSettings(last_blocks=1))
         learning.append(count_parameters(model)[1])
         frozen = [part for stage in model.train().stages[: model.num_frozen] for part in stage.modules]
         assert not any(module.training for part in frozen for module in part.modules())
@@ -166,7 +168,8 @@ def test_network_that_is_no_chain_is_one_stage(name: str) -> None:
         model = in_stages(parts)
         assert [stage.name for stage in model.stages] == ["trunk"]
         assert model.run(torch.zeros(2, 3, size, size), 0).shape == (2, parts.num_features)
-    assert (model.cut("head", 2), model.cut("last", 1), model.cut("full", 1)) == (1, 0, 0)
+    one = MethodSettings(last_blocks=1)
+    assert [BEHAVIOURS[name].cut(model.num_blocks, one) for name in ("head", "last", "full")] == [1, 0, 0]
 
 
 def plant(name: str) -> nn.Module:
@@ -283,7 +286,7 @@ def test_every_adapter_beside_attention_is_asked(name: str) -> None:
     x = torch.randn(1, 3, 32, 32)
     with torch.inference_mode():
         before = model(x)
-    set_trainable(model, "lora", lora=(2, 4))
+    set_trainable(model, "lora", MethodSettings(lora_rank=2, lora_alpha=4))
     with torch.inference_mode():
         torch.testing.assert_close(model(x), before, rtol=1e-4, atol=1e-5)
     model(x).sum().backward()

@@ -40,7 +40,7 @@ LIGHT = {
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions", "outcome", "pareto", "bundle", "model_card")),
     *(f"core.{name}" for name in ("fields", "optimize_spec", "optimize_messages", "verdicts", "plane")),
     *(f"core.{name}" for name in ("values", "compare_messages", "compare_records")),
-    *(f"core.{name}" for name in ("model_specs", "catalog_search", "families", "family_texts", "measured")),
+    *(f"core.{name}" for name in ("model_specs", "recipe", "catalog_search", "families", "family_texts", "measured")),
     *(f"core.{name}" for name in ("other_tasks", "library_messages", "anatomy")),
     *(f"core.{name}" for name in ("ask_records", "ask_messages", "catalog_local", "hubs", "getting_messages")),
     "core.locales",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.i18n import translator
+from core.recipe import usual_rate
 from core.size_report import (
     COLUMNS,
     cells_csv,
@@ -21,7 +22,6 @@ from core.size_report import (
     points_words,
     size_rows,
 )
-from core.specs import default_lr
 from tests.comparisons import make_comparison, make_report, make_spec
 
 ENGLISH, CHINESE = translator("en"), translator("zh_CN")
@@ -87,7 +87,7 @@ def test_conditions_hold_for_one_repeat_without_early_stopping_before_anything_i
     assert "No training stops early" in "\n".join(held_equal(spec, {}, ENGLISH))
     unequal = "\n".join(not_held_equal(spec, {}, {}, ENGLISH))
     assert "One repeat" in unequal
-    assert f"head only {default_lr(spec.model, 'head'):g}" in unequal
+    assert f"head only {usual_rate(spec.model, 'head'):g}" in unequal
 
 
 @pytest.mark.parametrize("columns", [{"status": "done"}, {"status": "stopped", "done": 7, "failed": 1}])

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from core import catalog, hardware
-from core.errors import InputError
+from core.errors import InputError, NotFoundError
 from core.messages import explain
+from core.recipe import learning_rate
 from core.spec_checks import check_spec
 from core.specs import (
     SPECS,
@@ -61,8 +62,14 @@ def test_spec_is_frozen_and_round_trips_through_json() -> None:
 
 @pytest.mark.parametrize(("method", "rate"), [("head", 1e-3), ("last", 1e-3), ("full", 5e-4)])
 def test_learning_rate_follows_the_method_when_none_is_given(method: str, rate: float) -> None:
-    assert _spec(method=method).learning_rate == rate
-    assert _spec(method=method, lr=0.2).learning_rate == 0.2
+    assert learning_rate(_spec(method=method)) == rate
+    assert learning_rate(_spec(method=method, lr=0.2)) == 0.2
+
+
+def test_learning_rate_of_an_unknown_model_is_refused_unless_it_is_given() -> None:
+    with pytest.raises(NotFoundError):
+        learning_rate(_spec(model={"id": "torchvision/resnet19"}))
+    assert learning_rate(_spec(model={"id": "torchvision/resnet19"}, lr=0.2)) == 0.2
 
 
 @pytest.mark.parametrize("bad", ["digits", "builtin/", "path:", "path: x", "", "Builtin/digits", "builtin/ x"])

@@ -15,6 +15,7 @@ from core.baseline import run_baseline
 from core.data import load_texts
 from core.errors import DataError, InputError, StoppedError
 from core.predict import TextPredictor, load_predictor
+from core.registry.methods import MethodSettings
 from core.spec_checks import check_spec
 from core.specs import DataRef, FinetuneSpec
 from core.tokenized import LengthGrouped
@@ -134,13 +135,13 @@ def test_adapters_need_attention(reviews: Path) -> None:
 
 
 def test_adapters_beside_a_vision_transformer_are_merged_when_saved(tmp_path: Path) -> None:
-    from core.lora import merge_lora
-    from core.models import build_classifier, load_classifier, save_classifier, set_trainable
+    from core.models import build_classifier, load_classifier, save_classifier
+    from core.networks.tuning import merge, set_trainable
     from core.specs import ModelRef
 
     ref = ModelRef(id="torchvision/vit_b_16", weights="random")
     model = build_classifier(ref, ["a", "b"], seed=0, image_size=32).eval()
-    set_trainable(model, "lora", lora=(2, 4))
+    set_trainable(model, "lora", MethodSettings(lora_rank=2, lora_alpha=4))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
@@ -148,14 +149,15 @@ def test_adapters_beside_a_vision_transformer_are_merged_when_saved(tmp_path: Pa
     x = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
         wanted = model(x)
-        merge_lora(model)
+        merge(model)
         torch.testing.assert_close(model(x), wanted, atol=1e-4, rtol=1e-3)
         save_classifier(model, tmp_path)
         torch.testing.assert_close(load_classifier(tmp_path)(x), wanted, atol=1e-4, rtol=1e-3)
 
 
 def test_no_adapter_for_networks_without_attention() -> None:
-    from core.models import build_classifier, set_trainable
+    from core.models import build_classifier
+    from core.networks.tuning import set_trainable
     from core.specs import ModelRef
 
     ref = ModelRef(id="torchvision/squeezenet1_1", weights="random")
