@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core import store
+from tests.fixtures.homes import living_in
 
-_FOREIGN = ("GRAFT_DATA_ROOTS", "GRAFT_CACHE_GB", "GRAFT_SLOTS", "HF_HUB_CACHE", "XDG_CACHE_HOME", "LANGUAGE")
-_FOREIGN += ("HF_ENDPOINT", "HF_HUB_DISABLE_XET", "HF_TOKEN", "GRAFT_TORCH_MIRROR")
+_WORTH_FREEZING = 50  # modules
+_frozen = 0
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A fresh `GRAFT_HOME`; nothing of the developer's own leaks in."""
-    folder = tmp_path_factory.mktemp("home")
-    for name in _FOREIGN:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("GRAFT_HOME", str(folder))
-    monkeypatch.setenv("GRAFT_OFFLINE", "1")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HOME", str(folder / "huggingface"))
-    monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
-    store._open.cache_clear()
-    np.random.seed(0)
-    yield folder
-    store._open.cache_clear()
+    _spare_the_collector()
+    with living_in(tmp_path_factory.mktemp("home")) as folder:
+        np.random.seed(0)
+        yield folder
+
+
+def _spare_the_collector() -> None:
+    """What is imported stays: a full collection, of which a training asks for one, need not walk it each time."""
+    global _frozen
+    if len(sys.modules) - _frozen > _WORTH_FREEZING:
+        gc.collect()
+        gc.freeze()
+        _frozen = len(sys.modules)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,10 @@ from core.models import load_classifier
 from core.predict import Predictor
 from core.specs import FinetuneSpec
 from core.train import finetune
+from tests.fixtures.homes import living_in
+
+# What is trained once for several tests is trained on one worker.
+pytestmark = pytest.mark.xdist_group("train")
 
 LITE0 = "bundled/efficientnet_lite0"
 SMALL = "torchvision/shufflenet_v2_x0_5"
@@ -52,19 +59,20 @@ class Listener:
         return self.stop_after is not None and self.steps > self.stop_after
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Three classes told by colour, noisy, 40 × 48 px, with a test split."""
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes told by colour, noisy, 40 × 48 px, with a test split. Nobody changes them."""
+    home = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(0)
     colours = {"red": (200, 40, 40), "green": (40, 200, 40), "蓝": (40, 40, 200)}
     for split, n in (("train", 30), ("test", 8)):
         for name, colour in colours.items():
-            folder = tmp_path / "pictures" / split / name
+            folder = home / "pictures" / split / name
             folder.mkdir(parents=True)
             for i in range(n):
                 noise = random.integers(-90, 90, (40, 48, 3))
                 Image.fromarray(np.clip(noise + colour, 0, 255).astype(np.uint8)).save(folder / f"{i}.png")
-    return tmp_path / "pictures"
+    return home / "pictures"
 
 
 def _spec(pictures: Path, **changes: Any) -> FinetuneSpec:
@@ -81,6 +89,33 @@ def _spec(pictures: Path, **changes: Any) -> FinetuneSpec:
 
 
 Random = {"model": {"id": SMALL, "weights": "random"}, "method": "full"}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A training that nothing interrupted: what it told, what came out, and the home with its caches."""
+
+    summary: dict[str, Any]
+    rows: dict[tuple[str, int], float]
+    home: Path
+
+    def leave_caches_in(self, home: Path) -> None:
+        shutil.copytree(self.home, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("runs"))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[FinetuneSpec], Whole]:
+    """Trains as asked, once for all tests."""
+
+    @functools.cache
+    def train(asked: str) -> Whole:
+        listener = Listener()
+        with living_in(tmp_path_factory.mktemp("whole")) as home:
+            spec = FinetuneSpec.model_validate_json(asked)
+            summary = finetune(spec, home / "runs" / "whole", listener, resume=False)
+        return Whole(summary, listener.rows, home)
+
+    return lambda spec: train(spec.model_dump_json())
 
 
 def test_head_learns_colours_and_leaves_everything_a_reader_needs(pictures: Path, tmp_path: Path) -> None:
@@ -112,10 +147,11 @@ def test_head_learns_colours_and_leaves_everything_a_reader_needs(pictures: Path
     ids=["head", "last", "full", "random"],
 )
 def test_saved_model_gives_the_same_logits_as_the_one_that_was_tested(
-    pictures: Path, tmp_path: Path, changes: dict[str, Any]
+    pictures: Path, home: Path, tmp_path: Path, uninterrupted: Callable[..., Whole], changes: dict[str, Any]
 ) -> None:
-    summary = finetune(_spec(pictures, epochs=1), tmp_path / "warm", Listener(), resume=False)
-    assert summary["epochs_done"] == 1
+    warm = uninterrupted(_spec(pictures, epochs=1))
+    assert warm.summary["epochs_done"] == 1
+    warm.leave_caches_in(home)
     finetune(_spec(pictures, epochs=1, **changes), tmp_path / "run", Listener(), resume=False)
     predictions = pd.read_parquet(tmp_path / "run" / "artifacts" / "predictions.parquet")
     predictor = Predictor(load_classifier(tmp_path / "run" / "artifacts" / "model"), 32)
@@ -140,11 +176,16 @@ def test_saved_model_gives_the_same_logits_as_the_one_that_was_tested(
 )
 @pytest.mark.parametrize("stop_after", [1, 3, 6], ids=["mid-epoch", "validating", "second-epoch"])
 def test_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
-    pictures: Path, tmp_path: Path, changes: dict[str, Any], stop_after: int
+    pictures: Path,
+    home: Path,
+    tmp_path: Path,
+    uninterrupted: Callable[..., Whole],
+    changes: dict[str, Any],
+    stop_after: int,
 ) -> None:
     spec = _spec(pictures, **changes)
-    whole, first, second = Listener(), Listener(stop_after), Listener()
-    wanted = finetune(spec, tmp_path / "whole", whole, resume=False)
+    whole, first, second = uninterrupted(spec), Listener(stop_after), Listener()
+    whole.leave_caches_in(home)
     with pytest.raises(StoppedError):
         finetune(spec, tmp_path / "run", first, resume=False)
     assert 0 < len(first.rows) < len(whole.rows)
@@ -152,13 +193,14 @@ def test_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
     assert second.rows, "nothing was left to do: the stop came too late"
     assert {**first.rows, **second.rows} == whole.rows
     for name in ("test", "val", "best_epoch", "epochs_done"):
-        assert got[name] == wanted[name]
+        assert got[name] == whole.summary[name]
 
 
-def test_resume_passes_over_a_torn_checkpoint(pictures: Path, tmp_path: Path) -> None:
-    spec = _spec(pictures, method="full", **{"model": {"id": SMALL, "weights": "random"}})
-    whole, first, second = Listener(), Listener(5), Listener()
-    finetune(spec, tmp_path / "whole", whole, resume=False)
+def test_resume_passes_over_a_torn_checkpoint(
+    pictures: Path, tmp_path: Path, uninterrupted: Callable[..., Whole]
+) -> None:
+    spec = _spec(pictures, **Random)
+    whole, first, second = uninterrupted(spec), Listener(5), Listener()
     with pytest.raises(StoppedError):
         finetune(spec, tmp_path / "run", first, resume=False)
     newest = max((tmp_path / "run" / "checkpoint").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
