@@ -19,7 +19,7 @@ BATCHES = (1, 8, 16, 32, 64, 128)
 
 def race(data_id: str, out: Path, *, sentences: int, rounds: int) -> dict[str, Any]:
     """Time both on the same sentences with the same network; the pipeline at whichever batch size is its best."""
-    from core.data import load_texts
+    from core.data.texts import load_texts
     from core.hardware import keep_freed_memory
     from core.sentiment import Sentiment
     from core.specs import DataRef

@@ -58,7 +58,7 @@ def _export(data: str, folder: Path, train: int) -> int:
     """Write the same images for everybody: class folders of train, val and test."""
     from PIL import Image
 
-    from core.data import load_images
+    from core.data.images import load_images
     from core.events import Silence
 
     images = load_images(

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data import load_texts
+from core.data.texts import load_texts
 from core.evaluate import report_classification
 from core.files import to_json
 from core.sentiment import FOLDER, LABELS, Sentiment, read_card

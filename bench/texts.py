@@ -33,7 +33,7 @@ def usual(job: dict[str, Any]) -> dict[str, Any]:
     )
 
     from core.catalog import get_model, model_source
-    from core.data import load_texts
+    from core.data.texts import load_texts
     from core.specs import DataRef
 
     data = load_texts(DataRef(id=job["data"]), train_size=SENTENCES, seed=0)

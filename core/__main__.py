@@ -24,6 +24,7 @@ from core.export import metric_rows, run_facts
 from core.files import replacing, to_json
 from core.messages import explain, explain_phase
 from core.options import option_name
+from core.registry.formats import asked_suffixes
 from core.spec_checks import check_spec
 from core.specs import (
     SENTIMENT,
@@ -397,7 +398,7 @@ def predict(
     if file is None and not paths and not text:
         raise InputError("predict.nothing")
     model_id = model_id or (_SEES if paths else SENTIMENT)
-    many = [path for path in paths if path.is_dir() or path.suffix.lower() == ".zip"]
+    many = [path for path in paths if path.is_dir() or path.suffix.lower() in asked_suffixes("pictures")]
     if many and (len(paths) > 1 or file is not None):
         raise InputError("predict.one_folder", path=str(many[0]))
     if many or file is not None:

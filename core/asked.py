@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.answers import picture_row
-from core.data import open_image
+from core.data.pictures import open_image
 from core.errors import InputError, Problem
 from core.messages import explain
 from core.predict import Predictor, load_predictor

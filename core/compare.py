@@ -33,7 +33,8 @@ from core import settings
 from core.catalog import get_model
 from core.clock import PhaseClock
 from core.compare_records import CellResult, CellRow, CompareReport, Findings
-from core.data import ImageData, TextData, load_images, load_texts
+from core.data.images import ImageData, load_images
+from core.data.texts import TextData, load_texts
 from core.errors import DataError, Problem, RunError, StoppedError
 from core.estimate import cell_work, lanes_for
 from core.events import Reporter

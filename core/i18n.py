@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
@@ -161,6 +161,12 @@ class Translator:
     def listed(self, words: Iterable[str]) -> str:
         """Words one after another: red, blue; 红、蓝."""
         return self.language.list_sign.join(words)
+
+    def either(self, words: Sequence[str]) -> str:
+        """Words to choose from: red, blue or green; 红、蓝或绿."""
+        if len(words) < 2:
+            return self.listed(words)
+        return self(N_("{words} or {last}"), words=self.listed(words[:-1]), last=words[-1])
 
     def pair(self, name: str, text: str) -> str:
         """A name and what it is: size: 3 MB; 大小：3 MB."""

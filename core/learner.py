@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.batches import Augment, Batcher
-from core.data import ImageData, TextData
+from core.data.images import ImageData
+from core.data.texts import TextData
 from core.embeddings import FrozenEncoder
 from core.encoders import TextClassifier
 from core.engine import Engine

@@ -8,7 +8,7 @@ Where the row of a sentence names the kinds of its values, each value says itsel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.ask_messages import ASK_SENTENCES
@@ -18,6 +18,7 @@ from core.getting_messages import GETTING_SENTENCES
 from core.i18n import N_, Translator, translator
 from core.library_messages import LIBRARY_SENTENCES
 from core.optimize_messages import OPTIMIZE_SENTENCES, PassName
+from core.registry.formats import listed_words
 from core.values import Finding, Sentence
 
 WITH_KINDS: dict[str, Sentence] = {
@@ -52,9 +53,7 @@ SENTENCES: dict[str, str] = {
     # -- data --------------------------------------------------------------------------------------
     "data.unknown_builtin": N_("There is no data set {id} here. Known: {known}."),
     "data.unknown_upload": N_("There is no uploaded data set {name} here; it may have been deleted. Upload it again."),
-    "data.unknown_file": N_(
-        "{path} is nothing Graft reads. Give a folder or zip of class folders, parquet, csv, tsv, jsonl or xlsx."
-    ),
+    "data.unknown_file": N_("{path} is nothing Graft reads. Give a folder or zip of class folders, {formats}."),
     "data.unreadable_file": N_("{path} cannot be read: {detail}."),
     "data.mixed_files": N_("The parquet files of {name} have different columns: they are not one data set."),
     "data.no_label_column": N_(
@@ -117,8 +116,8 @@ SENTENCES: dict[str, str] = {
         "learn little from them. Take a model for this language."
     ),
     "data.not_an_upload": N_(
-        "{name} is nothing Graft reads. Upload a zip with a folder for each class, or a csv, tsv, jsonl, xlsx or "
-        "parquet with a text and a label in each row."
+        "{name} is nothing Graft reads. Upload a zip with a folder for each class, or a {formats} with a text and a "
+        "label in each row."
     ),
     "data.upload_too_large": N_(
         "More than {limit} MB cannot be uploaded. Put the file on this machine and give its path."
@@ -298,6 +297,8 @@ PHASES: dict[str, str] = {
 
 
 _PHASES_OF_A_VARIANT = ("make", "gate", "variant_test", "time")
+# What sentences say of Graft itself: filled here, not by whoever finds a problem.
+STANDING: dict[str, Callable[[Translator], str]] = {"formats": lambda translate: translate.either(listed_words())}
 
 
 def explain(problem: Problem, translate: Translator | None = None) -> str:
@@ -310,7 +311,8 @@ def explain(problem: Problem, translate: Translator | None = None) -> str:
     if row is not None:
         return row.fill(problem.values, translate)
     if template is not None:
-        return translate(template, **problem.values)
+        standing = {name: words(translate) for name, words in STANDING.items() if f"{{{name}}}" in template}
+        return translate(template, **{**standing, **problem.values})
     details = ", ".join(f"{name}={value}" for name, value in problem.values.items())
     return f"{problem.code} ({details})" if details else problem.code
 

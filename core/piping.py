@@ -236,7 +236,7 @@ def _load_maker(folder: Path) -> Any:
 
 def read_file(kind: str, path: Path) -> Any:
     """A picture or a recording of this machine, decoded for `answer`. Raises `DataError`."""
-    from core.data import open_image
+    from core.data.pictures import open_image
     from core.data.sounds import read_sound
 
     try:

@@ -16,7 +16,8 @@ from torch import Tensor
 from core.answers import Piece, TextAnswer, split_pieces
 from core.batches import Batcher
 from core.catalog import get_model, model_folder
-from core.data import clean_texts, fit_image
+from core.data.pictures import fit_image
+from core.data.texts import clean_texts
 from core.encoders import TextClassifier, build_text_classifier, load_text_classifier
 from core.engine import Engine, autocast, has_fast_bf16
 from core.errors import InputError

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from core.batches import Batcher
 from core.clock import PhaseClock
-from core.data import Pixels
 from core.data.cache import RowStore, cache_folder, with_lock
+from core.data.images import Pixels
 from core.engine import Engine, Timing
 from core.errors import first_line
 from core.files import replacing

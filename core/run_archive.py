@@ -26,6 +26,7 @@ from core.data.zips import check_zip
 from core.errors import DataError, GraftError, InputError, NotFoundError, Problem, first_line
 from core.export import FORMAT
 from core.files import forget_unfinished, making_folder, to_json, write_atomically
+from core.registry.formats import FORMATS
 from core.specs import SPECS, parse_spec
 from core.store import ACTIVE, Artifact, Run, Status, Store, open_store
 
@@ -37,8 +38,8 @@ _PLAIN = re.compile(r'[^.\\/:*?"<>|\x00-\x1f]([^\\/:*?"<>|\x00-\x1f]*[^. \\/:*?"
 _KINDS = {"model", "table", "picture", "report"}
 # Files that are data whatever is in them. Anything else may run code when it is opened (a pickle, a program).
 _DATA = {
-    ".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".log", ".parquet", ".safetensors", ".onnx", ".tflite",
-    ".xml", ".model", ".png", ".jpg", ".jpeg", ".webp", ".data",
+    ".md", ".log", ".safetensors", ".onnx", ".tflite", ".xml", ".model", ".png", ".jpg", ".jpeg", ".webp", ".data",
+    *(suffix for row in FORMATS.values() if row.is_inert for suffix in row.suffixes),
 }  # fmt: skip
 _ENDED = set(get_args(Status)) - set(ACTIVE)
 

@@ -23,6 +23,7 @@ from core.export import export_run
 from core.files import to_json, write_atomically
 from core.options import command_line
 from core.registry.methods import METHODS, MethodSettings
+from core.registry.formats import without_ending
 from core.siblings import compare_siblings
 from core.spec_checks import check_spec
 from core.specs import (
@@ -198,9 +199,8 @@ def model_name(ref: ModelRef) -> str:
 
 
 def data_name(name: str) -> str:
-    """The last part of a path or hub id, without an archive's ending."""
-    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name
-    return re.sub(r"\.(zip|tar|tar\.gz|tgz|parquet|csv|tsv|txt|jsonl|ndjson|json|xlsx)$", "", last, flags=re.IGNORECASE)
+    """The last part of a path or hub id, without a format's or an archive's ending."""
+    return without_ending(re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name)
 
 
 def rename_run(run_id: str, name: str) -> None:

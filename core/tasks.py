@@ -17,7 +17,8 @@ from core.baseline import run_baseline
 from core.batches import Batcher
 from core.catalog import ModelCard
 from core.clock import PhaseClock
-from core.data import load_images, load_texts
+from core.data.images import load_images
+from core.data.texts import load_texts
 from core.embeddings import FrozenEncoder
 from core.encoders import build_text_classifier, save_text_classifier
 from core.engine import Engine

@@ -66,7 +66,7 @@ def _compare(spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) 
 
 def _import(spec: ImportSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     reporter.phase("data")
-    from core.data import describe_data
+    from core.data.report import describe_data
 
     report = describe_data(spec.data, reporter=reporter).model_dump(mode="json")
     path = folder / "artifacts" / "report.json"

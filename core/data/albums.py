@@ -10,11 +10,10 @@ import numpy as np
 from PIL import Image
 
 from core.data.classes import is_junk, told
-from core.data.folders import items_of_folder, list_folder
-from core.data.pictures import SUFFIXES, open_image
+from core.data.pictures import open_image
 from core.data.sources import Items
-from core.data.zips import items_of_zip, list_zip
 from core.errors import DataError, Problem
+from core.registry.formats import FORMATS, PICTURE_SUFFIXES, format_of, load
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,12 @@ def open_album(path: Path) -> Album:
 
     Raises `DataError` for a zip that is not safe to read and where there is no picture.
     """
-    is_folder = path.is_dir()
-    listed = list_folder(path, path.name)[0] if is_folder else list_zip(path, path.name)[0]
+    row = format_of(path)
+    listed, items_of = load((row if row and row.pictures else FORMATS["zip"]).pictures)(path)
     entries = [entry for entry in listed if not is_junk(entry.parts)]
-    pictures = [entry for entry in entries if entry.suffix in SUFFIXES]
-    others = ["/".join(entry.parts) for entry in entries if entry.suffix not in SUFFIXES]
+    pictures = [entry for entry in entries if entry.suffix in PICTURE_SUFFIXES]
+    others = ["/".join(entry.parts) for entry in entries if entry.suffix not in PICTURE_SUFFIXES]
     if not pictures:
         raise DataError("predict.no_pictures", name=path.name, n=len(others))
-    items = items_of_folder(path, pictures) if is_folder else items_of_zip(path, pictures)
-    return Album(["/".join(entry.parts) for entry in pictures], items, told("data.other_files", others))
+    names = ["/".join(entry.parts) for entry in pictures]
+    return Album(names, items_of(pictures), told("data.other_files", others))

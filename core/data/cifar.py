@@ -11,6 +11,7 @@ import io
 import pickle
 import tarfile
 import urllib.request
+from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -48,14 +49,16 @@ def find_cifar10() -> Path | None:
     return None
 
 
-def open_cifar10(ref: DataRef) -> Collection:
-    """CIFAR-10. Raises `DataError` when it is not here and cannot be had."""
+def open_cifar10(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
+    """`torchvision/cifar10`. Raises `DataError` for another name, or when it is not here and cannot be had."""
+    if name != "cifar10":
+        raise DataError("data.unknown_builtin", id=ref.id, known="torchvision/cifar10")
     path = find_cifar10() or _download(ref)
     wanted = {**_TRAIN, **_TEST}
-    contents = {name: _verified(name, data, wanted[name]) for name, data in _read(path).items() if name in wanted}
+    contents = {one: _verified(one, data, wanted[one]) for one, data in _read(path).items() if one in wanted}
     if len(contents) != len(wanted):
         raise DataError("data.unreadable_file", path=str(path), detail="batches are missing")
-    batches = [_unpickle(contents[name]) for name in wanted]
+    batches = [_unpickle(contents[one]) for one in wanted]
     pixels = np.concatenate([np.asarray(batch[b"data"], dtype=np.uint8) for batch in batches])
     pixels = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     targets = np.concatenate([np.asarray(batch[b"labels"], dtype=np.int64) for batch in batches])

@@ -15,13 +15,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from core.data.pictures import SUFFIXES
-from core.data.sources import SPLIT_WORDS, Collection, Items
-from core.data.tables import is_table
+from core.data.sources import Collection, Items
 from core.errors import DataError, Problem
+from core.registry.formats import ARCHIVES, PICTURE_SUFFIXES, SPLIT_WORDS, is_table
 
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
-_ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
 _SHOWN = 3
 Parts = tuple[str, ...]
 
@@ -56,10 +54,10 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
     `folders` are the folders that are there, so that an empty class folder is noticed.
     """
     entries = [entry for entry in entries if not is_junk(entry.parts)]
-    pictures = [entry for entry in entries if entry.suffix in SUFFIXES]
-    others = [entry for entry in entries if entry.suffix not in SUFFIXES]
+    pictures = [entry for entry in entries if entry.suffix in PICTURE_SUFFIXES]
+    others = [entry for entry in entries if entry.suffix not in PICTURE_SUFFIXES]
     if not pictures:
-        archives = [entry for entry in others if entry.suffix in _ARCHIVES]
+        archives = [entry for entry in others if entry.suffix in ARCHIVES]
         if archives:
             raise DataError("data.only_archives", name=name, n=len(archives), entry=_where(archives[0]))
         tables = [entry for entry in others if is_table(PurePosixPath(entry.parts[-1]))]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from core.data.classes import Entry, Parts, arrange, collect, is_junk
 from core.data.pictures import MAX_BYTES
 from core.data.sources import Collection, Raw, is_allowed
 from core.errors import DataError
+from core.specs import DataRef
 
 # One's own disk may hold many; this only keeps a root folder given by mistake from being walked for hours.
 MAX_FILES = 3_000_000
@@ -37,11 +39,17 @@ class FolderItems:
         return self._names[row]
 
 
-def open_folder(root: Path, data_id: str, name: str) -> Collection:
+def open_folder(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     """A folder of class folders. Raises `DataError` with what is wrong with it as a whole."""
+    (root,) = paths
     entries, folders = list_folder(root, name)
     layout = arrange(entries, folders, name)
-    return collect(data_id, name, layout, items_of_folder(root, layout.pictures))
+    return collect(ref.id, name, layout, items_of_folder(root, layout.pictures))
+
+
+def list_album(root: Path) -> tuple[list[Entry], Callable[[list[Entry]], FolderItems]]:
+    """All files of a folder, and what reads some of them. Raises `DataError` where they are far too many."""
+    return list_folder(root, root.name)[0], partial(items_of_folder, root)
 
 
 def items_of_folder(root: Path, entries: list[Entry]) -> FolderItems:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from core import settings
 from core.data.parquet import encode_labels, find_columns
 from core.data.pictures import MAX_BYTES
-from core.data.sources import SPLIT_WORDS, Collection, Raw, digest, split_rows
+from core.data.sources import Collection, Raw, digest, split_rows
 from core.data.texts import SAMPLE, collect_texts, find_text_columns
 from core.errors import DataError, Problem, first_line
+from core.registry.formats import SPLIT_WORDS
 from core.specs import DataRef
 
 _PART = r"[A-Za-z0-9][\w.-]*"
@@ -53,12 +54,12 @@ def _bytes_of_hub(value: dict[str, Any]) -> bytes | None:
         return None
 
 
-def open_hub(ref: DataRef) -> Collection:
+def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     """`hub/ORG/NAME[:config]` through `datasets`; repository code is never run.
 
     Raises `DataError` when it is not in the cache and the hub is out of reach, or holds neither pictures nor texts.
     """
-    name, _, config = ref.name.partition(":")
+    name, _, config = name.partition(":")
     # The library takes what looks like a folder for one: only a repository's name may reach it.
     if not _NAME.fullmatch(name) or Path(name).exists():
         raise DataError("data.hub_id", id=ref.id)

@@ -17,10 +17,10 @@ from core.data.cache import with_lock
 from core.errors import DataError, Problem
 from core.files import forget_unfinished, unshared
 from core.i18n import N_
+from core.registry.formats import upload_suffixes
 from core.specs import DataRef
 
 UPLOAD_LIMIT_MB = 200
-_SUFFIXES = (".zip", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".xlsx", ".parquet")
 _UNNAMED = {"data.no_label_column", "data.no_text_column"}
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 
@@ -52,7 +52,7 @@ def list_data() -> list[DataCard]:
     note = N_("uploaded")
     found = []
     for path in _folder().iterdir():
-        if path.name.startswith(".") or path.suffix not in _SUFFIXES:
+        if path.name.startswith(".") or path.suffix not in upload_suffixes():
             continue
         with suppress(FileNotFoundError):  # deleted a moment ago
             found.append((path.stat().st_mtime, path.stem, path.stat().st_size))
@@ -71,7 +71,7 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
     folder = _folder()
     forget_unfinished(folder)
     suffix = Path(name).suffix.lower()
-    suffix = suffix if suffix in _SUFFIXES else ".zip"  # whatever a zip is called, it is one
+    suffix = suffix if suffix in upload_suffixes() else ".zip"  # whatever a zip is called, it is one
     unfinished = unshared(folder / f"upload{suffix}")
     try:
         with unfinished.open("wb") as target:
@@ -123,7 +123,7 @@ def copy_limited(source: IO[bytes], target: IO[bytes]) -> None:
 def upload_path(name: str) -> Path:
     """The file of an upload. Raises `DataError` when there is none of this name."""
     if name == Path(name).name and not name.startswith(".") and "\\" not in name:
-        for suffix in _SUFFIXES:
+        for suffix in upload_suffixes():
             path = _folder() / f"{name}{suffix}"
             if path.is_file():
                 return path

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.sources import SPLIT_WORDS, Collection, Raw, fingerprint_files, split_rows
+from core.data.sources import Collection, Raw, fingerprint_files, split_rows
+from core.data.tables import MAX_ROWS, Table
 from core.data.texts import SAMPLE, collect_texts, find_text_columns
 from core.errors import DataError, Problem, first_line
+from core.registry.formats import SPLIT_WORDS
 from core.specs import DataRef
 
 
 class ParquetItems:
     """Pictures in a column of parquet files; a whole row group is read for the rows wanted of it."""
 
-    def __init__(self, paths: list[Path], column: str, counts: list[list[int]]) -> None:
+    def __init__(self, paths: Sequence[Path], column: str, counts: list[list[int]]) -> None:
         self._column = column
         self._places: list[tuple[Path, int, int, int]] = []  # file, row group, first row, rows
         first = 0
@@ -53,7 +55,7 @@ class ParquetItems:
         return f"#{row}"
 
 
-def open_parquet(paths: list[Path], ref: DataRef, name: str) -> Collection:
+def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     """Parquet files of one data set. Raises `DataError` with what is wrong with them as a whole."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -113,6 +115,28 @@ def open_parquet(paths: list[Path], ref: DataRef, name: str) -> Collection:
         columns=(first, label),
         all_columns=tuple(schema.names),
     )
+
+
+def read_columns(path: Path) -> tuple[Table, list[Problem]]:
+    """The columns of one file, to be answered; those of lists and records are left out. Raises `DataError`."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+        if file.metadata.num_rows > MAX_ROWS:
+            raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
+        found = file.read()
+    except pyarrow.ArrowException as error:
+        raise DataError("data.unreadable_file", path=path.name, detail=str(error)[:200]) from error
+    if not found.num_rows:
+        raise DataError("data.empty_table", name=path.name)
+    table = {
+        name: found.column(name).to_pylist()
+        for name in found.column_names
+        if not pyarrow.types.is_nested(found.schema.field(name).type)
+    }
+    return table, []
 
 
 def _column(files: list[Any], name: str) -> list[Any]:

@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from core.errors import DataError
+from core.registry.formats import PICTURE_FILES
 
 MAX_BYTES = 64_000_000
 MAX_PIXELS = 100_000_000
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "HEIF", "AVIF")
-SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".heic",
-    ".heif", ".avif",
-}  # fmt: skip
 # Readers complain of odd tags line by line; what cannot be read is told once, by name.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -33,12 +29,12 @@ Interpolation = Literal["bilinear", "bicubic"]
 
 @lru_cache(maxsize=1)
 def _known_formats() -> tuple[str, ...]:
-    """Those of FORMATS that this build of Pillow reads, phones' HEIC among them."""
+    """Those of PICTURE_FILES that this build of Pillow reads, phones' HEIC among them."""
     import pillow_heif
 
     pillow_heif.register_heif_opener()
     Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
+    return tuple(name for name in PICTURE_FILES if name in Image.OPEN)
 
 
 def open_image(source: bytes | Path | Any, name: str = "") -> Image.Image:

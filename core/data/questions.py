@@ -16,10 +16,11 @@ from typing import IO, Any
 
 from core import settings
 from core.data.library import copy_limited, safe_name
-from core.data.tables import MAX_ROWS, SUFFIXES, Table, decode_text, read_table
+from core.data.tables import Table, read_cells
 from core.data.texts import SAMPLE, find_column_of_texts
-from core.errors import DataError, Problem
+from core.errors import Problem
 from core.files import replacing
+from core.registry.formats import asked_suffixes, format_of, load
 
 _SHOWN_ROWS, _SHOWN_CHARS = 5, 200
 _ABANDONED_AFTER_S = 86_400
@@ -42,58 +43,12 @@ class Questions:
 
 
 def read_questions(path: Path, column: str | None = None) -> Questions:
-    """Read a csv, tsv, xlsx, jsonl or parquet table, or a text of one text a line. Raises `DataError`."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    problems: list[Problem] = []
-    if head == b"PAR1":
-        table = _read_parquet(path)
-    elif path.suffix.lower() == ".txt":
-        table, problems = _read_lines(path)
-    else:
-        table, problems = _read_any(path)
+    """Read a table of any format, or a text of one text a line. Raises `DataError`."""
+    row = format_of(path)
+    found: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
+    table, problems = found
     sample: dict[str, Sequence[Any]] = {name: values[:SAMPLE] for name, values in table.items()}
     return Questions(table, find_column_of_texts(sample, column), problems)
-
-
-def _read_any(path: Path) -> tuple[Table, list[Problem]]:
-    try:
-        return read_table(path, fewest=1, keep_all=True)
-    except DataError as error:
-        # Lines with commas of their own, and no cells: what a person pastes into a .csv.
-        if error.problems[0].code != "data.no_table" or path.suffix.lower() not in (".csv", ".tsv"):
-            raise
-        return _read_lines(path)
-
-
-def _read_lines(path: Path) -> tuple[Table, list[Problem]]:
-    text, problems = decode_text(path.read_bytes(), path.name)
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    if not lines:
-        raise DataError("data.empty_table", name=path.name)
-    if len(lines) > MAX_ROWS:
-        raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
-    return {"text": list(lines)}, problems
-
-
-def _read_parquet(path: Path) -> Table:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-        if file.metadata.num_rows > MAX_ROWS:
-            raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
-        found = file.read()
-    except pyarrow.ArrowException as error:
-        raise DataError("data.unreadable_file", path=path.name, detail=str(error)[:200]) from error
-    if not found.num_rows:
-        raise DataError("data.empty_table", name=path.name)
-    return {
-        name: found.column(name).to_pylist()
-        for name in found.column_names
-        if not pyarrow.types.is_nested(found.schema.field(name).type)
-    }
 
 
 @dataclass(frozen=True)
@@ -135,7 +90,7 @@ def store_questions(source: IO[bytes] | Any, name: str, key: str) -> Path:
 
 def _suffix(name: str) -> str:
     suffix = Path(name).suffix.lower()
-    return suffix if suffix in (*SUFFIXES, ".parquet", ".zip") else ".csv"
+    return suffix if suffix in (*asked_suffixes("texts"), *asked_suffixes("pictures")) else ".csv"
 
 
 def _forget_unasked(folder: Path) -> None:

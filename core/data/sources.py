@@ -1,14 +1,13 @@
-"""Where pictures and texts come from: a reader for every kind of data id and layout, each giving a `Collection`.
+"""Where pictures and texts come from: the format of a data id or path is told, and its reader gives a `Collection`.
 
-A reader lists what is there (labels, splits, names) and reads raw bytes later, row by row or many at once.
-Nothing is decoded here, and nothing a file says is run.
+Formats and their readers are rows of `core.registry.formats`. A reader lists what is there (labels, splits, names)
+and reads raw bytes later, row by row or many at once. Nothing is decoded here, and nothing a file says is run.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from core import settings
 from core.errors import DataError, Problem
+from core.registry.formats import FORMATS, Format, format_of, is_table, load
 from core.specs import DataRef
 
 Raw = bytes | NDArray[np.uint8]
@@ -56,17 +56,21 @@ class Collection:
 
 def open_collection(ref: DataRef) -> Collection:
     """The collection of a data id. Raises `DataError` with all that is wrong with it as a whole."""
-    reader = _SOURCES.get(ref.source)
-    if reader is None:
-        raise DataError("data.unknown_source", id=ref.id, known=", ".join(_SOURCES))
-    collection = reader(ref)
+    row = FORMATS.get(ref.source)
+    if row is not None and row.is_source:
+        collection = read(row, [], ref, ref.name)
+    elif ref.source in _PLACES:
+        collection = _PLACES[ref.source](ref)
+    else:
+        known = [*(row.id for row in FORMATS.values() if row.is_source), *_PLACES]
+        raise DataError("data.unknown_source", id=ref.id, known=", ".join(known))
     for column in (ref.text_column, ref.label_column):
         if column is not None and column not in (collection.columns or ()):  # never passed over in silence
             raise DataError("data.no_such_column", column=column, columns=", ".join(collection.columns or ()) or "-")
     return collection
 
 
-# -- built in ----------------------------------------------------------------------------------------------
+# -- pictures as numbers -----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -82,36 +86,6 @@ class ArrayItems:
 
     def name(self, row: int) -> str:
         return f"{self.prefix} {row}"
-
-
-_REVIEWS = ("reviews-en", "reviews-zh")
-
-
-def _builtin(ref: DataRef) -> Collection:
-    if ref.name in _REVIEWS:
-        from core.data.tables import open_table
-
-        return open_table([Path(__file__).parent / "reviews" / f"{ref.name}.csv"], ref, ref.name)
-    if ref.name != "digits":
-        known = ", ".join(f"builtin/{name}" for name in ("digits", *_REVIEWS))
-        raise DataError("data.unknown_builtin", id=ref.id, known=known)
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)
-    pixels = np.repeat(grey[..., None], 3, axis=3)
-    targets = digits.target.astype(np.int64)
-    rows = np.arange(len(targets), dtype=np.int64)
-    return Collection(
-        id=ref.id,
-        name="digits",
-        fingerprint=digest(pixels.tobytes(), targets.tobytes()),
-        labels=[str(label) for label in range(10)],
-        targets=targets,
-        splits={"train": rows},
-        items=ArrayItems(pixels, "digit"),
-        num_bytes=pixels.nbytes,
-    )
 
 
 # -- files and folders -------------------------------------------------------------------------------------
@@ -134,39 +108,34 @@ def is_allowed(path: Path) -> bool:
 
 
 def open_path(path: Path, ref: DataRef, name: str) -> Collection:
-    """Whatever lies at a path: a zip, parquet, a table, or a folder of one of these kinds."""
-    from core.data.folders import open_folder
-    from core.data.parquet import open_parquet
-    from core.data.tables import is_table, open_table
-
+    """Whatever lies at a path: a file of a known format, or a folder of pictures or of such files."""
     if path.is_file():
         return open_file(path, ref, name)
-    parquet = _below(path, lambda file: file.suffix == ".parquet")
-    if parquet:
-        return open_parquet(parquet, ref, name)
+    for row in FORMATS.values():
+        files = _below(path, row.has_ending) if row.leads_folders else []
+        if files:
+            return read(row, files, ref, name)
     try:
-        return open_folder(path, ref.id, name)
+        return read(FORMATS["folder"], [path], ref, name)
     except DataError as error:
         tables = _below(path, is_table)
         if error.code != "data.only_tables" or not tables:
             raise
-    return open_table(tables, ref, name)
+    return read(FORMATS["csv"], tables, ref, name)  # tables of any kind are read together
 
 
 def open_file(path: Path, ref: DataRef, name: str) -> Collection:
-    """One file, told by its content: a zip of pictures, parquet, a workbook, or a table by its name."""
-    from core.data.parquet import open_parquet
-    from core.data.tables import SUFFIXES, is_xlsx, open_table
-    from core.data.zips import open_zip
+    """One file, told by its content, a table by its name."""
+    row = format_of(path)
+    if row is None:
+        raise DataError("data.unknown_file", path=path.name)
+    return read(row, [path], ref, name)
 
-    if zipfile.is_zipfile(path):
-        return open_table([path], ref, name) if is_xlsx(path) else open_zip(path, ref.id, name)
-    with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            return open_parquet([path], ref, name)
-    if path.suffix.lower() in SUFFIXES:
-        return open_table([path], ref, name)
-    raise DataError("data.unknown_file", path=path.name)
+
+def read(row: Format, paths: list[Path], ref: DataRef, name: str) -> Collection:
+    """What a format's reader makes of these paths."""
+    collection: Collection = load(row.reader)(paths, ref, name)
+    return collection
 
 
 def _below(folder: Path, is_wanted: Callable[[Path], bool]) -> list[Path]:
@@ -182,39 +151,10 @@ def _upload(ref: DataRef) -> Collection:
     return open_path(path, ref, path.stem)
 
 
-# -- the table -------------------------------------------------------------------------------------------
-
-
-def _torchvision(ref: DataRef) -> Collection:
-    from core.data.cifar import open_cifar10
-
-    if ref.name != "cifar10":
-        raise DataError("data.unknown_builtin", id=ref.id, known="torchvision/cifar10")
-    return open_cifar10(ref)
-
-
-def _hub(ref: DataRef) -> Collection:
-    from core.data.hub import open_hub
-
-    return open_hub(ref)
-
-
-_SOURCES: dict[str, Callable[[DataRef], Collection]] = {
-    "builtin": _builtin,
-    "torchvision": _torchvision,
-    "hub": _hub,
-    "upload": _upload,
-    "path": _path,
-}
+_PLACES: dict[str, Callable[[DataRef], Collection]] = {"upload": _upload, "path": _path}
 
 
 # -- rows and splits -------------------------------------------------------------------------------------
-
-
-SPLIT_WORDS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "test": "test", "testing": "test", "eval": "validation",
-}  # fmt: skip
 
 
 def split_rows(split_of_part: list[str], sizes: list[int]) -> dict[str, NDArray[np.int64]]:
@@ -238,7 +178,7 @@ _WHOLE_BYTES = 1_000_000_000
 _END = 1 << 20
 
 
-def fingerprint_files(paths: list[Path]) -> str:
+def fingerprint_files(paths: Sequence[Path]) -> str:
     """What the files hold, whatever they are called and wherever they lie."""
     total = hashlib.blake2b(digest_size=12)
     is_small = sum(path.stat().st_size for path in paths) <= _WHOLE_BYTES

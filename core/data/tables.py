@@ -8,19 +8,17 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.data.sources import SPLIT_WORDS, Collection
+from core.data.sources import Collection
 from core.data.texts import SAMPLE, SPLIT_COLUMNS, collect_texts, find_text_columns
 from core.errors import DataError, Problem, first_line
+from core.registry.formats import FORMATS, SPLIT_WORDS, format_of, load, split_word, table_format
 from core.specs import DataRef
 
-# What is a table by its name; the weak ones only where a person names the file, or it is named after a split.
-_STRONG, _WEAK = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx"), (".txt", ".json")
-SUFFIXES = _STRONG + _WEAK
 # Of a table everything is held in memory.
 MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_TABLES = 500_000_000, 5_000_000, 500, 50
 _MAX_SHEET_BYTES = 300_000_000
@@ -28,13 +26,7 @@ _MAX_SHEET_BYTES = 300_000_000
 Table = dict[str, list[Any]]
 
 
-def is_table(name: PurePath) -> bool:
-    """Whether a file among others is a table by its name: any csv, but of notes.txt and train.txt the second."""
-    suffix = name.suffix.lower()
-    return suffix in _STRONG or (suffix in _WEAK and _split_word(name) is not None)
-
-
-def open_table(paths: list[Path], ref: DataRef, name: str) -> Collection:
+def open_table(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     """Tables of one data set; several files are its splits, by their names. Raises `DataError`."""
     if len(paths) > MAX_TABLES:
         raise DataError("data.too_many_tables", name=name, n=len(paths), limit=MAX_TABLES)
@@ -45,7 +37,7 @@ def open_table(paths: list[Path], ref: DataRef, name: str) -> Collection:
     all_columns: list[str] = []
     text = label = ""
     # The training rows first: a test file often lacks the labels.
-    for path in sorted(paths, key=lambda path: (_split_word(path) != "train", path.name)):
+    for path in sorted(paths, key=lambda path: (split_word(path) != "train", path.name)):
         table, found = read_table(path)
         if not columns:
             text, label = find_text_columns({column: values[:SAMPLE] for column, values in table.items()}, ref)
@@ -81,14 +73,8 @@ def _splits_of(path: Path, table: Table, *, alone: bool) -> list[str]:
             words = [SPLIT_WORDS.get(str(value).strip().lower()) for value in values]
             if all(words):
                 return [str(word) for word in words]
-    word = "train" if alone else _split_word(path) or "train"
+    word = "train" if alone else split_word(path) or "train"
     return [word] * len(next(iter(table.values())))
-
-
-def _split_word(path: PurePath) -> str | None:
-    """The split a file is named after, at the beginning or the end: train-2.csv, reviews_test.csv."""
-    parts = re.split(r"[-_. ]", path.stem.lower())
-    return SPLIT_WORDS.get(parts[0]) or SPLIT_WORDS.get(parts[-1])
 
 
 # -- one file ----------------------------------------------------------------------------------------------
@@ -104,20 +90,51 @@ def read_table(path: Path, fewest: int = 2, *, keep_all: bool = False) -> tuple[
         raise DataError("data.table_too_large", name=name, limit=MAX_BYTES // 1_000_000)
     with path.open("rb") as file:
         head = file.read(4096)
-    if head.startswith(b"PK\x03\x04"):
-        table, problems = _read_xlsx(path, keep_all)
-    elif head.count(0) > len(head) // 10 and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError("data.unknown_file", path=name)
-    else:
-        text, problems = decode_text(path.read_bytes(), name)
-        is_json = text[:100].lstrip()[:1] in ("{", "[")
-        table, more = _read_json(text, name) if is_json else _read_separated(text, path, keep_all)
-        problems += more
+    found: tuple[Table, list[Problem]] = load(table_format(path, head).rows)(path, keep_all)
+    table, problems = found
     if not any(table.values()):
         raise DataError("data.empty_table", name=name)
     if len(table) < fewest:
         raise DataError("data.one_column", name=name, columns=", ".join(table)[:200])
     return table, problems
+
+
+def read_cells(path: Path) -> tuple[Table, list[Problem]]:
+    """A table whose texts are to be answered: every row is kept. Raises `DataError`."""
+    return read_table(path, fewest=1, keep_all=True)
+
+
+def read_cells_or_lines(path: Path) -> tuple[Table, list[Problem]]:
+    """As `read_cells`; lines with commas of their own, and no cells, are lines: what a person pastes into a .csv."""
+    try:
+        return read_cells(path)
+    except DataError as error:
+        if error.problems[0].code != "data.no_table":
+            raise
+        return read_lines(path)
+
+
+def read_lines(path: Path) -> tuple[Table, list[Problem]]:
+    """A text of one text a line. Raises `DataError`."""
+    text, problems = decode_text(path.read_bytes(), path.name)
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if not lines:
+        raise DataError("data.empty_table", name=path.name)
+    if len(lines) > MAX_ROWS:
+        raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
+    return {"text": list(lines)}, problems
+
+
+def read_text(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
+    """A table of characters: json where it begins like it, else separated by commas and the like."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.count(0) > len(head) // 10 and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError("data.unknown_file", path=path.name)
+    text, problems = decode_text(path.read_bytes(), path.name)
+    is_json = text[:100].lstrip()[:1] in ("{", "[")
+    table, more = _read_json(text, path.name) if is_json else _read_separated(text, path, keep_all)
+    return table, [*problems, *more]
 
 
 def _names(header: Sequence[Any], file: str) -> list[str]:
@@ -318,23 +335,14 @@ def _scalar(value: Any) -> Any:
 # -- workbooks ---------------------------------------------------------------------------------------------
 
 
-def is_xlsx(path: Path) -> bool:
-    """Whether a zip is a workbook."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "xl/workbook.xml" in archive.NameToInfo
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
-        return False
-
-
-def _read_xlsx(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
+def read_xlsx(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
     """The first sheet of a workbook: values only, formulas are never computed."""
     import openpyxl
 
     from core.data.zips import check_zip
 
     infos = [info for info, _ in check_zip(path, path.name)]
-    if not is_xlsx(path):
+    if format_of(path) is not FORMATS["xlsx"]:
         raise DataError("data.unknown_file", path=path.name)
     if sum(info.file_size for info in infos) > _MAX_SHEET_BYTES:
         raise DataError("data.table_too_large", name=path.name, limit=_MAX_SHEET_BYTES // 1_000_000)

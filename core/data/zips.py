@@ -7,7 +7,8 @@ import stat
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from core.data.classes import Entry, Parts, arrange, collect, shown
 from core.data.pictures import MAX_BYTES
 from core.data.sources import Collection, Raw
 from core.errors import DataError, Problem
+from core.specs import DataRef
 
 MAX_ENTRIES = 200_000
 MAX_UNPACKED_BYTES = 50_000_000_000
@@ -48,12 +50,13 @@ class ZipItems:
         return self._names[row]
 
 
-def open_zip(path: Path, data_id: str, name: str) -> Collection:
+def open_zip(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     """A zip of class folders, looked through by `check_zip` first. Raises `DataError` for what is wrong."""
+    (path,) = paths
     name = re.sub(r"\.zip$", "", name, flags=re.IGNORECASE)
     entries, folders = list_zip(path, name)
     layout = arrange(entries, folders, name)
-    return collect(data_id, name, layout, items_of_zip(path, layout.pictures))
+    return collect(ref.id, name, layout, items_of_zip(path, layout.pictures))
 
 
 def list_zip(path: Path, name: str) -> tuple[list[Entry], set[Parts]]:
@@ -66,6 +69,11 @@ def list_zip(path: Path, name: str) -> tuple[list[Entry], set[Parts]]:
         if parts and not is_folder:
             entries.append(Entry(parts, info, info.file_size, f"{info.CRC:08x}"))
     return sorted(entries, key=lambda entry: entry.parts), folders
+
+
+def list_album(path: Path) -> tuple[list[Entry], Callable[[list[Entry]], ZipItems]]:
+    """The files of a zip, and what reads some of them. Raises `DataError` for one that is not safe to read."""
+    return list_zip(path, path.name)[0], partial(items_of_zip, path)
 
 
 def items_of_zip(path: Path, entries: list[Entry]) -> ZipItems:

@@ -17,7 +17,7 @@ import torch
 from PIL import ImageOps
 
 from core.bundle import load_reader
-from core.data import to_rgb
+from core.data.pictures import to_rgb
 from core.errors import Problem
 from core.files import replacing, to_json, write_atomically
 from core.optimize.runtimes import Session, open_file

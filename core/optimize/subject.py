@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from core.batches import Batcher
 from core.catalog import ModelCard, get_model, model_folder
 from core.clock import PhaseClock
-from core.data import ImageData, TextData, clean_texts, fit_image, load_images, load_texts
+from core.data.images import ImageData, load_images
+from core.data.pictures import fit_image
+from core.data.texts import TextData, clean_texts, load_texts
 from core.encoders import TextClassifier, TokenBatch, build_text_classifier
 from core.errors import DataError, InputError, Problem
 from core.files import to_json, write_atomically

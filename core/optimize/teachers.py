@@ -11,7 +11,8 @@ from torch import Tensor
 from core.batches import Batcher
 from core.catalog import ModelCard, get_model
 from core.clock import PhaseClock
-from core.data import ImageData, TextData
+from core.data.images import ImageData
+from core.data.texts import TextData
 from core.encoders import TextClassifier, build_text_classifier
 from core.engine import default_engine
 from core.errors import InputError, Problem

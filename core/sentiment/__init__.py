@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answers import Piece, TextAnswer, language_of, split_pieces
-from core.data import clean_texts
+from core.data.texts import clean_texts
 from core.sentiment.characters import CharacterModel, load_characters
 from core.specs import SENTIMENT
 

@@ -16,6 +16,7 @@ from core.errors import GraftError, Problem
 from core.figures import LOOKS, Theme
 from core.i18n import N_, Translator
 from core.messages import explain
+from core.registry.formats import asked_suffixes, listed_words
 from core.specs import SENTIMENT, PredictSpec
 from core.store import RESUMABLE, Run
 from pages.ui import cached, live, parts, state
@@ -23,7 +24,6 @@ from pages.ui import cached, live, parts, state
 MOST_LINES = 500
 MOST_CHARS = 5000  # of one text: all of it is explained word by word
 SHOWN_PIECES = 3
-FILE_TYPES = ["csv", "tsv", "txt", "jsonl", "json", "xlsx", "parquet"]
 EXAMPLES = (
     "这部电影真是太棒了，演员的表演非常出色，剧情也很吸引人。",
     "我从未看过如此糟糕的电影，简直是在浪费时间。",
@@ -265,10 +265,12 @@ def a_file(model_id: str, key: str) -> None:
     _ = state.words()
     file = st.file_uploader(
         _("A table of texts"),
-        type=FILE_TYPES,
+        type=asked_suffixes("texts"),
         key=f"{key}_file",
         max_upload_size=cached.upload_limit_mb(),
-        help=_("csv, tsv, xlsx, jsonl or parquet with a column of texts, or a txt with one text in each line."),
+        help=_(
+            "{formats} with a column of texts, or a txt with one text in each line.", formats=_.either(listed_words())
+        ),
     )
     if file is None:
         st.caption(_("What comes back is the same table with the answer, how sure it is, and what answered."))

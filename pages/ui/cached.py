@@ -27,7 +27,7 @@ from core.store import Run, open_store
 
 if TYPE_CHECKING:
     from core.ask_records import AnswerReport, Box, Segment
-    from core.data import DataCard
+    from core.data.library import DataCard
     from core.data.questions import Preview
     from core.errors import Problem
     from core.local_weights import StoredWeights
@@ -330,7 +330,7 @@ def read_picture(data: bytes) -> Any:
     """An uploaded picture as a PIL image. Raises `DataError` when it is none."""
     import io
 
-    from core.data import open_image
+    from core.data.pictures import open_image
 
     return open_image(io.BytesIO(data))
 
@@ -338,14 +338,14 @@ def read_picture(data: bytes) -> Any:
 @st.cache_data(ttl=5, show_spinner=False)
 def data_sets() -> dict[str, DataCard]:
     """Data sets that can be chosen here, by id."""
-    from core.data import list_data
+    from core.data.library import list_data
 
     return {found.id: found for found in list_data()}
 
 
 def store_upload(file: Any, name: str) -> str:
     """Keep an uploaded zip as a data set; returns its id. Raises `DataError` for a zip that cannot be used."""
-    from core.data import store_upload
+    from core.data.library import store_upload
 
     stored = store_upload(file, name)
     data_sets.clear()
@@ -354,7 +354,7 @@ def store_upload(file: Any, name: str) -> str:
 
 def delete_upload(data_id: str) -> None:
     """Remove an uploaded data set."""
-    from core.data import delete_upload
+    from core.data.library import delete_upload
 
     delete_upload(data_id.partition("/")[2])
     data_sets.clear()
@@ -380,6 +380,6 @@ def empty_cache(kind: str | None) -> int:
 
 def upload_limit_mb() -> int:
     """The largest upload, in MB; above it a folder on this machine is named instead."""
-    from core.data import UPLOAD_LIMIT_MB
+    from core.data.library import UPLOAD_LIMIT_MB
 
     return UPLOAD_LIMIT_MB

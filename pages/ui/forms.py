@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from core.catalog import ModelCard
 from core.errors import InputError, Problem
 from core.i18n import Translator
+from core.registry.formats import upload_suffixes
 from core.specs import Spec, metadata
 from pages.ui import cached, parts, state
 
@@ -346,7 +347,7 @@ def upload_zip(key: str) -> str | None:
     limit = cached.upload_limit_mb()
     file = st.file_uploader(
         _("A zip of class folders, or a table of texts"),
-        type=["zip", "csv", "tsv", "txt", "jsonl", "json", "xlsx", "parquet"],
+        type=upload_suffixes(),
         key=key,
         max_upload_size=limit,
         help=_("Pictures: a zip with one folder for each class. Texts: a table with a text and its label in each row."),

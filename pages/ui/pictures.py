@@ -14,10 +14,11 @@ from core import runs
 from core.answers import answers_csv, picture_row
 from core.errors import GraftError
 from core.i18n import Translator
+from core.registry.formats import PICTURE_FILES, asked_suffixes
 from core.specs import ModelRef, PredictSpec
 from pages.ui import asking, cached, parts, state
 
-TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "heic", "tif", "tiff"]
+TYPES = [suffix for row in PICTURE_FILES.values() for suffix in row.offered]
 MOST = 20
 MOST_MODELS = 4
 
@@ -154,7 +155,10 @@ def ask_album(model_id: str, key: str) -> None:
     """Upload a zip, or name a folder of this machine, and start answering all its pictures."""
     _ = state.words()
     file = st.file_uploader(
-        _("A zip of pictures"), type=["zip"], key=f"{key}_zip", max_upload_size=cached.upload_limit_mb()
+        _("A zip of pictures"),
+        type=asked_suffixes("pictures"),
+        key=f"{key}_zip",
+        max_upload_size=cached.upload_limit_mb(),
     )
     typed = st.text_input(
         _("Or a folder or zip on this machine"),

@@ -17,7 +17,7 @@ from torch import nn
 from core import catalog, stages, stages_timm
 from core.catalog import ModelCard, Preprocessing
 from core.clock import PhaseClock
-from core.data import load_images
+from core.data.images import load_images
 from core.errors import WeightsError
 from core.lora import lora_targets
 from core.models import ImageClassifier, build_classifier, count_parameters, new_head, save_classifier

@@ -16,7 +16,7 @@ from PIL import Image
 
 from core import runs
 from core.clock import PhaseClock
-from core.data import load_images
+from core.data.images import load_images
 from core.errors import DataError, InputError, Problem, RunError, StoppedError
 from core.events import Silence
 from core.models import build_classifier, save_classifier

@@ -18,7 +18,8 @@ from core.batches import Batcher
 from core.catalog import get_model
 from core.checkpoints import Checkpoints
 from core.clock import PhaseClock
-from core.data import load_images, load_texts
+from core.data.images import load_images
+from core.data.texts import load_texts
 from core.encoders import TextClassifier, build_text_classifier
 from core.errors import InputError, StoppedError
 from core.events import Silence

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core.baseline import run_baseline
-from core.data import load_texts
+from core.data.texts import load_texts
 from core.errors import DataError, InputError, StoppedError
 from core.predict import TextPredictor, load_predictor
 from core.registry.methods import MethodSettings

@@ -156,7 +156,7 @@ def test_saved_model_gives_the_same_logits_as_the_one_that_was_tested(
     predictions = pd.read_parquet(tmp_path / "run" / "artifacts" / "predictions.parquet")
     predictor = Predictor(load_classifier(tmp_path / "run" / "artifacts" / "model"), 32)
     paths = sorted((pictures / "test").rglob("*.png"), key=lambda p: p.parts[-2:])
-    from core.data import open_image
+    from core.data.pictures import open_image
 
     answers = predictor.predict([open_image(path) for path in paths])
     assert predictor.latency_ms is not None

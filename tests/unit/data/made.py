@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.data import ImageData, load_images
+from core.data.images import ImageData, load_images
 from core.errors import Problem
 from core.events import Silence
 from core.specs import DataRef

@@ -11,11 +11,12 @@ import pytest
 from core.data.folders import open_folder
 from core.data.sources import Collection
 from core.errors import DataError, Problem
+from core.specs import DataRef
 from tests.unit.data.made import codes, encoded, fill
 
 
 def _open(root: Path) -> Collection:
-    return open_folder(root, f"path:{root}", root.name)
+    return open_folder([root], DataRef(id=f"path:{root}"), root.name)
 
 
 def _labels_of(collection: Collection, split: str = "train") -> list[str]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.data import ImageData, images, load_images
+from core.data import images
 from core.data.cache import clear_cache, with_lock
+from core.data.images import ImageData, load_images
 from core.data.pictures import decode
 from core.errors import DataError, StoppedError
 from core.events import Silence

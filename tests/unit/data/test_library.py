@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data import delete_upload, library, list_data, store_upload, upload_size
+from core.data import library
+from core.data.library import delete_upload, list_data, store_upload, upload_size
 from core.data.sources import open_collection
 from core.errors import DataError
 from core.files import unshared
@@ -201,7 +202,7 @@ _ROWS = "".join(f"a {word} film number {i},{label}\n" for i in range(10) for wor
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_table_is_taken_in_and_described(encoding: str, home: Path) -> None:
-    from core.data import describe_data
+    from core.data.report import describe_data
     from core.events import Silence
     from core.specs import DataRef
 
@@ -225,7 +226,7 @@ def test_table_without_labels_and_unknown_kinds_are_refused(home: Path) -> None:
 
 
 def test_language_the_tokenizer_does_not_know_is_told(home: Path) -> None:
-    from core.data import describe_data
+    from core.data.report import describe_data
     from core.events import Silence
     from core.specs import DataRef
 

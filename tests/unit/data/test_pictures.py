@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.data import fit_image, open_image
-from core.data.pictures import MAX_PIXELS, decode, is_cut_short, read_header
+from core.data.pictures import MAX_PIXELS, decode, fit_image, is_cut_short, open_image, read_header
 from core.errors import DataError
 from tests.unit.data.made import encoded, picture
 

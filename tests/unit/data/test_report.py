@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data import DataReport, describe_data, report
+from core.data import report
+from core.data.report import DataReport, describe_data
 from core.errors import DataError, StoppedError
 from core.events import Silence
 from core.specs import DataRef

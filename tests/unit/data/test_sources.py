@@ -38,7 +38,8 @@ def _refusal(source: Path | str) -> set[str]:
 def test_import_is_light() -> None:
     """Pages and the import of data begin at once: nothing large is loaded before it is needed."""
     heavy = {"torch", "torchvision", "transformers", "datasets", "pyarrow", "pandas", "sklearn", "scipy"}
-    code = f"import sys, core.data; print(sorted({heavy!r} & set(sys.modules)))"
+    modules = "core.data.images, core.data.library, core.data.report, core.data.texts"
+    code = f"import sys, {modules}; print(sorted({heavy!r} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
 

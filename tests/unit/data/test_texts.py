@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data import clean_texts, describe_data, load_texts, store_upload
-from core.data.texts import MAX_CHARS
+from core.data.library import store_upload
+from core.data.report import describe_data
+from core.data.texts import MAX_CHARS, clean_texts, load_texts
 from core.errors import DataError
 from core.events import Silence
 from core.specs import DataRef

@@ -15,13 +15,14 @@ from core.data import zips
 from core.data.sources import Collection
 from core.data.zips import open_zip
 from core.errors import DataError
+from core.specs import DataRef
 from tests.unit.data.made import codes, encoded, pack, pack_raw
 
 PAIR = ["a/1.png", "a/2.png", "b/1.png", "b/2.png"]
 
 
 def _open(path: Path) -> Collection:
-    return open_zip(path, "upload/x", path.name)
+    return open_zip([path], DataRef(id="upload/x"), path.name)
 
 
 def _refusal(path: Path) -> list[str]:

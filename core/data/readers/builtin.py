@@ -1,0 +1,42 @@
+"""Data sets that come with Graft: digits of scikit-learn, and short reviews written for a first success."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.data.sources import ArrayItems, Collection, digest
+from core.data.tables import open_table
+from core.errors import DataError
+from core.specs import DataRef
+
+_REVIEWS = ("reviews-en", "reviews-zh")
+_FOLDER = Path(__file__).parents[1] / "reviews"
+
+
+def open_builtin(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
+    """`builtin/NAME`. Raises `DataError` for a name that is none."""
+    if name in _REVIEWS:
+        return open_table([_FOLDER / f"{name}.csv"], ref, name)
+    if name != "digits":
+        known = ", ".join(f"builtin/{one}" for one in ("digits", *_REVIEWS))
+        raise DataError("data.unknown_builtin", id=ref.id, known=known)
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    pixels = np.repeat(grey[..., None], 3, axis=3)
+    targets = digits.target.astype(np.int64)
+    rows = np.arange(len(targets), dtype=np.int64)
+    return Collection(
+        id=ref.id,
+        name="digits",
+        fingerprint=digest(pixels.tobytes(), targets.tobytes()),
+        labels=[str(label) for label in range(10)],
+        targets=targets,
+        splits={"train": rows},
+        items=ArrayItems(pixels, "digit"),
+        num_bytes=pixels.nbytes,
+    )
