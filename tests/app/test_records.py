@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.i18n import LANGUAGES
+from core.registry.formats import upload_suffixes
 from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
 
@@ -108,6 +109,11 @@ def test_upload_becomes_a_data_set_and_is_checked(open_page: Callable[..., AppTe
     assert_sound(at)
     (run,) = open_store().list_runs()
     assert run.spec["data"]["id"] == "upload/flowers"
+
+
+def test_upload_field_takes_every_format_that_may_be_uploaded(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("data")
+    assert tuple(at.file_uploader(key="data_upload").proto.type) == upload_suffixes()
 
 
 def test_upload_that_is_no_zip_is_refused_in_a_sentence(open_page: Callable[..., AppTest]) -> None:
