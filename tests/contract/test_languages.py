@@ -10,7 +10,8 @@ import pytest
 
 from core.i18n import LANGUAGES, LOCALES, SOURCE, Language, build_languages, pick_language, translator
 from core.locales import texts
-from core.other_tasks import TASKS, split_labels
+from core.other_tasks import split_labels
+from core.registry.tasks import TASKS
 
 EVERY = pytest.mark.parametrize("row", LANGUAGES.values(), ids=list(LANGUAGES))
 
@@ -63,7 +64,9 @@ def test_labels_may_be_separated_as_the_language_does(row: Language) -> None:
 
 @EVERY
 def test_every_example_is_there(row: Language) -> None:
-    given = [(task.id, entry.name, entry.examples) for task in TASKS for entry in task.inputs if entry.examples]
+    given = [
+        (task.id, entry.name, entry.examples) for task in TASKS.values() for entry in task.inputs if entry.examples
+    ]
     assert given
     assert [(task, name) for task, name, examples in given if not examples.get(row.code)] == []
 
