@@ -22,8 +22,8 @@ from core.errors import InputError, NotFoundError, RunError
 from core.export import export_run
 from core.files import to_json, write_atomically
 from core.options import command_line
-from core.registry.methods import METHODS, MethodSettings
 from core.registry.formats import without_ending
+from core.registry.methods import METHODS, MethodSettings
 from core.siblings import compare_siblings
 from core.spec_checks import check_spec
 from core.specs import (
