@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 import plotly.graph_objects as go
 
 from core.figures import BRAND, FONT, LOOKS, TEXT, Theme
 from core.i18n import N_, Translator
+from core.inspection_records import InspectionReport, tuning_of
 from core.registry.methods import METHODS, MethodSettings
 
-Report = Mapping[str, Any]
 PARTS = {"backbone": N_("backbone"), "head": N_("head"), "auxiliary": N_("auxiliary, not used to answer")}
 _INDENT = "\u2003"
 # Above this share of the free memory a training leaves the machine no room to work in.
 _ROOM = 0.9
 
 
-def deepest(report: Report) -> int:
+class LayerLine(TypedDict):
+    """A row of the table of layers, with shares in percent and multiply-adds in millions."""
+
+    layer: str
+    kind: str
+    block: int | None
+    part: str
+    input: str
+    output: str
+    parameters: int
+    parameter_share: float
+    macs: float
+    mac_share: float
+    path: str
+
+
+class TuningLine(TypedDict):
+    """A row of the table of ways of tuning, with the share in percent; `key` is the way's name."""
+
+    method: str
+    what: str
+    parameters: int
+    share: float
+    key: str
+
+
+def deepest(report: InspectionReport) -> int:
     """How many levels of modules lie inside one another."""
     return max((int(row["depth"]) for row in report["layers"]), default=0)
 
 
-def layer_rows(report: Report, depth: int, text: str, _: Translator) -> list[dict[str, Any]]:
+def layer_rows(report: InspectionReport, depth: int, text: str, _: Translator) -> list[LayerLine]:
     """The layers down to a depth; with a search text all that hold its words in path, kind or part, however deep."""
     wanted = text.lower().split()
-    rows = []
+    rows: list[LayerLine] = []
     for row in report["layers"]:
         part = _(PARTS[row["part"]])
         if wanted:
@@ -58,7 +83,7 @@ def shape_words(shape: list[int] | None) -> str:
     return " × ".join(map(str, shape[1:])) if shape and len(shape) > 1 else ""
 
 
-def parameter_chart(report: Report, _: Translator, theme: Theme) -> go.Figure:
+def parameter_chart(report: InspectionReport, _: Translator, theme: Theme) -> go.Figure:
     """An icicle of the parameters: below each module what lies in it, in the network's own order.
 
     Blue are those of the head, green those of the backbone; what has no parameters is left out.
@@ -107,20 +132,20 @@ def _holder(path: str, shown: set[str]) -> str:
     return parent or "/"
 
 
-def tuning_rows(report: Report, last_blocks: int, _: Translator) -> list[dict[str, Any]]:
+def tuning_rows(report: InspectionReport, last_blocks: int, _: Translator) -> list[TuningLine]:
     """What each way of tuning would train, from the least to the most; empty for a network that is not tuned here."""
-    tuning = report["tuning"]
-    rows = []
-    for row in METHODS.values() if tuning else ():
-        found = tuning.get(row.id)  # None too where an older version made the report
-        if found and "last_blocks" in row.fields:
-            found = found.get(str(last_blocks))
+    tuning = tuning_of(report)
+    if tuning is None:
+        return []
+    rows: list[TuningLine] = []
+    for row in METHODS.values():
+        found = tuning.trained(row.id, last_blocks)
         if found is None:
             continue
         rows.append(
             {
                 "method": f"{row.glyph} {_(row.word)}",
-                "what": row.trains(_, MethodSettings(last_blocks=last_blocks, lora_rank=tuning["rank"])),
+                "what": row.trains(_, MethodSettings(last_blocks=last_blocks, lora_rank=tuning.rank)),
                 "parameters": found["parameters"],
                 "share": 100 * found["share"],
                 "key": row.id,
@@ -129,7 +154,7 @@ def tuning_rows(report: Report, last_blocks: int, _: Translator) -> list[dict[st
     return rows
 
 
-def memory_rows(report: Report, free_mb: float, _: Translator) -> list[dict[str, str]]:
+def memory_rows(report: InspectionReport, free_mb: float, _: Translator) -> list[dict[str, str]]:
     """Memory by way and precision (rows) and batch size (columns), each with a mark: does it fit in what is free?"""
     memory = report["memory"]
     ways = [(_("Answering"), memory["inference"])]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from core.catalog import ModelCard, get_model, hub_snapshots, model_folder, model_source
 from core.errors import GraftError, InputError
+from core.inspection_records import Part, Shown
 from core.models import ImageClassifier, new_head
 from core.networks.configurations import encoder_class, feature_width, network_class
 from core.registry.tasks import IMAGE_CLASSIFICATION, TEXT_CLASSIFICATION
@@ -32,6 +33,13 @@ NEW_CLASSES = 10  # of the new head that ways of tuning are told with
 _FILLS = {Tensor.normal_, Tensor.uniform_, Tensor.erfinv_, Tensor.clamp_, Tensor.fill_, Tensor.zero_}
 
 
+class Called(TypedDict, total=False):
+    """What a forward is called with."""
+
+    args: tuple[Tensor, ...]
+    kwargs: dict[str, Tensor]
+
+
 @dataclass
 class Blueprint:
     """A network on the meta device; `show(batch)` gives what its forward is called with.
@@ -41,16 +49,17 @@ class Blueprint:
     """
 
     net: nn.Module
-    show: Callable[[int], dict[str, Any]]
-    input: dict[str, Any]
+    show: Callable[[int], Called]
+    input: Shown
     blocks: list[str] = field(default_factory=list)
     block_of: dict[str, int] = field(default_factory=dict)
     head: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
 
-    def part_of(self, path: str) -> str:
+    def part_of(self, path: str) -> Part:
         """ "backbone", "head", or "auxiliary" for what an answer never needs."""
-        for name, prefixes in (("head", self.head), ("auxiliary", self.aside)):
+        parts: tuple[tuple[Part, tuple[str, ...]], ...] = (("head", self.head), ("auxiliary", self.aside))
+        for name, prefixes in parts:
             if any(path == prefix or path.startswith(f"{prefix}.") for prefix in prefixes):
                 return name
         return "backbone"
@@ -272,9 +281,7 @@ def _class_of(base: ModelCard, config: Any) -> tuple[Any | None, dict[str, Any]]
     return network_class(base.task, config), options
 
 
-def _inputs(
-    net: nn.Module, config: Any, image_size: int | None
-) -> tuple[Callable[[int], dict[str, Any]], dict[str, Any]]:
+def _inputs(net: nn.Module, config: Any, image_size: int | None) -> tuple[Callable[[int], Called], Shown]:
     """What a transformer is shown: token numbers, pixels, sound, or tokens and pixels of a pair."""
     main = "input_ids" if isinstance(net, nn.Sequential) else str(getattr(net, "main_input_name", "input_ids"))
     vision = getattr(config, "vision_config", None)
@@ -285,12 +292,12 @@ def _inputs(
     edge = image_size or _first_int(getattr(how, "image_size", None)) or 224
     longest = getattr(getattr(config, "text_config", None) or config, "max_position_embeddings", None)
     tokens = min(TOKENS, int(longest or TOKENS))
-    shown: dict[str, Any] = {"kind": " + ".join(kind for kind, on in kinds.items() if on) or "sound"}
+    shown: Shown = {"kind": " + ".join(kind for kind, on in kinds.items() if on) or "sound"}
     shown |= {"size": edge} if kinds["image"] else {}
     shown |= {"tokens": tokens} if kinds["text"] else {}
     shown |= {} if any(kinds.values()) else {"seconds": 30 if main == "input_features" else 10}
 
-    def show(batch: int) -> dict[str, Any]:
+    def show(batch: int) -> Called:
         found: dict[str, Tensor] = {}
         if kinds["text"]:
             found["input_ids"] = torch.empty(batch, tokens, dtype=torch.int64, device="meta")

@@ -16,12 +16,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import flop_registry
 
-from core.blueprints import NEW_CLASSES, Blueprint, as_if_here, build_tunable, draw, fake_tensors
+from core.blueprints import NEW_CLASSES, Blueprint, Called, as_if_here, build_tunable, draw, fake_tensors
 from core.catalog import ModelCard, check_image_size, get_model
 from core.errors import InputError
 from core.events import Reporter, Silence
 from core.files import to_json, write_atomically
 from core.hardware import resident_mb
+from core.inspection_records import BlockRow, InspectionReport, InspectionSummary, LayerRow, Trained, Tuning
 from core.models import ImageClassifier, count_parameters
 from core.networks.tuning import Tunable, count_put_in, set_trainable
 from core.registry.methods import METHODS, MethodSettings
@@ -37,7 +38,7 @@ _FORMULAS = {
 _STRUCTURE_CHARS = 60_000
 
 
-def inspect(spec: InspectSpec, folder: Path, reporter: Reporter) -> dict[str, Any]:
+def inspect(spec: InspectSpec, folder: Path, reporter: Reporter) -> InspectionSummary:
     """Take the network apart and write `artifacts/report.json`; returns the run's summary.
 
     Raises `NotFoundError` for an unknown model, `InputError` for a picture size or architecture it cannot have.
@@ -49,10 +50,15 @@ def inspect(spec: InspectSpec, folder: Path, reporter: Reporter) -> dict[str, An
     path = folder / "artifacts" / "report.json"
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, to_json(report))
-    return {name: report[name] for name in ("id", "parameters", "gmacs", "versions")}
+    return {
+        "id": report["id"],
+        "parameters": report["parameters"],
+        "gmacs": report["gmacs"],
+        "versions": report["versions"],
+    }
 
 
-def take_apart(spec: InspectSpec, reporter: Reporter | None = None, *, with_memory: bool = True) -> dict[str, Any]:
+def take_apart(spec: InspectSpec, reporter: Reporter | None = None, *, with_memory: bool = True) -> InspectionReport:
     """The report: what the network is, layer by layer, what memory it needs and what each way of tuning trains."""
     reporter = reporter or Silence()
     card = get_model(spec.model.id)
@@ -65,7 +71,10 @@ def take_apart(spec: InspectSpec, reporter: Reporter | None = None, *, with_memo
     held_mb = resident_mb()  # before anything is computed: the libraries alone
     reporter.phase("inspect")
     layers = list_layers(blueprint)
-    report = {
+    blocks, structure = _blocks(blueprint, layers), str(blueprint.net)[:_STRUCTURE_CHARS]
+    reporter.phase("tuning")
+    tunable = _tunable(card, spec.image_size)
+    report: InspectionReport = {
         "id": card.id,
         "name": card.name,
         "input": blueprint.input,
@@ -74,12 +83,10 @@ def take_apart(spec: InspectSpec, reporter: Reporter | None = None, *, with_memo
         "published": {"parameters": card.parameters, "gmacs": card.gmacs, "metrics": card.metrics},
         "versions": {"torch": torch.__version__},
         "layers": layers,
-        "blocks": _blocks(blueprint, layers),
-        "structure": str(blueprint.net)[:_STRUCTURE_CHARS],
+        "blocks": blocks,
+        "structure": structure,
+        "tuning": {} if tunable is None else count_tuning(tunable).as_dict(),
     }
-    reporter.phase("tuning")
-    tunable = _tunable(card, spec.image_size)
-    report["tuning"] = {} if tunable is None else count_tuning(tunable)
     if not with_memory:
         return report
     reporter.phase("memory")
@@ -99,14 +106,14 @@ def _tunable(card: ModelCard, image_size: int | None) -> Any:
 # -- layers ----------------------------------------------------------------------------------------------
 
 
-def list_layers(blueprint: Blueprint) -> list[dict[str, Any]]:
+def list_layers(blueprint: Blueprint) -> list[LayerRow]:
     """Every module in the network's own order, the whole first: shapes for one example, parameters, multiply-adds.
 
     Modules that only hold others take their first's input and their last's output.
     """
     net = blueprint.net
     shapes, own_macs = measure_layers(blueprint)
-    rows: list[dict[str, Any]] = []
+    rows: list[LayerRow] = []
     counted: set[int] = set()  # a tensor that two modules share belongs to the first
     for path, module in net.named_modules():
         parameters = {id(p): p.numel() for p in module.parameters(recurse=False)}
@@ -133,22 +140,22 @@ def list_layers(blueprint: Blueprint) -> list[dict[str, Any]]:
     return rows
 
 
-def _add_up(rows: list[dict[str, Any]]) -> None:
+def _add_up(rows: list[LayerRow]) -> None:
     """What a module holds counts for it too; one that never runs itself has its first's input, its last's output."""
     by_path = {row["path"]: row for row in rows}
     for row in reversed(rows[1:]):
         holder = by_path[row["path"].rpartition(".")[0]]
         holder["parameters"] += row["parameters"]
         holder["macs"] += row["macs"]
+    never_ran: set[str] = set()
     for row in reversed(rows[1:]):
         holder = by_path[row["path"].rpartition(".")[0]]
-        if row["output"] and not holder.get("ran", holder["output"]):
-            holder["ran"] = None
+        if row["output"] and (holder["path"] in never_ran or not holder["output"]):
+            never_ran.add(holder["path"])
             holder["output"] = holder["output"] or row["output"]
             holder["input"] = row["input"]
     whole = rows[0]
     for row in rows:
-        row.pop("ran", None)
         row["parameter_share"] = row["parameters"] / (whole["parameters"] or 1)
         row["mac_share"] = row["macs"] / (whole["macs"] or 1)
 
@@ -187,7 +194,7 @@ def measure_layers(blueprint: Blueprint) -> tuple[dict[str, tuple[Any, Any]], di
             return _run(as_if_here(blueprint.net), zeros)
 
 
-def _run(net: nn.Module, called: dict[str, Any]) -> tuple[dict[str, tuple[Any, Any]], dict[str, int]]:
+def _run(net: nn.Module, called: Called) -> tuple[dict[str, tuple[Any, Any]], dict[str, int]]:
     counter = _Counter()
     shapes: dict[str, tuple[Any, Any]] = {}
     handles = []
@@ -219,12 +226,12 @@ def _shape(values: Any) -> list[int] | None:
     return next((list(leaf.shape) for leaf in tree_leaves(values) if isinstance(leaf, Tensor)), None)
 
 
-def _blocks(blueprint: Blueprint, layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _blocks(blueprint: Blueprint, layers: list[LayerRow]) -> list[BlockRow]:
     """The stages that "the last k blocks" counts, from the input on, and the head behind them.
 
     A module that belongs to none by itself belongs to that of the module it lies in.
     """
-    found: list[dict[str, Any]] = [
+    found: list[BlockRow] = [
         {"name": name, "parameters": 0, "macs": 0, "output": None} for name in (*blueprint.blocks, "head")
     ]
     inner_macs: dict[str, int] = {}
@@ -246,30 +253,31 @@ def _blocks(blueprint: Blueprint, layers: list[dict[str, Any]]) -> list[dict[str
 # -- ways of tuning --------------------------------------------------------------------------------------
 
 
-def count_tuning(model: Tunable) -> dict[str, Any]:
+def count_tuning(model: Tunable) -> Tuning:
     """What each way of tuning trains of a network with a new head for `NEW_CLASSES` classes.
 
     A way that is told how many blocks learn has an entry for every number of them; one that puts layers in is None
     for a network without a place for them.
     """
-    found: dict[str, Any] = {"classes": NEW_CLASSES, "blocks": model.num_blocks, "rank": MethodSettings().lora_rank}
     total, head = count_parameters(model)[0], count_parameters(model.head)[0]
+    whole: dict[str, Trained | None] = {}
+    by_blocks: dict[str, dict[str, Trained]] = {}
     for row in METHODS.values():
         if row.adds_layers:
-            found[row.id] = _told_of_added(model, row.id, head, total)
+            whole[row.id] = _told_of_added(model, row.id, head, total)
         elif "last_blocks" in row.fields:
-            found[row.id] = {str(k): _told(n, total) for k, n in enumerate(_by_blocks(model, row.id), 1)}
+            by_blocks[row.id] = {str(k): _told(n, total) for k, n in enumerate(_by_blocks(model, row.id), 1)}
         else:
             set_trainable(model, row.id)
-            found[row.id] = _told(count_parameters(model)[1], total)
-    return found
+            whole[row.id] = _told(count_parameters(model)[1], total)
+    return Tuning(NEW_CLASSES, model.num_blocks, MethodSettings().lora_rank, whole, by_blocks)
 
 
-def _told(trained: int, total: int) -> dict[str, Any]:
+def _told(trained: int, total: int) -> Trained:
     return {"parameters": trained, "share": trained / total}
 
 
-def _told_of_added(model: Tunable, method: str, head: int, total: int) -> dict[str, Any] | None:
+def _told_of_added(model: Tunable, method: str, head: int, total: int) -> Trained | None:
     added = count_put_in(model, method, MethodSettings())
     return None if added is None else _told(head + added, total + added)
 

@@ -12,6 +12,7 @@ from core.catalog import ModelCard
 from core.figures import BRAND, LOOKS, Look, Theme, layout_of_axes, resolve, shorten
 from core.hardware import this_host
 from core.i18n import N_, Translator
+from core.measurement_records import BlockTime, MeasurementSummary, summary_of
 from core.plane import Point, View, front, front_line, key, labels, marks
 from core.store import Run, Store
 
@@ -47,14 +48,14 @@ def list_measurements(store: Store) -> dict[str, Measurement]:
     """The newest finished measurement on this machine of each model, by model id."""
     found: dict[str, Measurement] = {}
     for run in store.list_runs(kind="measure", statuses=["done"]):
-        if run.host == this_host() and "latency_p50_ms" in run.summary:
-            measurement = _read(run)
+        summary = summary_of(run)
+        if run.host == this_host() and summary is not None:
+            measurement = _read(run, summary)
             found.setdefault(measurement.model, measurement)
     return found
 
 
-def _read(run: Run) -> Measurement:
-    summary = run.summary
+def _read(run: Run, summary: MeasurementSummary) -> Measurement:
     return Measurement(
         model=str(summary["model"]),
         run=run.id,
@@ -114,7 +115,7 @@ def _point(card: ModelCard, measured: Measurement, _: Translator) -> Point:
     return Point(card.id, card.name, kind, latency, accuracy, accuracy, accuracy, card.size_mb, "<br>".join(lines))
 
 
-def blocks_chart(blocks: Sequence[Mapping[str, Any]], _: Translator, theme: Theme) -> go.Figure:
+def blocks_chart(blocks: Sequence[BlockTime], _: Translator, theme: Theme) -> go.Figure:
     """Where the time of one answer goes, block by block from input to output; of very many the slowest."""
     slowest = sorted(range(len(blocks)), key=lambda place: -blocks[place]["ms"])[:_MOST_BLOCKS]
     rows = [blocks[place] for place in sorted(slowest)]

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -27,6 +27,7 @@ from core.events import Reporter
 from core.fields import ModelRef
 from core.files import to_json, write_atomically
 from core.hardware import describe_machine, this_host, usable_threads
+from core.measurement_records import BlockTime, BlockTimes, MeasurementReport, MeasurementSummary
 from core.model_specs import MeasureSpec
 from core.models import ImageClassifier, build_classifier, new_head
 from core.optimize import stopwatch
@@ -52,7 +53,7 @@ class _Watch(Stopwatch):
     died = "measure.died"
 
 
-def measure(spec: MeasureSpec, folder: Path, reporter: Reporter) -> dict[str, Any]:
+def measure(spec: MeasureSpec, folder: Path, reporter: Reporter) -> MeasurementSummary:
     """Time a network and write `artifacts/report.json`; returns the numbers that tables show.
 
     Raises `NotFoundError`, `WeightsError` and `InputError` for what cannot be built, `RunError` when its process ends
@@ -83,14 +84,19 @@ def measure(spec: MeasureSpec, folder: Path, reporter: Reporter) -> dict[str, An
             )
             clock.phase("measure_blocks")
             clock.raise_if_stopped()
-            inner = watch.ask({"do": "blocks", "seconds": _PROFILE_S})
+            inner = cast(BlockTimes, watch.ask({"do": "blocks", "seconds": _PROFILE_S}))
     if others > BUSY:
         problems.append(Problem("measure.machine_busy", "warning", values={"processors": f"{others:.1f}"}))
-    report = _report(spec, card, watch, batch, times, inner)
-    report |= {"processors_of_others": others, "problems": [problem.as_dict() for problem in problems]}
+    summary = _summary(spec, card, watch, batch, inner["libraries_mb"], others)
+    report: MeasurementReport = {
+        **summary,
+        "intervals": dict(times),
+        "blocks": inner["blocks"],
+        "problems": [problem.as_dict() for problem in problems],
+    }
     (folder / "artifacts").mkdir(exist_ok=True)
     write_atomically(folder / "artifacts" / "report.json", to_json(report))
-    return {name: value for name, value in report.items() if name not in ("blocks", "intervals", "problems")}
+    return summary
 
 
 def _take_batch(watch: Stopwatch, card: ModelCard, wanted: int, work: Path, problems: list[Problem]) -> int:
@@ -127,46 +133,40 @@ def _inputs(card: ModelCard, batch: int, tokens: int, seed: int) -> Inputs:
     return {"pixels": rng.standard_normal((batch, 3, edge, edge), dtype=np.float32)}
 
 
-def _report(
-    spec: MeasureSpec,
-    card: ModelCard,
-    watch: Stopwatch,
-    batch: int,
-    times: Mapping[str, list[float]],
-    inner: Mapping[str, Any],
-) -> dict[str, Any]:
+def _summary(
+    spec: MeasureSpec, card: ModelCard, watch: Stopwatch, batch: int, libraries_mb: float, others: float
+) -> MeasurementSummary:
     if batch == 1:
         watch.times["many"] = watch.times["one"]
     speed = speed_of(watch, batch)
     machine = describe_machine()
-    shown = {"tokens": min(TOKENS, card.reading.max_length)} if card.is_text else {"image_size": card.vision.image_size}
-    short: dict[str, Any] = {}
-    if card.is_text:
-        short = {"short_p50_ms": float(np.median(watch.times["short"])), "short_tokens": SHORT_TOKENS}
-    return {
+    found: MeasurementSummary = {
         "model": spec.model.id,
         "is_random": spec.model.weights == "random",
         "latency_p50_ms": speed["latency_p50_ms"],
         "latency_p95_ms": speed["latency_p95_ms"],
-        **short,
         "batch_size": batch,
         "throughput": speed["throughput"],
         "memory_mb": watch.peak_mb,
-        "libraries_mb": inner["libraries_mb"],
+        "libraries_mb": libraries_mb,
         "load_s": watch.load_ms / 1000,
         "calls": len(watch.times["one"]),
-        "intervals": dict(times),
-        "blocks": inner["blocks"],
         "runtime": watch.runtime,
         "threads": usable_threads(),
         "precision": "fp32",
         "device": "cpu",
         "keeps_memory": False,  # freed memory goes back to the system after each layer, as PyTorch comes
-        **shown,
         "processor": machine.processor,
         "cores": machine.cores,
         "host": this_host(),
+        "processors_of_others": others,
     }
+    if card.is_text:
+        found["tokens"] = min(TOKENS, card.reading.max_length)
+        found |= {"short_p50_ms": float(np.median(watch.times["short"])), "short_tokens": SHORT_TOKENS}
+    else:
+        found["image_size"] = card.vision.image_size
+    return found
 
 
 # -- in the process that is timed --------------------------------------------------------------------------
@@ -200,7 +200,7 @@ class _Session(TorchSession):
         super().__init__(exportable(self.network).eval(), threads, device)
 
 
-def _time_blocks(session: _Session, work: Mapping[str, stopwatch.Sets], order: Mapping[str, Any]) -> dict[str, Any]:
+def _time_blocks(session: _Session, work: Mapping[str, stopwatch.Sets], order: Mapping[str, Any]) -> BlockTimes:
     """Milliseconds of each block for one example: the median over repeats, and its share of the whole."""
     tensors = [torch.from_numpy(value) for value in work["one"][0].values()]
     network = session.network
@@ -215,7 +215,9 @@ def _time_blocks(session: _Session, work: Mapping[str, stopwatch.Sets], order: M
     medians = np.median([[ms for _, ms in found] for found in rounds], axis=0)
     names = [name for name, _ in rounds[0]]
     whole = float(medians.sum())
-    blocks = [{"name": name, "ms": ms, "share": ms / whole} for name, ms in zip(names, medians.tolist(), strict=True)]
+    blocks: list[BlockTime] = [
+        {"name": name, "ms": ms, "share": ms / whole} for name, ms in zip(names, medians.tolist(), strict=True)
+    ]
     return {"blocks": blocks, "libraries_mb": session.libraries_mb}
 
 

@@ -31,6 +31,7 @@ from core import settings
 from core.blueprints import Blueprint, as_if_here, fake_tensors
 from core.files import to_json, write_atomically
 from core.hardware import this_host
+from core.inspection_records import Baseline, Memory, Shown
 from core.models import ImageClassifier
 from core.networks.tuning import Tunable, count_put_in, set_trainable
 from core.registry.methods import METHODS, Method, MethodSettings
@@ -202,7 +203,7 @@ class _Passes:
     """The passes of one network, as Graft tunes it, in one precision."""
 
     model: Any
-    shown: dict[str, Any]
+    shown: Shown
     precision: str
     between: Tensor | None = None  # what the blocks below the last ones gave the last time, without values
 
@@ -322,12 +323,12 @@ def _alike(model: Any) -> tuple[int, int]:
 # -- totals ----------------------------------------------------------------------------------------------
 
 
-def estimate_memory(blueprint: Blueprint, tunable: Any, baseline: dict[str, Any]) -> dict[str, Any]:
+def estimate_memory(blueprint: Blueprint, tunable: Any, baseline: Baseline) -> Memory:
     """Megabytes of a whole process by batch size and precision: answering, and learning in each way of tuning.
 
     `tunable` is the network as Graft tunes it (None: not tuned here), `baseline` what `read_baseline` told.
     """
-    found: dict[str, Any] = {"baseline": baseline, "batches": list(BATCHES), "inference": {}, "training": {}}
+    found: Memory = {"baseline": baseline, "batches": list(BATCHES), "inference": {}, "training": {}}
     weights = _bytes(blueprint.net)
     with fake_tensors():
         if tunable is None:
@@ -436,7 +437,7 @@ def _laid_anew(net: nn.Module) -> int:
 # -- the process itself ----------------------------------------------------------------------------------
 
 
-def read_baseline(inference_mb: float) -> dict[str, Any]:
+def read_baseline(inference_mb: float) -> Baseline:
     """MB of a process with its libraries loaded and nothing computed yet.
 
     To answer: `inference_mb`, as the inspecting process itself read it. To learn: as a fresh process was measured once

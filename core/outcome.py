@@ -7,6 +7,7 @@ from typing import Any
 
 from core import runs
 from core.errors import Problem
+from core.inspection_records import InspectionReport, tuning_of
 from core.messages import explain, explain_finding
 from core.registry.methods import METHODS, MethodSettings
 from core.store import Run
@@ -110,27 +111,25 @@ def _variant_lines(found: Mapping[str, Any]) -> list[str]:
     return told_lines
 
 
-def inspection_lines(report: Mapping[str, Any]) -> list[str]:
+def inspection_lines(report: InspectionReport) -> list[str]:
     """An inspection for a terminal: its totals, blocks, what each way of tuning trains, and its memory."""
     lines = [f"{report['parameters']:,} parameters, {report['gmacs']:.3f} GMACs, {len(report['layers'])} modules"]
     lines += ["", f"{'block':32} {'parameters':>14} {'MACs':>16}  output"]
     for row in report["blocks"]:
         shape = " × ".join(map(str, (row["output"] or [])[1:]))
         lines.append(f"{row['name']:32} {row['parameters']:14,} {row['macs']:16,}  {shape}")
-    tuning = report["tuning"]
-    if tuning:
-        lines += ["", f"what tuning trains, with a new head for {tuning['classes']} classes"]
-        ways, last = {}, MethodSettings.last_blocks
+    tuning = tuning_of(report)
+    if tuning is not None:
+        lines += ["", f"what tuning trains, with a new head for {tuning.classes} classes"]
+        last = MethodSettings.last_blocks
         for name, method in METHODS.items():
-            if "last_blocks" in method.fields:
-                ways[f"{name} {last}"] = (tuning.get(name) or {}).get(str(last))
-            else:
-                ways[name] = tuning.get(name)
-        lines += [f"{way:32} {row['parameters']:14,} {row['share']:16.2%}" for way, row in ways.items() if row]
+            trained = tuning.trained(name, last)
+            way = f"{name} {last}" if "last_blocks" in method.fields else name
+            lines += [f"{way:32} {trained['parameters']:14,} {trained['share']:16.2%}"] if trained else []
     memory = report.get("memory")
     if memory:
         lines += ["", f"{'memory in MB, by batch size':32} " + " ".join(f"{batch:>8}" for batch in memory["batches"])]
         for way, table in {"inference": memory["inference"], **memory["training"]}.items():
-            for precision, row in table.items():
-                lines.append(f"{f'{way}, {precision}':32} " + " ".join(f"{value:8.0f}" for value in row.values()))
+            for precision, by_batch in table.items():
+                lines.append(f"{f'{way}, {precision}':32} " + " ".join(f"{mb:8.0f}" for mb in by_batch.values()))
     return lines

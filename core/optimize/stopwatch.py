@@ -24,7 +24,7 @@ WARM_UPS = 10
 
 Sets = list[dict[str, NDArray[Any]]]  # the inputs of some calls, which take turns
 # (session, sets by kind, order) -> the answer to it.
-Answer = Callable[[Any, Mapping[str, Sets], Mapping[str, Any]], dict[str, Any]]
+Answer = Callable[[Any, Mapping[str, Sets], Mapping[str, Any]], Mapping[str, Any]]
 
 
 def main(more: Mapping[str, Answer] | None = None) -> None:
@@ -117,7 +117,7 @@ def _peak_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def _tell(out: Any, answer: dict[str, Any]) -> None:
+def _tell(out: Any, answer: Mapping[str, Any]) -> None:
     out.write(json.dumps(answer) + "\n")
     out.flush()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +10,7 @@ from core.anatomy import deepest, layer_rows, memory_rows, parameter_chart, tuni
 from core.catalog import ModelCard
 from core.figures import LOOKS
 from core.i18n import Translator
+from core.inspection_records import InspectionReport, Tuning, tuning_of
 from core.registry.methods import METHODS
 from core.specs import InspectSpec, ModelRef
 from core.store import Run
@@ -24,7 +23,7 @@ def show(card: ModelCard) -> None:
     st.header(_("What it is made of"), anchor=False)
     spec = InspectSpec(model=ModelRef(id=card.id))
     run = runs.latest_inspection(spec) or runs.submit(spec)
-    report = runs.read_report(run.id) if run.status == "done" else None
+    report = runs.read_report(run.id, InspectionReport) if run.status == "done" else None
     if run.is_active:
         st.caption(_("The network is taken apart without its weights: some seconds, once."))
         live.follow_check(run.id)
@@ -41,7 +40,7 @@ def _show_failure(run: Run, spec: InspectSpec, _: Translator) -> None:
         st.rerun()
 
 
-def show_report(report: dict[str, Any], _: Translator) -> None:
+def show_report(report: InspectionReport, _: Translator) -> None:
     """Everything an inspection found: the answer in words, the picture, the layers, tuning, memory, the printout."""
     st.markdown(_in_words(report, _))
     told = _("Each strip is a module as wide as its share of the parameters; what lies below it is inside it.")
@@ -50,14 +49,15 @@ def show_report(report: dict[str, Any], _: Translator) -> None:
         alt = _("Parameters of every module of {name}; the table below has the same.", name=report["name"])
         st.plotly_chart(parameter_chart(report, _, state.theme()), theme=None, key="parameter_chart", alt=alt)
     st.fragment(_show_layers)(report)
-    if report["tuning"]:
-        st.fragment(_show_tuning)(report)
+    tuning = tuning_of(report)
+    if tuning is not None:
+        st.fragment(_show_tuning)(report, tuning)
     _show_memory(report, _)
     with st.expander(_("The structure as torch prints it"), key="anatomy_structure", icon=":material/account_tree:"):
         st.code(report["structure"], language=None, height=480)
 
 
-def _in_words(report: dict[str, Any], _: Translator) -> str:
+def _in_words(report: InspectionReport, _: Translator) -> str:
     """What the network is made of, in a sentence or two."""
     published, shown = report["published"], report["input"]
     head = sum(row["parameters"] for row in report["blocks"] if row["name"] == "head")
@@ -81,7 +81,7 @@ def _in_words(report: dict[str, Any], _: Translator) -> str:
     return told
 
 
-def _show_layers(report: dict[str, Any]) -> None:
+def _show_layers(report: InspectionReport) -> None:
     with parts.guarded():
         _ = state.words()
         left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -119,13 +119,12 @@ def _show_layers(report: dict[str, Any]) -> None:
         )
 
 
-def _show_tuning(report: dict[str, Any]) -> None:
+def _show_tuning(report: InspectionReport, tuning: Tuning) -> None:
     with parts.guarded():
         _ = state.words()
         st.header(_("What each way of tuning trains"), anchor=False)
-        tuning = report["tuning"]
         last = st.slider(
-            _("Last blocks"), 1, max(2, tuning["blocks"]), min(2, tuning["blocks"]), key="tuning_last", width=360
+            _("Last blocks"), 1, max(2, tuning.blocks), min(2, tuning.blocks), key="tuning_last", width=360
         )
         rows = tuning_rows(report, last, _)
         theme = state.theme()
@@ -144,13 +143,13 @@ def _show_tuning(report: dict[str, Any]) -> None:
                 ),
             },
         )
-        told = _("Counted with a new head for {n} classes.", n=tuning["classes"])
-        refused = [row for name, row in METHODS.items() if name in tuning and tuning[name] is None]
+        told = _("Counted with a new head for {n} classes.", n=tuning.classes)
+        refused = [row for name, row in METHODS.items() if tuning.whole.get(name, False) is None]
         told = " ".join([told, *(_(row.refusal) for row in refused)])
         st.caption(told)
 
 
-def _show_memory(report: dict[str, Any], _: Translator) -> None:
+def _show_memory(report: InspectionReport, _: Translator) -> None:
     st.header(_("Memory it needs"), anchor=False)
     free_mb = cached.machine().free_memory_mb
     table = pd.DataFrame(memory_rows(report, free_mb, _))

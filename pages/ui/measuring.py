@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,6 +12,7 @@ from core.errors import GraftError, Problem
 from core.fields import ModelRef
 from core.i18n import Translator
 from core.measured import Measurement, blocks_chart, drawn, list_measurements, newest_run, speed_chart
+from core.measurement_records import MeasurementReport
 from core.messages import explain
 from core.model_specs import MeasureSpec
 from core.store import open_store
@@ -31,7 +31,7 @@ def show(card: ModelCard) -> None:
     if run is not None and run.status != "done":
         live.show_reason(run, _)
     done = list_measurements(open_store()).get(card.id)  # what ended a moment ago counts
-    report = runs.read_report(done.run) if done is not None else None
+    report = runs.read_report(done.run, MeasurementReport) if done is not None else None
     if done is not None and report is not None:
         _show_numbers(card, done, report, _)
     if card.is_trainable:
@@ -81,7 +81,7 @@ def _start(card: ModelCard, weights: Any) -> None:
 # -- what was found ----------------------------------------------------------------------------------------
 
 
-def _show_numbers(card: ModelCard, done: Measurement, report: Mapping[str, Any], _: Translator) -> None:
+def _show_numbers(card: ModelCard, done: Measurement, report: MeasurementReport, _: Translator) -> None:
     one = _("one text of {n} tokens", n=report["tokens"]) if card.is_text else _("one picture")
     each = _("{n} texts/s", n=_.number(done.throughput, 3))
     if not card.is_text:
@@ -119,7 +119,7 @@ def _show_numbers(card: ModelCard, done: Measurement, report: Mapping[str, Any],
     parts.link("runs", _("Its record"), ":material/history:", run=done.run)
 
 
-def _conditions(report: Mapping[str, Any], _: Translator) -> str:
+def _conditions(report: MeasurementReport, _: Translator) -> str:
     """What the numbers hold for."""
     told = _(
         "{runtime}, {precision}, {threads} threads of {processor}.",
@@ -136,13 +136,13 @@ def _conditions(report: Mapping[str, Any], _: Translator) -> str:
     return told
 
 
-def _show_blocks(report: Mapping[str, Any], _: Translator) -> None:
+def _show_blocks(report: MeasurementReport, _: Translator) -> None:
     st.header(
         _("Where the time goes"),
         anchor=False,
         help=_("Each block timed by itself for one example, from input to output; the middle of several repeats."),
     )
-    blocks: Sequence[Mapping[str, Any]] = report["blocks"]
+    blocks = report["blocks"]
     slowest = max(blocks, key=lambda block: block["ms"])
     st.markdown(
         _(

@@ -72,10 +72,13 @@ def test_told_ways_of_tuning_are_what_freezing_leaves(name: str) -> None:
     told = count_tuning(model)
     for method, last in (("head", 1), ("last", 1), ("last", 3), ("full", 1)):
         set_trainable(model, method, MethodSettings(last_blocks=last))
-        found = told[method][str(last)] if method == "last" else told[method]
+        found = told.trained(method, last)
+        assert found is not None
         assert found["parameters"] == count_parameters(model)[1], (method, last)
-    assert (told["lora"] is None) == (not model.adapter_places())
-    assert told["full"]["share"] == 1
+    assert (told.whole["lora"] is None) == (not model.adapter_places())
+    full = told.trained("full", 1)
+    assert full is not None
+    assert full["share"] == 1
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2"])

@@ -47,6 +47,8 @@ LIGHT = {
     "core.locales.texts",
     "core.finetune",
     "core.finetune.records",
+    "core.inspection_records",
+    "core.measurement_records",
 }
 LIGHT |= {_module(path) for path in CORE if path.is_relative_to(ROOT / "core" / "registry")}
 DATA = {f"core.data{name}" for name in ("", ".cache", ".checks", ".cifar", ".classes", ".facts", ".folders", ".hub")}
