@@ -10,11 +10,12 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from core.answers import TOP, TextAnswer, picture_row, plain_cell
+from core.answers import TOP, AnsweredRow, AnswersSummary, Ranking, picture_row, plain_cell
 from core.catalog import get_model
 from core.data.albums import Album, open_album
 from core.data.classes import told
@@ -32,6 +33,21 @@ PICTURES_PART, PICTURES_AT_ONCE = 64, 16
 SHOWN = 500
 
 
+class TextPart(NamedTuple):
+    """A text's answer, as a part keeps it."""
+
+    label: str
+    probabilities: dict[str, float]
+    model: str
+
+
+class PicturePart(NamedTuple):
+    """A picture's likeliest classes, as a part keeps them; none for what cannot be read."""
+
+    name: str
+    answers: Ranking
+
+
 def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
     """Write `artifacts/answers.csv`: the table with the answer, its probabilities and what answered.
 
@@ -40,7 +56,11 @@ def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: boo
     """
     reporter.phase("data")
     if spec.model != SENTIMENT and not get_model(spec.model).is_text:
-        return _answer_album(spec, folder, reporter, resume)
+        return dict(_answer_album(spec, folder, reporter, resume))
+    return dict(_answer_table(spec, folder, reporter, resume))
+
+
+def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
     questions = read_questions(Path(spec.file), spec.text_column)
     for problem in questions.problems:
         reporter.log(f"{problem.code} {dict(problem.values)}")
@@ -50,21 +70,21 @@ def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: boo
         raise InputError("model.not_for_texts", id=spec.model)
     labels, texts = list(predictor.labels), questions.texts
 
-    def answer(first: int, stop: int) -> list[Any]:
-        asked = ["" if text is None else str(text) for text in texts[first:stop]]
-        return [_row(found) for found in predictor.answer(asked)]
+    def answer(first: int, stop: int) -> list[TextPart]:
+        part = ["" if text is None else str(text) for text in texts[first:stop]]
+        return [TextPart(answer.label, answer.probabilities, answer.model) for answer in predictor.answer(part)]
 
     parts = folder / "checkpoint"
     rate, seconds = _answer_parts(answer, len(texts), PART, parts, reporter, resume=resume)
     reporter.phase("save")
-    counts = _write(questions, parts, labels, folder / "artifacts")
+    by_label, by_model = _write(questions, parts, labels, folder / "artifacts")
     shutil.rmtree(parts)
     return {
         "kind": "texts",
         "rows": len(texts),
         "column": questions.column,
-        "answered_by": sorted({name for name in counts["models"] if name}),
-        "counts": counts["labels"],
+        "answered_by": sorted({name for name in by_model if name}),
+        "counts": by_label,
         "seconds": seconds,
         "texts_per_s": rate,
         "problems": [problem.as_dict() for problem in questions.problems],
@@ -72,7 +92,13 @@ def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: boo
 
 
 def _answer_parts(
-    answer: Callable[[int, int], list[Any]], total: int, size: int, parts: Path, reporter: Reporter, *, resume: bool
+    answer: Callable[[int, int], Sequence[TextPart | PicturePart]],
+    total: int,
+    size: int,
+    parts: Path,
+    reporter: Reporter,
+    *,
+    resume: bool,
 ) -> tuple[float | None, float]:
     """Answer part by part, each kept as a file; returns (answers each second, seconds) of what was answered now."""
     parts.mkdir(exist_ok=True)
@@ -95,13 +121,14 @@ def _answer_parts(
 # -- pictures ----------------------------------------------------------------------------------------------
 
 
-def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
     album = open_album(Path(spec.file))
     for problem in album.problems:
         reporter.log(f"{problem.code} {dict(problem.values)}")
     reporter.phase("model")
     predictor = load_predictor(spec.model)
-    assert isinstance(predictor, Predictor)
+    if not isinstance(predictor, Predictor):
+        raise InputError("model.not_for_pictures", id=spec.model)
     parts = folder / "checkpoint"
     rate, seconds = _answer_parts(
         lambda first, stop: _look(album, predictor, first, stop),
@@ -122,9 +149,9 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
     }
 
 
-def _look(album: Album, predictor: Predictor, first: int, stop: int) -> list[Any]:
-    """[name, likeliest classes] of some pictures; no classes for what cannot be read."""
-    found: list[Any] = []
+def _look(album: Album, predictor: Predictor, first: int, stop: int) -> list[PicturePart]:
+    """The likeliest classes of some pictures; no classes for what cannot be read."""
+    parts: list[PicturePart] = []
     for start in range(first, min(stop, len(album)), PICTURES_AT_ONCE):
         seen = [
             (name, None if picture is None else predictor.see(picture))
@@ -132,8 +159,8 @@ def _look(album: Album, predictor: Predictor, first: int, stop: int) -> list[Any
         ]
         squares = [square for _, square in seen if square is not None]
         answers = iter(predictor.answer_seen(squares) if squares else [])
-        found += [[name, [] if square is None else next(answers)[:TOP]] for name, square in seen]
-    return found
+        parts += [PicturePart(name, [] if square is None else next(answers)[:TOP]) for name, square in seen]
+    return parts
 
 
 def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str]]:
@@ -141,21 +168,22 @@ def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str
     folder.mkdir(exist_ok=True)
     counts: Counter[str] = Counter()
     unreadable: list[str] = []
-    first: list[dict[str, Any]] = []
+    first: list[AnsweredRow] = []
     with (
         replacing(folder / "answers.csv") as unfinished,
         unfinished.open("w", encoding="utf-8-sig", newline="") as file,
     ):
         writer = csv.DictWriter(file, list(picture_row("", [])))
         writer.writeheader()
-        for name, answers in _read_parts(parts):
+        for name, answers in starmap(PicturePart, _read_parts(parts)):
             row = picture_row(name, answers)
             writer.writerow({column: plain_cell(value) for column, value in row.items()})
-            counts[row["label"]] += 1
+            label, share = answers[0] if answers else ("", None)
+            counts[label] += 1
             if not answers:
                 unreadable.append(name)
             if len(first) < SHOWN:
-                first.append({column: row[column] for column in ("file", "label", "confidence")})
+                first.append({"file": name, "label": label, "confidence": None if share is None else round(share, 4)})
     write_atomically(folder / "report.json", to_json({"rows": first}))
     return dict(counts.most_common()), unreadable
 
@@ -163,24 +191,20 @@ def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str
 # -- texts -------------------------------------------------------------------------------------------------
 
 
-def _row(answer: TextAnswer) -> list[Any]:
-    return [answer.label, answer.probabilities, answer.model]
-
-
 def _read_parts(parts: Path) -> Iterator[list[Any]]:
     for path in sorted(parts.glob("*.json")):
         yield from json.loads(path.read_text(encoding="utf-8"))
 
 
-def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -> dict[str, dict[str, int]]:
-    """The table with its answers, and what was counted."""
+def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """The table with its answers; how often each label was given, and each model answered."""
     folder.mkdir(exist_ok=True)
     header = list(questions.table)
     added = ["answer", "confidence", *(f"p {label}" for label in labels), "answered by"]
     names = [*header, *(_free(name, header) for name in added)]
     by_label: Counter[str] = Counter()
     by_model: Counter[str] = Counter()
-    first: list[dict[str, Any]] = []
+    first: list[AnsweredRow] = []
     # With its mark, as spreadsheets take a csv without one for something else than UTF-8.
     with (
         replacing(folder / "answers.csv") as unfinished,
@@ -189,7 +213,7 @@ def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -
         writer = csv.writer(file)
         writer.writerow([plain_cell(name) for name in names])
         columns = [questions.table[name] for name in header]
-        for row, (label, probabilities, model) in enumerate(_read_parts(parts)):
+        for row, (label, probabilities, model) in enumerate(starmap(TextPart, _read_parts(parts))):
             by_label[label] += 1
             by_model[model] += 1
             shares = [probabilities.get(name) for name in labels]
@@ -202,7 +226,7 @@ def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -
                 shown = "" if text is None else str(text)[:500]
                 first.append({"text": shown, "label": label, "confidence": best, "model": model})
     write_atomically(folder / "report.json", to_json({"rows": first, "labels": labels}))
-    return {"labels": dict(by_label.most_common()), "models": dict(by_model)}
+    return dict(by_label.most_common()), dict(by_model)
 
 
 def _free(name: str, taken: list[str]) -> str:

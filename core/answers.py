@@ -5,10 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
+from core.errors import ProblemRow
+
+# What a cell of a table of answers holds.
+Cell = str | float | None
+# The classes of a picture with their probabilities, the likeliest first.
+Ranking = Sequence[tuple[str, float]]
 # More pieces than this are too many to leave out one by one: neighbours are left out together.
 MAX_PIECES = 64
 
@@ -46,6 +52,30 @@ class Piece:
     weight: float = 0.0
 
 
+class AnswersSummary(TypedDict):
+    """What a run that answered a file keeps beside its table, as JSON."""
+
+    kind: NotRequired[Literal["texts", "pictures"]]  # texts where an old run does not say
+    rows: int
+    answered_by: list[str]
+    counts: dict[str, int]  # how often each answer was given, the commonest first
+    seconds: float
+    problems: list[ProblemRow]
+    column: NotRequired[str]  # of the texts
+    texts_per_s: NotRequired[float | None]
+    pictures_per_s: NotRequired[float | None]
+
+
+class AnsweredRow(TypedDict):
+    """A row of `report.json`: a text, or a picture by its file, with its answer."""
+
+    label: str
+    confidence: float | None
+    text: NotRequired[str]
+    model: NotRequired[str]
+    file: NotRequired[str]
+
+
 def language_of(text: str) -> str | None:
     """`zh` or `en` (any Latin script) by a text's letters; None when it has neither."""
     han, latin = len(_HAN.findall(text)), len(_LATIN.findall(text))
@@ -62,13 +92,13 @@ def split_pieces(text: str) -> list[tuple[str, bool]]:
     import rjieba
 
     parts: list[tuple[str, bool]] = []
-    for found in _PIECE.finditer(text):
-        if found.lastgroup == "run":
-            parts += [(word, True) for word in rjieba.cut(found[0])]
-        elif found.lastgroup == "rest" and parts and not parts[-1][1]:
-            parts[-1] = (parts[-1][0] + found[0], False)
+    for match in _PIECE.finditer(text):
+        if match.lastgroup == "run":
+            parts += [(word, True) for word in rjieba.cut(match[0])]
+        elif match.lastgroup == "rest" and parts and not parts[-1][1]:
+            parts[-1] = (parts[-1][0] + match[0], False)
         else:
-            parts.append((found[0], found.lastgroup == "word"))
+            parts.append((match[0], match.lastgroup == "word"))
     words = sum(is_word for _, is_word in parts)
     if words <= MAX_PIECES:
         return parts
@@ -87,7 +117,7 @@ def split_pieces(text: str) -> list[tuple[str, bool]]:
     return grouped
 
 
-def plain_cell(value: Any) -> Any:
+def plain_cell(value: Cell) -> Cell:
     """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
     if not isinstance(value, str):
         return "" if value is None else value
@@ -99,9 +129,9 @@ def plain_cell(value: Any) -> Any:
 TOP = 5  # answers of a picture that are kept
 
 
-def picture_row(name: str, answers: Sequence[tuple[str, float]]) -> dict[str, Any]:
+def picture_row(name: str, answers: Ranking) -> dict[str, Cell]:
     """A picture in a table: its file, the likeliest classes with their probabilities; empty where it has no answer."""
-    row: dict[str, Any] = {"file": name}
+    row: dict[str, Cell] = {"file": name}
     for place in range(TOP):
         label, share = answers[place] if place < len(answers) else ("", None)
         more = "" if place == 0 else f" {place + 1}"
@@ -109,7 +139,7 @@ def picture_row(name: str, answers: Sequence[tuple[str, float]]) -> dict[str, An
     return row
 
 
-def answers_csv(rows: Sequence[dict[str, Any]]) -> bytes:
+def answers_csv(rows: Sequence[Mapping[str, Cell]]) -> bytes:
     """Answers that are shown on a page as a csv, made safe in the same way."""
     text = io.StringIO()
     writer = csv.writer(text)

@@ -1,13 +1,13 @@
-"""What the command line's `predict` tells: the answers to some texts or pictures, as plain values and as lines."""
+"""The command line's `predict`: the answers to some texts or pictures, as plain values and as lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
-from core.answers import picture_row
+from core.answers import Cell, picture_row
 from core.data.pictures import open_image
 from core.errors import InputError, Problem
 from core.messages import explain
@@ -16,35 +16,74 @@ from core.predict import Predictor, load_predictor
 _AT_ONCE = 16  # pictures that are held decoded
 
 
-@dataclass
-class Told:
+class TextPrediction(TypedDict):
+    """One text's answer; a reason and its sentence where no model could answer."""
+
+    text: str
+    label: str
+    probabilities: dict[str, float]
+    model: str
+    reason: NotRequired[str]
+    sentence: NotRequired[str]
+
+
+class ClassShare(TypedDict):
+    """A class with its probability."""
+
+    label: str
+    probability: float
+
+
+class PicturePrediction(TypedDict):
+    """One picture's likeliest classes."""
+
+    file: str
+    answers: list[ClassShare]
+
+
+class PredictionsDocument(TypedDict):
+    """What `--json` prints."""
+
+    model: str
+    predictions: list[TextPrediction] | list[PicturePrediction]
+    latency_ms: float | None
+
+
+@dataclass(frozen=True)
+class Predictions:
     """One document for `--json`, the same in lines, and the rows of a csv."""
 
-    values: dict[str, Any]
-    lines: list[str] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    values: PredictionsDocument
+    lines: list[str]
+    rows: list[dict[str, Cell]]
 
 
-def ask_texts(model_id: str, texts: Sequence[str], top: int) -> Told:
+def ask_texts(model_id: str, texts: Sequence[str], top: int) -> Predictions:
     """The `top` likeliest classes of each text. Raises as `load_predictor`, and `InputError` for another model."""
     predictor = load_predictor(model_id)
     if isinstance(predictor, Predictor):
         raise InputError("model.not_for_texts", id=model_id)
-    told = Told({"model": model_id, "predictions": []})
-    for text, found in zip(texts, predictor.answer(texts), strict=True):
-        shares = dict(list(found.probabilities.items())[:top])
-        reason = {"reason": found.reason, "sentence": explain(Problem(found.reason))} if found.reason else {}
-        told.values["predictions"].append(
-            {"text": text, "label": found.label, "probabilities": shares, "model": found.model, **reason}
-        )
-        more = _spell(shares.items()) or reason.get("sentence", "")
-        told.lines.append(f"{text}: {found.label} ({more})")
-        told.rows.append({"text": text, "label": found.label, "confidence": found.confidence, "model": found.model})
-    told.values["latency_ms"] = predictor.latency_ms
-    return told
+    predictions: list[TextPrediction] = []
+    lines: list[str] = []
+    rows: list[dict[str, Cell]] = []
+    for text, answer in zip(texts, predictor.answer(texts), strict=True):
+        shares = dict(list(answer.probabilities.items())[:top])
+        prediction: TextPrediction = {
+            "text": text,
+            "label": answer.label,
+            "probabilities": shares,
+            "model": answer.model,
+        }
+        sentence = explain(Problem(answer.reason)) if answer.reason else ""
+        if answer.reason:
+            prediction |= {"reason": answer.reason, "sentence": sentence}
+        predictions.append(prediction)
+        lines.append(f"{text}: {answer.label} ({_spell(shares.items()) or sentence})")
+        rows.append({"text": text, "label": answer.label, "confidence": answer.confidence, "model": answer.model})
+    return Predictions({"model": model_id, "predictions": predictions, "latency_ms": predictor.latency_ms}, lines, rows)
 
 
-def ask_pictures(model_id: str, paths: Sequence[Path], top: int) -> Told:
+def ask_pictures(model_id: str, paths: Sequence[Path], top: int) -> Predictions:
     """The `top` likeliest classes of each picture file. Raises as `load_predictor`, and `InputError`, `DataError`."""
     missing = [Problem("data.path_missing", values={"path": str(path)}) for path in paths if not path.is_file()]
     if missing:
@@ -52,21 +91,24 @@ def ask_pictures(model_id: str, paths: Sequence[Path], top: int) -> Told:
     predictor = load_predictor(model_id)
     if not isinstance(predictor, Predictor):
         raise InputError("model.not_for_pictures", id=model_id)
-    told = Told({"model": model_id, "predictions": []})
+    predictions: list[PicturePrediction] = []
+    lines: list[str] = []
+    rows: list[dict[str, Cell]] = []
     spent_ms = 0.0
     for start in range(0, len(paths), _AT_ONCE):
         part = paths[start : start + _AT_ONCE]
         answers = predictor.answer_seen([predictor.see(open_image(path)) for path in part])
         spent_ms += (predictor.latency_ms or 0.0) * len(part)
         for path, answer in zip(part, answers, strict=True):
-            told.values["predictions"].append(
+            predictions.append(
                 {"file": str(path), "answers": [{"label": label, "probability": p} for label, p in answer[:top]]}
             )
-            told.lines.append(f"{path}: {_spell(answer[:top])}")
-            told.rows.append(picture_row(str(path), answer))
-    told.values["latency_ms"] = spent_ms / len(paths)
-    return told
+            lines.append(f"{path}: {_spell(answer[:top])}")
+            rows.append(picture_row(str(path), answer))
+    return Predictions(
+        {"model": model_id, "predictions": predictions, "latency_ms": spent_ms / len(paths)}, lines, rows
+    )
 
 
-def _spell(shares: Any) -> str:
+def _spell(shares: Iterable[tuple[str, float]]) -> str:
     return ", ".join(f"{label} {share:.1%}" for label, share in shares)

@@ -164,7 +164,7 @@ def _classifier(card: ModelCard, base: ModelCard, size: int) -> Blueprint:
     }
     net, head_name = parts.net, parts.head_name
     aside: tuple[str, ...] = ()
-    if type(head).__module__ == "core.heads_timm":  # several heads made one: the network's own way does not know it
+    if getattr(head, "is_joined", False):  # the network's own way does not know it
         net, head_name = ImageClassifier(parts, head, [], card.vision, base.id, freeze_batchnorm=True), "head"
     elif base.num_classes:  # the head goes back to where it sat: names and structure are the published ones
         net.set_submodule(head_name, head)

@@ -27,6 +27,7 @@ from core.files import replacing, to_json, write_atomically
 from core.lora import lora_targets
 from core.models import FORMAT, count_parameters, new_head
 from core.networks.configurations import encoder_class, feature_width, tokens_at_once
+from core.networks.quiet import quiet_transformers
 from core.networks.tuning import Tunable, merge
 from core.registry.text_architectures import text_architecture
 from core.specs import ModelRef
@@ -47,10 +48,6 @@ class TokenBatch:
 
     def with_hidden(self, hidden: Tensor) -> TokenBatch:
         return replace(self, hidden=hidden)
-
-
-# Bars for a terminal: a run's log says what happens in its own words.
-transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 class _Halted(Exception):
@@ -198,6 +195,7 @@ def build_text_classifier(ref: ModelRef, labels: list[str] | None, *, seed: int)
 
     Raises `NotFoundError`, `WeightsError`, and `InputError` when weights without a classifier are asked for theirs.
     """
+    quiet_transformers()
     card = get_model(ref.id)
     is_pretrained = ref.weights == "pretrained"
     if card.source == "run" and is_pretrained:
@@ -328,6 +326,7 @@ def _state(model: nn.Module) -> dict[str, Tensor]:
 
 def load_text_classifier(folder: Path) -> TextClassifier:
     """What `save_text_classifier` wrote, with the same logits. Raises `WeightsError` when it cannot be read."""
+    quiet_transformers()
     try:
         card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if card["format"] != FORMAT:

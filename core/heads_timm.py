@@ -34,7 +34,13 @@ def _as_map(x: Tensor) -> Tensor:
     return x.transpose(1, 2).unsqueeze(-1)
 
 
-class _Together(nn.Module):
+class JoinedHead(nn.Module):
+    """Several published classifiers made one module here: the network's own way of answering does not know it."""
+
+    is_joined = True
+
+
+class _Together(JoinedHead):
     """Classifiers that answer together, by their mean or by learned weights; with `sizes` each of its own features."""
 
     def __init__(
@@ -51,7 +57,7 @@ class _Together(nn.Module):
         return (answers * self.weights.softmax(-1).view(-1, 1, 1)).sum(0)
 
 
-class _OfTokens(nn.Module):
+class _OfTokens(JoinedHead):
     """VOLO's answer: the class token's, and half of the largest of all the others' (Yuan et al. 2021)."""
 
     def __init__(self, head: nn.Module, others: nn.Module) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +24,7 @@ from core.catalog import ModelCard, get_model, hub_snapshots
 from core.catalog_local import describe_folder, find_local_weights
 from core.errors import DataError, GraftError, InputError, NotFoundError, Problem, WeightsError, first_line
 from core.networks.configurations import network_class
+from core.networks.quiet import quiet_transformers
 from core.other_tasks import (
     check_inputs,
     check_needs,
@@ -38,10 +38,6 @@ from core.other_tasks import (
 from core.registry.task_rows import Reads, Task
 from core.registry.tasks import HUB_TASKS
 
-# Bars for a terminal: a page and a log say what happens in their own words.
-transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-# Marian's tokenizer recommends another for the signs of old texts; nothing else needs it.
-warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
 # Parts that only training uses: published checkpoints leave them out.
 _UNUSED = ("masked_spec_embed",)
 
@@ -97,6 +93,7 @@ def load_task(task_id: str, model_id: str) -> TaskModel:
     Nothing is downloaded and no code of the model's repository is run. Raises `NotFoundError` or `InputError` with
     what is missing (the weights, a package), `WeightsError` for files that do not make the network of this task.
     """
+    quiet_transformers()
     task = get_task(task_id)
     problems = check_needs(task, model_id)
     try:

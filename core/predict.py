@@ -84,10 +84,10 @@ class TextPredictor:
     def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
         """A class for each text. `latency_ms` is then the time of this call per text, all included."""
         began = time.perf_counter()
-        found = self.probabilities(texts)
-        order = np.argsort(-found, 1, kind="stable")
+        shares = self.probabilities(texts)
+        order = np.argsort(-shares, 1, kind="stable")
         answers = []
-        for text, row, places in zip(texts, found, order.tolist(), strict=True):
+        for text, row, places in zip(texts, shares, order.tolist(), strict=True):
             ordered = {self.labels[place]: float(row[place]) for place in places}
             answers.append(TextAnswer(self.labels[places[0]], ordered, self.id) if text.strip() else TextAnswer(""))
         self.latency_ms = (time.perf_counter() - began) * 1000 / max(1, len(texts))
@@ -103,9 +103,9 @@ class TextPredictor:
 
     def _run(self, texts: Sequence[str], read: Callable[[Tensor], Tensor], width: int) -> NDArray[np.float64]:
         """Texts of about one length together, so that little is padded; many texts in bf16 where that is native."""
-        found = np.zeros((len(texts), width))
+        values = np.zeros((len(texts), width))
         if not texts:
-            return found
+            return values
         with self._lock, torch.inference_mode():
             cleaned = clean_texts(texts).texts
             tokens = Tokens(cleaned, np.arange(len(cleaned)), self.model.tokenizer, self.max_length, None)
@@ -115,8 +115,8 @@ class TextPredictor:
                 rows = order[first : first + _TEXTS_AT_ONCE]
                 with autocast(engine, self._cpu):
                     logits = self.model(tokens(rows))
-                found[rows] = read(logits.double()).numpy()
-        return found
+                values[rows] = read(logits.double()).numpy()
+        return values
 
     def explain(self, text: str, label: str | None = None) -> tuple[str, list[Piece]]:
         """(class, how much each part of the text spoke for it): what its log-odds lose when the part is left out.
@@ -126,9 +126,9 @@ class TextPredictor:
         parts = split_pieces(text)
         words = [place for place, (_, is_word) in enumerate(parts) if is_word]
         without = ["".join(part for place, (part, _) in enumerate(parts) if place != word) for word in words]
-        found = np.clip(self.probabilities([text, *without]), 1e-9, 1 - 1e-9)
-        column = int(found[0].argmax()) if label is None else self.labels.index(label)
-        odds = np.log(found[:, column] / (1 - found[:, column]))
+        shares = np.clip(self.probabilities([text, *without]), 1e-9, 1 - 1e-9)
+        column = int(shares[0].argmax()) if label is None else self.labels.index(label)
+        odds = np.log(shares[:, column] / (1 - shares[:, column]))
         weights = dict(zip(words, (odds[0] - odds[1:]).tolist(), strict=True))
         pieces = [Piece(part, weights.get(place, 0.0)) for place, (part, _) in enumerate(parts)]
         return self.labels[column], pieces

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +30,60 @@ FOLDER = Path(__file__).parent
 LABELS = ["negative", "positive"]
 
 
+class Score(TypedDict):
+    """What a half scores on one test set: shares, the accuracy's 95% interval, and counts of texts."""
+
+    accuracy: float
+    accuracy_answered: float
+    answered: float
+    ece: float
+    interval: tuple[float, float]
+    n: int
+    right: int
+
+
+class EnglishCard(TypedDict):
+    """The encoder with its adapters. `sharpness` calibrates: log-odds times it."""
+
+    base: str
+    max_length: int
+    rank: int
+    rounding: float
+    scores: dict[str, Score]
+    sharpness: float
+    trained_on: dict[str, int]
+
+
+class HeldBack(TypedDict):
+    """What was kept from training to calibrate with."""
+
+    accuracy: float
+    n: int
+
+
+class ChineseCard(TypedDict):
+    """The n-grams. `sharpness` calibrates: log-odds times it."""
+
+    buckets: int
+    held_back: HeldBack
+    n_grams: int
+    scores: dict[str, Score]
+    sharpness: float
+    trained_on: dict[str, int]
+
+
+class SentimentCard(TypedDict):
+    """`card.json`."""
+
+    en: EnglishCard
+    unsure_below: float
+    zh: ChineseCard
+
+
 @cache
-def read_card() -> dict[str, Any]:
+def read_card() -> SentimentCard:
     """How the models were made, what they score, and the figures they need to answer."""
-    card: dict[str, Any] = json.loads((FOLDER / "card.json").read_text(encoding="utf-8"))
+    card: SentimentCard = json.loads((FOLDER / "card.json").read_text(encoding="utf-8"))
     return card
 
 
@@ -46,8 +96,8 @@ class Sentiment:
         card = read_card()
         self.labels = list(LABELS)
         self.latency_ms: float | None = None
-        self._sharpness = {language: float(card[language]["sharpness"]) for language in ("en", "zh")}
-        self._sure = float(card["unsure_below"])
+        self._sharpness = {"en": card["en"]["sharpness"], "zh": card["zh"]["sharpness"]}
+        self._sure = card["unsure_below"]
         self._lock = threading.Lock()
         self._characters: CharacterModel | None = None
         self._encoder: TextPredictor | None = None
@@ -79,25 +129,25 @@ class Sentiment:
         began = time.perf_counter()
         positive = np.full(len(cleaned), np.nan)
         for language in ("en", "zh"):
-            rows = [row for row, found in enumerate(languages) if found == language]
+            rows = [row for row, own in enumerate(languages) if own == language]
             if rows:
                 positive[rows] = self.positive([cleaned[row] for row in rows], language)
         self.latency_ms = (time.perf_counter() - began) * 1000 / max(1, len(cleaned))
-        return [self._answer(float(p), found) for p, found in zip(positive, languages, strict=True)]
+        return [self._answer(float(p), language) for p, language in zip(positive, languages, strict=True)]
 
     def positive(self, texts: Sequence[str], language: str) -> NDArray[np.float64]:
         """The probability of `positive` [N] by one language's model, calibrated."""
         logits = self.characters().logits(texts) if language == "zh" else self.encoder().logits(texts)
-        found: NDArray[np.float64] = 1 / (1 + np.exp(-self._sharpness[language] * logits))
-        return found
+        shares: NDArray[np.float64] = 1 / (1 + np.exp(-self._sharpness[language] * logits))
+        return shares
 
     def _answer(self, positive: float, language: str | None) -> TextAnswer:
         if language is None:
             return TextAnswer("unsure", reason="predict.no_letters")
-        found = {"positive": positive, "negative": 1 - positive}
-        best = max(found, key=found.__getitem__)
-        ordered = {best: found[best], **{name: value for name, value in found.items() if name != best}}
-        return TextAnswer(best if found[best] >= self._sure else "unsure", ordered, f"{self.id}/{language}")
+        shares = {"positive": positive, "negative": 1 - positive}
+        best = max(shares, key=shares.__getitem__)
+        ordered = {best: shares[best], **{name: value for name, value in shares.items() if name != best}}
+        return TextAnswer(best if shares[best] >= self._sure else "unsure", ordered, f"{self.id}/{language}")
 
     def explain(self, text: str) -> tuple[str, list[Piece]]:
         """(class, how much each part of the text spoke for it in log-odds): exact in Chinese, by omission else."""

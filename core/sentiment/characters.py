@@ -25,12 +25,12 @@ _START, _END = "\x02", "\x03"
 
 def plain_characters(text: str) -> list[tuple[str, int]]:
     """Each character that counts, in its compatible lower form, with its place in the text; blanks are passed."""
-    found = []
+    kept = []
     for place, character in enumerate(text[:MAX_CHARS]):
         for plain in unicodedata.normalize("NFKC", character).casefold():
             if not plain.isspace():
-                found.append((plain, place))
-    return found
+                kept.append((plain, place))
+    return kept
 
 
 def find_buckets(characters: Sequence[str]) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
@@ -71,14 +71,14 @@ class CharacterModel:
         unique, counts = np.unique(buckets, return_counts=True)
         norm = float(np.linalg.norm(self.idf[unique]))
         times = dict(zip(unique.tolist(), counts.tolist(), strict=True))
-        found = np.zeros(len(text))
+        shares = np.zeros(len(text))
         for bucket, (first, last) in zip(buckets.tolist(), spans, strict=True):
             # A repeated n-gram counts once: each place gets its share.
             share = self.weight[bucket] * self.idf[bucket] / norm / times[bucket] / (last - first)
             for place in range(first, last):
                 if 0 < place <= len(characters):
-                    found[characters[place - 1][1]] += share
-        return found
+                    shares[characters[place - 1][1]] += share
+        return shares
 
 
 def load_characters(path: Path) -> CharacterModel:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import streamlit as st
 
 from core import runs
-from core.answers import Piece, TextAnswer, answers_csv
+from core.answers import AnsweredRow, AnswersSummary, Cell, Piece, TextAnswer, answers_csv
 from core.catalog import get_model
 from core.errors import GraftError, Problem
 from core.figures import LOOKS, Theme
@@ -91,15 +91,16 @@ def show_answer(answer: TextAnswer, latency_ms: float | None, _: Translator) -> 
     share = _.percent(answer.probabilities[likeliest])
     icon, colour, _word = _FACES.get(answer.label, (":material/label:", "green", ""))
     if answer.label == "unsure":
-        told = _("Unsure, leaning to {label}: {share}", label=label_words(likeliest, _, inside=True), share=share)
+        words = _("Unsure, leaning to {label}: {share}", label=label_words(likeliest, _, inside=True), share=share)
     else:
-        told = _("{label}, {share} sure", label=label_words(answer.label, _), share=share)
-    st.markdown(f"## :{colour}[{icon}] {told}", anchors=False)
+        words = _("{label}, {share} sure", label=label_words(answer.label, _), share=share)
+    st.markdown(f"## :{colour}[{icon}] {words}", anchors=False)
     by = _(_HALVES[answer.model]) if answer.model in _HALVES else ""
     if latency_ms is not None:
         time = _.duration(latency_ms / 1000)
-        told = _("Answered by {model} in {time}.", model=by, time=time) if by else _("Answered in {time}.", time=time)
-        st.caption(told)
+        st.caption(
+            _("Answered by {model} in {time}.", model=by, time=time) if by else _("Answered in {time}.", time=time)
+        )
     if len(answer.probabilities) > 2:
         rows = [(label_words(name, _), 100 * value) for name, value in list(answer.probabilities.items())[:5]]
         st.dataframe(
@@ -206,7 +207,7 @@ def many_lines(model_id: str, key: str) -> None:
     with parts.guarded():
         with st.spinner(_("Asking the model; the first time takes some seconds"), show_time=True):
             answers, latency_ms = cached.answers(model_id, tuple(lines))
-        rows = [
+        rows: list[AnsweredRow] = [
             {"text": line, "label": answer.label, "confidence": answer.confidence, "model": answer.model}
             for line, answer in zip(lines, answers, strict=True)
         ]
@@ -219,7 +220,7 @@ def many_lines(model_id: str, key: str) -> None:
             st.caption(_("{time} for each text.", time=_.duration(latency_ms / 1000)))
         st.download_button(
             _("Download as csv"),
-            answers_csv(rows),
+            answers_csv(cast(list[dict[str, Cell]], rows)),
             "answers.csv",
             "text/csv",
             key=f"{key}_download",
@@ -237,7 +238,7 @@ def show_counts(counts: Mapping[str, int], total: int, _: Translator) -> None:
     )
 
 
-def show_rows(rows: Sequence[dict[str, Any]], key: str, _: Translator) -> None:
+def show_rows(rows: Sequence[AnsweredRow], key: str, _: Translator) -> None:
     """Texts, or pictures by their files, with their answers."""
     table = pd.DataFrame(rows)
     table["label"] = [label_words(label, _) for label in table["label"]]
@@ -306,7 +307,7 @@ def _is_of_pictures(run: Run) -> bool:
         return False
 
 
-def _how_answered(summary: Mapping[str, Any], _: Translator) -> str:
+def _how_answered(summary: AnswersSummary, _: Translator) -> str:
     """Where the texts stood, and how many were answered each second."""
     if summary.get("kind") == "pictures":
         rate = summary.get("pictures_per_s")
@@ -339,12 +340,12 @@ def show_file_run(run: Run) -> None:
     if report is None:
         live.show_end(run, _)
         return
-    summary = run.summary
+    summary = cast(AnswersSummary, run.summary)
     has_pictures = _is_of_pictures(run)
-    told = _.plural("{n} text answered", "{n} texts answered", summary["rows"])
+    words = _.plural("{n} text answered", "{n} texts answered", summary["rows"])
     if has_pictures:
-        told = _.plural("{n} picture answered", "{n} pictures answered", summary["rows"])
-    st.markdown(f"## {told}", anchors=False)
+        words = _.plural("{n} picture answered", "{n} pictures answered", summary["rows"])
+    st.markdown(f"## {words}", anchors=False)
     show_counts(summary["counts"], summary["rows"], _)
     parts.show_problems(Problem.from_dict(problem) for problem in summary["problems"])
     path = run.folder / "artifacts" / "answers.csv"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core import catalog, jobs, settings
-from core.answers import TOP, TextAnswer
+from core.answers import TOP, Ranking, TextAnswer
 from core.catalog_search import find_local
 from core.curves import CurveBuffer
 from core.errors import GraftError, Problem
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.data.questions import Preview
     from core.errors import Problem
     from core.local_weights import StoredWeights
-    from core.sentiment import Sentiment
+    from core.sentiment import Sentiment, SentimentCard
 
 
 # What several pages ask for in the same moment is read once.
@@ -237,11 +237,11 @@ def answers(model_id: str, texts: tuple[str, ...]) -> tuple[list[TextAnswer], fl
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def picture_answers(model_id: str, data: bytes) -> tuple[list[tuple[str, float]], float | None]:
+def picture_answers(model_id: str, data: bytes) -> tuple[Ranking, float | None]:
     """The likeliest classes of a picture's bytes, and the time of the answer in ms. Raises `DataError`."""
     model = predictor(model_id)
-    (found,) = model.predict([read_picture(data)])
-    return found[:TOP], model.latency_ms
+    (answers,) = model.predict([read_picture(data)])
+    return answers[:TOP], model.latency_ms
 
 
 @st.cache_data(max_entries=40, show_spinner=False)
@@ -265,7 +265,7 @@ def peek_album(path: str) -> tuple[int, list[str], list[Problem]]:
     return len(album), album.names[:3], album.problems
 
 
-def sentiment_card() -> dict[str, Any]:
+def sentiment_card() -> SentimentCard:
     """How the sentiment model was made and what it scores."""
     from core.sentiment import read_card
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -31,7 +31,14 @@ from core.registry.task_rows import InputField, Option, Task
 from core.registry.tasks import GROUPS, TASKS
 from pages.ui import asking, cached, parts, passport, pictures, state
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
 _HIGHEST_PX = 560
+# An input as its field holds it: a text, labels, or the bytes of a file.
+Given = str | tuple[str, ...] | bytes
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,7 @@ def _tell_absent(choice: _Choice, _: Translator) -> None:
         parts.link("models", _("Its card"), ":material/deployed_code:", model=choice.id)
 
 
-def _field(entry: InputField, key: str, _: Translator) -> Any:
+def _field(entry: InputField, key: str, _: Translator) -> Given | None:
     """One input; what it holds as it goes to the model, empty while nothing is given."""
     name = f"{key}_{entry.name}"
     label = _(entry.label)
@@ -218,7 +225,7 @@ def _example(entry: InputField, _: Translator) -> str:
     return entry.examples.get(_.language.code, "")
 
 
-def _offer_example(task: Task, given: dict[str, Any], key: str, _: Translator) -> None:
+def _offer_example(task: Task, given: Mapping[str, Given | None], key: str, _: Translator) -> None:
     """One click that fills what is still empty."""
     empty = {f"{key}_{entry.name}": _example(entry, _) for entry in task.inputs if not given[entry.name]}
     examples = {name: text for name, text in empty.items() if text}
@@ -241,14 +248,14 @@ def _sound(entry: InputField, name: str, label: str, _: Translator) -> bytes | N
     return chosen.getvalue() if chosen is not None else None
 
 
-def _options(options: Sequence[Option], key: str, _: Translator) -> dict[str, Any]:
+def _options(options: Sequence[Option], key: str, _: Translator) -> dict[str, float | bool]:
     if not options:
         return {}
     with st.expander(_("More settings"), icon=":material/tune:", key=f"{key}_more"):
         return {option.name: _option(option, f"{key}_{option.name}", _) for option in options}
 
 
-def _option(option: Option, name: str, _: Translator) -> Any:
+def _option(option: Option, name: str, _: Translator) -> float | bool:
     help_ = _(option.help)
     if isinstance(option.default, bool):
         return st.toggle(_(option.label), value=option.default, key=name, help=help_)
@@ -261,21 +268,22 @@ def _option(option: Option, name: str, _: Translator) -> Any:
 # -- answers -------------------------------------------------------------------------------------------------
 
 
-def _show(report: AnswerReport, values: dict[str, Any], key: str, _: Translator) -> None:
+def _show(report: AnswerReport, values: Mapping[str, Given], key: str, _: Translator) -> None:
     """The answer as its kind asks for, how long it took, and what has to be told with it."""
+    picture = values.get("picture")
     if report.output == "labels":
         _show_labels(report, key, _)
     elif report.output == "text" and report.text:
         st.code(report.text, language=None, wrap_lines=True)
     elif report.output == "spans":
         _show_spans(report, str(values["context"]), _)
-    elif report.output == "boxes" and report.boxes:
-        st.image(cached.drawn_boxes(values["picture"], report.boxes), alt=_("The picture with what was found"))
+    elif report.boxes and isinstance(picture, bytes):
+        st.image(cached.drawn_boxes(picture, report.boxes), alt=_("The picture with what was found"))
         rows = [(place, box.label, _.percent(box.score)) for place, box in enumerate(report.boxes, 1)]
         _legend(rows)
-    elif report.output == "masks" and report.segments:
-        _show_parts(report.segments, values["picture"], report.mask, _)
-    elif report.output == "picture":
+    elif report.segments and isinstance(picture, bytes):
+        _show_parts(report.segments, picture, report.mask, _)
+    elif report.picture is not None:
         _show_picture(report.picture, key, _)
     st.caption(_("{model} answered in {time}.", model=report.model, time=_.duration(report.latency_ms / 1000)))
     parts.show_problems(report.notes)
@@ -318,12 +326,12 @@ def _show_spans(report: AnswerReport, context: str, _: Translator) -> None:
         _legend([(number, span.text, _.percent(span.score)) for number, span in enumerate(report.spans, 1)])
 
 
-def _show_parts(segments: Sequence[Segment], picture: bytes, mask: Any, _: Translator) -> None:
+def _show_parts(segments: Sequence[Segment], picture: bytes, mask: NDArray[np.uint16] | None, _: Translator) -> None:
     st.image(cached.painted_parts(picture, mask, segments), alt=_("The picture with its parts in colour"))
     _legend([(part.number, part.label, _.percent(part.share)) for part in segments])
 
 
-def _show_picture(picture: Any, key: str, _: Translator) -> None:
+def _show_picture(picture: Image, key: str, _: Translator) -> None:
     st.image(picture, width=_HIGHEST_PX, alt=_("The drawn picture"))
     data = io.BytesIO()
     picture.save(data, "PNG")

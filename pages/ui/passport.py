@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +14,9 @@ from core.catalog_search import READS
 from core.families import get_family
 from core.i18n import N_, Translator
 from pages.ui import anatomy, asking, getting, measuring, other_tasks, parts, pictures, state
+
+if TYPE_CHECKING:
+    from core.sentiment import SentimentCard
 
 SOURCES = {
     "bundled": N_("comes with Graft"),
@@ -181,7 +184,7 @@ _SETS = {
 }
 
 
-def show_sentiment(card: Mapping[str, Any], _: Translator) -> None:
+def show_sentiment(card: SentimentCard, _: Translator) -> None:
     """How the sentiment model was made and what it scores, as measured when it was made."""
     en, zh = card["en"], card["zh"]
     st.markdown(

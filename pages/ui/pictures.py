@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core import runs
-from core.answers import answers_csv, picture_row
+from core.answers import Cell, Ranking, answers_csv, picture_row
 from core.errors import GraftError
 from core.i18n import Translator
 from core.registry.formats import PICTURE_FILES, asked_suffixes
@@ -22,11 +22,9 @@ TYPES = [suffix for row in PICTURE_FILES.values() for suffix in row.offered]
 MOST = 20
 MOST_MODELS = 4
 
-Answers = Sequence[tuple[str, float]]
-
 
 @dataclass(frozen=True)
-class _Asked:
+class _Upload:
     """One uploaded picture."""
 
     name: str
@@ -59,10 +57,10 @@ def ask(model_id: str, key: str) -> None:
             ),
         )
         csv_place = st.empty()
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, Cell]] = []
     for place, file in enumerate(files[:MOST]):
         with parts.guarded():
-            rows += _show(_Asked(file.name, file.getvalue()), models, f"{key}_{place}", _, looks=looks)
+            rows += _show(_Upload(file.name, file.getvalue()), models, f"{key}_{place}", _, looks=looks)
     if rows:
         csv_place.download_button(
             _("Download as csv"),
@@ -98,30 +96,30 @@ def _beside(model_id: str, key: str, _: Translator) -> list[str]:
     )
 
 
-def _show(asked: _Asked, models: Sequence[str], key: str, _: Translator, *, looks: bool) -> list[dict[str, Any]]:
+def _show(upload: _Upload, models: Sequence[str], key: str, _: Translator, *, looks: bool) -> list[dict[str, Cell]]:
     """One picture with each model's answer; returns the rows of the csv."""
-    picture = cached.read_picture(asked.data)
-    rows = []
+    picture = cached.read_picture(upload.data)
+    rows: list[dict[str, Cell]] = []
     with st.container(border=len(models) > 1, key=f"{key}_picture"):
         left, right = st.columns([1, 3])
-        left.image(picture, width=180, alt=asked.name, caption=asked.name)
+        left.image(picture, width=180, alt=upload.name, caption=upload.name)
         with right:
             # The answers of several stand beside each other, what one looked at stands beside its answers.
             is_alone = len(models) == 1
             columns = st.columns([2, 1] if is_alone and looks else len(models))
             for column, model_id in zip(columns, models, strict=False):
                 with column, parts.guarded():
-                    answers = _show_answers(asked, model_id, f"{key}_{model_id}", _, is_alone=is_alone)
-                    rows.append({**picture_row(asked.name, answers), "model": model_id})
+                    answers = _show_answers(upload, model_id, f"{key}_{model_id}", _, is_alone=is_alone)
+                    rows.append({**picture_row(upload.name, answers), "model": model_id})
                 if looks and rows and rows[-1]["model"] == model_id:
                     with columns[-1] if is_alone else column, parts.guarded():
-                        _show_heat(asked, model_id, rows[-1]["label"], _)
+                        _show_heat(upload, model_id, str(rows[-1]["label"]), _)
     return rows
 
 
-def _show_answers(asked: _Asked, model_id: str, key: str, _: Translator, *, is_alone: bool) -> Answers:
+def _show_answers(upload: _Upload, model_id: str, key: str, _: Translator, *, is_alone: bool) -> Ranking:
     with st.spinner(_("Asking the model; the first time takes some seconds")):
-        answers, latency_ms = cached.picture_answers(model_id, asked.data)
+        answers, latency_ms = cached.picture_answers(model_id, upload.data)
     label, share = answers[0]
     if not is_alone:
         st.caption(runs.model_name(ModelRef(id=model_id)))
@@ -138,14 +136,14 @@ def _show_answers(asked: _Asked, model_id: str, key: str, _: Translator, *, is_a
     return answers
 
 
-def _show_heat(asked: _Asked, model_id: str, label: str, _: Translator) -> None:
+def _show_heat(upload: _Upload, model_id: str, label: str, _: Translator) -> None:
     with st.spinner(_("Looking where it looked")):
-        drawn, grid = cached.heat(model_id, asked.data, label)
+        drawn, grid = cached.heat(model_id, upload.data, label)
     if grid is None:
         st.caption(_("No single place spoke for {label}.", label=label))
         return
-    told = _("What spoke for {label}, on a grid of {rows} × {columns}", label=label, rows=grid[0], columns=grid[1])
-    st.image(drawn, width=240, alt=told, caption=told)
+    words = _("What spoke for {label}, on a grid of {rows} × {columns}", label=label, rows=grid[0], columns=grid[1])
+    st.image(drawn, width=240, alt=words, caption=words)
 
 
 # -- a zip or folder ---------------------------------------------------------------------------------------

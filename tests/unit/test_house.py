@@ -288,6 +288,15 @@ def test_only_settings_reads_settings_of_graft_from_the_environment() -> None:
                 assert not (is_environ and named and named.startswith("GRAFT_")), path
 
 
+def test_no_module_of_core_speaks_to_a_librarys_logging_when_it_is_imported() -> None:
+    """It would change the whole process for whoever imports it: said where work with the library begins."""
+    calls = {"disable_progress_bar", "enable_progress_bar", "set_verbosity", "set_verbosity_error", "basicConfig"}
+    for path in CORE:
+        at_import = [node for node in _tree(path).body if isinstance(node, ast.Expr)]
+        named = {part.attr for node in at_import for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+        assert not named & calls, path
+
+
 # -- codes and sentences ---------------------------------------------------------------------------------
 
 _RAISERS = {"Problem", "GraftError", "InputError", "DataError", "RunError", "WeightsError", "NotFoundError"}
