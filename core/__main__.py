@@ -22,10 +22,10 @@ from core.answers import answers_csv
 from core.errors import GraftError, InputError, Problem
 from core.export import metric_rows, run_facts
 from core.files import replacing, to_json
+from core.kinds import check_spec
 from core.messages import explain, explain_phase
 from core.options import option_name
 from core.registry.formats import asked_suffixes
-from core.spec_checks import check_spec
 from core.specs import (
     SENTIMENT,
     CompareSpec,

@@ -11,7 +11,6 @@ from typing import Any
 from core.specs import (
     CompareSpec,
     DataRef,
-    DownloadSpec,
     FinetuneSpec,
     ImportSpec,
     InspectSpec,
@@ -24,7 +23,6 @@ from core.specs import (
 
 # Options that stand for a part of a field: the model's id and weights are two options of one record.
 _PARTS = {"model": "--model", "data": "--data"}
-_VERBS: dict[type[Spec], str] = {FinetuneSpec: "finetune", CompareSpec: "compare", OptimizeSpec: "optimize"}
 
 
 def option_name(field: str) -> str:
@@ -32,26 +30,28 @@ def option_name(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
-def command_line(spec: Spec) -> str:
-    """The command that does the same: only what differs from the defaults, quoted for this system's shell."""
-    if isinstance(spec, ImportSpec):
-        return _join(["python", "-m", "core", "data", spec.data.id, *_columns(spec.data)])
-    if isinstance(spec, PredictSpec):
-        column = ["--text-column", spec.text_column] if spec.text_column else []
-        words = ["python", "-m", "core", "predict", "--model", spec.model, "--file", spec.file, *column]
-        return _join([*words, "--out", "answers.csv"])
-    if isinstance(spec, DownloadSpec):
-        return _join(["python", "-m", "core", "download", spec.model])
-    if isinstance(spec, InspectSpec):
-        size = ["--image-size", str(spec.image_size)] if spec.image_size else []
-        return _join(["python", "-m", "core", "model", spec.model.id, *size])
-    if isinstance(spec, MeasureSpec):
-        random = ["--weights", "random"] if spec.model.weights == "random" else []
-        batch = ["--batch-size", str(spec.batch_size)] if spec.batch_size != 32 else []
-        return _join(["python", "-m", "core", "measure", spec.model.id, *random, *batch])
-    if not isinstance(spec, FinetuneSpec | CompareSpec | OptimizeSpec):
-        raise TypeError(f"no command for {type(spec).__name__}")
-    return _join(["python", "-m", "core", _VERBS[type(spec)], *spec_options(spec)])
+def command(words: Sequence[str]) -> str:
+    """`python -m core …`, quoted for this system's shell."""
+    return _join(["python", "-m", "core", *words])
+
+
+def words_of_import(spec: ImportSpec) -> list[str]:
+    return ["data", spec.data.id, *_columns(spec.data)]
+
+
+def words_of_predict(spec: PredictSpec) -> list[str]:
+    column = ["--text-column", spec.text_column] if spec.text_column else []
+    return ["predict", "--model", spec.model, "--file", spec.file, *column, "--out", "answers.csv"]
+
+
+def words_of_inspect(spec: InspectSpec) -> list[str]:
+    return ["model", spec.model.id, *(["--image-size", str(spec.image_size)] if spec.image_size else [])]
+
+
+def words_of_measure(spec: MeasureSpec) -> list[str]:
+    random = ["--weights", "random"] if spec.model.weights == "random" else []
+    batch = ["--batch-size", str(spec.batch_size)] if spec.batch_size != 32 else []
+    return ["measure", spec.model.id, *random, *batch]
 
 
 def spec_options(spec: FinetuneSpec | CompareSpec | OptimizeSpec) -> list[str]:

@@ -26,8 +26,9 @@ from core.data.zips import check_zip
 from core.errors import DataError, GraftError, InputError, NotFoundError, Problem, first_line
 from core.export import FORMAT
 from core.files import forget_unfinished, making_folder, to_json, write_atomically
+from core.kinds import KINDS
 from core.registry.formats import FORMATS
-from core.specs import SPECS, parse_spec
+from core.specs import parse_spec
 from core.store import ACTIVE, Artifact, Run, Status, Store, open_store
 
 _FIXED = {"manifest.json", "run.json", "spec.json", "metrics.csv", "worker.log"}
@@ -165,7 +166,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 def _check_facts(facts: Any, name: str) -> dict[str, Any]:
     """The spec of a run, parsed anew. Raises `DataError` for a row that no run could have."""
-    if not isinstance(facts, dict) or facts.get("kind") not in SPECS or not _ID.fullmatch(str(facts.get("id"))):
+    if not isinstance(facts, dict) or facts.get("kind") not in KINDS or not _ID.fullmatch(str(facts.get("id"))):
         raise DataError("run.archive_unreadable", name=name, detail="run.json describes no run")
     if facts.get("status") not in _ENDED:
         raise DataError("run.archive_not_ended", name=name)
@@ -178,7 +179,7 @@ def _check_facts(facts: Any, name: str) -> dict[str, Any]:
     if wrong or facts.get("created_at") is None:
         raise DataError("run.archive_unreadable", name=name, detail=f"run.json: {', '.join(wrong) or 'created_at'}")
     try:
-        return parse_spec(SPECS[facts["kind"]], facts["spec"]).model_dump(mode="json")
+        return parse_spec(KINDS[facts["kind"]].spec, facts["spec"]).model_dump(mode="json")
     except GraftError as error:
         raise DataError("run.archive_unreadable", name=name, detail=str(error)[:300]) from error
 

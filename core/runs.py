@@ -21,26 +21,9 @@ from core import jobs, settings
 from core.errors import InputError, NotFoundError, RunError
 from core.export import export_run
 from core.files import to_json, write_atomically
-from core.options import command_line
-from core.registry.formats import without_ending
-from core.registry.methods import METHODS, MethodSettings
+from core.kinds import KINDS, check_spec, command_line, kind_of, name_for
 from core.siblings import compare_siblings
-from core.spec_checks import check_spec
-from core.specs import (
-    SPECS,
-    CompareSpec,
-    DataRef,
-    DownloadSpec,
-    FinetuneSpec,
-    InspectSpec,
-    MeasureSpec,
-    ModelRef,
-    OptimizeSpec,
-    PredictSpec,
-    Spec,
-    parse_spec,
-    with_absolute_paths,
-)
+from core.specs import InspectSpec, ModelRef, Spec, parse_spec, with_absolute_paths
 from core.store import RESUMABLE, Run, Store, open_store
 
 __all__ = [
@@ -66,9 +49,6 @@ __all__ = [
     "tag_run",
 ]
 
-_PREFIX: dict[str, str] = {"finetune": "ft", "compare": "cp", "import": "im", "predict": "pr", "optimize": "op"}
-_PREFIX |= {"inspect": "in", "measure": "me", "download": "dl"}
-_KINDS: dict[type[Spec], str] = {spec: kind for kind, spec in SPECS.items()}
 Record = TypeVar("Record", bound=Mapping[str, object])
 
 
@@ -89,17 +69,17 @@ def new_run(
     blocking = [problem for problem in check_spec(spec) if problem.severity == "error"]
     if blocking:
         raise InputError(blocking)
-    kind = _KINDS[type(spec)]
-    run_id, folder = _make_folder(_PREFIX[kind])
+    kind = kind_of(spec)
+    run_id, folder = _make_folder(kind.prefix)
     values = spec.model_dump(mode="json")
     try:
-        write_atomically(folder / "spec.json", to_json({"kind": kind, **values}) + "\n")
+        write_atomically(folder / "spec.json", to_json({"kind": kind.id, **values}) + "\n")
         store.create_run(
             run_id,
-            kind=kind,
+            kind=kind.id,
             name=(name or "").strip() or name_for(spec),
             spec=values,
-            device=device_for(spec),
+            device=kind.device(spec),
             sibling_group=group,
             parent=parent or _parent_of(spec),
         )
@@ -145,62 +125,6 @@ def _parent_of(spec: Spec) -> str | None:
     model = getattr(spec, "model", None)
     model_id = model.id if isinstance(model, ModelRef) else str(model or "")
     return model_id.partition("/")[2] if model_id.startswith("run/") else None
-
-
-def device_for(spec: Spec) -> str:
-    """The device whose slots a run takes. Reading data computes nothing: it never waits behind a training."""
-    if isinstance(spec, PredictSpec | MeasureSpec):
-        return "cpu"
-    if isinstance(spec, DownloadSpec):
-        return "network"
-    if isinstance(spec, OptimizeSpec):
-        return spec.device
-    if not isinstance(spec, FinetuneSpec | CompareSpec):
-        return "disk"
-    if spec.device != "auto":
-        return spec.device
-    from core.hardware import best_device
-
-    return best_device()
-
-
-def name_for(spec: Spec) -> str:
-    """A readable name: "EfficientNet-Lite0 · digits · head"."""
-    if isinstance(spec, DownloadSpec):
-        return model_name(ModelRef(id=spec.model))
-    if isinstance(spec, InspectSpec | MeasureSpec):
-        return model_name(spec.model)
-    if isinstance(spec, PredictSpec):
-        return f"{model_name(ModelRef(id=spec.model)) if '/' in spec.model else spec.model} · {data_name(spec.file)}"
-    ref = getattr(spec, "data", None)
-    data = data_name(ref.name) if isinstance(ref, DataRef) else ""
-    if isinstance(spec, OptimizeSpec):
-        name = model_name(spec.model)  # that of a run tells its data
-        return " · ".join([name, *([data] if data not in name.split(" · ") else []), "optimize"])
-    if isinstance(spec, CompareSpec):
-        return f"{model_name(spec.model)} · {data} · {min(spec.sizes)}–{max(spec.sizes)}"
-    if not isinstance(spec, FinetuneSpec):
-        return data
-    method = METHODS[spec.method].run_name(MethodSettings.of(spec))
-    parts = [model_name(spec.model), data, method]
-    if spec.model.weights == "random":
-        parts.insert(1, "random")
-    return " · ".join(parts)
-
-
-def model_name(ref: ModelRef) -> str:
-    """A model's name without its id's source and tag; the id where the catalog does not know it."""
-    from core.catalog import get_model
-
-    try:
-        return get_model(ref.id).name
-    except NotFoundError:
-        return ref.id
-
-
-def data_name(name: str) -> str:
-    """The last part of a path or hub id, without a format's or an archive's ending."""
-    return without_ending(re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name)
 
 
 def rename_run(run_id: str, name: str) -> None:
@@ -254,7 +178,7 @@ def repeat_run(run_id: str, store: Store | None = None) -> Run:
 
 def spec_of(run: Run) -> Spec:
     """What the run was asked to do."""
-    return parse_spec(SPECS[run.kind], run.spec)
+    return parse_spec(KINDS[run.kind].spec, run.spec)
 
 
 def delete_run(run_id: str, store: Store | None = None) -> None:

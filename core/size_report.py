@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from core import options
 from core.errors import NotFoundError, Problem
 from core.grid import SCRATCH, cell_spec, families, family_cell, steps_for
 from core.i18n import Translator
 from core.messages import explain, explain_finding
-from core.options import command_line
 from core.recipe import learning_rate
 from core.size_figures import family_word
 from core.specs import CompareSpec, parse_spec
@@ -229,7 +229,7 @@ def markdown_report(run: Run, report: Report, _: Translator) -> str:
         (_("What was held equal"), _bullets(held_equal(spec, report, _))),
         (_("What was not"), _bullets(not_held_equal(spec, report, run.summary, _))),
         (_("Trainings that failed"), _bullets(failed_cells(report, _))),
-        (_("The same on the command line"), ["```", command_line(spec), "```"]),
+        (_("The same on the command line"), ["```", options.command(["compare", *options.spec_options(spec)]), "```"]),
     ]
     begun = _.time(run.started_at or run.created_at)
     lines = [f"# {run.name}", "", f"{_('Model')}: {spec.model.id} · {_('Data')}: {spec.data.id} · {begun}", "", facts]

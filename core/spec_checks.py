@@ -1,4 +1,4 @@
-"""What speaks against doing something here: `check_spec` returns all problems of a spec and never raises.
+"""What speaks against doing something here: all problems of a spec at once, by its kind; nothing here raises.
 
 It looks at the ids, the disk and this machine, not into the data: that is the import's work.
 """
@@ -14,35 +14,35 @@ from core import catalog, settings
 from core.errors import GraftError, Problem
 from core.grid import FAIR_STEPS, cell_spec, grid
 from core.hardware import best_device, describe_machine
-from core.hubs import check_download
+from core.hubs import check_download as check_address
 from core.model_specs import DownloadSpec
 from core.optimize.checks import check_pass
 from core.optimize_spec import OptimizeSpec
 from core.registry.methods import METHODS
-from core.specs import SENTIMENT, CompareSpec, DataRef, FinetuneSpec, ImportSpec, MeasureSpec, PredictSpec, Spec
+from core.specs import SENTIMENT, CompareSpec, DataRef, FinetuneSpec, ImportSpec, MeasureSpec, PredictSpec
 
 
-def check_spec(spec: Spec) -> list[Problem]:
-    """Everything that speaks against doing this here: errors block, warnings ask. Never raises."""
-    problems: list[Problem] = []
-    if isinstance(spec, FinetuneSpec | CompareSpec | ImportSpec | OptimizeSpec):
-        problems += _check_data(spec.data)
-    if isinstance(spec, FinetuneSpec):
-        problems += _check_model(spec) + _check_precision(spec) + _check_sizes(spec)
-    if isinstance(spec, CompareSpec):
-        problems += _check_grid(spec)
-    if isinstance(spec, PredictSpec):
-        problems += _check_asked(spec)
-    if isinstance(spec, OptimizeSpec):
-        problems += _check_optimize(spec)
-    if isinstance(spec, MeasureSpec):
-        problems += _check_measured(spec)
-    if isinstance(spec, DownloadSpec):
-        problems += check_download(spec.model)
-    return problems
+def check_finetune(spec: FinetuneSpec) -> list[Problem]:
+    return _check_data(spec.data) + _check_model(spec) + _check_precision(spec) + _check_sizes(spec)
 
 
-def _check_measured(spec: MeasureSpec) -> list[Problem]:
+def check_compare(spec: CompareSpec) -> list[Problem]:
+    return _check_data(spec.data) + _check_grid(spec)
+
+
+def check_import(spec: ImportSpec) -> list[Problem]:
+    return _check_data(spec.data)
+
+
+def check_download(spec: DownloadSpec) -> list[Problem]:
+    return check_address(spec.model)
+
+
+def check_optimize(spec: OptimizeSpec) -> list[Problem]:
+    return _check_data(spec.data) + _check_optimize(spec)
+
+
+def check_measure(spec: MeasureSpec) -> list[Problem]:
     try:
         card = catalog.get_model(spec.model.id)
     except GraftError as error:
@@ -80,7 +80,7 @@ def _check_optimize(spec: OptimizeSpec) -> list[Problem]:
     return problems
 
 
-def _check_asked(spec: PredictSpec) -> list[Problem]:
+def check_predict(spec: PredictSpec) -> list[Problem]:
     path = Path(spec.file).expanduser().absolute()
     problems = [] if path.is_relative_to(settings.folder("asked")) else _check_path(path, "file")
     try:

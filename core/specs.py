@@ -324,17 +324,6 @@ class PredictSpec(Spec):
     )
 
 
-SPECS: dict[str, type[Spec]] = {
-    "finetune": FinetuneSpec,
-    "compare": CompareSpec,
-    "import": ImportSpec,
-    "predict": PredictSpec,
-    "optimize": OptimizeSpec,
-    "inspect": InspectSpec,
-    "measure": MeasureSpec,
-    "download": DownloadSpec,
-}
-
 S = TypeVar("S", bound=Spec)
 
 

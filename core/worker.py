@@ -14,114 +14,21 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from core import hubs, jobs, settings
+from core import hubs, jobs, kinds, settings
 from core.errors import GraftError, Problem, StoppedError, StoreError, problems_of
-from core.events import Reporter
-from core.files import forget_unfinished, is_unfinished, sha256, to_json, write_atomically
-from core.hardware import keep_freed_memory, this_host
-from core.optimize_spec import OptimizeSpec
+from core.files import forget_unfinished, is_unfinished, sha256
+from core.hardware import this_host
+from core.kinds import Summary
 from core.reporter import StoreReporter
-from core.specs import (
-    SPECS,
-    CompareSpec,
-    DownloadSpec,
-    FinetuneSpec,
-    ImportSpec,
-    InspectSpec,
-    MeasureSpec,
-    PredictSpec,
-    Spec,
-    parse_spec,
-)
+from core.specs import Spec, parse_spec
 from core.store import Artifact, Run, Status, Store, open_store
-
-Summary = Mapping[str, object]  # what a run found, as its row keeps it: each kind has its own record
-# What does the work of a kind: (spec, the run's folder, reporter, whether to go on from a checkpoint) -> summary.
-Handler = Callable[[Any, Path, Reporter, bool], Summary]
 
 _EXIT: dict[Status, int] = {"done": 0, "stopped": 130}
 _FINISH_PATIENCE_S = 60.0
-
-
-def _finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
-    keep_freed_memory()
-    reporter.phase("libraries")
-    from core.train import finetune
-
-    return finetune(spec, folder, reporter, resume=resume)
-
-
-def _compare(spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
-    reporter.phase("libraries")
-    from core.compare import compare
-
-    return compare(spec, folder, reporter, resume=resume)
-
-
-def _import(spec: ImportSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
-    reporter.phase("data")
-    from core.data.report import describe_data
-
-    report = describe_data(spec.data, reporter=reporter).model_dump(mode="json")
-    path = folder / "artifacts" / "report.json"
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, to_json(report))
-    return {name: report[name] for name in ("id", "fingerprint", "num_images") if name in report}
-
-
-def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
-    keep_freed_memory()
-    reporter.phase("libraries")
-    from core.answering import answer_file
-
-    return answer_file(spec, folder, reporter, resume)
-
-
-def _optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
-    keep_freed_memory()
-    reporter.phase("libraries")
-    from core.optimize.course import optimize
-
-    return optimize(spec, folder, reporter, resume=resume)
-
-
-def _inspect(spec: InspectSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
-    reporter.phase("libraries")
-    from core.inspection import inspect
-
-    return inspect(spec, folder, reporter)
-
-
-def _measure(spec: MeasureSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
-    keep_freed_memory()
-    reporter.phase("libraries")
-    from core.measurement import measure
-
-    return measure(spec, folder, reporter)
-
-
-def _download(spec: DownloadSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
-    from core.download import download
-
-    return download(spec, folder, reporter)
-
-
-KINDS: dict[str, Handler] = {
-    "finetune": _finetune,
-    "compare": _compare,
-    "import": _import,
-    "predict": _predict,
-    "optimize": _optimize,
-    "inspect": _inspect,
-    "measure": _measure,
-    "download": _download,
-}
 
 
 def work(run_id: str, store: Store | None = None) -> int:
@@ -168,8 +75,8 @@ def _do(run: Run, reporter: StoreReporter) -> tuple[Status, list[Problem], Summa
         (run.folder / "artifacts").mkdir(parents=True, exist_ok=True)
         _forget_unfinished(run.folder)
         reporter.reserve_disk()
-        spec: Spec = parse_spec(SPECS[run.kind], run.spec)
-        return "done", [], KINDS[run.kind](spec, run.folder, reporter, resume)
+        spec: Spec = parse_spec(kinds.KINDS[run.kind].spec, run.spec)
+        return "done", [], kinds.KINDS[run.kind].handler(spec, run.folder, reporter, resume)
     except StoppedError as stop:
         return "stopped", list(stop.problems), {}
     except Exception as error:

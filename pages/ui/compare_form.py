@@ -14,9 +14,9 @@ from core.estimate import estimate_compare, most_examples
 from core.grid import families, steps_for
 from core.hardware import best_device
 from core.i18n import Translator
+from core.kinds import check_spec
 from core.messages import explain
 from core.registry.methods import METHODS
-from core.spec_checks import check_spec
 from core.specs import CompareSpec, parse_spec
 from pages.ui import forms, launch, parts, state
 

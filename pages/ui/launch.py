@@ -11,9 +11,9 @@ import streamlit as st
 from core import runs
 from core.errors import GraftError, InputError, Problem
 from core.estimate import EstimateReport, estimate_finetune
+from core.kinds import check_spec
 from core.messages import explain
 from core.registry.methods import METHODS
-from core.spec_checks import check_spec
 from core.specs import FinetuneSpec, ImportSpec, Spec, parse_spec
 from core.store import open_store
 from pages.ui import cached, parts, state, texts

@@ -14,6 +14,7 @@ import streamlit as st
 from core import jobs, runs
 from core.errors import Problem
 from core.i18n import Translator
+from core.kinds import KINDS, TRAININGS
 from core.messages import explain
 from core.store import ACTIVE, Run, open_store
 from pages.ui import cached, parts, state
@@ -235,18 +236,18 @@ def _watch(page_title: str) -> None:
         cached.pump()
         active = store.list_runs(statuses=ACTIVE)
         st.set_page_config(page_title=_tab_title(active, page_title, _))
-        trainings = [run for run in active if run.kind in parts.TRAININGS]
+        trainings = [run for run in active if run.kind in TRAININGS]
         if trainings:
             first = next((run for run in trainings if run.status == "running"), trainings[0])
             label = _.plural("{n} run at work", "{n} runs at work", len(trainings))
             with st.container(key="running_badge", gap="xxsmall"):
-                parts.link(parts.VIEW_OF[first.kind], label, ":material/motion_play:", run=first.id)
+                parts.link(KINDS[first.kind].view, label, ":material/motion_play:", run=first.id)
                 st.progress(first.progress or 0.0, text=parts.phase_words(first, _))
 
 
 def _tab_title(active: Sequence[Run], page_title: str, _: Translator) -> str:
     """What runs are at, else how the last one ended while this page was open, else the page."""
-    trainings = [run for run in active if run.kind in parts.TRAININGS]
+    trainings = [run for run in active if run.kind in TRAININGS]
     watched: list[str] = state.recall("watched_runs", [])
     ended = [run_id for run_id in watched if run_id not in {run.id for run in active}]
     if ended:

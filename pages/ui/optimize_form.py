@@ -11,12 +11,12 @@ from core.catalog import ModelCard
 from core.errors import GraftError, Problem
 from core.estimate import estimate_optimize
 from core.i18n import Translator
+from core.kinds import check_spec
 from core.messages import explain
 from core.optimize.checks import check_pass
 from core.optimize.variants import variants_of
 from core.optimize_spec import OptimizeSpec
 from core.registry.passes import PASSES, Pass, name_of
-from core.spec_checks import check_spec
 from core.specs import parse_spec
 from core.store import open_store
 from pages.ui import cached, forms, launch, parts, state

@@ -12,6 +12,7 @@ import streamlit as st
 from core.errors import GraftError, Problem
 from core.figures import TEXT
 from core.i18n import N_, Translator
+from core.kinds import KINDS
 from core.messages import explain, explain_phase
 from core.pareto import limit_words
 from core.registry.passes import name_of
@@ -27,25 +28,10 @@ STATUSES: dict[str, tuple[str, str, str, Any]] = {
     "stopped": (":material/stop_circle:", "■", N_("Stopped"), "gray"),
     "interrupted": (":material/power_off:", "▲", N_("Interrupted"), "yellow"),
 }
-KINDS = {
-    "finetune": N_("Fine-tune"),
-    "compare": N_("Compare"),
-    "optimize": N_("Optimize"),
-    "import": N_("Data check"),
-    "predict": N_("Prediction"),
-    "inspect": N_("Inspection"),
-    "measure": N_("Measurement"),
-    "download": N_("Download"),
-}
 VIEWS = {
     name: f"pages/views/{name}.py"
     for name in ("home", "models", "data", "compare", "finetune", "predict", "optimize", "runs", "settings")
 }
-# The page that shows a run of a kind.
-VIEW_OF = {kind: kind for kind in ("finetune", "compare", "optimize", "predict")} | {"import": "data"}
-VIEW_OF |= dict.fromkeys(("inspect", "measure", "download"), "models")
-# The kinds of runs that take long: they are what the side bar, the tab and Home tell of.
-TRAININGS = ("finetune", "compare", "optimize")
 
 
 # Test ids are Streamlit's stable names; class names are not. A link to the page one is on is still a link.
@@ -194,7 +180,7 @@ def facts(rows: Sequence[tuple[str, str]], *, key: str) -> None:
 def run_link(run: Run, _: Translator) -> None:
     """One run in a list: what it is, how it stands, and the way to it."""
     with st.container(border=True, key=f"run_card_{run.id}", gap=None):
-        link(VIEW_OF[run.kind], run.name, ":material/arrow_forward:", **({"run": run.id}))
+        link(KINDS[run.kind].view, run.name, ":material/arrow_forward:", **({"run": run.id}))
         line = [badge_text(run.status, _)]
         if run.status == "running":
             line.append(phase_words(run, _))

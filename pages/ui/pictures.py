@@ -15,6 +15,7 @@ from core.answers import Cell, Ranking, answers_csv, picture_row
 from core.errors import GraftError
 from core.i18n import Translator
 from core.registry.formats import PICTURE_FILES, asked_suffixes
+from core.run_names import model_name
 from core.specs import ModelRef, PredictSpec
 from pages.ui import asking, cached, parts, state
 
@@ -122,7 +123,7 @@ def _show_answers(upload: _Upload, model_id: str, key: str, _: Translator, *, is
         answers, latency_ms = cached.picture_answers(model_id, upload.data)
     label, share = answers[0]
     if not is_alone:
-        st.caption(runs.model_name(ModelRef(id=model_id)))
+        st.caption(model_name(ModelRef(id=model_id)))
     st.markdown(_("**{label}**, {share} sure", label=label, share=_.percent(share)))
     table = pd.DataFrame([(name, 100 * value) for name, value in answers], columns=["label", "share"])
     st.dataframe(

@@ -11,7 +11,8 @@ import streamlit as st
 from core import jobs, runs
 from core.errors import Problem
 from core.i18n import Translator
-from core.specs import SPECS, metadata
+from core.kinds import KINDS
+from core.specs import metadata
 from core.store import RESUMABLE, Run, open_store
 from pages.ui import cached, live, parts, results, state
 from pages.ui.curve import draw_curves
@@ -41,7 +42,7 @@ def show_record(run: Run) -> None:
 def settings_of(run: Run, _: Translator) -> dict[str, str]:
     """A run's settings by their labels, choices in words; what was left empty is left out."""
     found: dict[str, str] = {}
-    for name, info in SPECS[run.kind].model_fields.items():
+    for name, info in KINDS[run.kind].spec.model_fields.items():
         value = run.spec.get(name)
         if name == "model" and isinstance(value, str):
             found[_("Model")] = value
@@ -76,7 +77,7 @@ def _actions(run: Run, _: Translator) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="record_actions"):
         parts.badge(run.status)
         parts.link("runs", _("All runs"), ":material/arrow_back:")
-        parts.link(parts.VIEW_OF[run.kind], _("Open"), ":material/open_in_full:", run=run.id)
+        parts.link(KINDS[run.kind].view, _("Open"), ":material/open_in_full:", run=run.id)
         if run.status in RESUMABLE:
             live.resume_button(run, _)
         if run.is_active:
@@ -94,7 +95,7 @@ def _actions(run: Run, _: Translator) -> None:
         ):
             with parts.guarded():
                 again = runs.repeat_run(run.id)
-                st.switch_page(parts.VIEWS[parts.VIEW_OF[run.kind]], query_params={"run": again.id})
+                st.switch_page(parts.VIEWS[KINDS[run.kind].view], query_params={"run": again.id})
         results.export_button(run, _)
         if st.button(_("Delete"), key="record_delete", icon=":material/delete:"):
             ask_delete([run.id])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.kinds import TRAININGS
 from core.store import ACTIVE, open_store
 from pages.ui import cached, parts, state
 
@@ -72,7 +73,7 @@ def show_ways() -> None:
 
 def show_runs() -> None:
     """Runs at work, then the last ones that ended."""
-    listed = [run for kind in parts.TRAININGS for run in open_store().list_runs(kind=kind, limit=30)]
+    listed = [run for kind in TRAININGS for run in open_store().list_runs(kind=kind, limit=30)]
     found = sorted(listed, key=lambda run: -run.created_at)
     active = [run for run in found if run.status in ACTIVE]
     ended = [run for run in found if run.status not in ACTIVE][:RECENT]

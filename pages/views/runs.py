@@ -10,6 +10,7 @@ import streamlit as st
 
 from core import jobs
 from core.figures import look_of
+from core.kinds import KINDS
 from core.store import Run, open_store
 from pages.ui import archives, parts, record, state
 from pages.ui.curve import draw_curves
@@ -36,10 +37,8 @@ def filters(found: list[Run]) -> list[Run]:
         placeholder=_("any"),
         persist_state="session",
     )
-    kinds = {"": _("All kinds"), **{kind: _(word) for kind, word in parts.KINDS.items()}}
-    kind = right.selectbox(
-        _("Kind"), list(kinds), format_func=kinds.__getitem__, key="runs_kind", persist_state="session"
-    )
+    kinds = {"": _("All kinds"), **{kind: _(row.word) for kind, row in KINDS.items()}}
+    kind = right.selectbox(_("Kind"), list(kinds), format_func=kinds.get, key="runs_kind", persist_state="session")
     wanted = (text or "").lower().split()
     return [
         run
@@ -57,7 +56,7 @@ def row_of(run: Run) -> dict[str, Any]:
         "name": run.name,
         "status": parts.status_words(run.status, _),
         "accuracy": None if accuracy is None else 100 * accuracy,
-        "method": _(look_of(run.spec).word) if run.kind == "finetune" else _(parts.KINDS[run.kind]),
+        "method": _(look_of(run.spec).word) if run.kind == "finetune" else _(KINDS[run.kind].word),
         "begun": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(st.context.timezone or "UTC"),
         "took": parts.seconds_of(run),
         "tags": run.tags,
@@ -97,7 +96,7 @@ def show_selected(chosen: list[Run]) -> None:
     with st.container(horizontal=True, key="selected_actions", vertical_alignment="center"):
         st.markdown(_.plural("{n} selected", "{n} selected", len(chosen)))
         if len(chosen) == 1:
-            parts.link(parts.VIEW_OF[chosen[0].kind], _("Open"), ":material/open_in_full:", run=chosen[0].id)
+            parts.link(KINDS[chosen[0].kind].view, _("Open"), ":material/open_in_full:", run=chosen[0].id)
             parts.link("runs", _("Record"), ":material/history:", run=chosen[0].id)
         if st.button(_("Delete"), key="delete_selected", icon=":material/delete:"):
             record.ask_delete([run.id for run in chosen])

@@ -18,6 +18,7 @@ from core.estimate import estimate_finetune
 from core.figures import LOOKS, look_of
 from core.grid import families, family_cell, grid
 from core.i18n import translator
+from core.kinds import check_spec
 from core.models import build_classifier, count_parameters, load_classifier, save_classifier
 from core.networks import tuning
 from core.networks.tuning import BEHAVIOURS, Behaviour, Tunable, count_put_in, set_trainable
@@ -25,7 +26,6 @@ from core.recipe import learning_rate
 from core.registry.methods import METHODS, MethodSettings
 from core.registry.table import build_table
 from core.size_figures import family_word
-from core.spec_checks import check_spec
 from core.specs import CompareSpec, FinetuneSpec, ModelRef, metadata, parse_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ from core.figures import LOOKS
 from core.grid import grid
 from core.i18n import translator
 from core.size_figures import family_word
-from core.spec_checks import check_spec
+from core.kinds import check_spec
 from core.specs import CompareSpec, FinetuneSpec, parse_spec
 from core.__main__ import finetune
 import inspect

@@ -32,9 +32,10 @@ from core.data.library import list_data
 from core.engine import Engine
 from core.events import Silence
 from core.hardware import this_host
+from core.kinds import KINDS
 from core.measured import list_measurements
 from core.run_archive import import_run
-from core.specs import SPECS, CompareSpec, FinetuneSpec
+from core.specs import CompareSpec, FinetuneSpec
 from core.store import Run, open_store
 from core.train import Finetuning
 
@@ -99,7 +100,7 @@ def lost(then: Any, now: Any, where: str = "") -> list[str]:
 
 def test_every_run_is_listed_and_told_as_it_was(old: Path) -> None:
     then, now = told_then(old, "runs"), told_now("runs")
-    assert {row["kind"] for row in then} == set(SPECS)
+    assert {row["kind"] for row in then} == set(KINDS)
     assert lost(then, now) == []
     for row in then:
         assert lost(told_then(old, row["id"]), told_now("run", row["id"], "show")) == []

@@ -19,6 +19,7 @@ from core.catalog import ModelCard, Preprocessing
 from core.clock import PhaseClock
 from core.data.images import load_images
 from core.errors import WeightsError
+from core.kinds import check_spec
 from core.lora import lora_targets
 from core.models import ImageClassifier, build_classifier, count_parameters, new_head, save_classifier
 from core.networks.tuning import BEHAVIOURS, set_trainable
@@ -29,7 +30,6 @@ from core.optimize_spec import OptimizeSpec
 from core.predict import load_predictor
 from core.registry.methods import MethodSettings
 from core.sizes_timm import sizes_of
-from core.spec_checks import check_spec
 from core.specs import FinetuneSpec, ModelRef
 from core.stages import Stages
 from core.store import open_store

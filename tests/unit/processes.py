@@ -11,15 +11,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from core import jobs, worker
+from core import jobs, kinds, worker
 from core.errors import RunError, StoppedError
 from core.events import Reporter
 from core.jobs import LocalExecutor
+from core.registry.table import build_table
 from core.specs import DataRef, ImportSpec
 from core.store import Run
 
@@ -128,6 +130,7 @@ def spawn_together(folder: Path, script: str, count: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    worker.KINDS["import"] = tiny_kind
+    tiny_one = replace(kinds.KINDS["import"], handler=tiny_kind)
+    kinds.KINDS = build_table([*(kind for kind in kinds.KINDS.values() if kind.id != "import"), tiny_one])
     jobs.LocalExecutor = TinyExecutor  # type: ignore[misc]  # the next run's worker is a tiny one too
     sys.exit(worker.main())

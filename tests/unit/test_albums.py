@@ -19,7 +19,7 @@ from core.data.albums import open_album
 from core.data.questions import store_questions
 from core.errors import DataError, StoppedError
 from core.events import Silence
-from core.spec_checks import check_spec
+from core.kinds import check_spec
 from core.specs import PredictSpec
 from tests.tiny import colour_classifier, predictor_of
 

@@ -13,7 +13,7 @@ from core import answering, runs, settings
 from core.answering import answer_file
 from core.data.questions import preview_questions, read_questions, store_questions
 from core.errors import DataError, InputError, StoppedError
-from core.spec_checks import check_spec
+from core.kinds import check_spec
 from core.specs import PredictSpec
 from core.store import open_store
 from core.worker import work

@@ -15,8 +15,8 @@ from core.catalog import ModelCard, Preprocessing, TextInput, check_image_size, 
 from core.catalog_search import find_local, group_of, line_of, search_models
 from core.errors import InputError
 from core.estimate import estimate_compare, estimate_finetune, estimate_optimize
+from core.kinds import check_spec
 from core.messages import explain
-from core.spec_checks import check_spec
 from core.specs import CompareSpec, FinetuneSpec, OptimizeSpec, PredictSpec
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.options import command_line
+from core.kinds import command_line
 from core.specs import CompareSpec, FinetuneSpec, OptimizeSpec, Spec
 from core.store import open_store
 from tests.comparisons import make_comparison

@@ -21,8 +21,7 @@ from core.compare import compare
 from core.errors import DataError, InputError, RunError, StoppedError
 from core.estimate import cell_work, estimate_compare, lanes_for
 from core.grid import FAIR_STEPS, cell_spec, families, grid, steps_for
-from core.options import command_line
-from core.spec_checks import check_spec
+from core.kinds import check_spec, command_line
 from core.specs import CompareSpec, parse_spec
 from core.store import Run, open_store
 from tests.unit.test_train import Listener

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from core.kinds import KINDS
 from core.messages import PHASES, SENTENCES, STANDING
 from core.settings import SETTINGS
-from core.specs import SPECS, metadata
+from core.specs import metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = sorted((ROOT / "core").rglob("*.py"))
@@ -40,7 +41,10 @@ LIGHT = {
     *(f"core.{name}" for name in ("size_law", "findings", "conclusions", "outcome", "pareto", "bundle", "model_card")),
     *(f"core.{name}" for name in ("fields", "optimize_spec", "optimize_messages", "verdicts", "plane")),
     *(f"core.{name}" for name in ("values", "compare_messages", "compare_records")),
-    *(f"core.{name}" for name in ("model_specs", "recipe", "catalog_search", "families", "family_texts", "measured")),
+    *(
+        f"core.{name}"
+        for name in ("model_specs", "recipe", "run_names", "catalog_search", "families", "family_texts", "measured")
+    ),
     *(f"core.{name}" for name in ("other_tasks", "library_messages", "anatomy")),
     *(f"core.{name}" for name in ("ask_records", "ask_messages", "catalog_local", "hubs", "getting_messages")),
     "core.locales",
@@ -86,7 +90,9 @@ HEAVY |= {
 # Scripts that travel with a model: nothing of the house imports them, and they import nothing of it.
 TRAVELLERS = {f"core.bundles.{path.stem}" for path in CORE if path.parent.name == "bundles"}
 # The only rooms where spine and heavy meet.
-DOORS = {"core.worker", "core.__main__", "core.asking_commands", "core.model_commands"}
+DOORS = {"core.worker", "core.kinds", "core.__main__", "core.asking_commands", "core.model_commands"}
+# The one that everybody may ask: it opens nothing until a run begins.
+TABLE_OF_KINDS = {"core.kinds"}
 
 TORCH_FAMILY = {"torch", "torchvision", "transformers", "timm", "accelerate", "safetensors", "lightning"}
 TORCH_FAMILY |= {"torch_pruning"}
@@ -169,7 +175,7 @@ def test_travelling_scripts_need_nothing_but_what_their_requirements_name(module
 def test_light_rooms_import_only_light_ones(module: str) -> None:
     names = _imports(module)
     assert _foreign(names) <= LIGHT_PACKAGES
-    assert _ours(names) <= LIGHT
+    assert _ours(names) <= LIGHT | TABLE_OF_KINDS
 
 
 def test_the_registry_imports_no_room_so_that_every_room_may_ask_it() -> None:
@@ -183,7 +189,7 @@ def test_the_registry_imports_no_room_so_that_every_room_may_ask_it() -> None:
 def test_data_imports_no_torch_even_when_called(module: str) -> None:
     names = _imports(module)
     assert _foreign(names) <= DATA_PACKAGES
-    assert _ours(names) <= DATA | LIGHT - {"core.runs", "core.jobs", "core.reporter"}
+    assert _ours(names) <= DATA | TABLE_OF_KINDS | LIGHT - {"core.runs", "core.jobs", "core.reporter"}
 
 
 @pytest.mark.parametrize("module", sorted(HEAVY))
@@ -211,7 +217,7 @@ def test_pages_import_light_rooms_only_and_views_no_other_view() -> None:
     for module in sorted(name for name in MODULES if name.partition(".")[0] in {"pages", "app"}):
         names = _imports(module)
         assert _foreign(names) <= PAGE_PACKAGES, module
-        allowed = LIGHT | {name for name in MODULES if name.startswith("pages.ui")} - {"pages.ui"}
+        allowed = LIGHT | TABLE_OF_KINDS | {name for name in MODULES if name.startswith("pages.ui")} - {"pages.ui"}
         if module == "pages.ui.cached":
             models = {"core.optimize.predict", "core.piping", "core.predict", "core.saliency", "core.sentiment"}
             allowed |= DATA | models
@@ -407,7 +413,7 @@ def test_every_text_of_a_form_and_setting_is_marked_for_translation() -> None:
     marked = {text for _, call in _calls({"N_"}, HOUSE) for text in _texts(call.args[0] if call.args else None)}
     plain = re.compile(r"[a-z0-9%]{0,4}|CPU")  # px, fp32: the same in every language
     texts = {item.help for item in SETTINGS.values()}
-    for spec in SPECS.values():
+    for spec in (kind.spec for kind in KINDS.values()):
         for name, field in spec.model_fields.items():
             if name in {"model", "data"}:
                 continue

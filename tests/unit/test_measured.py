@@ -13,6 +13,7 @@ from core.catalog import get_model
 from core.fields import ModelRef
 from core.hardware import this_host
 from core.i18n import translator
+from core.kinds import device_for
 from core.measured import blocks_chart, drawn, list_measurements, newest_run, speed_chart
 from core.model_specs import MeasureSpec
 from core.store import open_store
@@ -92,4 +93,4 @@ def test_name_and_host_of_a_measurement_are_its_models_and_this_machine(home: An
     assert run.name == get_model(RESNET).name
     assert time.time() - list_measurements(open_store())[RESNET].time < 60
     spec = MeasureSpec(model=ModelRef(id=RESNET, weights="random"))
-    assert runs.device_for(spec) == "cpu"
+    assert device_for(spec) == "cpu"

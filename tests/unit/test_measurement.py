@@ -17,11 +17,11 @@ from core.encoders import TokenBatch
 from core.errors import InputError, Problem, RunError, StoppedError
 from core.events import Silence
 from core.fields import ModelRef
+from core.kinds import check_spec
 from core.measurement import _image_blocks, _inputs, _take_batch, _text_blocks, build_measured, measure
 from core.model_specs import MeasureSpec
 from core.optimize import timing
 from core.optimize.timing import time_alone
-from core.spec_checks import check_spec
 from tests.unit.test_train import Listener
 
 LITE0, MINILM, ABSENT = "bundled/efficientnet_lite0", "bundled/minilm-l6", "torchvision/resnet18.imagenet1k_v1"

@@ -19,6 +19,7 @@ from core.clock import PhaseClock
 from core.data.images import load_images
 from core.errors import DataError, InputError, Problem, RunError, StoppedError
 from core.events import Silence
+from core.kinds import check_spec
 from core.models import build_classifier, save_classifier
 from core.optimize import course, int8, timing
 from core.optimize.exporting import export_onnx, export_program
@@ -27,7 +28,6 @@ from core.optimize.subject import load_subject
 from core.optimize.variants import Variant, variants_of
 from core.optimize.work import Made, Work
 from core.optimize_spec import OptimizeSpec
-from core.spec_checks import check_spec
 from core.specs import DataRef, FinetuneSpec, ModelRef
 from core.store import open_store
 from core.verdicts import TAKEN

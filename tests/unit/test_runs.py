@@ -9,6 +9,7 @@ import pytest
 
 from core import jobs, runs
 from core.errors import InputError, NotFoundError, RunError
+from core.run_names import data_name
 from core.specs import FinetuneSpec, ImportSpec, parse_spec
 from core.store import Run, open_store
 from tests.unit.processes import IdleExecutor, tiny
@@ -111,7 +112,7 @@ def test_name_says_model_data_and_method(values: dict[str, object], name: str) -
     ],
 )
 def test_data_name_is_the_last_part(name: str, wanted: str) -> None:
-    assert runs.data_name(name) == wanted
+    assert data_name(name) == wanted
 
 
 def test_run_of_a_run_has_it_as_parent() -> None:

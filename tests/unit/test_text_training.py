@@ -14,9 +14,9 @@ import torch
 from core.baseline import run_baseline
 from core.data.texts import load_texts
 from core.errors import DataError, InputError, StoppedError
+from core.kinds import check_spec
 from core.predict import TextPredictor, load_predictor
 from core.registry.methods import MethodSettings
-from core.spec_checks import check_spec
 from core.specs import DataRef, FinetuneSpec
 from core.tokenized import LengthGrouped
 from core.train import finetune

@@ -10,9 +10,7 @@ import sys
 import pytest
 
 from core import jobs, runs
-from core.specs import SPECS
 from core.store import Run, open_store
-from core.worker import KINDS
 from tests.unit.processes import ROOT, TinyExecutor, tiny, wait_until
 
 
@@ -34,10 +32,6 @@ def _at_work(name: str) -> Run:
 
 def _codes(run: Run) -> list[str]:
     return [problem["code"] for problem in run.error or []]
-
-
-def test_every_kind_of_spec_has_somebody_to_do_it() -> None:
-    assert set(KINDS) == set(SPECS)
 
 
 def test_run_is_done_with_its_summary_metrics_and_artifacts() -> None:
