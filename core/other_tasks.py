@@ -68,8 +68,8 @@ def not_here(task: Task, model_id: str) -> Problem:
     if any((folder / "config.json").is_file() for folder in hub_snapshots(model_id)):
         return Problem("ask.incomplete", field="model", values={"id": model_id})
     size = published_size_mb(task, model_id) * 2**20
-    told = f"{size / 1e9:.1f} GB" if size > 995e6 else f"{size / 1e6:.0f} MB"
-    return Problem("ask.not_local", field="model", values={"id": model_id, "size": told})
+    words = f"{size / 1e9:.1f} GB" if size > 995e6 else f"{size / 1e6:.0f} MB"
+    return Problem("ask.not_local", field="model", values={"id": model_id, "size": words})
 
 
 # -- what speaks against asking ----------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def check_inputs(task: Task, values: Mapping[str, object]) -> list[Problem]:
         if isinstance(option.default, bool):
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not option.least <= value <= option.most:
-            range_: dict[str, Any] = {
+            range_ = {
                 "name": option.name,
                 "received": str(value)[:40],
                 "least": option.least,
@@ -138,8 +138,8 @@ def _check_labels(entry: InputField, labels: list[Any]) -> list[Problem]:
         return [Problem("ask.labels_number", field=entry.name, values=values)]
     longest = max(texts, key=len)
     if len(longest) > MAX_LABEL_CHARS:
-        told: dict[str, Any] = {"label": longest[:20], "n": len(longest), "limit": MAX_LABEL_CHARS}
-        return [Problem("ask.label_too_long", field=entry.name, values=told)]
+        long = {"label": longest[:20], "n": len(longest), "limit": MAX_LABEL_CHARS}
+        return [Problem("ask.label_too_long", field=entry.name, values=long)]
     return []
 
 

@@ -13,6 +13,7 @@ from core.catalog import SMALLEST_PX, ModelCard, is_local
 from core.catalog_search import READS
 from core.families import get_family
 from core.i18n import N_, Translator
+from core.registry.tasks import HUB_TASKS
 from pages.ui import anatomy, asking, getting, measuring, other_tasks, parts, pictures, state
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def reads_words(card: ModelCard, _: Translator) -> str:
     words = [_("pictures")] if card.preprocessing else []
     words += [_("texts") + (f": {languages}" if languages else "")] if card.text else []
     if not words:
-        words = [_("speech") if card.task == "automatic-speech-recognition" else _("texts")]
+        words = [_("speech") if "sounds" in HUB_TASKS[card.task].reads else _("texts")]
     return " + ".join(words)
 
 
