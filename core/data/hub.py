@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import settings
-from core.data.parquet import encode_labels, find_columns
+from core.data.parquet import encode_labels, find_columns, named_features
 from core.data.pictures import MAX_BYTES
 from core.data.sources import Collection, Raw, digest, split_rows
 from core.data.texts import SAMPLE, collect_texts, find_text_columns
@@ -76,7 +76,7 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     first = next(iter(parts.values()), None)
     if first is None:
         raise DataError("data.no_train_split", id=ref.id, splits=", ".join(found))
-    column, label = find_columns(first.features.arrow_schema, first.features.to_dict(), ref)
+    column, label = find_columns(first.features.arrow_schema, named_features(first.features.to_dict()), ref)
     is_text = column is None
     if column is None:
         column, label = find_text_columns(first[:SAMPLE], ref.model_copy(update={"label_column": label}))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
         raise DataError("data.unreadable_file", path=name, detail=first_line(error)) from error
     if pa.types.is_nested(schema.field(label).type):
         raise DataError("data.several_labels", column=label)
-    names = features.get(label, {}).get("names")
+    names = features.get(label, Feature()).get("names")
     splits = split_rows([_split_of(path) for path in paths], [file.metadata.num_rows for file in files])
     num_bytes = sum(path.stat().st_size for path in paths)
     if is_text:
@@ -143,16 +143,31 @@ def _column(files: list[Any], name: str) -> list[Any]:
     return [value for file in files for value in file.read(columns=[name]).column(name).to_pylist()]
 
 
-def _hub_features(schema: Any) -> dict[str, Any]:
+class Feature(TypedDict, total=False):
+    """What the hub's `datasets` says of a column."""
+
+    _type: str
+    names: list[str] | None  # of classes
+
+
+def named_features(declared: Mapping[str, Any]) -> dict[str, Feature]:
+    """Features as `datasets` writes them, by column; those of lists, which have no kind of their own, left out."""
+    return {
+        name: Feature(_type=str(feature.get("_type")), names=feature.get("names"))
+        for name, feature in declared.items()
+        if isinstance(feature, dict)
+    }
+
+
+def _hub_features(schema: Any) -> dict[str, Feature]:
     """What the hub's `datasets` wrote about the columns; empty where it wrote nothing."""
     try:
-        features: dict[str, Any] = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return features
-    except (KeyError, ValueError, TypeError):
+        return named_features(json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"])
+    except (KeyError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def find_columns(schema: Any, features: dict[str, Any], ref: DataRef) -> tuple[str | None, str | None]:
+def find_columns(schema: Any, features: Mapping[str, Feature], ref: DataRef) -> tuple[str | None, str | None]:
     """The picture column, None for texts, and the label column: as asked for, else declared, else by type and name.
 
     Raises `DataError` when a column is asked for that is not there.
@@ -161,7 +176,7 @@ def find_columns(schema: Any, features: dict[str, Any], ref: DataRef) -> tuple[s
 
     if ref.label_column is not None and ref.label_column not in schema.names:
         raise DataError("data.no_such_column", column=ref.label_column, columns=", ".join(schema.names)[:200])
-    declared = {name: feature.get("_type") for name, feature in features.items() if isinstance(feature, dict)}
+    declared = {name: feature.get("_type") for name, feature in features.items()}
     pictures = [name for name, kind in declared.items() if kind == "Image"]
     for entry in schema:
         is_struct = pa.types.is_struct(entry.type) and any(part.name == "bytes" for part in entry.type)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import time
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from core.data.pictures import open_image, to_rgb
 from core.data.sources import Collection, open_collection
 from core.data.splits import make_split, stratified_order
 from core.data.texts import text_leaks, texts_of
-from core.data.tokens import MODEL, SAMPLE, measure_tokens
+from core.data.tokens import MODEL, SAMPLE, TokenUse, measure_tokens
 from core.errors import GraftError, Problem, StoppedError
 from core.events import Reporter
 from core.specs import DataRef
@@ -56,7 +55,7 @@ class DataReport(BaseModel):
     columns: list[str] = Field(default_factory=list)  # of texts: where texts and labels were found
     all_columns: list[str] = Field(default_factory=list)  # of a table: what there is to choose from
     characters: list[int] = Field(default_factory=list)  # of texts: median, 90%, longest
-    tokens: dict[str, Any] | None = None  # of texts, by the bundled tokenizer: see core.data.tokens
+    tokens: TokenUse | None = None  # of texts, by the bundled tokenizer
 
 
 def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
@@ -113,8 +112,8 @@ def _describe_texts(collection: Collection) -> DataReport:
         planned = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
         problems += text_leaks(collection, split)
     tokens = measure_tokens([texts[row] for row in order[:SAMPLE]])
-    if tokens is not None and tokens["share_unknown"] > _MANY_UNKNOWN:
-        share = f"{tokens['share_unknown']:.0%}"
+    if tokens is not None and tokens.share_unknown > _MANY_UNKNOWN:
+        share = f"{tokens.share_unknown:.0%}"
         problems.append(Problem("data.unknown_tokens", "warning", "data", {"model": MODEL, "share": share}))
     lengths = np.array([len(texts[row]) for row in rows] or [0])
     return DataReport(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,17 @@ def _tokenizer() -> Any:
     return tokenizer
 
 
-def measure_tokens(texts: list[str]) -> dict[str, Any] | None:
-    """How long these texts are to the bundled tokenizer and how much of them it knows; None where it is missing.
+@dataclass(frozen=True)
+class TokenUse:
+    """How long texts are to the bundled tokenizer and how much of them it knows."""
 
-    `lengths`: of texts in tokens, quantiles from the shortest to the longest; `share_beyond_128`, `share_unknown`.
-    """
+    lengths: list[int]  # of texts in tokens: quantiles from the shortest to the longest
+    share_beyond_128: float
+    share_unknown: float  # of tokens
+
+
+def measure_tokens(texts: list[str]) -> TokenUse | None:
+    """How the bundled tokenizer sees these texts; None where it is missing."""
     tokenizer = _tokenizer()
     if tokenizer is None or not texts:
         return None
@@ -46,8 +53,8 @@ def measure_tokens(texts: list[str]) -> dict[str, Any] | None:
     lengths = np.array([len(item.ids) for item in encoded])
     missed = sum(item.ids.count(unknown) for item in encoded)
     words = max(1, int((lengths - 2).sum()))  # each text has a token before and behind it
-    return {
-        "lengths": np.quantile(lengths, np.linspace(0, 1, _QUANTILES), method="nearest").astype(int).tolist(),
-        "share_beyond_128": float((lengths > 128).mean()),
-        "share_unknown": missed / words,
-    }
+    return TokenUse(
+        lengths=np.quantile(lengths, np.linspace(0, 1, _QUANTILES), method="nearest").astype(int).tolist(),
+        share_beyond_128=float((lengths > 128).mean()),
+        share_unknown=missed / words,
+    )

@@ -212,7 +212,7 @@ def test_table_is_taken_in_and_described(encoding: str, home: Path) -> None:
     report = describe_data(DataRef(id=data_id), Silence())
     assert (report.task, report.num_images, report.columns) == ("text-classification", 20, ["review", "label"])
     assert report.tokens is not None
-    assert report.tokens["share_unknown"] == 0
+    assert report.tokens.share_unknown == 0
     assert {row["label"] for row in report.preview} == {"0", "1"}
     assert store_upload(io.BytesIO(("review,label\n" + _ROWS).encode()), "my reviews.tsv.csv") != data_id
 

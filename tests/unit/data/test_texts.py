@@ -99,9 +99,9 @@ def test_lengths_in_tokens_tell_what_a_limit_cuts(tmp_path: Path, longest: int) 
     rows = [("word " * (longest if i % 4 == 0 else 2), "pos" if i % 2 else "neg") for i in range(40)]
     tokens = describe_data(_write(tmp_path / "a.csv", rows), Silence()).tokens
     assert tokens is not None
-    assert (tokens["lengths"][0], tokens["lengths"][-1]) == (4, longest + 2)
-    beyond = sum(length > 128 for length in tokens["lengths"]) / len(tokens["lengths"])
-    assert beyond == pytest.approx(tokens["share_beyond_128"], abs=0.01)
+    assert (tokens.lengths[0], tokens.lengths[-1]) == (4, longest + 2)
+    beyond = sum(length > 128 for length in tokens.lengths) / len(tokens.lengths)
+    assert beyond == pytest.approx(tokens.share_beyond_128, abs=0.01)
 
 
 def test_uneven_classes_are_told(tmp_path: Path) -> None:
