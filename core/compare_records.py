@@ -68,6 +68,14 @@ class SizeRow(TypedDict):
     dominated_by: str | None
 
 
+class ComparedSize(SizeRow):
+    """A point of a curve beside training from scratch with as many examples, where that was done."""
+
+    family: str
+    rank: int
+    versus: PairRow | None
+
+
 class LawPoint(TypedDict):
     """A point of the fitted curve in its band."""
 

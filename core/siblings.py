@@ -7,16 +7,59 @@ accuracies says little where the same pictures are easy for both.
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from core.store import Run, Store, open_store
+from core.values import Finding
 
 
-def compare_siblings(group: str, store: Store | None = None) -> dict[str, Any]:
+class SiblingRow(TypedDict):
+    """A run of the group: what it tried, what it reached on the test and what it cost, as far as it got."""
+
+    run: str
+    name: str
+    status: str
+    method: str | None
+    weights: str | None
+    last_blocks: int | None
+    accuracy: float | None
+    interval: list[float] | None
+    n: int | None
+    seconds: float | None
+    train_seconds: float | None
+    trainable_parameters: int | None
+    peak_memory_mb: float | None
+    size_mb: float | None
+
+
+class SiblingPair(TypedDict):
+    """Two done runs and, where they were tested on the same rows, the paired test of them."""
+
+    a: str
+    b: str
+    comparable: bool
+    n: NotRequired[int]
+    a_accuracy: NotRequired[float]
+    b_accuracy: NotRequired[float]
+    difference: NotRequired[float]
+    interval: NotRequired[list[float]]
+    p: NotRequired[float]
+    better: NotRequired[str | None]
+
+
+class SiblingComparison(TypedDict):
+    """The runs of a group, the most accurate first, every two of those that are done, and what follows."""
+
+    group: str
+    rows: list[SiblingRow]
+    pairs: list[SiblingPair]
+    conclusion: Finding | None
+
+
+def compare_siblings(group: str, store: Store | None = None) -> SiblingComparison:
     """The runs of a group with what they reached and cost, and a conclusion.
 
-    {"rows": [one per run, the most accurate first], "pairs": [paired tests], "conclusion": {"code", "values"} or
-    None}. Codes: `compare.better`, `compare.no_difference`, `compare.not_comparable`, `compare.waiting` while a run
+    Codes: `compare.better`, `compare.no_difference`, `compare.not_comparable`, `compare.waiting` while a run
     is active, None when fewer than two runs are done.
     """
     store = store or open_store()
@@ -30,7 +73,7 @@ def compare_siblings(group: str, store: Store | None = None) -> dict[str, Any]:
     return {"group": group, "rows": rows, "pairs": pairs, "conclusion": _conclude(runs, ranked, pairs)}
 
 
-def _row(run: Run, store: Store) -> dict[str, Any]:
+def _row(run: Run, store: Store) -> SiblingRow:
     summary, test = run.summary, run.summary.get("test") or {}
     model = [artifact.bytes for artifact in store.list_artifacts(run.id) if artifact.kind == "model"]
     return {
@@ -55,9 +98,9 @@ def _seconds(run: Run) -> float | None:
     return None if run.started_at is None or run.ended_at is None else run.ended_at - run.started_at
 
 
-def _pair(a: Run, b: Run) -> dict[str, Any]:
+def _pair(a: Run, b: Run) -> SiblingPair:
     """The paired test of two done runs; `comparable` is False when their tests were not the same."""
-    pair: dict[str, Any] = {"a": a.id, "b": b.id, "comparable": False}
+    pair: SiblingPair = {"a": a.id, "b": b.id, "comparable": False}
     mine, other = (run.summary.get("data") or {} for run in (a, b))
     # Row numbers mean the same pictures only within the same data.
     if mine.get("fingerprint") != other.get("fingerprint") or mine.get("labels") != other.get("labels"):
@@ -68,10 +111,21 @@ def _pair(a: Run, b: Run) -> dict[str, Any]:
         tested = compare_paired(*(run.folder / "artifacts" / "predictions.parquet" for run in (a, b)))
     except (OSError, ValueError):  # predictions were removed, or the rows differ
         return pair
-    return {**pair, "comparable": True, **tested, "better": {"a": a.id, "b": b.id}.get(tested["better"] or "")}
+    return {
+        "a": a.id,
+        "b": b.id,
+        "comparable": True,
+        "n": tested["n"],
+        "a_accuracy": tested["a_accuracy"],
+        "b_accuracy": tested["b_accuracy"],
+        "difference": tested["difference"],
+        "interval": tested["interval"],
+        "p": tested["p"],
+        "better": {"a": a.id, "b": b.id}.get(tested["better"] or ""),
+    }
 
 
-def _conclude(runs: list[Run], ranked: list[Run], pairs: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _conclude(runs: list[Run], ranked: list[Run], pairs: list[SiblingPair]) -> Finding | None:
     """The best against the runner-up, in a code and the values of its sentence."""
     waiting = sum(run.is_active for run in runs)
     if waiting and len(runs) > 1:

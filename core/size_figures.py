@@ -13,6 +13,7 @@ from typing import Any
 
 from plotly.subplots import make_subplots
 
+from core.compare_records import CompareReport, EquivalentRow, FamilyRow, SizeRow
 from core.figures import FONT, LOOKS, TEXT, Look, layout_of_axes, resolve
 from core.grid import SCRATCH
 from core.i18n import Translator
@@ -26,7 +27,6 @@ _LABEL_PX = 110  # the room beside a chart for the names at the ends of its line
 _CLOSEST_TICKS = 0.09  # of the axis: nearer ones would write over each other
 _SECONDS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 36_000, 86_400)
 
-Report = Mapping[str, Any]
 Trace = dict[str, Any]
 
 
@@ -40,7 +40,7 @@ def family_word(family: str, _: Translator) -> str:
     return _(LOOKS["random"].word if family == SCRATCH else METHODS[family].pretrained_word)
 
 
-def size_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
+def size_chart(report: CompareReport, _: Translator, *, keep: str) -> dict[str, Any]:
     """Accuracy against size: means with their intervals, single trainings faint, fitted laws thin.
 
     While `keep` stays the same, zoom and hover survive new points.
@@ -60,7 +60,7 @@ def size_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
     return {"traces": traces + _keys(report, families, _), "layout": layout}
 
 
-def time_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
+def time_chart(report: CompareReport, _: Translator, *, keep: str) -> dict[str, Any]:
     """Seconds of training against size, both on log axes, with the span over the repeats."""
     families, axis = _families(report), _Axis(report)
     traces = _in_front([_times(family, _, is_named=not axis.is_direct) for family in families])
@@ -77,7 +77,7 @@ def time_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
     return {"traces": traces, "layout": layout}
 
 
-def _families(report: Report) -> list[Mapping[str, Any]]:
+def _families(report: CompareReport) -> list[FamilyRow]:
     return [family for family in report.get("families") or [] if family["sizes"]]
 
 
@@ -87,7 +87,7 @@ def _families(report: Report) -> list[Mapping[str, Any]]:
 class _Axis:
     """The log axis of sizes: it shows what is planned, so that it stays while the curves grow."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: CompareReport) -> None:
         planned = {int(cell["size"]) for cell in report.get("cells") or []}
         self.sizes = sorted(planned | {int(row["size"]) for f in _families(report) for row in f["sizes"]}) or [1]
         families = {cell["family"] for cell in report.get("cells") or []} or {f["family"] for f in _families(report)}
@@ -116,7 +116,7 @@ def _layout(axis: _Axis, y: str, _: Translator, keep: str) -> dict[str, Any]:
     return layout | {"uirevision": keep, "hovermode": "closest", "showlegend": True, "height": HEIGHT}
 
 
-def _accuracy_range(report: Report, families: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+def _accuracy_range(report: CompareReport, families: Sequence[FamilyRow]) -> tuple[float, float]:
     values = [row[name] for family in families for row in family["sizes"] for name in ("low", "high", "accuracy")]
     values += [cell["accuracy"] for cell in report.get("cells") or [] if cell.get("accuracy") is not None]
     if not values:
@@ -133,14 +133,14 @@ def _in_front(traces: list[Trace]) -> list[Trace]:
     return [{**trace, "legendrank": rank} for rank, trace in enumerate(traces, 1)][::-1]
 
 
-def _means(family: Mapping[str, Any], _: Translator, *, is_named: bool) -> Trace:
+def _means(family: FamilyRow, _: Translator, *, is_named: bool) -> Trace:
     """The means of a family with their intervals; hollow where trainings were still improving."""
     look, rows, name = family_look(family["family"]), family["sizes"], family_word(family["family"], _)
     return {
         "type": "scatter",
         "x": [row["size"] for row in rows],
         "y": [row["accuracy"] for row in rows],
-        "text": [_told(row, _) for row in rows],
+        "text": [_hover_text(row, _) for row in rows],
         "mode": "lines+markers",
         "name": name,
         "legendgroup": family["family"],
@@ -157,7 +157,7 @@ def _means(family: Mapping[str, Any], _: Translator, *, is_named: bool) -> Trace
     }
 
 
-def _told(row: Mapping[str, Any], _: Translator) -> str:
+def _hover_text(row: SizeRow, _: Translator) -> str:
     """A point in words, for who points at it."""
     lines = [
         _("{n} training examples", n=_.number(row["size"])),
@@ -186,7 +186,7 @@ def _whiskers(rows: Sequence[Mapping[str, Any]], value: str, low: str, high: str
     }
 
 
-def _singles(report: Report, family: Mapping[str, Any], _: Translator) -> list[Trace]:
+def _singles(report: CompareReport, family: FamilyRow, _: Translator) -> list[Trace]:
     """Every single training as a faint dot, where a mean hides several."""
     several = {row["size"] for row in family["sizes"] if row["seeds"] > 1}
     cells = [c for c in report.get("cells") or [] if c["family"] == family["family"] and c["size"] in several]
@@ -210,7 +210,7 @@ def _singles(report: Report, family: Mapping[str, Any], _: Translator) -> list[T
     ]
 
 
-def _law(family: Mapping[str, Any], opacity: float, _: Translator) -> list[Trace]:
+def _law(family: FamilyRow, opacity: float, _: Translator) -> list[Trace]:
     """The fitted law as a thin line in its band; nothing where the data do not carry one."""
     law, look = family.get("law"), family_look(family["family"])
     if not law or not law.get("curve"):
@@ -219,7 +219,7 @@ def _law(family: Mapping[str, Any], opacity: float, _: Translator) -> list[Trace
     base = {"type": "scatter", "mode": "lines", "legendgroup": family["family"], "showlegend": False}
     sizes = [point["size"] for point in curve]
     band = [min(1.0, point["high"]) for point in curve] + [max(0.0, point["low"]) for point in reversed(curve)]
-    told = _("fitted law")
+    name = _("fitted law")
     filled = {
         **base,
         "x": sizes + sizes[::-1],
@@ -228,15 +228,15 @@ def _law(family: Mapping[str, Any], opacity: float, _: Translator) -> list[Trace
         "fillcolor": {"light": _faint(look.light, opacity), "dark": _faint(look.dark, opacity)},
         "line": {"width": 0},
         "hoverinfo": "skip",
-        "name": told,
+        "name": name,
     }
     line = {
         **base,
         "x": sizes,
         "y": [point["accuracy"] for point in curve],
         "line": {"color": look.colour, "width": 1.2, "dash": "dot"},
-        "name": told,
-        "hovertemplate": f"%{{y:.1%}}<extra>{told}</extra>",
+        "name": name,
+        "hovertemplate": f"%{{y:.1%}}<extra>{name}</extra>",
     }
     return [filled, line]
 
@@ -246,7 +246,7 @@ def _faint(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def _times(family: Mapping[str, Any], _: Translator, *, is_named: bool) -> Trace:
+def _times(family: FamilyRow, _: Translator, *, is_named: bool) -> Trace:
     look, rows, name = family_look(family["family"]), family["sizes"], family_word(family["family"], _)
     rows = [{**row, "seconds": max(row["seconds"], 0.01)} for row in rows]
     return {
@@ -301,13 +301,13 @@ def _end_labels(
 def _folded(word: str) -> list[str]:
     """A name on two lines, broken behind its comma."""
     for comma in (", ", "，"):
-        first, found, second = word.partition(comma)
-        if found:
+        first, sign, second = word.partition(comma)
+        if sign:
             return [first + comma.strip(), second]
     return [word]
 
 
-def main_family(report: Report) -> str | None:
+def main_family(report: CompareReport) -> str | None:
     """The pretrained family that the answer speaks of: that of the conclusions, else the most accurate."""
     for conclusion in report.get("conclusions") or []:
         if (conclusion.get("values") or {}).get("family") not in (None, SCRATCH):
@@ -316,49 +316,50 @@ def main_family(report: Report) -> str | None:
     return max(pretrained, key=_mean_accuracy)["family"] if pretrained else None
 
 
-def _mean_accuracy(family: Mapping[str, Any]) -> float:
+def _mean_accuracy(family: FamilyRow) -> float:
     return float(sum(row["accuracy"] for row in family["sizes"]) / len(family["sizes"]))
 
 
-def headline(report: Report) -> Mapping[str, Any] | None:
-    """What pretraining is worth in labels, at the smallest size where that can be told.
+def headline(report: CompareReport) -> EquivalentRow | None:
+    """What pretraining is worth in labels, at the smallest size where that is known.
 
     "More than" with a reason against it (from scratch was still improving) is no number to stand alone.
     """
     main = main_family(report)
-    told = [
-        found for found in report.get("equivalents") or [] if found["family"] == main and found["kind"] != "refused"
+    known = [
+        row
+        for row in report.get("equivalents") or []
+        if row["family"] == main and row["kind"] != "refused" and not (row["kind"] == "more_than" and row.get("reason"))
     ]
-    known = [found for found in told if found["kind"] != "more_than" or not found.get("reason")]
-    return min(known, key=lambda found: int(found["size"]), default=None)
+    return min(known, key=lambda row: row["size"], default=None)
 
 
-def worth_words(found: Mapping[str, Any], _: Translator) -> str:
+def worth_words(worth: EquivalentRow, _: Translator) -> str:
     """How many examples from scratch are as good: ≈ 2,400, no finer than it is known; measured sizes as they are."""
-    size, low, high = found.get("scratch_size"), found.get("low"), found.get("high")
-    if found["kind"] == "between":
+    size, low, high = worth.get("scratch_size"), worth.get("low"), worth.get("high")
+    if worth["kind"] == "between":
         return f"{_.number(low or 0)} – {_.number(high or 0)}"
-    if found["kind"] == "more_than":
+    if worth["kind"] == "more_than":
         return f"> {_.number(size or 0)}"
     is_measured = low is None and high is None
-    told = _.number(size or 0, None if is_measured and found["kind"] == "at_most" else 2)
-    return f"{'≤' if found['kind'] == 'at_most' else '≈'} {told}"
+    about = _.number(size or 0, None if is_measured and worth["kind"] == "at_most" else 2)
+    return f"{'≤' if worth['kind'] == 'at_most' else '≈'} {about}"
 
 
-def _equivalence(report: Report, below: float, _: Translator) -> list[Trace]:
+def _equivalence(report: CompareReport, below: float, _: Translator) -> list[Trace]:
     """A dotted line from the pretrained point to as many examples as training from scratch needs for the same.
 
     Its words stand `below` the line.
     """
-    found, axis = headline(report), _Axis(report)
-    if found is None:
+    worth, axis = headline(report), _Axis(report)
+    if worth is None:
         return []
-    size, y = float(found["size"]), found["accuracy"]
-    end = min(float(found.get("scratch_size") or found.get("high") or 0), 1.1 * axis.sizes[-1])
+    size, y = float(worth["size"]), worth["accuracy"]
+    end = min(float(worth.get("scratch_size") or worth.get("high") or 0), 1.1 * axis.sizes[-1])
     if end <= size:
         return []
     base = {"type": "scatter", "showlegend": False, "hoverinfo": "skip"}
-    words = _("{n} examples from scratch", n=worth_words(found, _))
+    words = _("{n} examples from scratch", n=worth_words(worth, _))
     return [
         {
             **base,
@@ -381,7 +382,7 @@ def _equivalence(report: Report, below: float, _: Translator) -> list[Trace]:
     ]
 
 
-def _keys(report: Report, families: Sequence[Mapping[str, Any]], _: Translator) -> list[Trace]:
+def _keys(report: CompareReport, families: Sequence[FamilyRow], _: Translator) -> list[Trace]:
     """What the lesser marks mean, in the legend: only those that are drawn."""
     base: Trace = {"type": "scatter", "x": [None], "y": [None], "mode": "markers", "showlegend": True}
     rows = [row for family in families for row in family["sizes"]]
@@ -403,7 +404,7 @@ def _keys(report: Report, families: Sequence[Mapping[str, Any]], _: Translator) 
 # -- to carry away -----------------------------------------------------------------------------------------
 
 
-def stacked_figure(report: Report, _: Translator) -> Any:
+def stacked_figure(report: CompareReport, _: Translator) -> Any:
     """Both charts, one above the other, in the light theme: a Plotly figure."""
     charts = [size_chart(report, _, keep="export"), time_chart(report, _, keep="export")]
     figure = make_subplots(rows=2, cols=1, vertical_spacing=0.1, row_heights=[0.56, 0.44])
@@ -421,12 +422,12 @@ def stacked_figure(report: Report, _: Translator) -> Any:
     return figure
 
 
-def figure_html(report: Report, title: str, sentences: Sequence[str], _: Translator) -> str:
+def figure_html(report: CompareReport, title: str, sentences: Sequence[str], _: Translator) -> str:
     """A page of its own with the title, what came out and both charts; it needs no network."""
     drawn = stacked_figure(report, _).to_html(include_plotlyjs=True, full_html=False)
-    told = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
     style = f"body{{font:16px {FONT};color:{TEXT['light']};max-width:1000px;margin:2rem auto;padding:0 1rem}}"
     return (
         f'<!doctype html><html lang="{_.language.tag}"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{style}</style></head><body><h1>{html.escape(title)}</h1><ul>{told}</ul>{drawn}</body></html>"
+        f"<style>{style}</style></head><body><h1>{html.escape(title)}</h1><ul>{items}</ul>{drawn}</body></html>"
     )

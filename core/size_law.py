@@ -70,17 +70,17 @@ def fit_law(sizes: Sequence[int], accuracies: Sequence[float], errors: Sequence[
         values |= {"smallest": int(size[0]), "largest": int(size[-1])}
         return Problem("compare.law_flat", values=values)
     middle = float(np.exp(np.log(size).mean()))  # sizes are counted in it: a and b stay of one magnitude
-    (found,) = _fit(size / middle, wrong[None], error)
-    fitted = found[0] + found[1] * (size / middle) ** -found[2]
+    (best,) = _fit(size / middle, wrong[None], error)
+    fitted = best[0] + best[1] * (size / middle) ** -best[2]
     squares = ((wrong - fitted) / error) ** 2
-    p, misfit = _chance(float(squares.sum()), found, len(size))
+    p, misfit = _chance(float(squares.sum()), best, len(size))
     if p < 0.01:
         worst = int(squares.argmax())
         missed = float(abs(wrong - fitted)[worst])
         return Problem("compare.law_misses", values={"missed_size": int(size[worst]), "missed": missed, "p": p})
     noise = np.random.default_rng(0).standard_normal((REFITS, len(size)))
     draws = _fit(size / middle, fitted + error * noise, error)
-    a, b, c = found
+    a, b, c = best
     draws[:, 1] *= middle ** draws[:, 2]
     return SizeLaw(float(a), float(b * middle**c), float(c), misfit, draws)
 
@@ -93,12 +93,12 @@ def _falls(size: Floats, wrong: Floats, error: Floats) -> bool:
     return bool(slope < -1.645 * spread)
 
 
-def _chance(squares: float, found: Floats, num_points: int) -> tuple[float, float]:
+def _chance(squares: float, law: Floats, num_points: int) -> tuple[float, float]:
     """How likely chance alone misses the points by so much, and the reduced chi-square."""
     from scipy.stats import chi2
 
     # A number that its bound holds is not fitted to the points.
-    free = 1 + int(found[0] > 0) + int(SLOWEST + 1e-6 < found[2] < FASTEST - 1e-6)
+    free = 1 + int(law[0] > 0) + int(SLOWEST + 1e-6 < law[2] < FASTEST - 1e-6)
     freedom = num_points - free
     return float(chi2.sf(squares, freedom)), squares / freedom
 
@@ -114,13 +114,13 @@ def _fit(size: Floats, wrong: Floats, error: Floats) -> Floats:
     for _ in range(4):
         a, b, squares = _levels(size, wrong, error, tried)
         best = squares.argmin(1)
-        found = np.stack([a[rows, best], b[rows, best], tried[rows, best]], 1)
+        laws = np.stack([a[rows, best], b[rows, best], tried[rows, best]], 1)
         step = (tried[:, 1] - tried[:, 0])[:, None]
-        around = found[:, 2:] + step * np.linspace(-1, 1, 21)
+        around = laws[:, 2:] + step * np.linspace(-1, 1, 21)
         # Kept evenly spaced at the ends of the range: shifted, not cut.
         around += np.maximum(0, SLOWEST - around[:, :1]) + np.minimum(0, FASTEST - around[:, -1:])
         tried = around
-    return found
+    return laws
 
 
 def _levels(size: Floats, wrong: Floats, error: Floats, c: Floats) -> tuple[Floats, Floats, Floats]:

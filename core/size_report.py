@@ -1,6 +1,6 @@
 """A comparison in words and tables to carry away: all cells as csv, the whole as Markdown.
 
-What was held equal and what was not is told here once, for the page and for the report.
+What was held equal and what was not is said here once, for the page and for the report.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from core import options
+from core.compare_records import CellRow, ComparedSize, CompareReport, FamilyRow, PairRow
 from core.errors import NotFoundError, Problem
 from core.grid import SCRATCH, cell_spec, families, family_cell, steps_for
 from core.i18n import Translator
@@ -27,10 +28,8 @@ COLUMNS = (
     "trainable_parameters", "parameters", "peak_memory_mb", "error",
 )  # fmt: skip
 
-Report = Mapping[str, Any]
 
-
-def cells_csv(report: Report) -> bytes:
+def cells_csv(report: CompareReport) -> bytes:
     """Every training as a row; with a byte-order mark, so that spreadsheets read it as UTF-8."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
@@ -42,43 +41,40 @@ def cells_csv(report: Report) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def size_rows(report: Report) -> list[dict[str, Any]]:
+def size_rows(report: CompareReport) -> list[ComparedSize]:
     """One row for each size and family, the smallest size first, with its difference to training from scratch."""
     pairs = {(pair["a"], pair["size"]): pair for pair in report.get("pairs") or [] if pair["b"] == SCRATCH}
-    rows = []
+    rows: list[ComparedSize] = []
     for rank, family in enumerate(report.get("families") or []):
-        for row in family["sizes"]:
-            pair = pairs.get((family["family"], row["size"]))
-            versus = {name: pair[name] for name in ("difference", "interval", "p")} if pair else {}
-            rows.append({**row, "family": family["family"], "rank": rank, "versus": versus})
+        name = family["family"]
+        rows += [
+            {**row, "family": name, "rank": rank, "versus": pairs.get((name, row["size"]))} for row in family["sizes"]
+        ]
     return sorted(rows, key=lambda row: (row["size"], row["rank"]))
 
 
-def failed_cells(report: Report, _: Translator) -> list[str]:
+def failed_cells(report: CompareReport, _: Translator) -> list[str]:
     """The trainings that failed, each with its reason."""
     return [
-        f"{cell_word(cell, _)}: " + " ".join(explain(_problem(problem), _) for problem in cell.get("error") or [])
+        f"{cell_word(cell, _)}: "
+        + " ".join(explain(Problem.from_dict(problem), _) for problem in cell.get("error") or [])
         for cell in report.get("cells") or []
         if cell["status"] == "failed"
     ]
 
 
-def _problem(value: Mapping[str, Any]) -> Problem:
-    return Problem(value["code"], value.get("severity", "error"), value.get("field"), value.get("values") or {})
-
-
-def cell_word(cell: Mapping[str, Any], _: Translator) -> str:
+def cell_word(cell: CellRow, _: Translator) -> str:
     """One training in words: its family, size and seed."""
     size = _("{n} training examples", n=_.number(cell["size"]))
     return f"{family_word(cell['family'], _)} · {size} · {_('seed {seed}', seed=cell['seed'])}"
 
 
-def conclusions(report: Report, _: Translator) -> list[str]:
+def conclusions(report: CompareReport, _: Translator) -> list[str]:
     """What came out, in sentences."""
     return [explain_finding(conclusion, _) for conclusion in report.get("conclusions") or []]
 
 
-def points_words(versus: Mapping[str, Any], _: Translator) -> str:
+def points_words(versus: PairRow | None, _: Translator) -> str:
     """A difference in points with its interval: +25.0 (20.1 to 30.2)."""
     if not versus:
         return ""
@@ -87,7 +83,7 @@ def points_words(versus: Mapping[str, Any], _: Translator) -> str:
     return _("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
-def p_words(versus: Mapping[str, Any], _: Translator) -> str:
+def p_words(versus: PairRow | None, _: Translator) -> str:
     """A p value as far as it is worth telling."""
     if not versus:
         return ""
@@ -99,7 +95,7 @@ def interval_words(low: float, high: float, _: Translator) -> str:
     return _("{low} to {high}", low=_.percent(low), high=_.percent(high))
 
 
-def law_words(family: Mapping[str, Any], _: Translator) -> str:
+def law_words(family: FamilyRow, _: Translator) -> str:
     """The law that was fitted to a family and how well it fits, or why there is none."""
     name, law, refused = family_word(family["family"], _), family.get("law"), family.get("law_refused")
     if law:
@@ -121,15 +117,15 @@ def law_words(family: Mapping[str, Any], _: Translator) -> str:
 # -- what was held equal -----------------------------------------------------------------------------------
 
 
-def held_equal(spec: CompareSpec, report: Report, _: Translator) -> list[str]:
+def held_equal(spec: CompareSpec, report: CompareReport, _: Translator) -> list[str]:
     """What all trainings have in common."""
-    told = []
+    lines = []
     tested = next((cell["n"] for cell in report.get("cells") or [] if cell.get("n")), None)
     if tested:
-        told.append(
+        lines.append(
             _("All are tested on the same {n} examples, once, after every choice was made.", n=_.number(tested))
         )
-    told.append(
+    lines.append(
         _(
             "All starts of a repeat see the same training examples, and a smaller set of them lies within every "
             "larger one."
@@ -138,7 +134,7 @@ def held_equal(spec: CompareSpec, report: Report, _: Translator) -> list[str]:
     steps = _.listed(
         _("{steps} at {size}", steps=_.number(steps_for(spec, size)), size=_.number(size)) for size in spec.sizes
     )
-    told.append(
+    lines.append(
         _(
             "All starts may take equally many steps of {batch} examples, by training examples: {steps}.",
             batch=spec.batch_size,
@@ -146,7 +142,7 @@ def held_equal(spec: CompareSpec, report: Report, _: Translator) -> list[str]:
         )
     )
     if spec.patience is not None:
-        told.append(
+        lines.append(
             _(
                 "Beyond {steps} steps, a training stops when {patience} of its looks at the validation examples in a "
                 "row brought nothing. The best of all looks is what is tested.",
@@ -155,14 +151,14 @@ def held_equal(spec: CompareSpec, report: Report, _: Translator) -> list[str]:
             )
         )
     else:
-        told.append(_("No training stops early. The best of its looks at the validation examples is what is tested."))
-    told.append(_("Network, optimizer, batch size and input size are the same; no example is varied (augmented)."))
-    return told
+        lines.append(_("No training stops early. The best of its looks at the validation examples is what is tested."))
+    lines.append(_("Network, optimizer, batch size and input size are the same; no example is varied (augmented)."))
+    return lines
 
 
-def not_held_equal(spec: CompareSpec, report: Report, summary: Mapping[str, Any], _: Translator) -> list[str]:
+def not_held_equal(spec: CompareSpec, report: CompareReport, summary: Mapping[str, Any], _: Translator) -> list[str]:
     """What differs between the trainings, or limits what they show."""
-    told = [
+    lines = [
         _(
             "Learning rates come from a table by start and method and are not tuned to this data: {rates}. "
             "Others could move the curves.",
@@ -172,25 +168,25 @@ def not_held_equal(spec: CompareSpec, report: Report, summary: Mapping[str, Any]
     held = (summary.get("data") or {}).get("validation") or {}
     ordered = sorted(held.items(), key=lambda pair: int(pair[0]))
     rows = _.listed([_("{n} at {size}", n=_.number(n), size=_.number(int(size))) for size, n in ordered])
-    told.append(
+    lines.append(
         _("Labelled validation examples come on top of the training examples: {rows}.", rows=rows)
         if rows
         else _("Labelled validation examples come on top of the training examples.")
     )
-    told.append(_("Equal steps are not equal time: a step that trains all layers takes longer than one of the head."))
+    lines.append(_("Equal steps are not equal time: a step that trains all layers takes longer than one of the head."))
     if summary.get("lanes"):
-        told.append(
+        lines.append(
             _.plural(
                 "Times are those of this machine, with {n} training at a time.",
                 "Times are those of this machine, with {n} trainings side by side.",
                 summary["lanes"],
             )
         )
-    told.append(_band_words(spec, _))
-    return told
+    lines.append(_band_words(spec, _))
+    return lines
 
 
-def _rates(spec: CompareSpec, report: Report) -> dict[str, float]:
+def _rates(spec: CompareSpec, report: CompareReport) -> dict[str, float]:
     """The learning rate of each family: the one that was used, else the one of the table."""
     used = {cell["family"]: cell["learning_rate"] for cell in report.get("cells") or [] if cell.get("learning_rate")}
     rates = {}
@@ -216,7 +212,7 @@ def _band_words(spec: CompareSpec, _: Translator) -> str:
 # -- Markdown ----------------------------------------------------------------------------------------------
 
 
-def markdown_report(run: Run, report: Report, _: Translator) -> str:
+def markdown_report(run: Run, report: CompareReport, _: Translator) -> str:
     """The comparison as a document: what came out, the table, the laws, the conditions, how to repeat it."""
     spec = parse_spec(CompareSpec, run.spec)
     done = sum(cell["status"] == "done" for cell in report.get("cells") or [])
@@ -243,7 +239,7 @@ def _bullets(sentences: Any) -> list[str]:
     return [f"- {sentence}" for sentence in sentences]
 
 
-def _table(report: Report, _: Translator) -> list[str]:
+def _table(report: CompareReport, _: Translator) -> list[str]:
     rows = size_rows(report)
     if not rows:
         return []

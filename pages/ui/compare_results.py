@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 import streamlit as st
 
 from core import runs
+from core.compare_records import CompareReport
 from core.grid import SCRATCH
 from core.i18n import Translator
 from core.size_figures import (
@@ -35,14 +35,13 @@ from pages.ui import live, parts, results, state
 from pages.ui.compare_tables import show_cell_grid, show_cells, show_sizes
 from pages.ui.curve import draw_chart
 
-Report = Mapping[str, Any]
 _MOST_FAILURES = 8
 
 
-def show_found(run: Run) -> None:
+def show_ended(run: Run) -> None:
     """Everything a comparison has found: all of it when done, what there is when it ended before."""
     _ = state.words()
-    report = runs.read_report(run.id)
+    report = _read_report(run)
     if run.status != "done":
         live.show_reason(run, _)
     if report is None:
@@ -66,14 +65,14 @@ def show_found(run: Run) -> None:
 def show_so_far(run: Run) -> None:
     """A comparison at work: what is known from the trainings that are done."""
     _ = state.words()
-    report = runs.read_report(run.id)
+    report = _read_report(run)
     if not report or not any(family["sizes"] for family in report.get("families") or []):
         st.caption(_("The first points appear when their trainings are done."))
     if not report:
         return
-    told = conclusions(report, _)
-    if told:
-        st.markdown(f"**{_('So far')}**\n" + "".join(f"\n- {sentence}" for sentence in told))
+    sentences = conclusions(report, _)
+    if sentences:
+        st.markdown(f"**{_('So far')}**\n" + "".join(f"\n- {sentence}" for sentence in sentences))
     show_charts(run, report, _)
     show_cell_grid(report, _)
     _show_failures(report, _)
@@ -82,26 +81,30 @@ def show_so_far(run: Run) -> None:
         show_cells(run, report, _)
 
 
+def _read_report(run: Run) -> CompareReport | None:
+    return cast(CompareReport | None, runs.read_report(run.id))
+
+
 # -- the answer --------------------------------------------------------------------------------------------
 
 
-def _show_answer(run: Run, report: Report, _: Translator) -> None:
+def _show_answer(run: Run, report: CompareReport, _: Translator) -> None:
     cells = report.get("cells") or []
     done = sum(cell["status"] == "done" for cell in cells)
-    told = conclusions(report, _)
+    sentences = conclusions(report, _)
     if run.status != "done":
         kept = _("{done} of {n} trainings are done.", done=_.number(done), n=_.number(len(cells)))
         st.markdown(f"**{kept}** {_('Resuming trains only the others.')}")
-    if not told:
+    if not sentences:
         st.markdown(f"## {_('Nothing can be concluded yet: too few trainings are done.')}", anchors=False)
         return
-    st.markdown(f"## {told[0]}", anchors=False)
-    if told[1:]:
-        st.markdown("\n".join(f"- {sentence}" for sentence in told[1:]))
+    st.markdown(f"## {sentences[0]}", anchors=False)
+    if sentences[1:]:
+        st.markdown("\n".join(f"- {sentence}" for sentence in sentences[1:]))
     _show_numbers(report, _)
 
 
-def _show_numbers(report: Report, _: Translator) -> None:
+def _show_numbers(report: CompareReport, _: Translator) -> None:
     """The smallest and the largest size with both starts, the worth in labels, the time: at most four numbers."""
     main, rows = main_family(report), size_rows(report)
     scratch = {row["size"]: row for row in rows if row["family"] == SCRATCH}
@@ -126,7 +129,7 @@ def _show_numbers(report: Report, _: Translator) -> None:
 # -- charts and laws ---------------------------------------------------------------------------------------
 
 
-def show_charts(run: Run, report: Report, _: Translator) -> None:
+def show_charts(run: Run, report: CompareReport, _: Translator) -> None:
     """Accuracy and training time against size, side by side."""
     if not any(family["sizes"] for family in report.get("families") or []):
         return
@@ -141,22 +144,22 @@ def show_charts(run: Run, report: Report, _: Translator) -> None:
             draw_chart(time_chart(report, _, keep=run.id), f"times_{run.id}", _alt(report, "seconds", _))
 
 
-def _alt(report: Report, what: str, _: Translator) -> str:
+def _alt(report: CompareReport, what: str, _: Translator) -> str:
     """A chart in a sentence, for those who do not see it."""
-    told = []
+    curves = []
     for family in report["families"]:
         values = [
             f"{_.number(row['size'])}: {_.percent(row[what]) if what == 'accuracy' else _.duration(row[what])}"
             for row in family["sizes"]
         ]
-        told.append(f"{family_word(family['family'], _)} {', '.join(values)}")
+        curves.append(f"{family_word(family['family'], _)} {', '.join(values)}")
     title = _("Accuracy") if what == "accuracy" else _("Training time")
-    return _("{title} by training examples. {families}", title=title, families="; ".join(told))
+    return _("{title} by training examples. {families}", title=title, families="; ".join(curves))
 
 
-def _show_laws(report: Report, _: Translator) -> None:
-    told = [words for family in report.get("families") or [] if (words := law_words(family, _))]
-    if told:
+def _show_laws(report: CompareReport, _: Translator) -> None:
+    laws = [words for family in report.get("families") or [] if (words := law_words(family, _))]
+    if laws:
         st.header(
             _("How accuracy grows with examples"),
             anchor=False,
@@ -165,33 +168,33 @@ def _show_laws(report: Report, _: Translator) -> None:
                 "removes, c how fast the rest goes. The dotted line is this law, fitted; its band is 95% sure."
             ),
         )
-        st.markdown("\n".join(f"- {words}" for words in told))
+        st.markdown("\n".join(f"- {words}" for words in laws))
 
 
-def _show_failures(report: Report, _: Translator) -> None:
-    told = failed_cells(report, _)
-    if told:
-        more = [_("and {n} more", n=len(told) - _MOST_FAILURES)] if len(told) > _MOST_FAILURES else []
-        title = _.plural("{n} training failed", "{n} trainings failed", len(told))
-        lines = "\n".join(f"- {sentence}" for sentence in told[:_MOST_FAILURES] + more)
+def _show_failures(report: CompareReport, _: Translator) -> None:
+    failures = failed_cells(report, _)
+    if failures:
+        more = [_("and {n} more", n=len(failures) - _MOST_FAILURES)] if len(failures) > _MOST_FAILURES else []
+        title = _.plural("{n} training failed", "{n} trainings failed", len(failures))
+        lines = "\n".join(f"- {sentence}" for sentence in failures[:_MOST_FAILURES] + more)
         st.error(f"**{title}**\n\n{lines}", icon=":material/error:")
 
 
 # -- conditions and files ----------------------------------------------------------------------------------
 
 
-def _show_conditions(run: Run, report: Report, _: Translator) -> None:
+def _show_conditions(run: Run, report: CompareReport, _: Translator) -> None:
     spec = parse_spec(CompareSpec, run.spec)
     left, right = st.columns(2, gap="large")
     with left:
         st.header(_("What was held equal"), anchor=False)
-        st.markdown("\n".join(f"- {told}" for told in held_equal(spec, report, _)))
+        st.markdown("\n".join(f"- {sentence}" for sentence in held_equal(spec, report, _)))
     with right:
         st.header(_("What was not"), anchor=False)
-        st.markdown("\n".join(f"- {told}" for told in not_held_equal(spec, report, run.summary, _)))
+        st.markdown("\n".join(f"- {sentence}" for sentence in not_held_equal(spec, report, run.summary, _)))
 
 
-def _show_downloads(run: Run, report: Report, _: Translator) -> None:
+def _show_downloads(run: Run, report: CompareReport, _: Translator) -> None:
     st.header(_("Take it along"), anchor=False)
     files = [
         (_("All trainings (csv)"), lambda: cells_csv(report), "csv", "text/csv"),

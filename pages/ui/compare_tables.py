@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from core.compare_records import CellRow, CompareReport
 from core.curves import read_curves
 from core.figures import RunCurves, curve_chart
 from core.grid import SCRATCH
@@ -18,12 +18,11 @@ from core.store import Run, open_store
 from pages.ui import state
 from pages.ui.curve import curves_alt, draw_chart
 
-Report = Mapping[str, Any]
 _GLYPHS = {"done": "✓", "running": "●", "waiting": "○", "failed": "✕"}
 _MOST_GLYPHS = 5
 
 
-def show_cell_grid(report: Report, _: Translator) -> None:
+def show_cell_grid(report: CompareReport, _: Translator) -> None:
     """Which trainings are done, at work, waiting or failed, by family and size."""
     cells = report.get("cells") or []
     table: dict[str, dict[str, str]] = {}
@@ -45,7 +44,7 @@ def _glyphs(statuses: list[str]) -> str:
     return " ".join(f"{_GLYPHS[name]}{order.count(name)}" for name in _GLYPHS if name in order)
 
 
-def show_sizes(report: Report, _: Translator) -> None:
+def show_sizes(report: CompareReport, _: Translator) -> None:
     """Every size and family: accuracy, its difference to training from scratch, and what it cost."""
     rows = size_rows(report)
     if not rows:
@@ -102,7 +101,7 @@ def show_sizes(report: Report, _: Translator) -> None:
 # -- one training ------------------------------------------------------------------------------------------
 
 
-def show_cells(run: Run, report: Report, _: Translator) -> None:
+def show_cells(run: Run, report: CompareReport, _: Translator) -> None:
     """All trainings in a table; the curves of the one that is chosen there or in the list."""
     order = {family["family"]: rank for rank, family in enumerate(report.get("families") or [])}
     cells = [cell for cell in report.get("cells") or [] if cell["status"] in ("done", "failed", "running")]
@@ -133,7 +132,7 @@ def show_cells(run: Run, report: Report, _: Translator) -> None:
         _draw_cell(run, by_id[picked], _)
 
 
-def _cell_table(cells: list[dict[str, Any]], key: str, take_row: Any, _: Translator) -> None:
+def _cell_table(cells: list[CellRow], key: str, take_row: Any, _: Translator) -> None:
     words = {"done": _("done"), "running": _("at work"), "failed": _("failed")}
     rows = [
         {
@@ -170,10 +169,10 @@ def _cell_table(cells: list[dict[str, Any]], key: str, take_row: Any, _: Transla
     )
 
 
-def _draw_cell(run: Run, cell: Mapping[str, Any], _: Translator) -> None:
+def _draw_cell(run: Run, cell: CellRow, _: Translator) -> None:
     names = [f"{cell['id']}/{part}/{what}" for part in ("train", "val") for what in ("loss", "accuracy")]
-    found = read_curves(open_store(), run.id, names)
-    if not any(len(curve.x) for curve in found.values()):
+    curves = read_curves(open_store(), run.id, names)
+    if not any(len(curve.x) for curve in curves.values()):
         st.caption(_("This training kept no curves."))
         return
     interval = cell.get("interval")
@@ -181,8 +180,8 @@ def _draw_cell(run: Run, cell: Mapping[str, Any], _: Translator) -> None:
         drawn = RunCurves(
             name=cell_word(cell, _),
             look=family_look(cell["family"]),
-            train=found[f"{cell['id']}/train/{what}"],
-            validation=found[f"{cell['id']}/val/{what}"],
+            train=curves[f"{cell['id']}/train/{what}"],
+            validation=curves[f"{cell['id']}/val/{what}"],
             best_epoch=cell.get("best_epoch"),
             test=(cell["accuracy"], *interval) if interval else None,
         )

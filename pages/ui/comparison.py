@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,17 +13,18 @@ from core.errors import Problem
 from core.figures import look_of
 from core.i18n import Translator
 from core.messages import explain
+from core.siblings import SiblingRow
 from core.store import Run, open_store
 from pages.ui import cached, parts
 from pages.ui.curve import draw_curves
 
 
-def show_comparison(group: str, found: Sequence[Run], _: Translator) -> None:
+def show_comparison(group: str, siblings: Sequence[Run], _: Translator) -> None:
     """Runs that were started together: the conclusion, the curves of all, the table."""
     compared = runs.compare_siblings(group, open_store())
     if compared["conclusion"]:
         st.markdown(f"## {explain(Problem.from_dict(compared['conclusion']), _)}", anchors=False)
-    begun = [run for run in found if cached.fresh_curves(run.id).curve("train/loss").last is not None]
+    begun = [run for run in siblings if cached.fresh_curves(run.id).curve("train/loss").last is not None]
     if begun:
         draw_curves(begun, f"group_{group}", _)
     rows = [_comparison_row(row, _) for row in compared["rows"]]
@@ -45,7 +46,7 @@ def show_comparison(group: str, found: Sequence[Run], _: Translator) -> None:
     )
 
 
-def _comparison_row(row: Mapping[str, Any], _: Translator) -> dict[str, Any]:
+def _comparison_row(row: SiblingRow, _: Translator) -> dict[str, Any]:
     interval = row["interval"]
     return {
         "method": _(look_of({"method": row["method"], "model": row}).word),

@@ -20,7 +20,7 @@ def show_run(run: Run) -> None:
     if run.is_active:
         live.follow([run.id], "compare", bar, compare_results.show_so_far)
     else:
-        compare_results.show_found(run)
+        compare_results.show_ended(run)
 
 
 def actions(run: Run) -> Any:
