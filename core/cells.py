@@ -7,7 +7,6 @@ before the process ends.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 import threading
@@ -191,6 +190,13 @@ def _result(
         "parameters": training.parameters[0],
         "trainable_parameters": training.parameters[1],
         "peak_memory_mb": peak_memory_mb(training.device),
-        "engine": {"device": training.device.type, **dataclasses.asdict(training.engine)},
+        "engine": {
+            "device": training.device.type,
+            "precision": training.engine.precision,
+            "layout": training.engine.layout,
+            "threads": training.engine.threads,
+            "prefix": training.engine.prefix,
+            "prefix_precision": training.engine.prefix_precision,
+        },
         "data": {"fingerprint": data.fingerprint, "labels": list(data.labels)},
     }

@@ -32,10 +32,11 @@ import psutil
 from core import settings
 from core.catalog import get_model
 from core.clock import PhaseClock
-from core.compare_records import CellResult, CellRow, CompareReport, Findings
+from core.compare_records import CellResult, CellRow, CompareReport, CompareSummary, Findings
+from core.data import ImageData, TextData, load_images, load_texts
 from core.data.images import ImageData, load_images
 from core.data.texts import TextData, load_texts
-from core.errors import DataError, Problem, RunError, StoppedError
+from core.errors import DataError, Problem, ProblemRow, RunError, StoppedError
 from core.estimate import cell_work, lanes_for
 from core.events import Reporter
 from core.files import to_json, write_atomically
@@ -52,7 +53,7 @@ _LOOK_EVERY_S = 0.3
 _Context = ForkServerContext | SpawnContext
 
 
-def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool) -> dict[str, Any]:
+def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool) -> CompareSummary:
     """Train and test every cell of the grid into `folder`; returns the summary of the run.
 
     With `resume`, cells that are done are not trained again. Raises `StoppedError` when the reporter asks to stop
@@ -76,7 +77,7 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
         first = [Problem.from_dict(problem) for problem in next(iter(known.failures.values()))]
         failed = Problem("compare.cells_failed", values={"n": len(known.failures), "total": len(plan.cells)})
         raise RunError([failed, *first])
-    return {**_summary(plan, known, num_test), "train_seconds": seconds, "phases": clock.seconds}
+    return _summary(plan, known, num_test, seconds, clock)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +123,7 @@ class _Known:
     """What is known so far, by cell; and what follows from it."""
 
     results: dict[str, CellResult]
-    failures: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    failures: dict[str, list[ProblemRow]] = dataclasses.field(default_factory=dict)
     findings: Findings | None = None
     searched_at: float = 0.0
     num_searched: int = -1  # how many trainings the findings rest on
@@ -271,9 +272,8 @@ def _settle(lane: _Lane, known: _Known, clock: PhaseClock) -> None:
     """A cell's process has ended: keep what came out, or why nothing did."""
     lane.process.join()
     lane.pipe.close()
-    kind: str
-    value: Any
-    kind, value = lane.end or ("failed", [_died(lane.process.exitcode).as_dict()])
+    end: tuple[str, Any] = lane.end or ("failed", [_died(lane.process.exitcode).as_dict()])
+    kind, value = end
     if kind == "done":
         known.results[lane.cell.id] = value
         clock.log(f"{lane.cell.id}: {value['accuracy']:.1%} in {value['seconds']:.1f} s")
@@ -350,7 +350,7 @@ def _result(row: CellResult, folder: Path) -> Result:
     )
 
 
-def _summary(plan: _Plan, known: _Known, num_test: int) -> dict[str, Any]:
+def _summary(plan: _Plan, known: _Known, num_test: int, seconds: float, clock: PhaseClock) -> CompareSummary:
     assert known.findings is not None  # the final report was written
     done = list(known.results.values())
     rates = {}
@@ -363,16 +363,19 @@ def _summary(plan: _Plan, known: _Known, num_test: int) -> dict[str, Any]:
         "cells_done": len(done),
         "lanes": plan.lanes,
         "threads": plan.threads[plan.cells[0].id],
+        "train_seconds": seconds,
         "peak_memory_mb": max(row["peak_memory_mb"] or 0 for row in done),
         "engine": done[0]["engine"],
         "data": {
             "id": plan.spec.data.id,
-            **done[0]["data"],
+            "fingerprint": done[0]["data"]["fingerprint"],
+            "labels": done[0]["data"]["labels"],
             "test": num_test,
             "validation": {str(row["size"]): row["validation"] for row in done},
         },
-        "rates": rates,  # estimates of later comparisons rest on them: work of a cell in a second of its lane
+        "rates": rates,
         "conclusions": known.findings["conclusions"],
+        "phases": clock.seconds,
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
+from core.errors import ProblemRow
 from core.grid import Start
 from core.values import Finding
 
@@ -18,7 +19,7 @@ class CellRow(TypedDict):
     size: int
     seed: int
     status: Literal["waiting", "running", "failed", "done"]
-    error: NotRequired[list[dict[str, Any]]]
+    error: NotRequired[list[ProblemRow]]
     accuracy: NotRequired[float]
     interval: NotRequired[list[float]]
     n: NotRequired[int]
@@ -43,11 +44,49 @@ class CellData(TypedDict):
     labels: list[str]
 
 
+class CellEngine(TypedDict):
+    """How a training computed: see `core.engine.Engine`."""
+
+    device: str
+    precision: str
+    layout: str
+    threads: int
+    prefix: str
+    prefix_precision: str
+
+
 class CellResult(CellRow):
     """What a training leaves behind: the row of the report, how it was computed, and on what."""
 
-    engine: dict[str, Any]
+    engine: CellEngine
     data: CellData
+
+
+class ComparedData(TypedDict):
+    """Which data a comparison saw, how many rows tested, and how many chose by size."""
+
+    id: str
+    fingerprint: str
+    labels: list[str]
+    test: int
+    validation: dict[str, int]
+
+
+class CompareSummary(TypedDict):
+    """What the row of a done comparison keeps. Estimates of later ones rest on `rates`, by family: work in a second."""
+
+    task: str
+    cells: int
+    cells_done: int
+    lanes: int
+    threads: int
+    train_seconds: float
+    peak_memory_mb: float
+    engine: CellEngine
+    data: ComparedData
+    rates: dict[str, float]
+    conclusions: list[Finding]
+    phases: dict[str, float]
 
 
 class SizeRow(TypedDict):

@@ -269,12 +269,10 @@ def _times(family: FamilyRow, _: Translator, *, is_named: bool) -> Trace:
 # -- words in the picture ----------------------------------------------------------------------------------
 
 
-def _end_labels(
-    ends: Sequence[tuple[Mapping[str, Any], float]], view: tuple[float, float], _: Translator
-) -> list[Trace]:
+def _end_labels(ends: Sequence[tuple[FamilyRow, float]], view: tuple[float, float], _: Translator) -> list[Trace]:
     """Each family's name beside the end of its line; names that would touch are moved apart, none out of view."""
     apart = 0.13 * (view[1] - view[0])
-    placed: list[tuple[Mapping[str, Any], float]] = []
+    placed: list[tuple[FamilyRow, float]] = []
     for family, y in sorted(ends, key=lambda end: -end[1]):
         highest = placed[-1][1] - apart if placed else view[1] - apart / 2
         placed.append((family, min(y, highest)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -235,7 +235,7 @@ def markdown_report(run: Run, report: CompareReport, _: Translator) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _bullets(sentences: Any) -> list[str]:
+def _bullets(sentences: Iterable[str]) -> list[str]:
     return [f"- {sentence}" for sentence in sentences]
 
 
