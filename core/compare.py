@@ -33,7 +33,6 @@ from core import settings
 from core.catalog import get_model
 from core.clock import PhaseClock
 from core.compare_records import CellResult, CellRow, CompareReport, CompareSummary, Findings
-from core.data import ImageData, TextData, load_images, load_texts
 from core.data.images import ImageData, load_images
 from core.data.texts import TextData, load_texts
 from core.errors import DataError, Problem, ProblemRow, RunError, StoppedError

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.i18n import N_, Translator
+from core.registry.methods import METHODS
 from core.values import (
     Count,
     Each,
@@ -35,9 +36,7 @@ class Family(Value):
     name: str
 
     def said(self, _: Translator) -> str:
-        from core.figures import LOOKS
-
-        word = _(LOOKS["random" if self.name == "scratch" else self.name].word)
+        word = _(N_("From scratch") if self.name == "scratch" else METHODS[self.name].word)
         return word if word[1:] != word[1:].lower() else word[:1].lower() + word[1:]
 
 

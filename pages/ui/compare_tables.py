@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.compare_records import CellRow, CompareReport
+from core.compare_records import CellRow, ComparedSize, CompareReport
 from core.curves import read_curves
 from core.figures import RunCurves, curve_chart
 from core.grid import SCRATCH
@@ -50,21 +50,7 @@ def show_sizes(report: CompareReport, _: Translator) -> None:
     if not rows:
         return
     st.header(_("By size and start"), anchor=False)
-    table = [
-        {
-            "size": row["size"],
-            "family": family_word(row["family"], _),
-            "accuracy": 100 * row["accuracy"],
-            "interval": ("≥ " if row.get("unconverged") else "") + interval_words(row["low"], row["high"], _),
-            "versus": points_words(row["versus"], _) or None,
-            "p": p_words(row["versus"], _) or None,
-            "seconds": row["seconds"],
-            "learned": row.get("trainable_parameters"),
-            "memory": row.get("peak_memory_mb"),
-            "dominated": _(family_look(row["dominated_by"]).word) if row.get("dominated_by") else None,
-        }
-        for row in rows
-    ]
+    table = [_size_cells(row, _) for row in rows]
     shown = [name for name in table[0] if name != "dominated" or any(row["dominated"] for row in table)]
     number = st.column_config.NumberColumn
     st.dataframe(
@@ -96,6 +82,21 @@ def show_sizes(report: CompareReport, _: Translator) -> None:
             ),
         },
     )
+
+
+def _size_cells(row: ComparedSize, _: Translator) -> dict[str, Any]:
+    return {
+        "size": row["size"],
+        "family": family_word(row["family"], _),
+        "accuracy": 100 * row["accuracy"],
+        "interval": ("≥ " if row.get("unconverged") else "") + interval_words(row["low"], row["high"], _),
+        "versus": points_words(row["versus"], _) or None,
+        "p": p_words(row["versus"], _) or None,
+        "seconds": row["seconds"],
+        "learned": row.get("trainable_parameters"),
+        "memory": row.get("peak_memory_mb"),
+        "dominated": _(family_look(row["dominated_by"]).word) if row.get("dominated_by") else None,
+    }
 
 
 # -- one training ------------------------------------------------------------------------------------------
