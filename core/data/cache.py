@@ -28,13 +28,16 @@ KINDS = ("pixels", "features", "facts", "onnx")
 # A folder that was opened so recently may be at work in another process: it is not trimmed.
 _IN_USE_S = 3600.0
 _STAMP = "used"
+# The lock of who opens a folder's files and who removes folders: the marks must lie beside the rows they tell of.
+_COMING_AND_GOING = "coming-and-going"
 
 
 def cache_folder(kind: str, key: str) -> Path:
     """The folder of a key, made if need be and marked as used now."""
     path = settings.folder("cache") / kind / key
-    path.mkdir(parents=True, exist_ok=True)
-    (path / _STAMP).touch()
+    with with_lock(_COMING_AND_GOING):
+        path.mkdir(parents=True, exist_ok=True)
+        (path / _STAMP).touch()
     return path
 
 
@@ -68,8 +71,10 @@ class RowStore:
         self.shape, self.dtype = shape, np.dtype(dtype)
         self.row_bytes = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
         self._lock = threading.Lock()
-        self._data = _open(folder / "data.bin", num_rows * self.row_bytes)
-        self._marks = _open(folder / "present.bin", num_rows)
+        with with_lock(_COMING_AND_GOING):
+            folder.mkdir(parents=True, exist_ok=True)  # it may just have been removed
+            self._data = _open(folder / "data.bin", num_rows * self.row_bytes)
+            self._marks = _open(folder / "present.bin", num_rows)
         self._present = np.memmap(self._marks, dtype=np.uint8, mode="r", shape=(num_rows,))
         weakref.finalize(self, _close, self._data, self._marks)
         self._rows: NDArray[Any] = np.memmap(self._data, dtype=self.dtype, mode="r", shape=(num_rows, *shape))
@@ -190,8 +195,9 @@ def _remove(path: Path) -> int:
     # Out of sight first: nobody opens half a folder.
     gone = path.with_name(f".{path.name}.{os.getpid()}.gone")
     try:
-        path.rename(gone)
-    except OSError:  # Windows does not move what is open
+        with with_lock(_COMING_AND_GOING):
+            path.rename(gone)
+    except OSError:  # another process was faster, or Windows, which does not move what is open
         return 0
     shutil.rmtree(gone, ignore_errors=True)
     return size
