@@ -96,8 +96,7 @@ def _download(spec: DownloadSpec, reporter: Reporter, stop: Event) -> dict[str, 
     problems = [problem for problem in hubs.check_download(spec.model) if problem.severity == "error"]
     if problems:
         raise InputError(problems)
-    name = re.sub(r"[^\w.-]", "-", spec.model)
-    lock = filelock.FileLock(settings.folder("cache") / f"download-{name}.lock")
+    lock = lock_of(spec.model)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
@@ -124,6 +123,12 @@ def _download(spec: DownloadSpec, reporter: Reporter, stop: Event) -> dict[str, 
             for wanted in plan.files
         ],
     }
+
+
+def lock_of(model_id: str) -> filelock.BaseFileLock:
+    """Held by who fetches a model: one lock for all ids of the same files."""
+    name = re.sub(r"[^\w.-]", "-", hubs.repository_of(model_id) or get_model(model_id).id)
+    return filelock.FileLock(settings.folder("cache") / f"download-{name}.lock")
 
 
 def _size(path: Path) -> int:

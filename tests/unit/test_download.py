@@ -266,11 +266,20 @@ def test_what_speaks_against_a_download_is_told_before_it(fake: FakeHub, monkeyp
     assert codes(RESNET) == [("download.already_here", "warning")]
 
 
+@pytest.mark.parametrize(
+    ("model", "same"),
+    [
+        (RESNET, "torchvision/resnet18"),
+        ("timm/resnet18.a1_in1k", "hub/timm/resnet18.a1_in1k"),
+        ("timm/resnet18.a1_in1k", "timm/resnet18"),
+    ],
+)
+def test_two_names_of_the_same_files_have_one_lock(model: str, same: str) -> None:
+    assert download.lock_of(model).lock_file == download.lock_of(same).lock_file
+
+
 def test_second_download_of_a_model_waits_for_no_one(fake: FakeHub) -> None:
-    lock = download.filelock.FileLock(
-        download.settings.folder("cache") / "download-torchvision-resnet18.imagenet1k_v1.lock"
-    )
-    with lock:
+    with download.lock_of(RESNET):
         run = fetch()
     assert [problem["code"] for problem in run.error or []] == ["download.at_work"]
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from core import jobs, runs
+from core.files import unshared
 from core.store import Run, open_store
 from tests.unit.processes import ROOT, TinyExecutor, tiny, wait_until
 
@@ -50,6 +51,20 @@ def test_run_is_done_with_its_summary_metrics_and_artifacts() -> None:
     assert model.sha256 == "03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4"
     assert artifacts["report.json"].kind == "report"
     assert not (run.folder / ".reserve").exists()
+
+
+def test_what_a_killed_worker_was_writing_is_removed_and_never_an_artifact() -> None:
+    run = runs.new_run(tiny("done"))
+    (run.folder / "artifacts").mkdir()
+    left = unshared(run.folder / "artifacts" / "weights.safetensors")
+    of_earlier_versions = run.folder / "artifacts" / "answers.csv.tmp"
+    for path in (left, of_earlier_versions):
+        path.write_bytes(b"half")
+    jobs.pump()
+    run = _ended(run)
+    assert run.status == "done"
+    assert {one.name for one in open_store().list_artifacts(run.id)} == {"report.json", "model/model.safetensors"}
+    assert not left.exists()
 
 
 def test_traceback_stays_in_the_log_when_a_run_fails_for_an_unknown_reason() -> None:
