@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from core import files, transfer
+from core.data import cache as cache_of_data
+from core.data import library
 from core.kinds import KINDS
 from core.messages import PHASES, SENTENCES, STANDING
 from core.settings import SETTINGS
@@ -301,6 +304,21 @@ def test_no_module_of_core_speaks_to_a_librarys_logging_when_it_is_imported() ->
         at_import = [node for node in _tree(path).body if isinstance(node, ast.Expr)]
         named = {part.attr for node in at_import for part in ast.walk(node) if isinstance(part, ast.Attribute)}
         assert not named & calls, path
+
+
+def test_only_files_moves_a_file_into_its_place_and_sums_it() -> None:
+    """`core.files` gives what is being written a name of its own: two writers of one name spoil each other's file."""
+    # What comes over the network goes on under its own name, under a lock; what leaves the cache is moved out of sight;
+    # what an upload is called is known when it was looked through.
+    moving = {Path(str(module.__file__)) for module in (files, transfer, cache_of_data, library)}
+    for path in HOUSE:
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                # A text's `replace` takes two texts, a dataclass's and a table's take names.
+                is_move = node.func.attr in ("replace", "rename") and len(node.args) == 1 and not node.keywords
+                assert path in moving or not is_move, f"{path}:{node.lineno}: core.files.replacing"
+                is_sum = node.func.attr == "file_digest"
+                assert path == Path(str(files.__file__)) or not is_sum, f"{path}:{node.lineno}: core.files.sha256"
 
 
 # -- codes and sentences ---------------------------------------------------------------------------------
