@@ -37,7 +37,7 @@ from core.registry.formats import (
     without_ending,
 )
 from core.registry.table import build_table
-from core.runs import data_name
+from core.run_names import data_name
 from core.specs import DataRef, PredictSpec
 from tests.unit.data.made import fill, pack
 
