@@ -11,9 +11,9 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import typer
 
@@ -56,6 +56,8 @@ _COUNTED = 10  # classes whose number of answers is told
 _SEES = "bundled/efficientnet_lite0"
 _WHO_ANSWERS = f"run/RUN-ID, or a published model. Default: {_SEES} for pictures, {SENTIMENT} for texts."
 Asked = FinetuneSpec | CompareSpec | OptimizeSpec
+A = TypeVar("A", FinetuneSpec, CompareSpec, OptimizeSpec)
+_BESIDE: dict[type[Asked], tuple[str, ...]] = {OptimizeSpec: ("bundle",)}  # options that are no field of the spec
 
 
 def main() -> None:
@@ -186,62 +188,67 @@ def _show(run: Run, as_json: bool) -> None:
 # -- fine-tuning -------------------------------------------------------------------------------------------
 
 
-def finetune(json: bool = False, detach: bool = False, **options: Any) -> None:
-    """Adapt a pretrained classifier to your own data."""
-    weights = options.pop("weights")
-    _start(FinetuneSpec, {**options, "model": {"id": options["model"], "weights": weights}}, json, detach)
+def command(kind: type[A], start: Callable[..., None]) -> Callable[..., None]:
+    """A verb whose options are the fields of a spec: `start` gets the spec, `json`, `detach`, and what comes beside it.
+
+    typer reads a function's signature; this one's is told by the spec, so that a new field is an option at once.
+    """
+
+    def verb(json: bool, detach: bool, **options: Any) -> None:
+        beside = {name: options.pop(name) for name in _BESIDE.get(kind, ()) if name in options}
+        start(_spec_of(kind, options), json, detach, **beside)
+
+    typed: Any = verb
+    typed.__signature__ = _signature(kind)
+    return verb
 
 
-def compare(json: bool = False, detach: bool = False, **options: Any) -> None:
-    """Measure what pretraining buys: from scratch against pretrained, over data-set sizes and seeds."""
-    for name in ("sizes", "methods"):
-        options[name] = [part.strip() for part in str(options[name]).split(",") if part.strip()]
-    patience = options.pop("patience")
-    if patience == "none":  # what an emptied field means
-        options["patience"] = None
-    elif patience is not None:
-        options["patience"] = patience
-    _start(CompareSpec, {**options, "model": {"id": options["model"]}}, json, detach, keep=("patience",))
+def _spec_of(kind: type[A], options: dict[str, Any]) -> A:
+    """The spec that options ask for. Raises `InputError` with every option that is wrong."""
+    given = {name: value for name, value in options.items() if value is not None}
+    columns = {name: given.pop(name) for name in ("text_column", "label_column") if name in given}
+    weights = {"weights": given.pop("weights")} if "weights" in given else {}
+    values = {
+        **{name: _value_of(kind.model_fields[name].default, value) for name, value in given.items()},
+        "model": {"id": given["model"], **weights},
+        "data": {"id": given["data"], **columns},
+    }
+    return parse_spec(kind, values)
 
 
-def optimize(json: bool = False, detach: bool = False, bundle: Path | None = None, **options: Any) -> None:
-    """Make a trained model smaller and faster, and measure on your own data what each way costs."""
-    if bundle is not None and detach:
-        raise InputError("optimize.bundle_detached")
-    options["passes"] = [part.strip() for part in str(options["passes"]).split(",") if part.strip()]
-    run = _submit(OptimizeSpec, {**options, "model": {"id": options["model"]}})
+def _value_of(default: Any, value: Any) -> Any:
+    """An option as the spec wants it: a list is written with commas, and "none" empties what has a default."""
+    if isinstance(default, tuple):
+        return [part.strip() for part in str(value).split(",") if part.strip()]
+    return None if default is not None and value == "none" else value
+
+
+def _start(spec: Asked, json_: bool, detach: bool) -> None:
+    """Start what was asked for and wait for its end."""
+    _follow(_submit(spec), json_, detach)
+
+
+def _optimize(spec: OptimizeSpec, json_: bool, detach: bool, *, bundle: Path | None) -> None:
+    """The same, and write what is recommended as a bundle."""
     if bundle is None:
-        _follow(run, json, detach)
+        _start(spec, json_, detach)
         return
-    run = _wait(run, quiet=False)
+    if detach:
+        raise InputError("optimize.bundle_detached")
+    run = _wait(_submit(spec), quiet=False)
     name = (runs.read_report(run.id) or {}).get("recommended")
     if run.status != "done" or not name:
         reason = Problem("optimize.nothing_recommended", values={"id": run.id})
-        _end(run, json, failed=[] if run.error else [reason])
+        _end(run, json_, failed=[] if run.error else [reason])
     from core.bundle import write_bundle
 
     bundle.absolute().parent.mkdir(parents=True, exist_ok=True)
     path = write_bundle(run, str(name), bundle)
-    _end(run, json, bundle=str(path))
+    _end(run, json_, bundle=str(path))
 
 
-def _start(
-    kind: type[Asked],
-    options: dict[str, Any],
-    json_: bool,
-    detach: bool,
-    keep: Sequence[str] = (),
-) -> None:
-    """Check what was asked for, start it and wait for its end."""
-    _follow(_submit(kind, options, keep), json_, detach)
-
-
-def _submit(kind: type[Asked], options: dict[str, Any], keep: Sequence[str] = ()) -> Run:
+def _submit(spec: Asked) -> Run:
     """Check what was asked for and put it into the queue; warnings go to stderr."""
-    values = {name: value for name, value in options.items() if value is not None or name in keep}
-    columns = {name: values.pop(name) for name in ("text_column", "label_column") if name in values}
-    values["data"] = {"id": values["data"], **columns}
-    spec = parse_spec(kind, values)
     problems = check_spec(spec)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
@@ -296,12 +303,18 @@ def _flag(name: str, kind: Any) -> str:
     return f"{option}/--no-{option[2:]}" if kind is bool else option
 
 
-_VERBS: tuple[tuple[Any, type[Asked]], ...] = (
-    (finetune, FinetuneSpec), (compare, CompareSpec), (optimize, OptimizeSpec),
-)  # fmt: skip
-for _verb, _kind in _VERBS:
-    _verb.__signature__ = _signature(_kind)
-    app.command(name=_verb.__name__)(_verb)
+finetune = command(FinetuneSpec, _start)
+compare = command(CompareSpec, _start)
+optimize = command(OptimizeSpec, _optimize)
+app.command(name="finetune", help="Adapt a pretrained classifier to your own data.")(finetune)
+app.command(
+    name="compare",
+    help="Measure what pretraining buys: from scratch against pretrained, over data-set sizes and seeds.",
+)(compare)
+app.command(
+    name="optimize",
+    help="Make a trained model smaller and faster, and measure on your own data what each way costs.",
+)(optimize)
 
 
 def _follow(run: Run, as_json: bool, detach: bool) -> None:
