@@ -155,7 +155,7 @@ assert compared.methods == ("head", "norms")
 assert "norms" in {cell.family for cell in grid(compared)}
 assert family_word("norms", translator("en")) == "Pretrained, norms"
 counted = {"parameters": 1, "share": 0.1}
-report = {"tuning": {"rank": 8, "norms": counted}}
+report = {"tuning": {"classes": 2, "blocks": 1, "rank": 8, "norms": counted}}
 assert [row["key"] for row in tuning_rows(report, 1, translator("en"))] == ["norms"]
 accepted, _option = get_args(inspect.signature(finetune).parameters["method"].annotation)
 assert get_args(accepted)[-1] == "norms"
