@@ -45,7 +45,7 @@ chromium: | $(BIN)/python
 # Threads that wait for their kind give the processor away at once: where several trainings share two cores, spinning
 # made each step ten times as long.
 test: $(VENV)/.dev chromium lint
-	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=1000 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=1000 $(BIN)/python -m pytest -n auto --dist loadgroup --durations 20
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

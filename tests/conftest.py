@@ -16,6 +16,15 @@ _WORTH_FREEZING = 50  # modules
 _frozen = 0
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is made once a file run on one worker; all others on whichever is free."""
+    for item in items:
+        shared = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+        if any(definition.scope == "module" for definitions in shared for definition in definitions):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A fresh `GRAFT_HOME`; nothing of the developer's own leaks in."""

@@ -24,9 +24,6 @@ from core.specs import FinetuneSpec
 from core.train import finetune
 from tests.fixtures.homes import living_in
 
-# What is trained once for several tests is trained on one worker.
-pytestmark = pytest.mark.xdist_group("train")
-
 LITE0 = "bundled/efficientnet_lite0"
 SMALL = "torchvision/shufflenet_v2_x0_5"
 
