@@ -19,8 +19,8 @@ from core.events import Silence
 from core.files import to_json
 from core.hardware import describe_machine, keep_freed_memory
 from core.optimize.passes.distill import run
-from core.optimize.subject import load_subject
-from core.optimize.work import Work
+from core.optimize.subject import load_trained_model
+from core.optimize.work import PassContext
 from core.optimize_spec import OptimizeSpec
 
 
@@ -29,7 +29,7 @@ def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> d
     keep_freed_memory()
     right: dict[str, list[Any]] = {"taught": [], "alone": []}
     facts: dict[str, Any] = {}
-    subject: Any = None
+    trained: Any = None
     for seed in range(seeds):
         for kind, weight in (("taught", None), ("alone", 0.0)):
             asked: dict[str, Any] = {
@@ -38,16 +38,16 @@ def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> d
             asked |= {} if weight is None else {"teacher_weight": weight}
             spec = OptimizeSpec.model_validate(asked)
             clock = PhaseClock(Silence())
-            subject = load_subject(spec, clock)
+            trained = load_trained_model(spec, clock)
             with tempfile.TemporaryDirectory() as scratch:
-                made = run(Work(spec, subject, subject.model, Path(scratch), clock, lambda: Path()))
+                made = run(PassContext(spec, trained, trained.model, Path(scratch), clock, lambda: Path()))
             assert made.network is not None
-            rows = subject.data.test
-            right[kind].append(subject.logits(made.network, rows).argmax(1) == subject.data.targets[rows])
+            rows = trained.data.test
+            right[kind].append(trained.logits(made.network, rows).argmax(1) == trained.data.targets[rows])
             facts = made.facts
             print(f"seed {seed}, {kind}: {right[kind][-1].mean():.1%}", file=sys.stderr, flush=True)
-    rows = subject.data.test
-    of_teacher = subject.logits(subject.model, rows).argmax(1) == subject.data.targets[rows]
+    rows = trained.data.test
+    of_teacher = trained.logits(trained.model, rows).argmax(1) == trained.data.targets[rows]
     gain = crossed_test(np.stack(right["taught"]), np.stack(right["alone"]))
     table = {
         "machine": describe_machine().model_dump(mode="json"),

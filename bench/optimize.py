@@ -20,10 +20,11 @@ from core.files import to_json
 from core.hardware import describe_machine, usable_threads
 from core.optimize.checks import missing_packages
 from core.optimize.exporting import export_onnx
-from core.optimize.subject import ImageSubject, Network, Subject, TextSubject
+from core.optimize.subject import Network, TrainedImageModel, TrainedModel, TrainedTextModel
 from core.optimize.timing import Stopwatch, race, speed_of, write_inputs
-from core.optimize.work import Work
+from core.optimize.work import FileResult, PassContext
 from core.optimize_spec import OptimizeSpec
+from core.registry.passes import PASSES
 from core.specs import ModelRef
 
 
@@ -81,31 +82,31 @@ def _told(ratio: list[float]) -> str:
     return f"{ratio[0]:.2f}x ({ratio[1]:.2f} to {ratio[2]:.2f})"
 
 
-def _subject(network: RacedNetwork, data: str, clock: PhaseClock) -> Subject:
-    kind = TextSubject if network.is_text else ImageSubject
+def _trained(network: RacedNetwork, data: str, clock: PhaseClock) -> TrainedModel:
+    kind = TrainedTextModel if network.is_text else TrainedImageModel
     asked = {"model": {"id": network.model}, "data": {"id": data}, "passes": [network.best], "search": False}
-    subject = kind(OptimizeSpec.model_validate(asked), get_model(network.model), clock)
-    subject.fresh = network.build  # type: ignore[method-assign]
-    subject.load()
-    return subject
+    trained = kind(OptimizeSpec.model_validate(asked), get_model(network.model), clock)
+    trained.fresh = network.build  # type: ignore[method-assign]
+    trained.load()
+    return trained
 
 
 def _race(name: str, network: RacedNetwork, data: str, *, compiled: bool) -> dict[str, Any]:
     clock, threads = PhaseClock(Silence()), usable_threads()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        subject = _subject(network, data, clock)
-        write_inputs(subject, subject.data.test, folder / "inputs.npz")
+        trained = _trained(network, data, clock)
+        write_inputs(trained, trained.data.test, folder / "inputs.npz")
         plain = folder / "plain.onnx"
-        export_onnx(subject, subject.model, plain)
+        export_onnx(trained, trained.model, plain)
 
         def watch(format: str, source: str) -> Stopwatch:
             place = folder / format / Path(source).stem
             place.mkdir(parents=True, exist_ok=True)
             inputs = folder / "inputs.npz"
-            return _RaceWatch(source, format, subject.input_names, inputs, place, threads=threads, device="cpu")
+            return _RaceWatch(source, format, trained.input_names, inputs, place, threads=threads, device="cpu")
 
-        files = {"onnx": ("onnx", str(plain)), **_made(network, subject, folder, plain, clock)}
+        files = {"onnx": ("onnx", str(plain)), **_made(network, trained, folder, plain, clock)}
         if compiled:
             files = {"torch.compile": ("race_compiled", name), **files}
         found: dict[str, Any] = {}
@@ -119,7 +120,7 @@ def _race(name: str, network: RacedNetwork, data: str, *, compiled: bool) -> dic
 
 
 def _made(
-    network: RacedNetwork, subject: Subject, folder: Path, plain: Path, clock: PhaseClock
+    network: RacedNetwork, trained: TrainedModel, folder: Path, plain: Path, clock: PhaseClock
 ) -> dict[str, tuple[str, str]]:
     """Files by Graft's passes: the one it would recommend, and OpenVINO where it is installed."""
     passes = [network.best, *([] if missing_packages("openvino") else ["openvino"])]
@@ -127,7 +128,7 @@ def _made(
     for name in passes:
         target = folder / name
         target.mkdir()
-        run: Callable[[Work], Any] = importlib.import_module(f"core.optimize.passes.{name}").run
-        made = run(Work(subject.spec, subject, subject.model, target, clock, lambda: plain))
-        found["graft " + name if name == network.best else name] = (made.format, str(made.path))
+        run: Callable[[PassContext], FileResult] = importlib.import_module(f"core.optimize.passes.{name}").run
+        made = run(PassContext(trained.spec, trained, trained.model, target, clock, lambda: plain))
+        found["graft " + name if name == network.best else name] = (PASSES[name].format, str(made.path))
     return found

@@ -27,6 +27,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ from core.errors import GraftError, NotFoundError, RunError
 from core.files import replacing, sha256, to_json
 from core.i18n import LANGUAGES, SOURCE, Language, translator
 from core.model_card import card_facts, markdown_card
-from core.registry.model_formats import BUNDLED, FORMATS
+from core.optimize.rows import OptimizeReport, VariantRow
+from core.registry.model_formats import BUNDLED, FORMATS, Format
 from core.registry.passes import KINDS
 from core.store import Run
 
@@ -78,12 +80,12 @@ def write_bundle(run: Run, name: str, target: Path) -> Path:
     """
     artifacts = run.folder / "artifacts"
     try:
-        report = json.loads((artifacts / "report.json").read_text(encoding="utf-8"))
-        variant = _offered(report, name)
+        report = OptimizeReport.from_dict(json.loads((artifacts / "report.json").read_text(encoding="utf-8")))
+        carried = _carried(report, name)
         stem = f"{_slug(run.name)}-{_slug(name)}"
         target = target / f"{stem}.zip" if target.is_dir() else target
-        files = _files(artifacts, variant)
-        texts = _texts(artifacts, run, report, variant, files)
+        files = _files(artifacts, carried)
+        texts = _texts(artifacts, run, report, carried, files)
         _write(target, stem, files, texts)
     except (OSError, ValueError, KeyError) as error:
         detail = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
@@ -91,16 +93,25 @@ def write_bundle(run: Run, name: str, target: Path) -> Path:
     return target
 
 
-def _offered(report: Mapping[str, Any], name: str) -> dict[str, Any]:
-    variants: dict[str, dict[str, Any]] = {one["name"]: one for one in report["variants"]}
-    if name not in variants:
-        raise NotFoundError("optimize.no_variant", name=name, known=", ".join(variants))
-    variant = variants[name]
-    if not variant.get("offered"):
+@dataclass(frozen=True)
+class Carried:
+    """The variant that is carried away: where its file lies, and what opens it."""
+
+    row: VariantRow
+    file: str  # below the run's artifacts
+    format: Format
+    runtime: str  # that it was measured with
+
+
+def _carried(report: OptimizeReport, name: str) -> Carried:
+    row = report.row(name)
+    if row is None:
+        raise NotFoundError("optimize.no_variant", name=name, known=", ".join(one.name for one in report.variants))
+    if not row.offered or row.file is None or row.runtime is None:
         raise GraftError("optimize.not_offered", name=name)
-    if variant["format"] not in BUNDLED:
-        raise GraftError("optimize.no_bundle", name=name, format=variant["format"], known=", ".join(BUNDLED))
-    return variant
+    if row.format not in BUNDLED:
+        raise GraftError("optimize.no_bundle", name=name, format=row.format, known=", ".join(BUNDLED))
+    return Carried(row, row.file, FORMATS[row.format], row.runtime)
 
 
 def _slug(text: str) -> str:
@@ -111,10 +122,10 @@ def _slug(text: str) -> str:
 # -- what goes in ------------------------------------------------------------------------------------------
 
 
-def _files(artifacts: Path, variant: Mapping[str, Any]) -> dict[str, Path]:
+def _files(artifacts: Path, carried: Carried) -> dict[str, Path]:
     """What is copied, by its name in the bundle."""
-    folder, model = artifacts / "variants" / variant["name"], artifacts / variant["file"]
-    ending, *companions = FORMATS[variant["format"]].endings
+    folder, model = artifacts / "variants" / carried.row.name, artifacts / carried.file
+    ending, *companions = carried.format.endings
     model = model / f"model{ending}" if model.is_dir() else model
     files = {f"model{ending}": model, "preprocessing.json": folder / "preprocessing.json"}
     beside = {ending: model.with_name(model.name.removesuffix(model.suffix) + ending) for ending in companions}
@@ -133,19 +144,19 @@ def _by_number(path: Path) -> tuple[int, str]:
 
 
 def _texts(
-    artifacts: Path, run: Run, report: Mapping[str, Any], variant: Mapping[str, Any], files: Mapping[str, Path]
+    artifacts: Path, run: Run, report: OptimizeReport, carried: Carried, files: Mapping[str, Path]
 ) -> dict[str, str]:
     """What is written, by its name in the bundle."""
     how = json.loads(files["preprocessing.json"].read_text(encoding="utf-8"))
-    found = json.loads((artifacts / "variants" / variant["name"] / "expected.json").read_text(encoding="utf-8"))
+    found = json.loads((artifacts / "variants" / carried.row.name / "expected.json").read_text(encoding="utf-8"))
     sums = {name: sha256(path) for name, path in files.items() if name.startswith("model.")}
-    packages = requirements(variant, how["task"])
-    facts = card_facts(run, report, variant, how, sums, packages)
+    packages = requirements(carried.format, carried.runtime, how["task"])
+    facts = card_facts(run, report, carried.row, how, sums, packages)
     return {
         "labels.json": to_json(how["labels"]),
-        "predict.py": script(how["task"], variant),
-        "requirements.txt": "\n".join([f"# Measured with {variant['runtime']}.", *packages]) + "\n",
-        "sample/expected.json": to_json(_expected(found, variant, files, sums)),
+        "predict.py": script(how["task"], carried.format),
+        "requirements.txt": "\n".join([f"# Measured with {carried.runtime}.", *packages]) + "\n",
+        "sample/expected.json": to_json(_expected(found, carried.row, files, sums)),
         **{_readme(row): markdown_card(facts, translator(row.id)) for row in LANGUAGES.values()},
         "MODEL_CARD.json": to_json(facts),
     }
@@ -156,34 +167,34 @@ def _readme(language: Language) -> str:
     return "README.md" if language is SOURCE else f"README.{language.code}.md"
 
 
-def script(task: str, variant: Mapping[str, Any]) -> str:
+def script(task: str, format: Format) -> str:
     """predict.py for a variant: the script of its task with the lines that open its format."""
-    text, row = template(task).read_text(encoding="utf-8"), FORMATS[variant["format"]]
-    if not row.opener:
+    text = template(task).read_text(encoding="utf-8")
+    if not format.opener:
         return text
-    lines = (TEMPLATES / row.opener).read_text(encoding="utf-8")
-    lines = lines[lines.index("def open_model") :].rstrip().replace('"f32"', f'"{row.precision}"')
+    lines = (TEMPLATES / format.opener).read_text(encoding="utf-8")
+    lines = lines[lines.index("def open_model") :].rstrip().replace('"f32"', f'"{format.precision}"')
     start = text.index("def open_model")
     return text[:start] + lines + text[text.index("\n\n\n", start) :]
 
 
-def requirements(variant: Mapping[str, Any], task: str) -> list[str]:
+def requirements(format: Format, runtime: str, task: str) -> list[str]:
     """The lines of requirements.txt."""
-    version = re.search(r"\d+(\.\d+)+", variant["runtime"])
-    packages = [one.format(version=version[0] if version else 0) for one in FORMATS[variant["format"]].packages]
+    version = re.search(r"\d+(\.\d+)+", runtime)
+    packages = [one.format(version=version[0] if version else 0) for one in format.packages]
     return [*packages, "numpy>=1.24", _READERS[task]]
 
 
 def _expected(
-    found: Mapping[str, Any], variant: Mapping[str, Any], files: Mapping[str, Path], sums: Mapping[str, str]
+    found: Mapping[str, Any], row: VariantRow, files: Mapping[str, Path], sums: Mapping[str, str]
 ) -> dict[str, Any]:
     """What `predict.py sample` compares with."""
-    logits, kind = found["logits"], KINDS[variant["kind"]]
+    logits, kind = found["logits"], KINDS[row.kind]
     samples = [name.removeprefix("sample/") for name in files if name.startswith("sample/")]
     if samples != ["texts.json"] and len(samples) != len(logits):
         raise ValueError(f"{len(samples)} samples, {len(logits)} answers")
-    spread = sum(max(row) - min(row) for row in logits) / max(1, len(logits))
-    given = found.get("tolerance") or (variant.get("gate") or {}).get("tolerance") or 1e-3
+    spread = sum(max(one) - min(one) for one in logits) / max(1, len(logits))
+    given = found.get("tolerance") or (row.gate["tolerance"] if row.gate else 0.0) or 1e-3
     return {
         "inputs": samples,
         "labels": found["labels"],

@@ -10,16 +10,54 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from core.catalog import get_model
-from core.errors import NotFoundError, Problem
+from core.errors import NotFoundError, Problem, ProblemRow
 from core.i18n import Translator
 from core.messages import explain, explain_finding
+from core.optimize.rows import DataFacts, Gate, Loss, OptimizeReport, Ratios, Search, VariantRow, Verdict
 from core.registry.passes import KINDS, PASSES
 from core.store import Run
 
-Facts = dict[str, Any]
+
+class Origin(TypedDict):
+    """A model with the licence of the published one whose network it is; None where that is not known here."""
+
+    id: str
+    name: str
+    base: str | None
+    licence: str | None
+
+
+class CardFacts(TypedDict):
+    """Everything the card tells, as plain values: MODEL_CARD.json."""
+
+    name: str
+    run: str
+    made: str
+    task: str
+    num_classes: int
+    model: Origin
+    distilled: dict[str, Origin]  # by role: student, teacher
+    passes: list[str]
+    parents: list[str]
+    data: DataFacts
+    conditions: dict[str, Any]
+    original: dict[str, Any]
+    variant: dict[str, Any]
+    kind: str
+    ratios: Ratios | None
+    loss: Loss | None
+    gate: Gate | None
+    verdict: Verdict | None
+    search: Search | None
+    facts: dict[str, Any] | None
+    remarks: list[ProblemRow]
+    sha256: dict[str, str]
+    requirements: list[str]
+
+
 _MEASURED = (
     "size_mb", "gzip_mb", "parameters", "gmacs", "latency_p50_ms", "latency_p95_ms", "throughput", "memory_mb",
     "load_ms", "accuracy", "interval", "agreement", "n",
@@ -28,6 +66,7 @@ _CONDITIONS = (
     "test", "test_all", "validation", "train", "is_labelled", "threads", "batch", "limit", "image_size",
     "median_tokens", "processor", "cores", "keeps_memory",
 )  # fmt: skip
+_RUNS_ON = ("format", "runtime")
 _COUNTED = ("parameters", "gmacs", "accuracy")  # not measured by the clock, or told apart
 # A path from the root on, Unix's or Windows', up to its last name; not the middle of an id or an address.
 _PATH = re.compile(r"(?<![\w.:/\\-])(?:/|[A-Za-z]:[/\\])(?:[^\s/\\'\",;]+[/\\])+")
@@ -35,48 +74,49 @@ _PATH = re.compile(r"(?<![\w.:/\\-])(?:/|[A-Za-z]:[/\\])(?:[^\s/\\'\",;]+[/\\])+
 
 def card_facts(
     run: Run,
-    report: Mapping[str, Any],
-    variant: Mapping[str, Any],
+    report: OptimizeReport,
+    row: VariantRow,
     how: Mapping[str, Any],
     sums: Mapping[str, str],
     packages: Sequence[str],
-) -> Facts:
+) -> CardFacts:
     """Everything the card tells, as plain values. Paths are told by their last name only."""
-    conditions, model = report["conditions"], run.spec["model"]["id"]
+    conditions: Mapping[str, Any] = {**report.conditions}
     data = conditions.get("data") or run.spec["data"]
-    changed = variant.get("facts") or {}
-    roles = [role for name in variant["passes"] if name in PASSES for role in PASSES[name].models]
+    original = report.original.as_dict() if report.original else {}
+    variant, changed = row.as_dict(), row.facts or {}
+    roles = [role for name in row.passes if name in PASSES for role in PASSES[name].models]
     named = {role: changed.get(role) or run.spec.get(role) for role in roles}
-    facts = {
-        "name": variant["name"],
+    facts: CardFacts = {
+        "name": row.name,
         "run": run.name,
         "made": datetime.fromtimestamp(run.started_at or run.created_at, UTC).date().isoformat(),
         "task": how["task"],
         "num_classes": len(how["labels"]),
-        "model": _origin(model),
+        "model": _origin(run.spec["model"]["id"]),
         "distilled": {role: _origin(id) for role, id in named.items() if isinstance(id, str) and id},
-        "passes": list(variant["passes"]),
-        "parents": _parents(report, variant),
+        "passes": list(row.passes),
+        "parents": _parents(report, row),
         "data": {"id": data["id"], "fingerprint": data.get("fingerprint")},
         "conditions": {name: conditions[name] for name in _CONDITIONS if name in conditions},
-        "original": {name: (report["original"] or {}).get(name) for name in _MEASURED} | _runs_on(report["original"]),
-        "variant": {name: variant.get(name, changed.get(name)) for name in _MEASURED} | _runs_on(variant),
-        "kind": variant["kind"],
-        **{name: variant.get(name) for name in ("ratios", "loss", "gate", "verdict", "search", "facts")},
-        "remarks": [problem for problem in variant.get("problems") or [] if problem["severity"] == "warning"],
+        "original": {name: original.get(name) for name in (*_MEASURED, *_RUNS_ON)},
+        "variant": {name: variant.get(name, changed.get(name)) for name in (*_MEASURED, *_RUNS_ON)},
+        "kind": row.kind,
+        "ratios": row.ratios,
+        "loss": row.loss,
+        "gate": row.gate,
+        "verdict": row.verdict,
+        "search": row.search,
+        "facts": row.facts,
+        "remarks": [problem.as_dict() for problem in row.problems if problem.severity == "warning"],
         "sha256": dict(sums),
         "requirements": list(packages),
     }
-    cleaned: Facts = _without_paths(facts, str(data["id"]))
+    cleaned: CardFacts = _without_paths(facts, str(data["id"]))
     return cleaned
 
 
-def _runs_on(row: Mapping[str, Any] | None) -> Facts:
-    return {name: (row or {}).get(name) for name in ("format", "runtime")}
-
-
-def _origin(model_id: str) -> Facts:
-    """A model with the licence of the published one whose network it is; None where that is not known here."""
+def _origin(model_id: str) -> Origin:
     try:
         card = get_model(model_id)
         base = get_model(card.base) if card.base else card
@@ -85,10 +125,10 @@ def _origin(model_id: str) -> Facts:
     return {"id": model_id, "name": card.name, "base": base.id, "licence": base.licence}
 
 
-def _parents(report: Mapping[str, Any], variant: Mapping[str, Any]) -> list[str]:
+def _parents(report: OptimizeReport, row: VariantRow) -> list[str]:
     """The variants that this one is made from, the nearest first, and `original`."""
-    known = {one["name"]: one["parent"] for one in report["variants"]}
-    chain = [str(variant["parent"])]
+    known = {one.name: one.parent for one in report.variants}
+    chain = [row.parent]
     while chain[-1] in known and len(chain) <= len(known):
         chain.append(known[chain[-1]])
     return chain
@@ -111,7 +151,7 @@ def _without_paths(value: Any, data_id: str) -> Any:
 # -- in words ----------------------------------------------------------------------------------------------
 
 
-def markdown_card(facts: Facts, _: Translator) -> str:
+def markdown_card(facts: CardFacts, _: Translator) -> str:
     """The card as a page to read."""
     labels = [_(PASSES[name].label) if name in PASSES else name for name in facts["passes"]]
     passes = " + ".join(labels)
@@ -130,14 +170,14 @@ def markdown_card(facts: Facts, _: Translator) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _about(facts: Facts, _: Translator) -> str:
+def _about(facts: CardFacts, _: Translator) -> str:
     values = {"model": facts["model"]["name"], "n": _.number(facts["num_classes"]), "date": facts["made"]}
     if facts["task"] == "text-classification":
         return _("{model} tells {n} classes of texts apart. Made smaller or faster with Graft on {date}.", **values)
     return _("{model} tells {n} classes of pictures apart. Made smaller or faster with Graft on {date}.", **values)
 
 
-def _usage(facts: Facts, _: Translator) -> list[str]:
+def _usage(facts: CardFacts, _: Translator) -> list[str]:
     asked = '"some text"' if facts["task"] == "text-classification" else "picture.jpg"
     lines = ["```", "pip install -r requirements.txt", "python predict.py sample", f"python predict.py {asked}", "```"]
     told = _(
@@ -180,45 +220,43 @@ def _rows(_: Translator) -> list[tuple[str, str, Callable[[float], str]]]:
     ]
 
 
-def _table(facts: Facts, _: Translator) -> list[str]:
+def _table(facts: CardFacts, _: Translator) -> list[str]:
     lines = [["", _("Original"), _("This model"), _("Better by")], ["---", "---:", "---:", "---:"]]
+    sides = facts["original"], facts["variant"]
     for name, word, tell in _rows(_):
-        cells = [facts[side][name] for side in ("original", "variant")]
+        cells = [side[name] for side in sides]
         if any(cell is not None for cell in cells):
             told = ["–" if cell is None else tell(cell) for cell in cells]
             if name == "accuracy":
-                told = [
-                    _with_interval(facts[side], text, _)
-                    for side, text in zip(("original", "variant"), told, strict=True)
-                ]
+                told = [_with_interval(side, text, _) for side, text in zip(sides, told, strict=True)]
             lines.append([word, *told, _better(facts, name, _)])
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
-def _with_interval(row: Facts, told: str, _: Translator) -> str:
+def _with_interval(row: Mapping[str, Any], told: str, _: Translator) -> str:
     if row["accuracy"] is None or not row["interval"]:
         return told
     low, high = (_.percent(edge) for edge in row["interval"])
     return _("{value} ({low} to {high})", value=told, low=low, high=high)
 
 
-def _better(facts: Facts, name: str, _: Translator) -> str:
+def _better(facts: CardFacts, name: str, _: Translator) -> str:
     """The ratio or the loss that belongs to a row, with its interval."""
-    ratios, loss = facts["ratios"] or {}, facts["loss"] or {}
-    if name == loss.get("of") == "accuracy":
-        value, low, high = (f"{-loss[edge]:+.1f}".replace("-", "−") for edge in ("points", "high", "low"))
+    ratios, loss = facts["ratios"], facts["loss"]
+    if loss and name == loss["of"] == "accuracy":
+        edges = (loss["points"], loss["high"], loss["low"])
+        value, low, high = (f"{-edge:+.1f}".replace("-", "−") for edge in edges)
         return _("{value} ({low} to {high})", value=_("{n} points", n=value), low=low, high=high)
-    found = {"size_mb": "size", "latency_p50_ms": "latency", "throughput": "throughput"}.get(name, "")
-    ratio = ratios.get(found)
-    if ratio is None:
-        return ""
-    if isinstance(ratio, int | float):
-        return f"{_.number(ratio, 2)}×"
-    value, low, high = (_.number(edge, 2) for edge in ratio)
-    return _("{value} ({low} to {high})", value=f"{value}×", low=low, high=high)
+    if ratios and name == "size_mb":
+        return f"{_.number(ratios['size'], 2)}×"
+    if ratios and name in ("latency_p50_ms", "throughput"):
+        ratio = ratios["throughput"] if name == "throughput" else ratios["latency"]
+        value, low, high = (_.number(edge, 2) for edge in ratio)
+        return _("{value} ({low} to {high})", value=f"{value}×", low=low, high=high)
+    return ""
 
 
-def _conditions(facts: Facts, _: Translator) -> list[str]:
+def _conditions(facts: CardFacts, _: Translator) -> list[str]:
     how = facts["conditions"]
     told = []
     if facts["variant"]["n"]:
@@ -240,15 +278,15 @@ def _conditions(facts: Facts, _: Translator) -> list[str]:
         _("Original: {original}. This model: {variant}.", original=facts["original"]["runtime"] or "–",
           variant=facts["variant"]["runtime"])
     )  # fmt: skip
-    gate = facts["gate"] or {}
-    if gate.get("passed"):
+    gate = facts["gate"]
+    if gate and gate["passed"]:
         told.append(
             _("The file was opened again and asked about {n} samples before it was measured.", n=gate["samples"])
         )
     return told
 
 
-def _origins(facts: Facts, _: Translator) -> list[str]:
+def _origins(facts: CardFacts, _: Translator) -> list[str]:
     model, data = facts["model"], facts["data"]
     told = [_("Model: {name} (`{id}`)", name=model["name"], id=model["id"])]
     if model["base"] and model["base"] != model["id"]:
@@ -266,13 +304,13 @@ def _origins(facts: Facts, _: Translator) -> list[str]:
     return [*told, _("Run: {name}", name=facts["run"])]
 
 
-def _licence(word: str, origin: Facts, _: Translator) -> str:
+def _licence(word: str, origin: Origin, _: Translator) -> str:
     if origin["licence"] is None:
         return _.pair(word, _("not known, as the model is not in the catalogue any more"))
     return _.pair(word, _(origin["licence"]) if origin["licence"] else _("not stated by the publisher"))
 
 
-def _limits(facts: Facts, _: Translator) -> list[str]:
+def _limits(facts: CardFacts, _: Translator) -> list[str]:
     told = [explain(Problem(one["code"], values=one.get("values") or {}), _) for one in facts["remarks"]]
     if facts["variant"]["accuracy"] is None:
         told.append(
@@ -294,7 +332,7 @@ def _limits(facts: Facts, _: Translator) -> list[str]:
     return told
 
 
-def _contents(facts: Facts, _: Translator) -> list[str]:
+def _contents(facts: CardFacts, _: Translator) -> list[str]:
     is_text = facts["task"] == "text-classification"
     rows = [
         *((name, f"sha256 `{value}`") for name, value in facts["sha256"].items()),

@@ -6,13 +6,14 @@ what may be lost. `pareto_chart` gives plain data with both themes' colours for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from core.figures import BRAND, LOOKS, TEXT, Look, Theme, layout_of_axes, resolve, shorten
 from core.i18n import N_, Translator
+from core.optimize.rows import GroupGain, MeasuredRow, OptimizeReport, VariantRow
 from core.plane import Point, Trace, View, front, front_line, key, labels, marks
 from core.registry.passes import KINDS, name_of
 
@@ -29,38 +30,35 @@ KIND_LOOKS: dict[str, Look] = {
 _MOST_BARS = 30
 _MOST_LABELS = 8
 
-Report = Mapping[str, Any]
-
 
 def look_of_kind(kind: str) -> Look:
     """How a variant of a kind is drawn; a plain file for another runtime is one of those."""
     return KIND_LOOKS.get(kind, KIND_LOOKS["runtime"])
 
 
-def variant_word(variant: Mapping[str, Any], _: Translator) -> str:
+def variant_word(row: MeasuredRow, _: Translator) -> str:
     """What a variant is called on charts and in tables: its passes in words."""
-    is_original = not variant.get("passes")
-    return _(KIND_LOOKS[ORIGINAL].word) if is_original else name_of("+".join(variant["passes"]), _)
+    return name_of("+".join(row.passes), _) if isinstance(row, VariantRow) else _(KIND_LOOKS[ORIGINAL].word)
 
 
-def pareto_chart(report: Report, _: Translator, *, keep: str) -> dict[str, Any]:
+def pareto_chart(report: OptimizeReport, _: Translator, *, keep: str) -> dict[str, Any]:
     """Accuracy (agreement where the data has no labels of the model) against latency on a log axis.
 
     Only what was measured and agrees with its own network is drawn. While `keep` stays the same, zoom survives.
     """
     points = _points(report, _)
     view = View(points, _floor(report))
-    what = _("Accuracy on the test examples") if _is_labelled(report) else _("Agreement with the original")
+    what = _("Accuracy on the test examples") if report.is_labelled else _("Agreement with the original")
     traces = front_line(points, _) + _limit(report, view, _)
     for kind in _kinds(points):
         mine = [point for point in points if point.kind == kind]
         traces += [marks(KIND_LOOKS[kind], mine, points), key(KIND_LOOKS[kind], list(KIND_LOOKS).index(kind), _)]
     named = points if len(points) <= _MOST_LABELS else _telling(points, report)
-    best = str(report.get("recommended") or "")
+    best = report.recommended or ""
     return {"traces": traces + labels(named, points, view, best), "layout": view.layout(what, _, keep=keep)}
 
 
-def sensitivity_chart(groups: Sequence[Mapping[str, Any]], _: Translator, theme: Theme) -> go.Figure:
+def sensitivity_chart(groups: Sequence[GroupGain], _: Translator, theme: Theme) -> go.Figure:
     """What 8 bits cost each group of layers, the dearest first; those left in float are grey and hatched."""
     rows = sorted(groups, key=lambda group: -group["gain"])[:_MOST_BARS]
     bars = []
@@ -68,7 +66,7 @@ def sensitivity_chart(groups: Sequence[Mapping[str, Any]], _: Translator, theme:
         (False, _("in 8 bits"), BRAND[theme], ""),
         (True, _("left in float"), LOOKS["random"].on(theme), "/"),
     ):
-        mine = [(place, row) for place, row in enumerate(rows) if bool(row.get("in_float")) == in_float]
+        mine = [(place, row) for place, row in enumerate(rows) if row["in_float"] == in_float]
         bars.append(
             go.Bar(
                 x=[row["gain"] for _place, row in mine],
@@ -92,52 +90,53 @@ def sensitivity_chart(groups: Sequence[Mapping[str, Any]], _: Translator, theme:
 # -- what is drawn -----------------------------------------------------------------------------------------
 
 
-def _is_labelled(report: Report) -> bool:
-    return bool((report.get("conditions") or {}).get("is_labelled", True))
-
-
-def _floor(report: Report) -> float | None:
+def _floor(report: OptimizeReport) -> float | None:
     """The score below which more is lost than may be."""
-    limit = (report.get("conditions") or {}).get("limit")
-    original = (report.get("original") or {}).get("accuracy") if _is_labelled(report) else 1.0
+    limit = report.conditions.get("limit")
+    original = score_of(report.original, report.is_labelled) if report.original else None
     return None if limit is None or original is None else original - limit / 100
 
 
-def _points(report: Report, _: Translator) -> list[Point]:
+def _points(report: OptimizeReport, _: Translator) -> list[Point]:
     """The original and every variant that was measured."""
-    original = report.get("original") or {}
-    rows = [{**original, "kind": ORIGINAL, "agreement": 1.0}] if original else []
-    rows += [row for row in report.get("variants") or [] if row.get("status") == "done"]
-    found = [_point(row, _is_labelled(report), _) for row in rows]
-    return [point for point in found if point is not None]
+    rows: list[MeasuredRow] = [report.original] if report.original else []
+    points = [_point(row, report.is_labelled, _) for row in [*rows, *report.measured]]
+    return [point for point in points if point is not None]
 
 
-def _point(row: Mapping[str, Any], is_labelled: bool, _: Translator) -> Point | None:
-    score, latency = row.get("accuracy" if is_labelled else "agreement"), row.get("latency_p50_ms")
+def score_of(row: MeasuredRow, is_labelled: bool) -> float | None:
+    """Accuracy, or agreement with the original, which agrees with itself."""
+    if is_labelled:
+        return row.accuracy
+    return row.agreement if isinstance(row, VariantRow) else 1.0
+
+
+def _point(row: MeasuredRow, is_labelled: bool, _: Translator) -> Point | None:
+    score, latency = score_of(row, is_labelled), row.latency_p50_ms
     if score is None or not latency:
         return None
     low, high = _interval(row, score, is_labelled)
-    kind = row["kind"] if row["kind"] in KIND_LOOKS else "runtime"
-    size = float(row.get("size_mb") or 0.0)
+    kind = row.kind if row.kind in KIND_LOOKS else "runtime"
+    size = row.size_mb or 0.0
     name = variant_word(row, _)
     lines = [
         f"<b>{name}</b>",
         _("{accuracy} (95%: {low} to {high})", accuracy=_.percent(score), low=_.percent(low), high=_.percent(high))
         if high > low
         else _.percent(score),
-        _("{latency} ms (p95 {p95} ms)", latency=_.number(latency, 3), p95=_.number(row.get("latency_p95_ms") or 0, 3)),
+        _("{latency} ms (p95 {p95} ms)", latency=_.number(latency, 3), p95=_.number(row.latency_p95_ms or 0, 3)),
         _.size(size * 1e6),
     ]
-    return Point(str(row["name"]), name, kind, float(latency), float(score), low, high, size, "<br>".join(lines))
+    return Point(row.name, name, kind, latency, score, low, high, size, "<br>".join(lines))
 
 
-def _interval(row: Mapping[str, Any], score: float, is_labelled: bool) -> tuple[float, float]:
+def _interval(row: MeasuredRow, score: float, is_labelled: bool) -> tuple[float, float]:
     """The whiskers: of the accuracy, or of what is lost of the agreement."""
     if is_labelled:
-        low, high = row.get("interval") or (score, score)
-        return float(low), float(high)
-    loss = row.get("loss") or {}
-    if loss.get("low") is None or loss.get("high") is None:
+        low, high = row.interval or (score, score)
+        return low, high
+    loss = row.loss if isinstance(row, VariantRow) else None
+    if loss is None:
         return score, score
     return max(0.0, 1 - loss["high"] / 100), min(1.0, 1 - loss["low"] / 100)
 
@@ -146,7 +145,7 @@ def _kinds(points: Sequence[Point]) -> list[str]:
     return [kind for kind in KIND_LOOKS if any(point.kind == kind for point in points)]
 
 
-def _limit(report: Report, view: View, _: Translator) -> list[Trace]:
+def _limit(report: OptimizeReport, view: View, _: Translator) -> list[Trace]:
     floor = _floor(report)
     if floor is None:
         return []
@@ -156,7 +155,7 @@ def _limit(report: Report, view: View, _: Translator) -> list[Trace]:
             "x": [10 ** view.x[0], 10 ** view.x[1]],
             "y": [floor, floor],
             "mode": "lines",
-            "name": limit_words((report.get("conditions") or {})["limit"], _),
+            "name": limit_words(report.conditions["limit"], _),
             "line": {"color": TEXT, "width": 1.2, "dash": "dash"},
             "hoverinfo": "skip",
             "legendrank": 101,
@@ -169,8 +168,8 @@ def limit_words(points: float, _: Translator) -> str:
     return _("at most 1 point lost") if points == 1 else _("at most {n} points lost", n=_.number(points))
 
 
-def _telling(points: Sequence[Point], report: Report) -> list[Point]:
+def _telling(points: Sequence[Point], report: OptimizeReport) -> list[Point]:
     """Of many points those that are named: the original, the recommended one and the front."""
     named = {points[i].key for i in front([(point.latency_ms, point.score) for point in points])}
-    named |= {ORIGINAL, str(report.get("recommended"))}
+    named |= {ORIGINAL, str(report.recommended)}
     return [point for point in points if point.key in named]

@@ -7,20 +7,21 @@ the same rows, keeps the limit, and where it is shown to be faster or smaller. N
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from core.evaluate import Bools, paired_test
+from core.optimize.rows import Loss, Ratio, Search, VariantRow, Verdict
 
-Row = dict[str, Any]
 # A ratio this near to 1 is no reason to take another file.
 _WORTH = 1.05
 # More rows than this nobody has: then the difference is as good as none, or lies at the limit.
 _MOST_NEEDED = 10_000_000
 
 
-def measure_loss(right_original: Bools, right_variant: Bools, limit: float) -> dict[str, Any]:
+def measure_loss(right_original: Bools, right_variant: Bools, limit: float) -> Loss:
     """Points of accuracy that a variant loses, with the paired 95% interval, from what each gets right [N].
 
     `needed`: about how many rows would tell whether it keeps the limit, where these do not.
@@ -36,12 +37,12 @@ def measure_loss(right_original: Bools, right_variant: Bools, limit: float) -> d
     return {"points": points, "low": low, "high": high, "n": test["n"], "needed": needed}
 
 
-def judge(row: Row, limit: float) -> dict[str, Any]:
-    """The verdict on a measured variant: `{"code", "values"}`."""
-    loss, ratios = row["loss"], row["ratios"]
+def judge(row: VariantRow, limit: float) -> Verdict:
+    """The verdict on a measured variant."""
+    loss, ratios = row.result
     latency, throughput = ratios["latency"], ratios["throughput"]
     values = {
-        "name": row["name"],
+        "name": row.name,
         "points": loss["points"],
         "low": loss["low"],
         "high": loss["high"],
@@ -56,7 +57,7 @@ def judge(row: Row, limit: float) -> dict[str, Any]:
     return {"code": _code(loss, latency, throughput, float(ratios["size"]), limit), "values": values}
 
 
-def _code(loss: Row, latency: list[float], throughput: list[float], size: float, limit: float) -> str:
+def _code(loss: Loss, latency: Ratio, throughput: Ratio, size: float, limit: float) -> str:
     if loss["low"] > limit:
         return "optimize.loses_too_much"
     if loss["high"] > limit:
@@ -73,48 +74,47 @@ def _code(loss: Row, latency: list[float], throughput: list[float], size: float,
 TAKEN = ("optimize.take", "optimize.take_batches", "optimize.take_smaller")
 
 
-def recommend(variants: list[Row]) -> str | None:
+def recommend(variants: Iterable[VariantRow]) -> str | None:
     """The name of the variant to take: of those that keep the limit for sure, the fastest; None when none does."""
-    taken = [row for row in variants if row.get("offered") and row.get("verdict", {}).get("code") in TAKEN]
+    taken = [row for row in variants if row.offered and row.verdict and row.verdict["code"] in TAKEN]
     best = max(taken, key=_gain, default=None)
-    return None if best is None else str(best["name"])
+    return best.name if best else None
 
 
-def _gain(row: Row) -> float:
-    ratios = row["ratios"]
-    found: float = ratios["latency"][0] * ratios["throughput"][0] * ratios["size"] ** 0.25
-    return found
+def _gain(row: VariantRow) -> float:
+    _loss, ratios = row.result
+    gain: float = ratios["latency"][0] * ratios["throughput"][0] * ratios["size"] ** 0.25
+    return gain
 
 
-def conclude(variants: list[Row], recommended: str | None, limit: float) -> list[dict[str, Any]]:
+def conclude(variants: Sequence[VariantRow], recommended: str | None, limit: float) -> list[Verdict]:
     """What follows from all variants, the answer first."""
-    done = [row for row in variants if row["status"] == "done"]
-    rows = {row["name"]: row for row in variants}
-    found: list[dict[str, Any]] = []
+    done = [row for row in variants if row.status == "done"]
+    conclusions: list[Verdict] = []
     if recommended is not None:
-        found.append(rows[recommended]["verdict"])
+        conclusions += [row.verdict for row in variants if row.name == recommended and row.verdict]
     elif done:
-        found.append({"code": "optimize.none_to_take", "values": {"n": len(done), "limit": limit}})
-        unsure = [row for row in done if row["verdict"]["code"] == "optimize.not_shown"]
-        if unsure:
-            found.append(max(unsure, key=_gain)["verdict"])
+        conclusions.append({"code": "optimize.none_to_take", "values": {"n": len(done), "limit": limit}})
+        unsure = [row for row in done if row.verdict and row.verdict["code"] == "optimize.not_shown"]
+        nearest = max(unsure, key=_gain, default=None)
+        conclusions += [nearest.verdict] if nearest and nearest.verdict else []
     for row in done:
-        search = row.get("search")
-        if search and search["reason"] != "not_needed":
-            kept = search["reason"] == "within_limit"
-            code = "optimize.search_within_limit" if kept else "optimize.search_best_found"
-            found.append({"code": code, "values": _searched(row, search)})
-    broken = [row["name"] for row in variants if row["status"] == "broken"]
+        if row.search and row.search["reason"] != "not_needed":
+            is_kept = row.search["reason"] == "within_limit"
+            code = "optimize.search_within_limit" if is_kept else "optimize.search_best_found"
+            conclusions.append({"code": code, "values": _searched(row, row.search)})
+    broken = [row.name for row in variants if row.status == "broken"]
     if broken:
-        found.append({"code": "optimize.some_broken", "values": {"names": broken}})
-    return found
+        conclusions.append({"code": "optimize.some_broken", "values": {"names": broken}})
+    return conclusions
 
 
-def _searched(row: Row, search: Row) -> Row:
+def _searched(row: VariantRow, search: Search) -> dict[str, Any]:
+    facts = row.facts or {}
     return {
-        "name": row["name"],
-        "in_float": row["facts"].get("in_float", 0),
-        "nodes": row["facts"].get("in_float", 0) + row["facts"].get("quantized", 0),
+        "name": row.name,
+        "in_float": facts.get("in_float", 0),
+        "nodes": facts.get("in_float", 0) + facts.get("quantized", 0),
         "full_points": search["full"]["points"],
         "kept_points": search["kept"]["points"],
         "full_agreement": search["full"]["agreement"],

@@ -14,6 +14,7 @@ from core import jobs, runs, settings
 from core.errors import Problem
 from core.files import to_json
 from core.hardware import MachineCard, describe_machine
+from core.optimize.rows import VariantRow
 from core.optimize.variants import Variant, variants_of
 from core.optimize_spec import OptimizeSpec
 from core.registry import passes
@@ -60,12 +61,13 @@ def make_report(spec: OptimizeSpec, done: int | None = None, *, labelled: bool =
     variants = variants_of(spec.passes, combine=spec.combine)
     done = len(variants) if done is None else done
     rows = [_variant(variant, place, done, labelled, spec.max_drop) for place, variant in enumerate(variants)]
-    best = recommend(rows)
+    records = [VariantRow.from_dict(row) for row in rows]
+    best = recommend(records)
     return {
         "original": ORIGINAL if labelled else {**ORIGINAL, "accuracy": None, "interval": None},
         "variants": rows,
         "recommended": best,
-        "conclusions": conclude(rows, best, spec.max_drop),
+        "conclusions": conclude(records, best, spec.max_drop),
         "conditions": {
             "test": 10_000, "test_all": 10_000, "validation": 400, "train": 2000, "is_labelled": labelled,
             "threads": 2, "batch": 32, "limit": spec.max_drop, "image_size": 128, "processor": "A processor",
@@ -135,7 +137,8 @@ def _numbers(variant: Variant, labelled: bool, limit: float) -> dict[str, Any]:
         "facts": {"parameters": 3_383_850, "quantized": 49, "in_float": 3, "calibration": "minmax"},
         "seconds": 41.0,
     }  # fmt: skip
-    found["verdict"] = judge({"name": variant.name, **found}, limit)
+    row = VariantRow.from_dict({"name": variant.name, "kind": variant.kind, "passes": variant.passes, **found})
+    found["verdict"] = judge(row, limit)
     return found | (_searched() if variant.passes[-1] == "static_int8" else {})
 
 

@@ -19,24 +19,24 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import GraftError, RunError, first_line
-from core.optimize.subject import Subject, exportable
+from core.optimize.subject import TrainedModel, exportable
 
 _SAMPLES = 2  # of one example torch.export would take the batch for a constant
 
 
-def sample(subject: Subject, count: int = _SAMPLES) -> tuple[Tensor, ...]:
+def sample(trained: TrainedModel, count: int = _SAMPLES) -> tuple[Tensor, ...]:
     """Inputs of some validation rows, in the order of an exported file's inputs."""
-    rows = subject.data.validation[:count]
-    inputs = subject.inputs(np.resize(rows, count))
-    return tuple(torch.from_numpy(inputs[name]) for name in subject.input_names)
+    rows = trained.data.validation[:count]
+    inputs = trained.inputs(np.resize(rows, count))
+    return tuple(torch.from_numpy(inputs[name]) for name in trained.input_names)
 
 
-def one_sample(subject: Subject) -> tuple[Tensor, ...]:
+def one_sample(trained: TrainedModel) -> tuple[Tensor, ...]:
     """One example for a file of fixed shape: a text is padded to the most tokens that are read."""
-    inputs = sample(subject, 1)
-    if not subject.card.is_text:
+    inputs = sample(trained, 1)
+    if not trained.card.is_text:
         return inputs
-    return tuple(nn.functional.pad(x, (0, subject.size - x.shape[1])) for x in inputs)
+    return tuple(nn.functional.pad(x, (0, trained.size - x.shape[1])) for x in inputs)
 
 
 @contextmanager
@@ -51,16 +51,16 @@ def exporting(format: str) -> Iterator[None]:
         raise RunError("optimize.cannot_export", format=format, detail=_first_line(error)) from error
 
 
-def export_onnx(subject: Subject, network: nn.Module, path: Path) -> None:
+def export_onnx(trained: TrainedModel, network: nn.Module, path: Path) -> None:
     """Write a network as one ONNX file with any batch size (and any length of texts). Raises `RunError`."""
     is_fp32 = next(network.parameters()).dtype == torch.float32
     with exporting("ONNX"):
         program = torch.onnx.export(
             (exportable(network) if is_fp32 else _InOwnPrecision(exportable(network))).eval(),
-            sample(subject),
+            sample(trained),
             dynamo=True,
-            dynamic_shapes=subject.dynamic_shapes() if is_fp32 else _by_position(subject),
-            input_names=list(subject.input_names),
+            dynamic_shapes=trained.dynamic_shapes() if is_fp32 else _by_position(trained),
+            input_names=list(trained.input_names),
             output_names=["logits"],
             external_data=False,
             verbose=False,
@@ -71,11 +71,11 @@ def export_onnx(subject: Subject, network: nn.Module, path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def export_program(subject: Subject, network: nn.Module, path: Path) -> None:
+def export_program(trained: TrainedModel, network: nn.Module, path: Path) -> None:
     """Write a network as a torch.export program (.pt2) in its own precision. Raises `RunError`."""
     with exporting("torch.export"):
         program = torch.export.export(
-            _InOwnPrecision(exportable(network)).eval(), sample(subject), dynamic_shapes=_by_position(subject)
+            _InOwnPrecision(exportable(network)).eval(), sample(trained), dynamic_shapes=_by_position(trained)
         )
         for part in program.graph_module.modules():
             if isinstance(part, torch.fx.GraphModule):
@@ -99,9 +99,9 @@ class _InOwnPrecision(nn.Module):
         return logits.float()
 
 
-def _by_position(subject: Subject) -> tuple[Any, ...]:
-    shapes = subject.dynamic_shapes()
-    return (tuple(shapes[name] for name in subject.input_names),)
+def _by_position(trained: TrainedModel) -> tuple[Any, ...]:
+    shapes = trained.dynamic_shapes()
+    return (tuple(shapes[name] for name in trained.input_names),)
 
 
 def _name_nodes(model: Any) -> None:

@@ -20,9 +20,10 @@ from core.bundle import load_reader
 from core.data.pictures import to_rgb
 from core.errors import Problem
 from core.files import replacing, to_json, write_atomically
+from core.optimize.rows import Gate
 from core.optimize.runtimes import Session, open_file
-from core.optimize.subject import Inputs, Ints, Subject, exportable
-from core.optimize.work import Made, Work
+from core.optimize.subject import Inputs, Ints, TrainedModel, exportable
+from core.optimize.work import PassContext
 
 SAMPLES = 16
 _SAMPLE_PX = 640  # more of a picture no network sees
@@ -30,66 +31,68 @@ _SAMPLE_PX = 640  # more of a picture no network sees
 TOLERANCE = 2e-3
 
 
-def check_file(work: Work, made: Made, samples: list[Any], *, is_exact: bool) -> tuple[dict[str, Any], list[Problem]]:
+def check_file(
+    context: PassContext, path: Path, format: str, samples: list[Any], *, is_exact: bool
+) -> tuple[Gate, list[Problem]]:
     """What the gate found, and what speaks against the file; writes `expected.json` beside it.
 
     `samples` are pictures (PIL) or texts; a file that `is_exact` claims to be the network itself.
     """
-    assert made.path is not None
-    session = open_file(str(made.path), made.format, threads=work.threads, device=work.spec.device)
-    asked = [work.subject.prepare([raw]) for raw in samples]
-    theirs = _prepared(session, work, samples)
-    wanted = np.concatenate([session.run(inputs) for inputs in asked]) if not is_exact else _network(work, asked)
+    session = open_file(str(path), format, threads=context.threads, device=context.spec.device)
+    asked = [context.trained.prepare([raw]) for raw in samples]
+    theirs = _prepared(session, context, samples)
+    wanted = np.concatenate([session.run(inputs) for inputs in asked]) if not is_exact else _network(context, asked)
     tolerance = TOLERANCE * max(1.0, float(np.abs(wanted).max()) / 10)
     difference = float(np.abs(theirs - wanted).max())
     equal = int((theirs.argmax(1) == wanted.argmax(1)).sum())
-    found = {
+    told = {"difference": f"{difference:.2g}", "tolerance": f"{tolerance:.2g}", "equal": equal, "n": len(samples)}
+    problems = []
+    if not np.isfinite(theirs).all() or not np.isfinite(session.run(context.trained.prepare(samples))).all():
+        problems.append(Problem("optimize.gate_not_finite"))
+    elif difference > tolerance:
+        code = "optimize.gate_differs" if is_exact else "optimize.gate_preprocessing"
+        problems.append(Problem(code, values=told))
+    _write_expected(context, theirs, tolerance)
+    gate: Gate = {
         "samples": len(samples),
         "max_difference": difference,
         "tolerance": tolerance,
         "labels_equal": equal,
         "beside": "network" if is_exact else "file",
+        "passed": not problems,
     }
-    told = {"difference": f"{difference:.2g}", "tolerance": f"{tolerance:.2g}", "equal": equal, "n": len(samples)}
-    problems = []
-    if not np.isfinite(theirs).all() or not np.isfinite(session.run(work.subject.prepare(samples))).all():
-        problems.append(Problem("optimize.gate_not_finite"))
-    elif difference > tolerance:
-        code = "optimize.gate_differs" if is_exact else "optimize.gate_preprocessing"
-        problems.append(Problem(code, values=told))
-    _write_expected(work, theirs, tolerance)
-    return {**found, "passed": not problems}, problems
+    return gate, problems
 
 
-def _network(work: Work, asked: list[Inputs]) -> Any:
-    module = exportable(work.network).eval()
+def _network(context: PassContext, asked: list[Inputs]) -> Any:
+    module = exportable(context.network).eval()
     with torch.inference_mode():
-        found = [module(*(torch.from_numpy(inputs[name]) for name in work.subject.input_names)) for inputs in asked]
+        found = [module(*(torch.from_numpy(inputs[name]) for name in context.trained.input_names)) for inputs in asked]
     return torch.cat(found).float().numpy()
 
 
-def _prepared(session: Session, work: Work, samples: list[Any]) -> Any:
+def _prepared(session: Session, context: PassContext, samples: list[Any]) -> Any:
     """Answers to the samples as they were brought, through the preparation that travels with the file."""
-    read = load_reader(work.folder)
+    read = load_reader(context.folder)
     # One by one: rounded files answer a batch as its widest member needs.
     return np.concatenate([session.run(read([raw])) for raw in samples])
 
 
-def _write_expected(work: Work, logits: Any, tolerance: float) -> None:
-    labels = [work.subject.labels[place] for place in logits.argmax(1)]
+def _write_expected(context: PassContext, logits: Any, tolerance: float) -> None:
+    labels = [context.trained.labels[place] for place in logits.argmax(1)]
     kept = {"labels": labels, "logits": np.round(logits.astype(float), 6).tolist(), "tolerance": tolerance}
-    write_atomically(work.folder / "expected.json", to_json(kept))
+    write_atomically(context.folder / "expected.json", to_json(kept))
 
 
-def take_samples(subject: Subject, rows: Ints, folder: Path) -> list[Any]:
+def take_samples(trained: TrainedModel, rows: Ints, folder: Path) -> list[Any]:
     """Real pictures (upright RGB, large ones made smaller) or texts; kept in `folder` too, as png or json."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if subject.card.is_text:
-        texts: list[Any] = subject.raw(rows)
+    if trained.card.is_text:
+        texts: list[Any] = trained.raw(rows)
         write_atomically(folder / "texts.json", json.dumps(texts, ensure_ascii=False, indent=1))
         return texts
-    pictures = [to_rgb(ImageOps.exif_transpose(picture)) for picture in subject.raw(rows)]
+    pictures = [to_rgb(ImageOps.exif_transpose(picture)) for picture in trained.raw(rows)]
     for place, picture in enumerate(pictures):
         picture.thumbnail((_SAMPLE_PX, _SAMPLE_PX))
         with replacing(folder / f"{place:02}.png") as unfinished:

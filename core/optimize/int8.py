@@ -10,16 +10,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from core.optimize.rows import GroupGain, Reason, Search, SearchEnd
 from core.optimize.runtimes import open_file
 from core.optimize.subject import Ints
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 # Nodes that int8 is about; everything else follows them.
 HEAVY_OPS = ("Conv", "Gemm", "MatMul")
@@ -79,7 +79,7 @@ class _Look:
         spread = 1.96 * float(apart.std(ddof=1)) / math.sqrt(len(apart))
         return 100 * float(apart.mean()), 100 * (float(apart.mean()) + spread)
 
-    def facts(self) -> dict[str, float]:
+    def facts(self) -> SearchEnd:
         points, high = self.loss()
         return {"points": points, "high": high, "agreement": self.agreement}
 
@@ -87,46 +87,55 @@ class _Look:
 class GuardedInt8:
     """Quantize one ONNX file, in full or with what the search left out."""
 
-    def __init__(self, work: Work, source: Path, quantize: Quantize) -> None:
-        self.work, self.source, self.quantize = work, source, quantize
-        self.target = work.folder / "model.onnx"
-        self.rows = work.subject.data.validation
+    def __init__(self, context: PassContext, source: Path, quantize: Quantize) -> None:
+        self.context, self.source, self.quantize = context, source, quantize
+        self.target = context.folder / "model.onnx"
+        self.rows = context.trained.data.validation
         self.groups = groups_of(onnx.load(source))
 
-    def run(self) -> Made:
+    def run(self) -> FileResult:
         """The file, with what was left in float and why."""
-        work = self.work
         self.quantize([], self.target)
-        facts: dict[str, Any] = {}
-        if work.spec.search and len(self.groups) > 1:
+        found: Search | None = None
+        gains: list[GroupGain] | None = None
+        if self.context.spec.search and len(self.groups) > 1:
             self.float_logits = self._answers(self.source, self.rows)
             full = self._look(self.target, self.rows)
-            facts["search"] = {"full": full.facts(), "groups": len(self.groups), "rows": len(self.rows)}
-            if full.loss()[1] <= work.spec.max_drop:
-                facts["search"] |= {"kept": full.facts(), "reason": "not_needed"}
+            if full.loss()[1] <= self.context.spec.max_drop:
+                found = self._found(full, full, "not_needed")
             else:
-                facts |= self._search(full, facts["search"])
+                found, gains = self._search(full)
         nodes = {node.name for node in onnx.load(self.source).graph.node if node.op_type in HEAVY_OPS}
-        out = sum(len(self.groups[row["group"]]) for row in facts.get("sensitivity", []) if row["in_float"])
-        return Made(path=self.target, format="onnx", facts={**facts, "quantized": len(nodes) - out, "in_float": out})
+        out = sum(len(self.groups[row["group"]]) for row in gains or [] if row["in_float"])
+        return FileResult(self.target, {"quantized": len(nodes) - out, "in_float": out}, found, gains)
+
+    def _found(self, full: _Look, kept: _Look, reason: Reason) -> Search:
+        return {
+            "full": full.facts(),
+            "kept": kept.facts(),
+            "groups": len(self.groups),
+            "rows": len(self.rows),
+            "reason": reason,
+        }
 
     # -- the search --------------------------------------------------------------------------------------
-    def _search(self, full: _Look, told: dict[str, Any]) -> dict[str, Any]:
+    def _search(self, full: _Look) -> tuple[Search, list[GroupGain]]:
         gains = self._sensitivity()
         order = [name for name, gain in sorted(gains.items(), key=lambda item: -item[1]) if gain > 0]
         tried: list[tuple[int, _Look]] = [(0, full)]
-        best, reason = (0, full), "best_found"
+        best = (0, full)
+        reason: Reason = "best_found"
         total = sum(map(len, self.groups.values()))
         for count in range(1, len(order) + 1):
             left = [node for name in order[:count] for node in self.groups[name]]
             if len(left) > _MOST_IN_FLOAT * total:
                 break
-            self.work.clock.raise_if_stopped()
-            self.work.clock.phase("search", done=count, total=len(order))
+            self.context.clock.raise_if_stopped()
+            self.context.clock.phase("search", done=count, total=len(order))
             self.quantize(left, self.target)
             look = self._look(self.target, self.rows)
             tried.append((count, look))
-            if look.loss()[1] <= self.work.spec.max_drop:
+            if look.loss()[1] <= self.context.spec.max_drop:
                 best, reason = (count, look), "within_limit"
                 break
         if reason == "best_found":
@@ -137,40 +146,43 @@ class GuardedInt8:
         chosen = order[: best[0]]
         if best[0] != tried[-1][0]:  # what lies there is what was tried last
             self.quantize([node for name in chosen for node in self.groups[name]], self.target)
-        told |= {"kept": best[1].facts(), "reason": reason, "error_left": best[1].error / max(full.error, 1e-12)}
-        rows = [{"group": name, "gain": gain, "in_float": name in chosen} for name, gain in gains.items()]
-        return {"search": told, "sensitivity": sorted(rows, key=lambda row: -row["gain"])}
+        found = self._found(full, best[1], reason)
+        found["error_left"] = best[1].error / max(full.error, 1e-12)
+        rows: list[GroupGain] = [
+            {"group": name, "gain": gain, "in_float": name in chosen} for name, gain in gains.items()
+        ]
+        return found, sorted(rows, key=lambda row: -row["gain"])
 
     def _sensitivity(self) -> dict[str, float]:
         """For each group, the share of the squared error that goes when it alone stays in float."""
         rows = self.rows[:: max(1, len(self.rows) // _SENSITIVITY_ROWS)][:_SENSITIVITY_ROWS]
         wanted = np.searchsorted(self.rows, rows)
-        trial = self.work.folder / "trial.onnx"
+        trial = self.context.folder / "trial.onnx"
         before = self._look(self.target, rows, wanted).error
         gains = {}
         for number, (name, nodes) in enumerate(self.groups.items()):
-            self.work.clock.raise_if_stopped()
-            self.work.clock.phase("sensitivity", done=number, total=len(self.groups))
+            self.context.clock.raise_if_stopped()
+            self.context.clock.phase("sensitivity", done=number, total=len(self.groups))
             self.quantize(nodes, trial)
             gains[name] = 1 - self._look(trial, rows, wanted).error / max(before, 1e-12)
         trial.unlink(missing_ok=True)
         return gains
 
     def _look(self, path: Path, rows: Ints, places: Ints | None = None) -> _Look:
-        subject = self.work.subject
-        targets = subject.data.targets[rows] if subject.is_labelled else None
+        trained = self.context.trained
+        targets = trained.data.targets[rows] if trained.is_labelled else None
         of_float = self.float_logits if places is None else self.float_logits[places]
         return _Look(self._answers(path, rows), of_float, targets)
 
     def _answers(self, path: Path, rows: Ints) -> Floats:
-        return answers(self.work, path, "onnx", rows)
+        return answers(self.context, path, "onnx", rows)
 
 
-def answers(work: Work, path: Path, format: str, rows: Ints) -> Floats:
+def answers(context: PassContext, path: Path, format: str, rows: Ints) -> Floats:
     """Logits [n, C] of rows by a file. Raises `StoppedError` between batches."""
-    session = open_file(str(path), format, threads=work.threads, device=work.spec.device)
-    found: Floats = np.zeros((len(rows), len(work.subject.labels)), dtype=np.float32)
-    for places, inputs in work.subject.batches(rows, 32):
-        work.clock.raise_if_stopped()
+    session = open_file(str(path), format, threads=context.threads, device=context.spec.device)
+    found: Floats = np.zeros((len(rows), len(context.trained.labels)), dtype=np.float32)
+    for places, inputs in context.trained.batches(rows, 32):
+        context.clock.raise_if_stopped()
         found[places] = session.run(inputs)
     return found

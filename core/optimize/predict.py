@@ -18,6 +18,7 @@ from scipy.special import softmax
 from core.answers import TextAnswer
 from core.bundle import load_reader
 from core.errors import NotFoundError
+from core.optimize.rows import Conditions, OptimizeReport
 from core.optimize.runtimes import open_file
 from core.store import open_store
 
@@ -27,11 +28,10 @@ Shares = list[tuple[str, float]]
 class Variant:
     """A file ready to answer. Safe to share between threads: one asks at a time."""
 
-    def __init__(self, artifacts: Path, row: dict[str, Any], conditions: dict[str, Any]) -> None:
-        self.name: str = row["name"]
-        self.labels: list[str] = list(conditions["labels"])
-        path, device = artifacts / row["file"], conditions.get("device", "cpu")
-        self._session = open_file(str(path), row["format"], threads=conditions["threads"], device=device)
+    def __init__(self, artifacts: Path, name: str, file: str, format: str, conditions: Conditions) -> None:
+        self.name, self.labels = name, list(conditions["labels"])
+        path, device = artifacts / file, conditions.get("device", "cpu")
+        self._session = open_file(str(path), format, threads=conditions["threads"], device=device)
         self._read = load_reader(artifacts / "variants" / self.name)
         self._lock = threading.Lock()
 
@@ -55,8 +55,9 @@ class Variant:
 def load_variant(run_id: str, name: str) -> Variant:
     """A variant that a run offers. Raises `NotFoundError` when there is none of this name."""
     artifacts = open_store().get_run(run_id).folder / "artifacts"
-    report = json.loads((artifacts / "report.json").read_text(encoding="utf-8"))
-    rows = {row["name"]: row for row in report["variants"] if row.get("offered")}
-    if name not in rows:
-        raise NotFoundError("optimize.no_variant", name=name, known=", ".join(rows) or "–")
-    return Variant(artifacts, rows[name], report["conditions"])
+    report = OptimizeReport.from_dict(json.loads((artifacts / "report.json").read_text(encoding="utf-8")))
+    row = report.row(name)
+    if row is None or not row.offered or row.file is None or row.format is None:
+        known = ", ".join(one.name for one in report.variants if one.offered)
+        raise NotFoundError("optimize.no_variant", name=name, known=known or "–")
+    return Variant(artifacts, row.name, row.file, row.format, report.conditions)

@@ -19,7 +19,7 @@ from core.errors import InputError, Problem
 from core.loop import Loop
 from core.networks.tuning import set_trainable
 from core.optimize.subject import Network
-from core.optimize.work import Work
+from core.optimize.work import PassContext
 from core.recipe import learning_rate
 from core.specs import FinetuneSpec
 
@@ -31,16 +31,16 @@ def copy_of(network: Network) -> Network:
     return copy.deepcopy(network)
 
 
-def check_labels(work: Work) -> None:
+def check_labels(context: PassContext) -> None:
     """Refuse to train on classes that the network does not answer with. Raises `InputError`."""
-    subject = work.subject
-    if not subject.is_labelled:
-        values = {"id": work.spec.data.id, "model": subject.card.name}
+    trained = context.trained
+    if not trained.is_labelled:
+        values = {"id": context.spec.data.id, "model": trained.card.name}
         raise InputError([Problem("optimize.other_labels", field="data", values=values)])
 
 
 def retrain(
-    work: Work,
+    context: PassContext,
     network: Network,
     *,
     lr: float,
@@ -58,11 +58,11 @@ def retrain(
     epochs, the best epoch and its accuracy on the validation rows, seconds and learning rate. Raises `InputError`
     for other labels, `RunError` where the loss became infinite, `StoppedError` on request.
     """
-    check_labels(work)
-    spec, subject = work.spec, work.subject
+    check_labels(context)
+    spec, trained = context.spec, context.trained
     set_seed(spec.seed)
     set_trainable(network, "full")
-    learner = subject.learner(network, teacher, weight, heat)
+    learner = trained.learner(network, teacher, weight, heat)
     if spec.train_size is not None:  # their order is drawn by class: the first ones hold all classes evenly
         data: Any = learner.data
         learner.data = replace(data, train=data.train[: spec.train_size])
@@ -76,10 +76,10 @@ def retrain(
         validate_every=spec.epochs if only_last else 1,
         seed=spec.seed,
     )
-    checkpoints = Checkpoints(work.folder / "training")
+    checkpoints = Checkpoints(context.folder / "training")
     checkpoints.clear()
-    engine = default_engine(precision, learner.device, is_text=subject.card.is_text)
-    loop = Loop(learner, how, checkpoints, work.clock, engine, resumable=False, after_step=after_step)
+    engine = default_engine(precision, learner.device, is_text=trained.card.is_text)
+    loop = Loop(learner, how, checkpoints, context.clock, engine, resumable=False, after_step=after_step)
     start = time.perf_counter()
     try:
         loop.train(resume=False)

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,21 @@ from core.errors import GraftError
 
 WARM_UPS = 10
 
+
+class Order(TypedDict, total=False):
+    """What is to be done, and with what."""
+
+    do: Required[str]  # warm, time, memory, take, or what the program adds
+    kind: str
+    kinds: list[str]
+    seconds: float | None
+    least: int
+    inputs: str
+
+
 Sets = list[dict[str, NDArray[Any]]]  # the inputs of some calls, which take turns
 # (session, sets by kind, order) -> the answer to it.
-Answer = Callable[[Any, Mapping[str, Sets], Mapping[str, Any]], Mapping[str, Any]]
+Answer = Callable[[Any, Mapping[str, Sets], Order], Mapping[str, Any]]
 
 
 def main(more: Mapping[str, Answer] | None = None) -> None:
@@ -70,7 +82,7 @@ def _nth(sets: Sets, place: int) -> dict[str, NDArray[Any]]:
     return sets[place % len(sets)]
 
 
-def _warm(session: Any, work: Mapping[str, Sets], order: Mapping[str, Any]) -> dict[str, Any]:
+def _warm(session: Any, work: Mapping[str, Sets], order: Order) -> dict[str, Any]:
     """Some calls of every kind (of `kinds` alone if given), or as many as `seconds` allow each."""
     kinds = order.get("kinds") or list(work)
     limit = order.get("seconds") or float("inf")
@@ -84,11 +96,11 @@ def _warm(session: Any, work: Mapping[str, Sets], order: Mapping[str, Any]) -> d
     return {}
 
 
-def _time(session: Any, work: Mapping[str, Sets], order: Mapping[str, Any]) -> dict[str, Any]:
+def _time(session: Any, work: Mapping[str, Sets], order: Order) -> dict[str, Any]:
     """Milliseconds of call after call, all inputs in turn, for so long and at least so often."""
     sets = work[order["kind"]]
     times: list[float] = []
-    end = time.perf_counter() + order["seconds"]
+    end = time.perf_counter() + (order["seconds"] or 0.0)
     while len(times) < order["least"] or time.perf_counter() < end:
         inputs = _nth(sets, len(times))
         began = time.perf_counter()
@@ -97,7 +109,7 @@ def _time(session: Any, work: Mapping[str, Sets], order: Mapping[str, Any]) -> d
     return {"times_ms": times}
 
 
-def _memory(session: Any, work: Mapping[str, Sets], order: Mapping[str, Any]) -> dict[str, Any]:
+def _memory(session: Any, work: Mapping[str, Sets], order: Order) -> dict[str, Any]:
     return {"memory_mb": _peak_mb()}
 
 

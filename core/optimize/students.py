@@ -14,35 +14,35 @@ from core.models import ImageClassifier, build_classifier
 from core.optimize.retrain import copy_of
 from core.optimize.subject import Network
 from core.optimize.teachers import check_task
-from core.optimize.work import Work
+from core.optimize.work import PassContext
 from core.specs import ModelRef
 from core.stages import Stage
 
 
-def build_student(work: Work) -> tuple[Network, dict[str, Any]]:
+def build_student(context: PassContext) -> tuple[Network, dict[str, Any]]:
     """The student before it has learned, and what it is.
 
     Raises `InputError` where none is named and none can be made, for one of another task, and for one that splits
     texts into other tokens.
     """
-    if work.spec.student is None:
-        return _halved(work)
-    subject = work.subject
-    card = get_model(work.spec.student)
-    check_task(card, subject, "student")
+    if context.spec.student is None:
+        return _halved(context)
+    trained = context.trained
+    card = get_model(context.spec.student)
+    check_task(card, trained, "student")
     is_known = is_local(card)
     if not is_known:
-        work.clock.log(f"The weights of {card.id} are not on this machine: the student begins with random ones")
+        context.clock.log(f"The weights of {card.id} are not on this machine: the student begins with random ones")
     ref = ModelRef(id=card.id, weights="pretrained" if is_known else "random")
-    network = _text_student(work, card, ref) if card.is_text else _image_student(work, card, ref)
+    network = _text_student(context, card, ref) if card.is_text else _image_student(context, card, ref)
     return network.eval(), {"student": card.id, "student_weights": ref.weights}
 
 
-def _halved(work: Work) -> tuple[Network, dict[str, Any]]:
+def _halved(context: PassContext) -> tuple[Network, dict[str, Any]]:
     """Layers 0, 2, 4 of 6: half of them at most."""
-    network = copy_of(work.network)
+    network = copy_of(context.network)
     if not isinstance(network, TextClassifier) or len(network.layers) < 2:
-        values = {"model": work.subject.card.name}
+        values = {"model": context.trained.card.name}
         raise InputError([Problem("optimize.no_student", field="student", values=values)])
     every = list(network.layers)
     kept = list(range(0, len(every), 2))[: len(every) // 2]
@@ -55,28 +55,28 @@ def _halved(work: Work) -> tuple[Network, dict[str, Any]]:
     return network, {"student": "", "layers": len(kept), "layers_before": len(every), "layers_kept": kept}
 
 
-def _text_student(work: Work, card: ModelCard, ref: ModelRef) -> Network:
-    subject = work.subject
-    network = build_text_classifier(ref, subject.labels, seed=work.spec.seed)
-    assert isinstance(subject.model, TextClassifier)
-    if network.tokenizer.get_vocab() != subject.model.tokenizer.get_vocab():
-        values = {"student": card.name, "model": subject.card.name}
+def _text_student(context: PassContext, card: ModelCard, ref: ModelRef) -> Network:
+    trained = context.trained
+    network = build_text_classifier(ref, trained.labels, seed=context.spec.seed)
+    assert isinstance(trained.model, TextClassifier)
+    if network.tokenizer.get_vocab() != trained.model.tokenizer.get_vocab():
+        values = {"student": card.name, "model": trained.card.name}
         raise InputError([Problem("optimize.other_tokens", field="student", values=values)])
-    if network.max_length < subject.size:
-        lengths: dict[str, Any] = {"model": card.name, "longest": network.max_length, "length": subject.size}
+    if network.max_length < trained.size:
+        lengths: dict[str, Any] = {"model": card.name, "longest": network.max_length, "length": trained.size}
         raise InputError([Problem("model.length_too_large", field="student", values=lengths)])
-    network.tokenizer = subject.model.tokenizer
+    network.tokenizer = trained.model.tokenizer
     return network
 
 
-def _image_student(work: Work, card: ModelCard, ref: ModelRef) -> Network:
-    subject = work.subject
-    problems = check_image_size(card, subject.size)
+def _image_student(context: PassContext, card: ModelCard, ref: ModelRef) -> Network:
+    trained = context.trained
+    problems = check_image_size(card, trained.size)
     if problems:
         raise InputError([Problem(problem.code, field="student", values=problem.values) for problem in problems])
-    network = build_classifier(ref, subject.labels, seed=work.spec.seed, image_size=subject.size)
-    assert isinstance(subject.model, ImageClassifier)
-    shown, own = subject.model.preprocessing, network.preprocessing
+    network = build_classifier(ref, trained.labels, seed=context.spec.seed, image_size=trained.size)
+    assert isinstance(trained.model, ImageClassifier)
+    shown, own = trained.model.preprocessing, network.preprocessing
     if (shown.mean, shown.std) != (own.mean, own.std):
         first = _Recoloured(shown, own)
         network.net.add_module("recoloured", first)

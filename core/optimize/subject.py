@@ -30,6 +30,7 @@ from core.errors import DataError, InputError, Problem
 from core.files import to_json, write_atomically
 from core.learner import ImageLearner, Learner, TextLearner
 from core.models import ImageClassifier, build_classifier
+from core.optimize.rows import Measures
 from core.optimize_spec import OptimizeSpec
 from core.specs import ModelRef
 from core.store import open_store
@@ -42,7 +43,7 @@ Network = ImageClassifier | TextClassifier
 _CPU = torch.device("cpu")
 
 
-class Subject(ABC):
+class TrainedModel(ABC):
     """What is optimized. `labels` are the network's own; `is_labelled`: the data speaks of the same ones."""
 
     data: ImageData | TextData
@@ -103,7 +104,7 @@ class Subject(ABC):
         """What an exported file is given for pictures or texts as they were brought: as Predict prepares them."""
 
     @abstractmethod
-    def measures(self, rows: Ints) -> dict[str, int]:
+    def measures(self, rows: Ints) -> Measures:
         """How large what the network reads is, for these rows: pixels, or tokens."""
 
     @abstractmethod
@@ -165,7 +166,7 @@ class _FromTokens(nn.Module):
         return logits
 
 
-class ImageSubject(Subject):
+class TrainedImageModel(TrainedModel):
     """A network for pictures: `pixels` float32 [n, 3, size, size], normalised."""
 
     input_names = ("pixels",)
@@ -203,7 +204,7 @@ class ImageSubject(Subject):
         learner.learn_from(teacher, weight, heat)
         return learner
 
-    def measures(self, rows: Ints) -> dict[str, int]:
+    def measures(self, rows: Ints) -> Measures:
         return {"image_size": self.size}
 
     def raw(self, rows: Ints) -> list[Image.Image]:
@@ -221,7 +222,7 @@ class ImageSubject(Subject):
         write_atomically(folder / "preprocessing.json", to_json(facts))
 
 
-class TextSubject(Subject):
+class TrainedTextModel(TrainedModel):
     """A network for texts: `input_ids` and `attention_mask` int64 [n, T]."""
 
     input_names = ("input_ids", "attention_mask")
@@ -270,7 +271,7 @@ class TextSubject(Subject):
         learner.learn_from(teacher, weight, heat)
         return learner
 
-    def measures(self, rows: Ints) -> dict[str, int]:
+    def measures(self, rows: Ints) -> Measures:
         return {"max_length": self.size, "median_tokens": int(np.median(self.tokens.lengths[rows]))}
 
     def raw(self, rows: Ints) -> list[str]:
@@ -310,10 +311,12 @@ def exportable(network: nn.Module) -> nn.Module:
     return _FromTokens(network) if is_text else _FromPixels(network)
 
 
-def load_subject(spec: OptimizeSpec, clock: PhaseClock) -> Subject:
+def load_trained_model(spec: OptimizeSpec, clock: PhaseClock) -> TrainedModel:
     """The model and data of a spec. Raises `NotFoundError`, `WeightsError`, `DataError`, `InputError`."""
     card = get_model(spec.model.id)
     clock.phase("data")
-    subject: Subject = TextSubject(spec, card, clock) if card.is_text else ImageSubject(spec, card, clock)
-    subject.load()
-    return subject
+    trained: TrainedModel = (
+        TrainedTextModel(spec, card, clock) if card.is_text else TrainedImageModel(spec, card, clock)
+    )
+    trained.load()
+    return trained

@@ -20,8 +20,8 @@ from core.learner import ImageLearner, Learner, TextLearner
 from core.loop import predict_rows
 from core.models import build_classifier
 from core.optimize.retrain import BATCH_SIZE
-from core.optimize.subject import Ints, Network, Subject
-from core.optimize.work import Work
+from core.optimize.subject import Ints, Network, TrainedModel
+from core.optimize.work import PassContext
 from core.specs import FinetuneSpec, ModelRef
 from core.tokenized import Tokens
 from core.train import Finetuning
@@ -29,44 +29,44 @@ from core.train import Finetuning
 _CPU = torch.device("cpu")
 
 
-def check_task(card: ModelCard, subject: Subject, field: str) -> None:
+def check_task(card: ModelCard, trained: TrainedModel, field: str) -> None:
     """Refuse a teacher or student that reads something else than the original does. Raises `InputError`."""
-    if card.is_text != subject.card.is_text:
+    if card.is_text != trained.card.is_text:
         code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"
         raise InputError([Problem(code, field=field, values={"id": card.id})])
 
 
-def ask_teacher(work: Work, name: str | None) -> Tensor:
+def ask_teacher(context: PassContext, name: str | None) -> Tensor:
     """Logits [rows of the data, C] of a model id, None for the original, for training and validation rows; else 0.
 
     A teacher that answers with other classes gets a new head first, trained on the same rows. Raises `NotFoundError`
     and `WeightsError` for one that is not here, `InputError` for one of another task, `StoppedError` on request.
     """
-    subject, spec = work.subject, work.spec
-    train = subject.data.train if spec.train_size is None else subject.data.train[: spec.train_size]
-    rows = np.unique(np.concatenate([train, subject.data.validation]))
-    work.clock.phase("teacher")
+    trained, spec = context.trained, context.spec
+    train = trained.data.train if spec.train_size is None else trained.data.train[: spec.train_size]
+    rows = np.unique(np.concatenate([train, trained.data.validation]))
+    context.clock.phase("teacher")
     if name is None:
-        found = torch.from_numpy(subject.logits(subject.model, rows))
+        found = torch.from_numpy(trained.logits(trained.model, rows))
     else:
         card = get_model(name)
-        check_task(card, subject, "teacher")
-        found = _answers_of(work, card, rows)
-    logits = torch.zeros(len(subject.data.targets), len(subject.labels))
+        check_task(card, trained, "teacher")
+        found = _answers_of(context, card, rows)
+    logits = torch.zeros(len(trained.data.targets), len(trained.labels))
     logits[torch.from_numpy(rows)] = found
     return logits
 
 
-def _answers_of(work: Work, card: ModelCard, rows: Ints) -> Tensor:
-    subject = work.subject
+def _answers_of(context: PassContext, card: ModelCard, rows: Ints) -> Tensor:
+    trained = context.trained
     network = _as_published(card)
-    if network is None or set(network.labels) != set(subject.labels):
-        learner, labels = _with_new_head(work, card)
+    if network is None or set(network.labels) != set(trained.labels):
+        learner, labels = _with_new_head(context, card)
     else:
-        learner, labels = _learner_of(work, network, card), network.labels
+        learner, labels = _learner_of(context, network, card), network.labels
     engine = default_engine("auto", learner.device, is_text=card.is_text)
-    found = predict_rows(learner, rows, work.clock, BATCH_SIZE, engine)
-    return found[:, [labels.index(label) for label in subject.labels]]
+    found = predict_rows(learner, rows, context.clock, BATCH_SIZE, engine)
+    return found[:, [labels.index(label) for label in trained.labels]]
 
 
 def _as_published(card: ModelCard) -> Network | None:
@@ -77,14 +77,14 @@ def _as_published(card: ModelCard) -> Network | None:
     return build(ModelRef(id=card.id), None, seed=0)
 
 
-def _learner_of(work: Work, network: Network, card: ModelCard) -> Learner:
+def _learner_of(context: PassContext, network: Network, card: ModelCard) -> Learner:
     """The teacher sees what it was trained to see: pictures in its own size and colours, texts in its own tokens."""
-    data = work.subject.data
+    data = context.trained.data
     if isinstance(network, TextClassifier):
         rows = np.unique(np.concatenate([data.train, data.validation]))
-        length = min(work.subject.size, network.max_length)
+        length = min(context.trained.size, network.max_length)
         assert isinstance(data, TextData)
-        tokens = Tokens(data.texts, rows, network.tokenizer, length, work.clock)
+        tokens = Tokens(data.texts, rows, network.tokenizer, length, context.clock)
         return TextLearner(network, 0, tokens, data, None, _CPU)
     assert isinstance(data, ImageData)
     network.to(memory_format=torch.channels_last)
@@ -99,18 +99,18 @@ class _Aside(PhaseClock):
     def metrics(self, step: int, epoch: float, **values: float) -> None: ...
 
 
-def _with_new_head(work: Work, card: ModelCard) -> tuple[Learner, list[str]]:
+def _with_new_head(context: PassContext, card: ModelCard) -> tuple[Learner, list[str]]:
     """The teacher with a new head for these classes, trained on its frozen features."""
-    spec, subject = work.spec, work.subject
-    split = subject.split()
-    size = {} if card.is_text else {"image_size": subject.size}
+    spec, trained = context.spec, context.trained
+    split = trained.split()
+    size = {} if card.is_text else {"image_size": trained.size}
     if card.is_text:
-        size = {"max_length": min(subject.size, card.reading.max_length)}
+        size = {"max_length": min(trained.size, card.reading.max_length)}
     values = {"model": {"id": card.id}, "data": spec.data, "method": "head", **size, **split}
-    work.clock.log(f"{card.id} answers with other classes: a new head is trained for it")
-    folder = work.folder / "teacher"
+    context.clock.log(f"{card.id} answers with other classes: a new head is trained for it")
+    folder = context.folder / "teacher"
     training = Finetuning(
-        FinetuneSpec.model_validate(values), folder, _Aside(work.clock), resume=False, resumable=False
+        FinetuneSpec.model_validate(values), folder, _Aside(context.clock), resume=False, resumable=False
     )
     try:
         training.learn()

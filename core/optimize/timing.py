@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict, cast
 
 import numpy as np
 import psutil
@@ -19,7 +19,8 @@ import psutil
 from core.clock import PhaseClock
 from core.errors import Problem, RunError
 from core.files import to_json, write_atomically
-from core.optimize.subject import Inputs, Ints, Subject
+from core.optimize.stopwatch import Order
+from core.optimize.subject import Inputs, Ints, TrainedModel
 
 BATCH = 32
 # Inputs of one call that take turns: texts differ in length, and so in time.
@@ -31,6 +32,23 @@ _ROUND_S = 0.25
 _NARROW = 0.04  # half of the 95% interval of a ratio or a time, as a share of it
 # So many processors kept busy by other work spoil a timing.
 BUSY = 0.3
+
+
+class Speed(TypedDict):
+    """How fast a file answers, and what opens it."""
+
+    latency_p50_ms: float
+    latency_p95_ms: float
+    throughput: float
+    load_ms: float
+    runtime: str
+
+
+class SpeedRatios(TypedDict):
+    """How many times better one is than the other, each as [middle, low, high] with its 95% interval."""
+
+    latency: list[float]
+    throughput: list[float]
 
 
 class Stopwatch:
@@ -79,6 +97,8 @@ class Stopwatch:
                 cwd=Path(__file__).parents[2],
                 text=True,
             )
+        # Pipes, as they were asked for.
+        self._orders, self._answers = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
         try:
             first = self._read()
             if "problems" in first:
@@ -107,9 +127,8 @@ class Stopwatch:
                 self.peak_mb = float(self.ask({"do": "memory"})["memory_mb"])
             except RunError:
                 self.peak_mb = None
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._orders.close()
+        self._answers.close()
         self._process.kill()
         self._process.wait()
 
@@ -119,20 +138,17 @@ class Stopwatch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ask(self, order: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, order: Order) -> dict[str, Any]:
         """Give the process an order (core.optimize.stopwatch) and wait for its answer."""
         try:
-            pipe: IO[str] | None = self._process.stdin
-            assert pipe is not None
-            pipe.write(json.dumps(order) + "\n")
-            pipe.flush()
+            self._orders.write(json.dumps(order) + "\n")
+            self._orders.flush()
         except OSError as error:
             raise self._died() from error
         return self._read()
 
     def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         if not line:
             raise self._died()
         found: dict[str, Any] = json.loads(line)
@@ -147,13 +163,13 @@ class Stopwatch:
         return RunError(self.died, detail=(lines or [f"status {status}"])[-1][:300])
 
 
-def write_inputs(subject: Subject, rows: Ints, path: Path) -> None:
+def write_inputs(trained: TrainedModel, rows: Ints, path: Path) -> None:
     """Keep what is timed: single examples in turn, and whole batches, of real test rows."""
     rng = np.random.default_rng(0)
     ones = [np.array([row]) for row in rng.choice(rows, min(_ONES, len(rows)), replace=False)]
     manys = [rng.choice(rows, BATCH, replace=len(rows) < BATCH) for _ in range(_MANYS)]
     kinds = {"one": ones, "many": manys}
-    save_inputs(path, {kind: [subject.inputs(chosen) for chosen in sets] for kind, sets in kinds.items()})
+    save_inputs(path, {kind: [trained.inputs(chosen) for chosen in sets] for kind, sets in kinds.items()})
 
 
 def save_inputs(path: Path, kinds: Mapping[str, Sequence[Inputs]]) -> None:
@@ -167,7 +183,7 @@ def save_inputs(path: Path, kinds: Mapping[str, Sequence[Inputs]]) -> None:
     np.savez(path, **arrays)
 
 
-def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> tuple[dict[str, list[float]], float]:
+def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> tuple[SpeedRatios, float]:
     """(ratios, processors that other work kept busy meanwhile).
 
     Ratios original / variant of latency and throughput, each as [middle, low, high] with its 95% interval.
@@ -184,8 +200,7 @@ def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> tuple[di
         return math.log(medians[id(original)] / medians[id(variant)])
 
     logs, others = _until_known(kinds, turn, [original, variant], clock, BUDGET_S, _LEAST_ROUNDS)
-    names = {"one": "latency", "many": "throughput"}
-    return {names[kind]: _middle(logs[kind]) for kind in kinds}, others
+    return {"latency": _middle(logs["one"]), "throughput": _middle(logs["many"])}, others
 
 
 def time_alone(
@@ -251,7 +266,7 @@ def _middle(logs: list[float]) -> list[float]:
     return [math.exp(middle), math.exp(middle - spread), math.exp(middle + spread)]
 
 
-def speed_of(watch: Stopwatch, batch: int = BATCH) -> dict[str, Any]:
+def speed_of(watch: Stopwatch, batch: int = BATCH) -> Speed:
     """What was timed of one file so far; `batch` is the number of examples of a call of kind `many`."""
     ones, manys = np.array(watch.times["one"]), np.array(watch.times["many"])
     return {

@@ -10,12 +10,13 @@ from typing import Any
 from core.clock import PhaseClock
 from core.files import replacing
 from core.hardware import describe_machine, usable_threads
-from core.optimize.subject import Network, Subject
+from core.optimize.rows import GroupGain, Search
+from core.optimize.subject import Network, TrainedModel
 from core.optimize_spec import OptimizeSpec
 
 
-@dataclass
-class Work:
+@dataclass(frozen=True)
+class PassContext:
     """One pass at work on one network.
 
     `network` is what it starts from (fp32, eval, on the CPU), not to be changed: other passes start from it too.
@@ -23,7 +24,7 @@ class Work:
     """
 
     spec: OptimizeSpec
-    subject: Subject
+    trained: TrainedModel
     network: Network
     folder: Path  # where the files of this variant go; it exists
     clock: PhaseClock
@@ -51,14 +52,25 @@ class Work:
         return target
 
 
-@dataclass
-class Made:
-    """What a pass made: a smaller network, or a file of `format` (a name of core.optimize.runtimes).
+@dataclass(frozen=True)
+class NetworkResult:
+    """What a pass that learns gives: a network.
 
-    `facts` say what changed, as plain values for the report: sparsity, layers, quantized nodes…
+    `facts` say what changed, as plain values for the report: sparsity, layers, epochs…
     """
 
-    network: Network | None = None
-    path: Path | None = None
-    format: str = ""
+    network: Network
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What a pass that writes gives: a file, or a folder that holds it, of the format in the pass's row."""
+
+    path: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    search: Search | None = None  # for layers to leave in float
+    sensitivity: list[GroupGain] | None = None
+
+
+PassResult = NetworkResult | FileResult

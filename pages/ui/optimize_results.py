@@ -8,23 +8,28 @@ from typing import Any
 import streamlit as st
 
 from core import runs
-from core.errors import Problem
 from core.i18n import Translator
 from core.messages import explain, explain_finding
-from core.pareto import pareto_chart, variant_word
+from core.optimize.rows import MeasuredRow, OptimizeReport, OriginalRow, Ratio, VariantRow
+from core.pareto import pareto_chart, score_of, variant_word
 from core.store import Run
 from pages.ui import cached, live, optimize_try, parts, state
 from pages.ui.curve import draw_chart
 from pages.ui.optimize_tables import curves_of, draw_variant_curves, show_detail, show_variants
 
-Report = Mapping[str, Any]
 _MOST_FILES = 5
+
+
+def read_report(run: Run) -> OptimizeReport | None:
+    """What an optimization has found so far; None before anything."""
+    kept = runs.read_report(run.id)
+    return OptimizeReport.from_dict(kept) if kept else None
 
 
 def show_found(run: Run) -> None:
     """Everything an optimization has found: all of it when done, what there is when it ended before."""
     _ = state.words()
-    report = runs.read_report(run.id)
+    report = read_report(run)
     if run.status != "done":
         live.show_reason(run, _)
     if report is None:
@@ -36,7 +41,7 @@ def show_found(run: Run) -> None:
     show_chart(run, report, _)
     show_variants(run, report, _)
     _show_downloads(run, report, _)
-    if any(_is_offered(row) for row in report.get("variants") or []):
+    if any(row.offered for row in report.variants):
         st.header(_("Try it"), anchor=False)
         st.fragment(optimize_try.ask)(run, report)
     show_detail(run, report, _)
@@ -48,11 +53,11 @@ def show_found(run: Run) -> None:
 def show_so_far(run: Run) -> None:
     """An optimization at work: what is known of the variants that are done, and how one learns."""
     _ = state.words()
-    report = runs.read_report(run.id)
-    if not report:
+    report = read_report(run)
+    if report is None:
         st.caption(_("The original is measured first; then the variants arrive one by one."))
         return
-    told = [explain_finding(row, _) for row in report.get("conclusions") or []]
+    told = [explain_finding(row, _) for row in report.conclusions]
     if told:
         st.markdown(f"**{_('So far')}**\n" + "".join(f"\n- {sentence}" for sentence in told))
     _show_learning(run, report, _)
@@ -61,10 +66,9 @@ def show_so_far(run: Run) -> None:
     show_refused(report, _)
 
 
-def _show_learning(run: Run, report: Report, _: Translator) -> None:
+def _show_learning(run: Run, report: OptimizeReport, _: Translator) -> None:
     """The curves of the variant that is being trained."""
-    running = [row for row in report.get("variants") or [] if row.get("status") == "running"]
-    for row in running:
+    for row in (row for row in report.variants if row.status == "running"):
         found = curves_of(cached.fresh_curves(run.id), row)
         if found:
             planned = int(run.spec.get("epochs") or 0)
@@ -76,12 +80,11 @@ def _show_learning(run: Run, report: Report, _: Translator) -> None:
 # -- the answer --------------------------------------------------------------------------------------------
 
 
-def _show_answer(run: Run, report: Report, _: Translator) -> None:
-    variants = report.get("variants") or []
-    told = [explain_finding(row, _) for row in report.get("conclusions") or []]
+def _show_answer(run: Run, report: OptimizeReport, _: Translator) -> None:
+    told = [explain_finding(row, _) for row in report.conclusions]
     if run.status != "done":
-        done = sum(row["status"] in ("done", "broken", "refused", "failed") for row in variants)
-        words = _("{done} of {n} variants are dealt with.", done=_.number(done), n=_.number(len(variants)))
+        done = sum(row.is_over for row in report.variants)
+        words = _("{done} of {n} variants are dealt with.", done=_.number(done), n=_.number(len(report.variants)))
         st.markdown(f"**{words}**")
     if not told:
         if run.status == "done":
@@ -93,31 +96,30 @@ def _show_answer(run: Run, report: Report, _: Translator) -> None:
     _show_numbers(report, _)
 
 
-def _show_numbers(report: Report, _: Translator) -> None:
+def _show_numbers(report: OptimizeReport, _: Translator) -> None:
     """The recommended variant beside the original: at most four numbers."""
-    best = next((row for row in report.get("variants") or [] if row["name"] == report.get("recommended")), None)
-    original = report.get("original")
-    if not best or not original or not best.get("ratios"):
+    best, original = report.row(report.recommended), report.original
+    if best is None or original is None or best.ratios is None:
         return
-    ratios = best["ratios"]
+    ratios = best.ratios
 
     numbers: list[tuple[str, str, str | None, str | None]] = [
         (
             _("Smaller"),
             f"{_.number(ratios['size'], 2)}×",
-            f"{_.size(original['size_mb'] * 1e6)} → {_.size(best['size_mb'] * 1e6)}",
+            " → ".join(_.size((row.size_mb or 0) * 1e6) for row in (original, best)),
             _("The size of the file."),
         ),
         (
             _("Faster answers"),
             f"{_.number(ratios['latency'][0], 2)}×",
-            f"{ms(original['latency_p50_ms'], _)} → {ms(best['latency_p50_ms'], _)}",
+            " → ".join(ms(row.latency_p50_ms or 0, _) for row in (original, best)),
             _("One at a time, the median (p50). 95%: {span}.", span=_span(ratios["latency"], _)),
         ),
         (
             _("More at once"),
             f"{_.number(ratios['throughput'][0], 2)}×",
-            " → ".join(_("{n}/s", n=_.number(row["throughput"], 3)) for row in (original, best)),
+            " → ".join(_("{n}/s", n=_.number(row.throughput or 0, 3)) for row in (original, best)),
             _("Answers a second in batches. 95%: {span}.", span=_span(ratios["throughput"], _)),
         ),
         _lost(best, original, _),
@@ -126,7 +128,7 @@ def _show_numbers(report: Report, _: Translator) -> None:
     parts.numbers(numbers, key="optimize_numbers")
 
 
-def _span(ratio: list[float], _: Translator) -> str:
+def _span(ratio: Ratio, _: Translator) -> str:
     return f"{_.number(ratio[1], 2)}–{_.number(ratio[2], 2)}×"
 
 
@@ -135,19 +137,19 @@ def ms(value: float, _: Translator) -> str:
     return _("{n} ms", n=_.number(value, 2))
 
 
-def _lost(best: Mapping[str, Any], original: Mapping[str, Any], _: Translator) -> tuple[str, str, str, str]:
+def _lost(best: VariantRow, original: OriginalRow, _: Translator) -> tuple[str, str, str, str]:
     """What is lost of the accuracy, or how often the answers are the same where no accuracy is known."""
-    loss = best.get("loss") or {}
-    if best.get("accuracy") is None:
-        label, value = _("Same answers"), _.percent(best["agreement"])
-        against = _("on {n} examples", n=_.number(best.get("n") or 0))
+    loss, _ratios = best.result
+    if best.accuracy is None:
+        label, value = _("Same answers"), _.percent(best.agreement or 0.0)
+        against = _("on {n} examples", n=_.number(best.n or 0))
     else:
-        label, value = _("Accuracy (points)"), signed(-loss.get("points", 0.0), _)
-        against = f"{_.percent(original['accuracy'])} → {_.percent(best['accuracy'])}"
+        label, value = _("Accuracy (points)"), signed(-loss["points"], _)
+        against = " → ".join(_.percent(row.accuracy or 0.0) for row in (original, best))
     span = _(
         "95%: {low} to {high} points lost, on the same test examples.",
-        low=_.number(round(loss.get("low", 0.0), 1) + 0.0),
-        high=_.number(round(loss.get("high", 0.0), 1) + 0.0),
+        low=_.number(round(loss["low"], 1) + 0.0),
+        high=_.number(round(loss["high"], 1) + 0.0),
     )
     return label, value, against, span
 
@@ -161,49 +163,40 @@ def signed(points: float, _: Translator) -> str:
 # -- the picture -------------------------------------------------------------------------------------------
 
 
-def show_chart(run: Run, report: Report, _: Translator) -> None:
+def show_chart(run: Run, report: OptimizeReport, _: Translator) -> None:
     """Accuracy against latency, once something beside the original is measured."""
-    measured = [row for row in report.get("variants") or [] if row.get("status") == "done"]
-    if not measured:
+    if not report.measured:
         if run.is_active:
             st.caption(_("The picture appears when the first variant is measured."))
         return
-    what = _("Accuracy and latency") if _is_labelled(report) else _("Agreement and latency")
+    what = _("Accuracy and latency") if report.is_labelled else _("Agreement and latency")
     st.markdown(f"**{what}**", help=_("Up and to the left is better. The larger a mark, the larger the file."))
-    draw_chart(pareto_chart(report, _, keep=run.id), f"pareto_{run.id}", _alt(report, measured, _))
+    draw_chart(pareto_chart(report, _, keep=run.id), f"pareto_{run.id}", _alt(report, _))
 
 
-def _is_labelled(report: Report) -> bool:
-    return bool((report.get("conditions") or {}).get("is_labelled", True))
-
-
-def _alt(report: Report, measured: list[Mapping[str, Any]], _: Translator) -> str:
+def _alt(report: OptimizeReport, _: Translator) -> str:
     """The picture in a sentence, for those who do not see it."""
-    rows = [{**(report.get("original") or {}), "agreement": 1.0}, *measured]
-    score = "accuracy" if _is_labelled(report) else "agreement"
+    rows: list[MeasuredRow] = [*([report.original] if report.original else []), *report.measured]
+    scores = [(row, score_of(row, report.is_labelled)) for row in rows]
     told = [
-        f"{variant_word(row, _)}: {_.percent(row[score])}, {ms(row['latency_p50_ms'], _)}"
-        for row in rows
-        if row.get(score) is not None and row.get("latency_p50_ms")
+        f"{variant_word(row, _)}: {_.percent(score)}, {ms(row.latency_p50_ms, _)}"
+        for row, score in scores
+        if score is not None and row.latency_p50_ms
     ]
-    title = _("Accuracy and latency") if _is_labelled(report) else _("Agreement and latency")
+    title = _("Accuracy and latency") if report.is_labelled else _("Agreement and latency")
     return f"{title}. {'; '.join(told)}"
 
 
 # -- files -------------------------------------------------------------------------------------------------
 
 
-def _is_offered(row: Mapping[str, Any]) -> bool:
-    return bool(row.get("offered"))
-
-
-def offered(report: Report) -> list[Mapping[str, Any]]:
+def offered(report: OptimizeReport) -> list[VariantRow]:
     """The variants that may be downloaded, the recommended one first."""
-    found = [row for row in report.get("variants") or [] if _is_offered(row)]
-    return sorted(found, key=lambda row: (row["name"] != report.get("recommended"), row.get("latency_p50_ms") or 0))
+    rows = [row for row in report.variants if row.offered]
+    return sorted(rows, key=lambda row: (row.name != report.recommended, row.latency_p50_ms or 0))
 
 
-def _show_downloads(run: Run, report: Report, _: Translator) -> None:
+def _show_downloads(run: Run, report: OptimizeReport, _: Translator) -> None:
     rows = offered(report)
     if not rows:
         return
@@ -215,7 +208,7 @@ def _show_downloads(run: Run, report: Report, _: Translator) -> None:
     first = [row for row in rows if _keeps_limit(row, report)] or rows[:_MOST_FILES]
     with st.container(key="optimize_files"):
         for row in first[:_MOST_FILES]:
-            _download(run, row, row["name"] == report.get("recommended"), _)
+            _download(run, row, row.name == report.recommended, _)
     more = [row for row in rows if row not in first[:_MOST_FILES]]
     if more:
         label = _.plural("{n} more file", "{n} more files", len(more))
@@ -224,34 +217,33 @@ def _show_downloads(run: Run, report: Report, _: Translator) -> None:
                 _download(run, row, False, _)
 
 
-def _keeps_limit(row: Mapping[str, Any], report: Report) -> bool:
+def _keeps_limit(row: VariantRow, report: OptimizeReport) -> bool:
     """Whether a variant is shown to lose no more than may be lost."""
-    limit, most = (report.get("conditions") or {}).get("limit"), (row.get("loss") or {}).get("high")
-    return row["name"] == report.get("recommended") or (limit is not None and most is not None and most <= limit)
+    limit = report.conditions.get("limit")
+    return row.name == report.recommended or (limit is not None and row.loss is not None and row.loss["high"] <= limit)
 
 
-def _download(run: Run, row: Mapping[str, Any], is_best: bool, _: Translator) -> None:
+def _download(run: Run, row: VariantRow, is_best: bool, _: Translator) -> None:
     left, right = st.columns([1, 3], vertical_alignment="center")
     with left:
         st.download_button(
             variant_word(row, _),
-            lambda: cached.bundle(run, row["name"]).open("rb"),
-            file_name=f"{run.id}-{row['name']}.zip",
+            lambda: cached.bundle(run, row.name).open("rb"),
+            file_name=f"{run.id}-{row.name}.zip",
             mime="application/zip",
-            key=f"download_{row['name']}_{run.id}",
+            key=f"download_{row.name}_{run.id}",
             icon=":material/download:",
             on_click="ignore",
             type="primary" if is_best else "secondary",
             width="stretch",
         )
-    verdict = row.get("verdict")
-    right.markdown(explain_finding(verdict, _) if verdict else _.size((row.get("size_mb") or 0) * 1e6))
+    right.markdown(explain_finding(row.verdict, _) if row.verdict else _.size((row.size_mb or 0) * 1e6))
 
 
 # -- what was not made, and how it was measured ------------------------------------------------------------
 
 
-def show_refused(report: Report, _: Translator) -> None:
+def show_refused(report: OptimizeReport, _: Translator) -> None:
     """Ways that were refused or failed, each with its reasons."""
     words = {
         "refused": _("Refused"),
@@ -259,14 +251,13 @@ def show_refused(report: Report, _: Translator) -> None:
         "broken": _("Does not agree with its network, so it is not offered"),
     }
     told = []
-    for row in report.get("variants") or []:
-        if row["status"] in words:
-            problems = map(Problem.from_dict, row.get("problems") or [])
-            reasons = " ".join(explain(problem, _) for problem in problems)
+    for row in report.variants:
+        if row.status in words:
+            reasons = " ".join(explain(problem, _) for problem in row.problems)
             line = _(
                 "**{name}**: {status}. {reasons}",
                 name=variant_word(row, _),
-                status=words[row["status"]],
+                status=words[row.status],
                 reasons=reasons,
             )
             told.append(f"- {line}")
@@ -275,8 +266,8 @@ def show_refused(report: Report, _: Translator) -> None:
         st.markdown("\n".join(told))
 
 
-def _show_conditions(report: Report, _: Translator) -> None:
-    found = report.get("conditions") or {}
+def _show_conditions(report: OptimizeReport, _: Translator) -> None:
+    found = report.conditions
     if not found:
         return
     st.header(_("How it was measured"), anchor=False)
@@ -287,12 +278,12 @@ def _show_conditions(report: Report, _: Translator) -> None:
                    all=_.number(every))  # fmt: skip
     labelled = _("Accuracy by the labels of the data, and agreement with the original")
     unlabelled = _("Agreement with the original alone: the classes of the data are not those of the model")
-    made = [report.get("original") or {}, *(report.get("variants") or [])]
-    runtimes = [row["runtime"] for row in made if row.get("runtime")]
-    data = found.get("data") or {}
+    made = [*([report.original] if report.original else []), *report.variants]
+    runtimes = [row.runtime for row in made if row.runtime]
+    data: Mapping[str, Any] = {**found.get("data", {})}
     rows = [
         (_("Tested on"), tested),
-        (_("What counts"), labelled if _is_labelled(report) else unlabelled),
+        (_("What counts"), labelled if report.is_labelled else unlabelled),
         (_("Other examples"), _("{train} training, {validation} validation",
                                 train=_.number(found.get("train") or 0),
                                 validation=_.number(found.get("validation") or 0))),

@@ -9,20 +9,21 @@ import pandas as pd
 import streamlit as st
 
 from core.curves import Curve, CurveBuffer
-from core.errors import Problem
 from core.fields import metadata
 from core.figures import RunCurves, curve_chart
 from core.i18n import N_, Translator
 from core.messages import explain, explain_finding
+from core.optimize.rows import Gate, OptimizeReport, OriginalRow, Search, Status, Step, VariantRow
+from core.optimize.variants import Variant
 from core.optimize_spec import OptimizeSpec
-from core.pareto import ORIGINAL, look_of_kind, sensitivity_chart, variant_word
+from core.pareto import look_of_kind, sensitivity_chart, variant_word
+from core.registry.passes import PASSES
 from core.store import Run
 from pages.ui import cached, parts, state
 from pages.ui.curve import curves_alt, draw_chart
 
-Report = Mapping[str, Any]
 # status -> glyph for tables, word
-STATUSES = {
+STATUSES: dict[Status, tuple[str, str]] = {
     "waiting": ("○", N_("Waiting")),
     "running": ("●", N_("At work")),
     "done": ("✓", N_("Measured")),
@@ -30,33 +31,28 @@ STATUSES = {
     "failed": ("✕", N_("Failed")),
     "broken": ("≠", N_("Does not agree")),
 }
-_DOING = {
+_DOING: dict[Step, str] = {
     "make": N_("being made"),
     "gate": N_("being checked"),
     "test": N_("being tested"),
     "time": N_("being timed"),
 }
-_ORDER = ("done", "running", "waiting", "broken", "failed", "refused")
+_ORDER: tuple[Status, ...] = ("done", "running", "waiting", "broken", "failed", "refused")
 
 
 # -- all variants ------------------------------------------------------------------------------------------
 
 
-def ordered(report: Report) -> list[Mapping[str, Any]]:
+def ordered(report: OptimizeReport) -> list[OriginalRow | VariantRow]:
     """The original, the recommended variant, the others by latency, then what is not measured."""
-    original = [{**report["original"], "passes": []}] if report.get("original") else []
     rows = sorted(
-        report.get("variants") or [],
-        key=lambda row: (
-            row["name"] != report.get("recommended"),
-            _ORDER.index(row["status"]),
-            row.get("latency_p50_ms") or 0.0,
-        ),
+        report.variants,
+        key=lambda row: (row.name != report.recommended, _ORDER.index(row.status), row.latency_p50_ms or 0.0),
     )
-    return [*original, *rows]
+    return [*([report.original] if report.original else []), *rows]
 
 
-def show_variants(run: Run, report: Report, _: Translator, *, is_live: bool = False) -> None:
+def show_variants(run: Run, report: OptimizeReport, _: Translator, *, is_live: bool = False) -> None:
     """Every variant: how it stands, its numbers, and what to make of it."""
     rows = ordered(report)
     st.header(
@@ -64,13 +60,12 @@ def show_variants(run: Run, report: Report, _: Translator, *, is_live: bool = Fa
         anchor=False,
         help=None if is_live else _("Choose a row to see what changed in it."),
     )
-    variants = [row for row in rows if row.get("kind") != ORIGINAL]
     table, chosen = f"variants_{run.id}", f"variant_{run.id}"
 
     def take_row() -> None:
         places = state.recall(table)["selection"]["rows"]
-        if places and places[0] < len(rows) and rows[places[0]] in variants:
-            state.remember(chosen, rows[places[0]]["name"])
+        if places and places[0] < len(rows) and isinstance(rows[places[0]], VariantRow):
+            state.remember(chosen, rows[places[0]].name)
 
     more: dict[str, Any] = {} if is_live else {"on_select": take_row, "selection_mode": "single-row"}
     table_rows = [variant_row(row, report, _) for row in rows]
@@ -84,38 +79,37 @@ def show_variants(run: Run, report: Report, _: Translator, *, is_live: bool = Fa
         column_config=_columns(_),
         **more,
     )
-    if report.get("recommended"):
+    if report.recommended:
         st.caption(_("★ recommended. Size, latency and throughput × say how many times better than the original."))
 
 
-def variant_row(row: Mapping[str, Any], report: Report, _: Translator) -> dict[str, Any]:
-    """One variant in the table."""
-    ratios, interval, verdict = row.get("ratios") or {}, row.get("interval"), row.get("verdict")
-    star = "★ " if row["name"] == report.get("recommended") else ""
-    accuracy, agreement = row.get("accuracy"), row.get("agreement")
+def variant_row(row: OriginalRow | VariantRow, report: OptimizeReport, _: Translator) -> dict[str, Any]:
+    """The original or a variant in the table."""
+    variant = row if isinstance(row, VariantRow) else None
+    agreement, ratios, verdict = (variant.agreement, variant.ratios, variant.verdict) if variant else (None,) * 3
+    star = "★ " if row.name == report.recommended else ""
     return {
         "name": star + variant_word(row, _),
         "status": status_words(row, _),
-        "size": row.get("size_mb"),
-        "p50": row.get("latency_p50_ms"),
-        "p95": row.get("latency_p95_ms"),
-        "throughput": row.get("throughput"),
-        "accuracy": None if accuracy is None else 100 * accuracy,
-        "interval": f"{_.percent(interval[0])} – {_.percent(interval[1])}" if interval else None,
+        "size": row.size_mb,
+        "p50": row.latency_p50_ms,
+        "p95": row.latency_p95_ms,
+        "throughput": row.throughput,
+        "accuracy": None if row.accuracy is None else 100 * row.accuracy,
+        "interval": " – ".join(_.percent(edge) for edge in row.interval) if row.interval else None,
         "agreement": None if agreement is None else 100 * agreement,
-        "times_size": ratios.get("size"),
-        "times_latency": ratios["latency"][0] if ratios.get("latency") else None,
-        "times_throughput": ratios["throughput"][0] if ratios.get("throughput") else None,
+        "times_size": ratios["size"] if ratios else None,
+        "times_latency": ratios["latency"][0] if ratios else None,
+        "times_throughput": ratios["throughput"][0] if ratios else None,
         "verdict": explain_finding(verdict, _) if verdict else None,
     }
 
 
-def status_words(row: Mapping[str, Any], _: Translator) -> str:
+def status_words(row: OriginalRow | VariantRow, _: Translator) -> str:
     """How a variant stands, as a glyph and a word; at work: what is being done."""
-    glyph, word = STATUSES.get(row.get("status") or "waiting", STATUSES["waiting"])
-    doing = row.get("doing")
-    if row.get("status") == "running" and doing in _DOING:
-        word = _DOING[doing]
+    glyph, word = STATUSES[row.status]
+    if isinstance(row, VariantRow) and row.status == "running" and row.doing:
+        word = _DOING[row.doing]
     return f"{glyph} {_(word)}"
 
 
@@ -145,16 +139,16 @@ def _columns(_: Translator) -> dict[str, Any]:
 # -- one variant -------------------------------------------------------------------------------------------
 
 
-def show_detail(run: Run, report: Report, _: Translator) -> None:
+def show_detail(run: Run, report: OptimizeReport, _: Translator) -> None:
     """One variant in full: the row that is chosen in the table, or in the list."""
-    variants = {row["name"]: row for row in report.get("variants") or [] if row["status"] in ("done", "broken")}
+    variants = {row.name: row for row in report.variants if row.status in ("done", "broken")}
     if not variants:
         return
     chosen = f"variant_{run.id}"
     if state.recall(chosen) not in variants:
         state.forget(chosen)
     st.header(_("One variant"), anchor=False, help=_("Choose a row of the table, or a line of the list."))
-    best = report.get("recommended")
+    best = report.recommended
     names = list(variants)
     picked = st.selectbox(
         _("What changed in"),
@@ -164,9 +158,9 @@ def show_detail(run: Run, report: Report, _: Translator) -> None:
         key=chosen,
     )
     row = variants[picked]
-    if row.get("verdict"):
-        st.markdown(explain_finding(row["verdict"], _))
-    for problem in map(Problem.from_dict, row.get("problems") or []):
+    if row.verdict:
+        st.markdown(explain_finding(row.verdict, _))
+    for problem in row.problems:
         st.caption(f":material/warning: {explain(problem, _)}")
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -178,31 +172,31 @@ def show_detail(run: Run, report: Report, _: Translator) -> None:
             draw_variant_curves(run, row, found, "kept", _)
 
 
-def detail_facts(run: Run, report: Report, row: Mapping[str, Any], _: Translator) -> list[tuple[str, str]]:
+def detail_facts(run: Run, report: OptimizeReport, row: VariantRow, _: Translator) -> list[tuple[str, str]]:
     """What is known of a variant: where it comes from, what changed, how it was checked."""
-    written = " · ".join(str(row[name]) for name in ("format", "runtime") if row.get(name))
+    written = " · ".join(one for one in (row.format, row.runtime) if one)
     facts = [(_("Made from"), lineage(run, report, row, _)), (_("Format"), written)]
-    facts += [(_fact_word(name, _), _value(name, value, _)) for name, value in (row.get("facts") or {}).items()]
-    for name, label in (("memory_mb", _("Memory")), ("gzip_mb", _("Compressed (gzip)"))):
-        if row.get(name) is not None:
-            facts.append((label, _.size(row[name] * 1e6)))
-    if row.get("load_ms") is not None:
-        facts.append((_("Time to load"), _.duration(row["load_ms"] / 1000)))
-    facts += [(_("Check of the reopened file"), _gate(row.get("gate"), _)), (_("Search"), _search(row, _))]
-    if row.get("seconds") is not None:
-        facts.append((_("Time it took"), _.duration(row["seconds"])))
-    return [*facts, ("sha256", str(row.get("sha256") or ""))]
+    facts += [(_fact_word(name, _), _value(name, value, _)) for name, value in (row.facts or {}).items()]
+    for size_mb, label in ((row.memory_mb, _("Memory")), (row.gzip_mb, _("Compressed (gzip)"))):
+        if size_mb is not None:
+            facts.append((label, _.size(size_mb * 1e6)))
+    if row.load_ms is not None:
+        facts.append((_("Time to load"), _.duration(row.load_ms / 1000)))
+    facts += [(_("Check of the reopened file"), _gate(row.gate, _)), (_("Search"), _search(row.search, _))]
+    if row.seconds is not None:
+        facts.append((_("Time it took"), _.duration(row.seconds)))
+    return [*facts, ("sha256", row.sha256 or "")]
 
 
-def lineage(run: Run, report: Report, row: Mapping[str, Any], _: Translator) -> str:
+def lineage(run: Run, report: OptimizeReport, row: VariantRow, _: Translator) -> str:
     """From the model and its data to this variant, step by step."""
-    by_name = {other["name"]: other for other in report.get("variants") or []}
+    by_name = {other.name: other for other in report.variants}
     chain = [variant_word(row, _)]
-    parent, seen = row.get("parent"), {row["name"]}
+    parent, seen = row.parent, {row.name}
     while parent and parent not in seen and parent in by_name:
         seen.add(parent)
         chain.append(variant_word(by_name[parent], _))
-        parent = by_name[parent].get("parent")
+        parent = by_name[parent].parent
     spec = run.spec
     chain.append(f"{spec['model']['id']} ({spec['data']['id']})")
     return " → ".join(reversed(chain))
@@ -264,38 +258,37 @@ def _value(name: str, value: Any, _: Translator) -> str:
     )
 
 
-def _gate(gate: Mapping[str, Any] | None, _: Translator) -> str:
+def _gate(gate: Gate | None, _: Translator) -> str:
     """Whether the reopened file answers as the network it was made from."""
     if not gate:
         return ""
     told = _(
         "{equal} of {n} answers equal, largest difference {difference} (limit {tolerance})",
-        equal=_.number(gate.get("labels_equal", 0)),
-        n=_.number(gate.get("samples", 0)),
-        difference=f"{gate.get('max_difference', 0):.2g}",
-        tolerance=f"{gate.get('tolerance', 0):.2g}",
+        equal=_.number(gate["labels_equal"]),
+        n=_.number(gate["samples"]),
+        difference=f"{gate['max_difference']:.2g}",
+        tolerance=f"{gate['tolerance']:.2g}",
     )
-    return f"{'✓' if gate.get('passed') else '✕'} {told}"
+    return f"{'✓' if gate['passed'] else '✕'} {told}"
 
 
-def _search(row: Mapping[str, Any], _: Translator) -> str:
+def _search(search: Search | None, _: Translator) -> str:
     """Whether layers were left in float, and what it brought on the validation examples."""
-    found = row.get("search")
-    if not found:
+    if not search:
         return ""
-    full, kept = found.get("full") or {}, found.get("kept") or {}
-    before = _("all in 8 bits: {n} points lost", n=_.number(full.get("points") or 0, 2))
-    if found.get("reason") == "not_needed":
+    full, kept = search["full"], search["kept"]
+    before = _("all in 8 bits: {n} points lost", n=_.number(full["points"], 2))
+    if search["reason"] == "not_needed":
         return _("not needed ({before})", before=before)
-    after = _("with layers in float: {n}", n=_.number(kept.get("points") or 0, 2))
+    after = _("with layers in float: {n}", n=_.number(kept["points"], 2))
     ends = {"within_limit": _("within the limit"), "best_found": _("the best that was found")}
-    groups = _.plural("{n} group of layers tried", "{n} groups of layers tried", int(found.get("groups") or 0))
-    return "; ".join([groups, before, after, ends.get(str(found.get("reason")), "")]).rstrip("; ")
+    groups = _.plural("{n} group of layers tried", "{n} groups of layers tried", search["groups"])
+    return "; ".join([groups, before, after, ends[search["reason"]]])
 
 
-def _show_sensitivity(run: Run, row: Mapping[str, Any], _: Translator) -> None:
+def _show_sensitivity(run: Run, row: VariantRow, _: Translator) -> None:
     """Which layers int8 costs most, as bars; those left in float are marked."""
-    groups = row.get("sensitivity") or []
+    groups = row.sensitivity or []
     if not groups:
         return
     help_ = _("How much nearer the answers come to the original when these layers alone stay in float.")
@@ -305,7 +298,7 @@ def _show_sensitivity(run: Run, row: Mapping[str, Any], _: Translator) -> None:
     alt = "; ".join(f"{group['group']}: {_.percent(group['gain'])}" for group in strongest)
     config = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
     st.plotly_chart(figure, theme=None, key=f"sensitivity_{run.id}", config=config, alt=alt)
-    kept = [group["group"] for group in groups if group.get("in_float")]
+    kept = [group["group"] for group in groups if group["in_float"]]
     if kept:
         st.caption(_("Left in float: {names}.", names=_(", ").join(kept)))
 
@@ -313,11 +306,11 @@ def _show_sensitivity(run: Run, row: Mapping[str, Any], _: Translator) -> None:
 # -- curves ------------------------------------------------------------------------------------------------
 
 
-def curves_of(buffer: CurveBuffer, row: Mapping[str, Any]) -> dict[str, Curve]:
+def curves_of(buffer: CurveBuffer, row: VariantRow) -> dict[str, Curve]:
     """The curves of a variant that learned, by `train/loss` and so on; empty where it did not."""
-    name = row.get("curve") or row["name"]
-    if buffer.curve(f"{name}/train/loss").last is None and "qat" in (row.get("passes") or []):
-        name = name.removesuffix("+static_int8")  # the chain that learned, without the file it is written to
+    name, learned = row.name, Variant(row.passes).learned
+    if buffer.curve(f"{name}/train/loss").last is None and learned and row.passes[-1] == PASSES[learned[-1]].file_pass:
+        name = "+".join(learned)  # the chain that learned, without the file it is written to
     found = {
         f"{part}/{what}": buffer.curve(f"{name}/{part}/{what}")
         for part in ("train", "val")
@@ -327,20 +320,20 @@ def curves_of(buffer: CurveBuffer, row: Mapping[str, Any]) -> dict[str, Curve]:
 
 
 def draw_variant_curves(
-    run: Run, row: Mapping[str, Any], found: Mapping[str, Curve], key: str, _: Translator, *, planned: int | None = None
+    run: Run, row: VariantRow, found: Mapping[str, Curve], key: str, _: Translator, *, planned: int | None = None
 ) -> None:
     """Loss and accuracy while a variant learns or learned, side by side."""
     columns: Sequence[Any] = st.columns(2, gap="medium")
     for column, what in zip(columns, ("loss", "accuracy"), strict=True):
         drawn = RunCurves(
             name=variant_word(row, _),
-            look=look_of_kind(row["kind"]),
+            look=look_of_kind(row.kind),
             train=found[f"train/{what}"],
             validation=found[f"val/{what}"],
             planned=planned,
         )
         title = _("Loss") if what == "loss" else _("Accuracy")
-        chart = curve_chart([drawn], "loss" if what == "loss" else "accuracy", _, keep=f"{run.id}-{row['name']}-{key}")
+        chart = curve_chart([drawn], "loss" if what == "loss" else "accuracy", _, keep=f"{run.id}-{row.name}-{key}")
         with column:
             st.markdown(f"**{title}**")
             draw_chart(chart, f"{key}_{what}_{run.id}", curves_alt(title, [drawn], what, _))

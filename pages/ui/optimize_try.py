@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from core.i18n import Translator
+from core.optimize.rows import OptimizeReport
 from core.pareto import variant_word
 from core.store import Run
 from pages.ui import asking, cached, parts, state
@@ -20,13 +21,12 @@ _SHOWN = 5
 Answer = tuple[list[tuple[str, float]], float]
 
 
-def ask(run: Run, report: Mapping[str, Any]) -> None:
+def ask(run: Run, report: OptimizeReport) -> None:
     """Choose a variant and give it a picture or a text; the original answers beside."""
     _ = state.words()
-    offered = [row for row in report.get("variants") or [] if row.get("offered")]
-    rows = {row["name"]: row for row in offered}
-    names, best = list(rows), report.get("recommended")
-    is_text = (report.get("conditions") or {}).get("task") == "text-classification"
+    rows = {row.name: row for row in report.variants if row.offered}
+    names, best = list(rows), report.recommended
+    is_text = report.conditions.get("task") == "text-classification"
     left, right = st.columns([1, 2])
     with left:
         name = st.selectbox(

@@ -33,8 +33,8 @@ from core.optimize.checks import check_pass
 from core.optimize.exporting import export_onnx
 from core.optimize.passes import tensorrt, torchscript
 from core.optimize.runtimes import OPENERS, open_file
-from core.optimize.subject import Subject, TextSubject, exportable, load_subject
-from core.optimize.work import Made, Work
+from core.optimize.subject import TrainedModel, TrainedTextModel, exportable, load_trained_model
+from core.optimize.work import FileResult, PassContext
 from core.optimize_spec import OptimizeSpec
 from core.registry.model_formats import FORMATS
 from core.registry.passes import PASSES, Pass, check_row
@@ -51,41 +51,41 @@ MOST = 0.6
 
 
 class Shop:
-    """A subject with its plain ONNX file, which the passes share as in a run."""
+    """A trained model with its plain ONNX file, which the passes share as in a run."""
 
     def __init__(self, spec: OptimizeSpec, folder: Path) -> None:
         self.clock = PhaseClock(Listener())
-        self.spec, self.folder, self.subject = spec, folder, load_subject(spec, self.clock)
-        _fit_head(self.subject)
+        self.spec, self.folder, self.trained = spec, folder, load_trained_model(spec, self.clock)
+        _fit_head(self.trained)
 
-    def work(self, name: str) -> Work:
+    def work(self, name: str) -> PassContext:
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        return Work(self.spec, self.subject, self.subject.model, folder, self.clock, self._onnx)
+        return PassContext(self.spec, self.trained, self.trained.model, folder, self.clock, self._onnx)
 
     def _onnx(self) -> Path:
         path = self.folder / "plain.onnx"
         if not path.exists():
-            export_onnx(self.subject, self.subject.model, path)
+            export_onnx(self.trained, self.trained.model, path)
         return path
 
     def network(self, inputs: dict[str, Any]) -> Any:
-        module = exportable(self.subject.model).eval()
+        module = exportable(self.trained.model).eval()
         with torch.inference_mode():
-            return module(*(torch.from_numpy(inputs[name]) for name in self.subject.input_names)).numpy()
+            return module(*(torch.from_numpy(inputs[name]) for name in self.trained.input_names)).numpy()
 
 
 @torch.no_grad()
-def _fit_head(subject: Subject) -> None:
+def _fit_head(trained: TrainedModel) -> None:
     """A head that tells classes by their means: the labels of a network without training hang on the last digit."""
-    model, rows = subject.model, subject.data.train[:300]
-    targets = torch.from_numpy(subject.data.targets[rows])
-    tensors = [torch.from_numpy(value) for value in subject.inputs(rows).values()]
-    features = model.run(TokenBatch(*tensors) if isinstance(subject, TextSubject) else tensors[0], 0)
+    model, rows = trained.model, trained.data.train[:300]
+    targets = torch.from_numpy(trained.data.targets[rows])
+    tensors = [torch.from_numpy(value) for value in trained.inputs(rows).values()]
+    features = model.run(TokenBatch(*tensors) if isinstance(trained, TrainedTextModel) else tensors[0], 0)
     features = nn.Sequential(*list(model.head.children())[:-2])(features)
     norm, linear = model.head.norm, model.head.linear
     norm.running_mean, norm.running_var = features.mean(0), features.var(0) + 1e-4
-    means = torch.stack([norm(features)[targets == label].mean(0) for label in range(len(subject.labels))])
+    means = torch.stack([norm(features)[targets == label].mean(0) for label in range(len(trained.labels))])
     scale = 3 / norm(features).std() / len(means[0]) ** 0.5
     linear.weight.copy_(means * scale)
     linear.bias.copy_(-(means**2).sum(1) / 2 * scale)
@@ -141,22 +141,21 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shop]]
 @pytest.mark.parametrize("name", FILES)
 def test_pass_writes_a_file_that_agrees_or_is_refused(name: str, kind: str, shops: dict[str, Shop]) -> None:
     shop = shops[kind]
-    told = check_pass(name, shop.subject.card)
+    told = check_pass(name, shop.trained.card)
     assert {problem.code for problem in told} <= set(SENTENCES)
     if any(problem.severity == "error" for problem in told):
         return
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*torch.jit")
-        made: Made = importlib.import_module(f"core.optimize.passes.{name}").run(shop.work(name))
-        assert made.path is not None
-        session = open_file(str(made.path), made.format, threads=2)
+        made: FileResult = importlib.import_module(f"core.optimize.passes.{name}").run(shop.work(name))
+        session = open_file(str(made.path), PASSES[name].format, threads=2)
     assert made.path.is_relative_to(shop.folder / name)
     assert size_of(made.path) > 1000
     assert re.search(r"\d", session.runtime)
-    subject, same = shop.subject, []
-    rows = subject.data.test[:40] if name in ROUNDED else subject.data.test[:12]
+    trained, same = shop.trained, []
+    rows = trained.data.test[:40] if name in ROUNDED else trained.data.test[:12]
     for part in (rows[:1], rows[1:6], rows[6:]):
-        inputs = subject.inputs(part)
+        inputs = trained.inputs(part)
         answers, wanted = session.run(inputs), shop.network(inputs)
         assert answers.shape == wanted.shape
         assert answers.dtype == np.float32
@@ -173,9 +172,9 @@ def test_texts_may_have_any_length(name: str, shops: dict[str, Shop]) -> None:
     shop = shops["texts"]
     made = sorted((shop.folder / name).glob("[mo]*"))
     if not made:
-        assert any(problem.severity == "error" for problem in check_pass(name, shop.subject.card))
+        assert any(problem.severity == "error" for problem in check_pass(name, shop.trained.card))
         return
-    session = open_file(str(made[0]), {"export": "pt2"}.get(name, name), threads=2)
+    session = open_file(str(made[0]), PASSES[name].format, threads=2)
     for length in (2, 9, 32):
         ids = np.random.default_rng(length).integers(4, 15, (3, length))
         mask = np.ones_like(ids)
@@ -242,7 +241,7 @@ def test_trace_that_keeps_its_batch_size_is_refused(shops: dict[str, Shop], monk
 def test_tensorrt_says_what_is_missing(shops: dict[str, Shop]) -> None:
     if importlib.util.find_spec("tensorrt") is not None:
         pytest.skip("TensorRT is installed here")
-    codes = {problem.code for problem in check_pass("tensorrt", shops["pictures"].subject.card)}
+    codes = {problem.code for problem in check_pass("tensorrt", shops["pictures"].trained.card)}
     assert "optimize.not_installed" in codes
     assert torch.cuda.is_available() or "optimize.no_nvidia" in codes
     with pytest.raises(RunError, match="TensorRT: No module named 'tensorrt'"):
@@ -253,7 +252,7 @@ def test_tensorrt_is_given_the_network_in_fp16(shops: dict[str, Shop]) -> None:
     shop = shops["texts"]
     target = shop.folder / "half.onnx"
     tensorrt.write_half(shop.work("tensorrt"), target)
-    inputs = shop.subject.inputs(shop.subject.data.test[:9])
+    inputs = shop.trained.inputs(shop.trained.data.test[:9])
     answers, wanted = open_file(str(target), "onnx", threads=2).run(inputs), shop.network(inputs)
     assert answers.dtype == np.float32
     assert np.abs(answers - wanted).max() <= 0.05 * np.abs(wanted).max()

@@ -25,7 +25,7 @@ from core.models import ImageClassifier, build_classifier, count_parameters, new
 from core.networks.tuning import BEHAVIOURS, set_trainable
 from core.optimize.exporting import export_onnx
 from core.optimize.runtimes import open_file
-from core.optimize.subject import load_subject
+from core.optimize.subject import load_trained_model
 from core.optimize_spec import OptimizeSpec
 from core.predict import load_predictor
 from core.registry.methods import MethodSettings
@@ -324,11 +324,11 @@ def test_exported_file_answers_as_the_network_does(known: Any, tmp_path: Path) -
     save_classifier(model, store.get_run("ft-1").folder / "artifacts" / "model")
     store.update_run("ft-1", status="done")
     spec = OptimizeSpec.model_validate({"model": {"id": "run/ft-1"}, "data": {"id": "builtin/digits"}})
-    subject = load_subject(spec, PhaseClock(Listener()))
-    export_onnx(subject, subject.model, tmp_path / "model.onnx")
-    rows = subject.data.test[:5]
-    found = open_file(str(tmp_path / "model.onnx"), "onnx", threads=1).run(subject.inputs(rows))
-    np.testing.assert_allclose(found, subject.logits(subject.model, rows), atol=1e-4)
+    trained = load_trained_model(spec, PhaseClock(Listener()))
+    export_onnx(trained, trained.model, tmp_path / "model.onnx")
+    rows = trained.data.test[:5]
+    found = open_file(str(tmp_path / "model.onnx"), "onnx", threads=1).run(trained.inputs(rows))
+    np.testing.assert_allclose(found, trained.logits(trained.model, rows), atol=1e-4)
 
 
 @pytest.mark.parametrize(

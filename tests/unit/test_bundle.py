@@ -365,10 +365,10 @@ def test_bundle_opens_what_torch_runs(format: str, tmp_path: Path) -> None:
         return lambda arrays: network(torch.from_numpy(arrays["pixels"])).detach().numpy()
 
     file = f"variants/static_int8/model{ending}"
-    run, variant = make_run(write=write, format=format, file=file, runtime="PyTorch 2.14.1")
+    run, _ = make_run(write=write, format=format, file=file, runtime="PyTorch 2.14.1")
     folder = unpack(run, tmp_path)
     assert (folder / f"model{ending}").is_file()
-    assert "onnx" not in script("image-classification", variant)
+    assert "onnx" not in script("image-classification", FORMATS[format])
     assert "torch>=2" in (folder / "requirements.txt").read_text()
     module = load(folder / "predict.py")  # this process has torch in memory already
     assert module.main(["sample"]) == 0
@@ -377,7 +377,7 @@ def test_bundle_opens_what_torch_runs(format: str, tmp_path: Path) -> None:
 def test_scripts_suit_python_3_9_and_every_format() -> None:
     for task in ("image-classification", "text-classification"):
         for format in BUNDLED:
-            text = script(task, {**make_variant(), "format": format})
+            text = script(task, FORMATS[format])
             tree = ast.parse(text, feature_version=(3, 9))
             names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
             assert names.count("open_model") == 1

@@ -86,7 +86,7 @@ HEAVY = {
     ),
     *(f"core.{name}" for name in ("stages_timm", "heads_timm", "sizes_timm")),
 }
-LIGHT |= {f"core.optimize.{name}" for name in ("checks", "variants")}
+LIGHT |= {f"core.optimize.{name}" for name in ("checks", "rows", "variants")}
 HEAVY |= {
     _module(path) for path in CORE if path.parent.relative_to(ROOT).parts[1:2] in (("optimize",), ("networks",))
 } - LIGHT

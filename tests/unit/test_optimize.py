@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from core.errors import DataError, InputError, Problem, RunError, StoppedError
 from core.events import Silence
 from core.kinds import check_spec
 from core.models import build_classifier, save_classifier
-from core.optimize import course, int8, timing
+from core.optimize import course, int8, original, steps, timing
 from core.optimize.exporting import export_onnx, export_program
 from core.optimize.int8 import GuardedInt8, groups_of
-from core.optimize.subject import load_subject
+from core.optimize.report import raise_if_nothing_worked
+from core.optimize.rows import VariantRow
+from core.optimize.subject import load_trained_model
 from core.optimize.variants import Variant, variants_of
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, NetworkResult, PassContext
 from core.optimize_spec import OptimizeSpec
 from core.specs import DataRef, FinetuneSpec, ModelRef
 from core.store import open_store
@@ -99,9 +102,10 @@ def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     speed = {"latency_p50_ms": 1.0, "latency_p95_ms": 1.0, "throughput": 1.0, "load_ms": 1.0, "runtime": "none"}
     ratios = {"latency": [2.0, 1.9, 2.1], "throughput": [2.0, 1.9, 2.1]}
-    monkeypatch.setattr(course, "Stopwatch", Still)
-    monkeypatch.setattr(course, "speed_of", lambda _: speed)
-    monkeypatch.setattr(course, "race", lambda *_: (dict(ratios), 0.0))
+    for module in (course, steps):
+        monkeypatch.setattr(module, "speed_of", lambda _: speed)
+    monkeypatch.setattr(steps, "Stopwatch", Still)
+    monkeypatch.setattr(steps, "race", lambda *_: (dict(ratios), 0.0))
 
 
 def make_spec(model: str, *passes: str, **values: Any) -> OptimizeSpec:
@@ -126,7 +130,7 @@ def test_course_measures_keeps_and_resumes(
     }  # fmt: skip
 
     # How fast the original is today would give other rows: the variants must share theirs.
-    monkeypatch.setattr(course._Course, "_test_rows", lambda *_: pytest.fail("rows were drawn anew"))
+    monkeypatch.setattr(original, "_test_rows", lambda *_: pytest.fail("rows were drawn anew"))
     again = Listener()
     summary = course.optimize(spec, tmp_path, again, resume=True)
     report = read_report(tmp_path)
@@ -137,10 +141,10 @@ def test_course_measures_keeps_and_resumes(
     assert rows["onnx"]["agreement"] == 1.0
     assert rows["onnx"]["gate"]["beside"] == "network"
     assert rows["static_int8"]["ratios"]["size"] > 2
-    original = report["original"]
-    assert original["latency_p50_ms"] > 0
-    assert original["n"] == 100
-    assert original["memory_mb"] > 50
+    first = report["original"]
+    assert first["latency_p50_ms"] > 0
+    assert first["n"] == 100
+    assert first["memory_mb"] > 50
     assert report["recommended"] == summary["recommended"]
     if report["recommended"]:
         assert rows[report["recommended"]]["verdict"]["code"] in TAKEN
@@ -167,19 +171,19 @@ def check_measured(row: dict[str, Any], folder: Path) -> None:
 def test_what_fails_or_answers_otherwise_is_kept_apart_and_not_offered(
     trained: str, untimed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def other(name: str, work: Work) -> Made:
+    def other(name: str, context: PassContext) -> FileResult:
         if name == "half":
             raise RunError("optimize.cannot_export", format="torch.export", detail="no such operator")
-        path = work.folder / "model.onnx"
-        model = onnx.load(work.onnx())
+        path = context.folder / "model.onnx"
+        model = onnx.load(context.onnx())
         for tensor in model.graph.initializer:
             if tensor.data_type == TensorProto.FLOAT:
                 tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(1.1), tensor.name))
         onnx.save(model, path)
-        return Made(path=path, format="onnx")
+        return FileResult(path)
 
     monkeypatch.setattr(course, "check_pass", lambda *_: [])
-    monkeypatch.setattr(course._Course, "_run_pass", staticmethod(other))
+    monkeypatch.setattr(steps, "run_pass", other)
     course.optimize(make_spec(trained, "onnx", "half"), tmp_path, Listener(), resume=False)
     report = read_report(tmp_path)
     broken, failed = report["variants"]
@@ -192,15 +196,13 @@ def test_what_fails_or_answers_otherwise_is_kept_apart_and_not_offered(
     assert report["recommended"] is None
 
 
-def test_a_run_in_which_nothing_worked_fails_with_the_reason(tmp_path: Path) -> None:
-    whole = course._Course(make_spec(SMALL, "onnx", "half"), tmp_path, Silence(), resume=False)
+def test_a_run_in_which_nothing_worked_fails_with_the_reason() -> None:
     why = Problem("optimize.cannot_export", values={"format": "ONNX", "detail": "no such operator"})
-    for row in whole.rows.values():
-        row |= {"status": "failed", "problems": [why.as_dict()]}
+    planned = [VariantRow.planned(variant) for variant in variants_of(["onnx", "half"], combine=False)]
+    rows = [replace(row, status="failed", problems=(why,)) for row in planned]
     with pytest.raises(RunError, match="no such operator"):
-        whole._fail_if_nothing_worked()
-    whole.rows["half"]["status"] = "done"
-    whole._fail_if_nothing_worked()
+        raise_if_nothing_worked(rows)
+    raise_if_nothing_worked([rows[0], replace(rows[1], status="done")])
 
 
 def test_chains_start_from_what_the_passes_before_learned(
@@ -208,20 +210,21 @@ def test_chains_start_from_what_the_passes_before_learned(
 ) -> None:
     seen = list[tuple[str, float]]()
 
-    def learns(name: str, work: Work) -> Made:
-        network: Any = copy.deepcopy(work.network)
+    def learns(name: str, context: PassContext) -> NetworkResult:
+        network: Any = copy.deepcopy(context.network)
         seen.append((name, float(network.head.linear.bias.detach().mean())))
         with torch.no_grad():
             network.head.linear.bias += 1.0
-        return Made(network=network, facts={name: True})
+        return NetworkResult(network, {name: True})
 
-    monkeypatch.setattr(course._Course, "_run_pass", staticmethod(learns))
+    monkeypatch.setattr(steps, "run_pass", learns)
     spec = make_spec(trained, "prune_magnitude", "prune_gradual", combine=True)
-    whole = course._Course(spec, tmp_path, Silence(), resume=False)
-    whole.subject = load_subject(spec, PhaseClock(Silence()))
-    ends = {}
-    for variant in whole.plan:
-        network: Any = whole._learned(variant, whole.rows[variant.name])
+    clock = PhaseClock(Silence())
+    bench = steps.Bench(load_trained_model(spec, clock), tmp_path, tmp_path, clock, 1)
+    ends, rows = {}, {}
+    for variant in variants_of(spec.passes, combine=True):
+        rows[variant.name] = steps.learn(bench, variant, VariantRow.planned(variant))
+        network: Any = bench.context_of(variant).network
         ends[variant.name] = float(network.head.linear.bias.detach().mean())
     first = seen[0][1]
     assert [name for name, _ in seen] == ["prune_magnitude", "prune_gradual", "prune_gradual"]  # none learns twice
@@ -229,17 +232,17 @@ def test_chains_start_from_what_the_passes_before_learned(
     assert {name: round(value - first) for name, value in ends.items()} == {
         "prune_magnitude": 1, "prune_gradual": 1, "prune_magnitude+prune_gradual": 2,
     }  # fmt: skip
-    chain = whole.rows["prune_magnitude+prune_gradual"]
-    assert chain["parent"] == "prune_magnitude"
-    assert chain["facts"] == {"prune_magnitude": True, "prune_gradual": True}
+    chain = rows["prune_magnitude+prune_gradual"]
+    assert chain.parent == "prune_magnitude"
+    assert chain.facts == {"prune_magnitude": True, "prune_gradual": True}
 
 
 def test_test_rows_are_those_of_the_training_run(trained: str) -> None:
-    subject = load_subject(make_spec(trained, "onnx", seed=7), PhaseClock(Silence()))
+    loaded = load_trained_model(make_spec(trained, "onnx", seed=7), PhaseClock(Silence()))
     known = open_store().get_run(trained.partition("/")[2]).summary["data"]
-    assert len(subject.data.train) == known["train"] == 200
-    assert len(subject.data.test) == known["test"]
-    assert not set(subject.data.test.tolist()) & set(subject.data.train.tolist())
+    assert len(loaded.data.train) == known["train"] == 200
+    assert len(loaded.data.test) == known["test"]
+    assert not set(loaded.data.test.tolist()) & set(loaded.data.train.tolist())
 
 
 def test_data_that_changed_since_training_is_refused(trained: str) -> None:
@@ -248,13 +251,13 @@ def test_data_that_changed_since_training_is_refused(trained: str) -> None:
     summary["data"]["fingerprint"] = "another"
     store.update_run(run_id, summary=summary)
     with pytest.raises(DataError) as refused:
-        load_subject(make_spec(trained, "onnx"), PhaseClock(Silence()))
+        load_trained_model(make_spec(trained, "onnx"), PhaseClock(Silence()))
     assert [problem.code for problem in refused.value.problems] == ["optimize.data_changed"]
 
 
 def test_a_network_without_classes_is_refused() -> None:
     with pytest.raises(InputError) as refused:
-        load_subject(
+        load_trained_model(
             make_spec("bundled/minilm-l6", "onnx", data={"id": "builtin/reviews-en"}), PhaseClock(Silence())
         )  # fmt: skip
     assert [problem.code for problem in refused.value.problems] == ["model.no_classifier"]
@@ -319,9 +322,9 @@ def test_a_refused_way_warns_while_another_is_left(trained: str) -> None:
 
 
 def test_files_name_layers_and_tell_nothing_of_this_machine(trained: str, tmp_path: Path) -> None:
-    subject = load_subject(make_spec(trained, "onnx"), PhaseClock(Silence()))
-    export_onnx(subject, subject.model, tmp_path / "model.onnx")
-    export_program(subject, subject.model, tmp_path / "model.pt2")
+    loaded = load_trained_model(make_spec(trained, "onnx"), PhaseClock(Silence()))
+    export_onnx(loaded, loaded.model, tmp_path / "model.onnx")
+    export_program(loaded, loaded.model, tmp_path / "model.pt2")
     here = str(Path(course.__file__).parents[2]).encode()
     for name in ("model.onnx", "model.pt2"):
         assert here not in (tmp_path / name).read_bytes()
@@ -367,7 +370,7 @@ class _TwoLayers:
 
 
 class _Rows:
-    """As much of a subject as the search looks at."""
+    """As much of a trained model as the search looks at."""
 
     is_labelled = True
     labels = ["a", "b", "c", "d"]
@@ -384,14 +387,14 @@ class _Rows:
         yield np.arange(len(rows)), {"pixels": self.inputs_[rows]}
 
 
-def search(tmp_path: Path, **values: Any) -> tuple[Made, _TwoLayers]:
+def search(tmp_path: Path, **values: Any) -> tuple[FileResult, _TwoLayers]:
     two = _TwoLayers(tmp_path / "plain.onnx")
-    subject: Any = _Rows(two)
+    rows: Any = _Rows(two)
     (tmp_path / "made").mkdir()
     spec = make_spec(SMALL, "static_int8", **values)
     network: Any = None
-    work = Work(spec, subject, network, tmp_path / "made", PhaseClock(Silence()), lambda: two.path)
-    return GuardedInt8(work, two.path, two.quantize).run(), two
+    context = PassContext(spec, rows, network, tmp_path / "made", PhaseClock(Silence()), lambda: two.path)
+    return GuardedInt8(context, two.path, two.quantize).run(), two
 
 
 def test_search_leaves_the_layer_in_float_that_costs_the_answers(
@@ -399,31 +402,31 @@ def test_search_leaves_the_layer_in_float_that_costs_the_answers(
 ) -> None:
     monkeypatch.setattr(int8, "_MOST_IN_FLOAT", 0.5)
     made, _ = search(tmp_path, max_drop=2.0)
-    found = made.facts
-    assert [row["group"] for row in found["sensitivity"] if row["in_float"]] == ["touchy"]
-    assert found["in_float"] == 1
-    assert found["quantized"] == 1
-    assert found["search"]["reason"] == "within_limit"
-    assert found["search"]["kept"]["points"] < found["search"]["full"]["points"]
-    assert found["search"]["kept"]["agreement"] > found["search"]["full"]["agreement"]
+    assert [row["group"] for row in made.sensitivity or [] if row["in_float"]] == ["touchy"]
+    assert made.facts == {"quantized": 1, "in_float": 1}
+    assert made.search is not None
+    assert made.search["reason"] == "within_limit"
+    assert made.search["kept"]["points"] < made.search["full"]["points"]
+    assert made.search["kept"]["agreement"] > made.search["full"]["agreement"]
 
 
 def test_search_is_left_out_when_plain_int8_keeps_the_limit_or_nobody_wants_it(tmp_path: Path) -> None:
     made, two = search(tmp_path, max_drop=100.0)
-    assert made.facts["search"]["reason"] == "not_needed"
+    assert made.search is not None
+    assert made.search["reason"] == "not_needed"
     assert two.calls == [[]]
     (tmp_path / "b").mkdir()
     made, two = search(tmp_path / "b", search=False)
-    assert "search" not in made.facts
+    assert made.search is None
     assert two.calls == [[]]
 
 
 def test_search_says_when_it_found_nothing_that_keeps_the_limit(tmp_path: Path) -> None:
     made, two = search(tmp_path, max_drop=0.0)
-    assert made.facts["search"]["reason"] == "best_found"
-    assert made.path is not None
+    assert made.search is not None
+    assert made.search["reason"] == "best_found"
     # What was chosen is what lies there.
-    kept = [row["group"] for row in made.facts["sensitivity"] if row["in_float"]]
+    kept = [row["group"] for row in made.sensitivity or [] if row["in_float"]]
     model = onnx.load(made.path)
     changed = {
         tensor.name

@@ -30,9 +30,9 @@ from core.optimize.layers import list_layers, list_weights
 from core.optimize.masks import KEPT_AT_LEAST, Masks
 from core.optimize.passes import distill, prune_gradual, prune_magnitude, prune_structured, qat
 from core.optimize.retrain import copy_of, retrain
-from core.optimize.subject import ImageSubject, Subject, TextSubject, exportable
+from core.optimize.subject import TrainedImageModel, TrainedModel, TrainedTextModel, exportable
 from core.optimize.teachers import ask_teacher
-from core.optimize.work import Work
+from core.optimize.work import PassContext
 from core.optimize_spec import OptimizeSpec
 from core.tokenized import Tokens
 from tests.contract.test_encoders import plant
@@ -59,58 +59,58 @@ def _spec(model: str, data: str, **changes: Any) -> OptimizeSpec:
     return OptimizeSpec.model_validate(values | changes)
 
 
-def _digits(model: str = SMALL, **changes: Any) -> Subject:
-    """A random network on 200 digits of 32 px, as a loaded subject has it."""
+def _digits(model: str = SMALL, **changes: Any) -> TrainedModel:
+    """A random network on 200 digits of 32 px, as a trained model holds it."""
     spec, card = _spec(model, "builtin/digits", **changes), get_model(model)
-    subject = ImageSubject(spec, card, PhaseClock(Silence()))
-    subject.size = SIZE
-    subject.data = load_images(
+    trained = TrainedImageModel(spec, card, PhaseClock(Silence()))
+    trained.size = SIZE
+    trained.data = load_images(
         DataRef(id="builtin/digits"), image_size=SIZE, resize_size=SIZE, interpolation="bilinear",
-        train_size=200, test_size=50, seed=3, reporter=subject.clock,
+        train_size=200, test_size=50, seed=3, reporter=trained.clock,
     )  # fmt: skip
     ref = ModelRef(id=model, weights="random")
-    subject.model = build_classifier(ref, list(subject.data.labels), seed=0, image_size=SIZE).eval()
-    subject._batcher = Batcher(card.vision, SIZE, CPU, channels_last=False)
-    return subject
+    trained.model = build_classifier(ref, list(trained.data.labels), seed=0, image_size=SIZE).eval()
+    trained._batcher = Batcher(card.vision, SIZE, CPU, channels_last=False)
+    return trained
 
 
-def _reviews(path: Path, home: Path, kind: str = "bert", **changes: Any) -> Subject:
+def _reviews(path: Path, home: Path, kind: str = "bert", **changes: Any) -> TrainedModel:
     """A tiny transformer of three layers on reviews that one word tells."""
     model = plant(kind, home)
-    subject = TextSubject(_spec(model, f"path:{path}", **changes), get_model(model), PhaseClock(Silence()))
-    subject.data = data = load_texts(DataRef(id=f"path:{path}"), seed=3)
-    subject.model = build_text_classifier(ModelRef(id=model), list(data.labels), seed=0).eval()
+    trained = TrainedTextModel(_spec(model, f"path:{path}", **changes), get_model(model), PhaseClock(Silence()))
+    trained.data = data = load_texts(DataRef(id=f"path:{path}"), seed=3)
+    trained.model = build_text_classifier(ModelRef(id=model), list(data.labels), seed=0).eval()
     rows = np.concatenate([data.train, data.validation, data.test])
-    subject.size = 32
-    subject.tokens = Tokens(data.texts, rows, subject.model.tokenizer, subject.size, None)
-    return subject
+    trained.size = 32
+    trained.tokens = Tokens(data.texts, rows, trained.model.tokenizer, trained.size, None)
+    return trained
 
 
-def _work(subject: Subject, folder: Path, clock: PhaseClock | None = None) -> Work:
+def _work(trained: TrainedModel, folder: Path, clock: PhaseClock | None = None) -> PassContext:
     def onnx() -> Path:
         raise AssertionError("passes that learn need no file")
 
-    return Work(subject.spec, subject, subject.model, folder, clock or subject.clock, onnx)
+    return PassContext(trained.spec, trained, trained.model, folder, clock or trained.clock, onnx)
 
 
 def _values(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
-def _assert_exports_equal(subject: Subject, network: Any, folder: Path) -> None:
+def _assert_exports_equal(trained: TrainedModel, network: Any, folder: Path) -> None:
     """ONNX Runtime answers as the network does, at another batch size than it was exported with."""
-    rows = subject.data.test[:5]
-    inputs = subject.inputs(rows[:2])
-    tensors = tuple(torch.from_numpy(inputs[name]) for name in subject.input_names)
+    rows = trained.data.test[:5]
+    inputs = trained.inputs(rows[:2])
+    tensors = tuple(torch.from_numpy(inputs[name]) for name in trained.input_names)
     program = torch.onnx.export(
-        exportable(network).eval(), tensors, dynamo=True, dynamic_shapes=subject.dynamic_shapes(),
-        input_names=list(subject.input_names), verbose=False,
+        exportable(network).eval(), tensors, dynamo=True, dynamic_shapes=trained.dynamic_shapes(),
+        input_names=list(trained.input_names), verbose=False,
     )  # fmt: skip
     assert program is not None
     program.save(folder / "model.onnx")
     session = onnxruntime.InferenceSession(folder / "model.onnx")
-    found = session.run(None, dict(subject.inputs(rows)))[0]
-    np.testing.assert_allclose(found, subject.logits(network, rows), atol=1e-3, rtol=1e-3)
+    found = session.run(None, dict(trained.inputs(rows)))[0]
+    np.testing.assert_allclose(found, trained.logits(network, rows), atol=1e-3, rtol=1e-3)
 
 
 # -- masks -----------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_layers_leave_out_heads_norms_and_embeddings(reviews: Path, home: Path) 
 
 
 def test_zeros_stay_through_training_and_nothing_else_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    subject, kept = _digits(sparsity=0.6, epochs=2), []
+    trained, kept = _digits(sparsity=0.6, epochs=2), []
     save = Checkpoints.save_best
 
     def spy(self: Checkpoints, state: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
@@ -170,10 +170,10 @@ def test_zeros_stay_through_training_and_nothing_else_is_one(tmp_path: Path, mon
         save(self, state, facts)
 
     monkeypatch.setattr(Checkpoints, "save_best", spy)
-    before = _values(subject.model)
-    made = prune_magnitude.run(_work(subject, tmp_path))
+    before = _values(trained.model)
+    made = prune_magnitude.run(_work(trained, tmp_path))
     network, facts = made.network, made.facts
-    drawn = copy_of(subject.model)
+    drawn = copy_of(trained.model)
     Masks(list_weights(drawn)).draw(0.6)
     for name, weight in list_weights(network).items():
         assert torch.equal(weight == 0, list_weights(drawn)[name] == 0), name
@@ -184,14 +184,14 @@ def test_zeros_stay_through_training_and_nothing_else_is_one(tmp_path: Path, mon
     assert facts["sparsity"] == pytest.approx(0.6, abs=1e-4)
     assert max(layer["sparsity"] for layer in facts["layers"]) <= 1 - KEPT_AT_LEAST
     assert bool((network.head.linear.weight != 0).all())
-    assert not torch.equal(network.head.linear.weight, subject.model.head.linear.weight), "it trained"
-    for name, value in subject.model.state_dict().items():
+    assert not torch.equal(network.head.linear.weight, trained.model.head.linear.weight), "it trained"
+    for name, value in trained.model.state_dict().items():
         assert torch.equal(value, before[name]), f"the network it started from changed: {name}"
     assert list(tmp_path.iterdir()) == [], "the checkpoints are gone"
 
 
 def test_gradual_pruning_rises_along_its_curve_to_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    subject, drawn = _digits(sparsity=0.7, epochs=2), []
+    trained, drawn = _digits(sparsity=0.7, epochs=2), []
     draw = Masks.draw
 
     def spy(self: Masks, sparsity: float) -> None:
@@ -199,7 +199,7 @@ def test_gradual_pruning_rises_along_its_curve_to_the_target(tmp_path: Path, mon
         drawn.append((sparsity, self.sparsity))
 
     monkeypatch.setattr(Masks, "draw", spy)
-    made = prune_gradual.run(_work(subject, tmp_path))
+    made = prune_gradual.run(_work(trained, tmp_path))
     asked = [share for share, _ in drawn]
     assert asked == sorted(asked)
     assert len(asked) > 5
@@ -211,11 +211,11 @@ def test_gradual_pruning_rises_along_its_curve_to_the_target(tmp_path: Path, mon
 
 
 def test_structured_pruning_is_smaller_and_its_file_answers_alike(tmp_path: Path) -> None:
-    subject = _digits(DEEP, channel_ratio=0.5, train_size=64)
-    subject.model.freeze_batchnorm = True
-    made = prune_structured.run(_work(subject, tmp_path))
+    trained = _digits(DEEP, channel_ratio=0.5, train_size=64)
+    trained.model.freeze_batchnorm = True
+    made = prune_structured.run(_work(trained, tmp_path))
     facts, network = made.facts, made.network
-    assert facts["parameters_before"] == count_parameters(subject.model)[0]
+    assert facts["parameters_before"] == count_parameters(trained.model)[0]
     assert facts["parameters"] == count_parameters(network)[0] < 0.4 * facts["parameters_before"]
     assert facts["gmacs"] < 0.5 * facts["gmacs_before"]
     assert network.head.linear.out_features == 10
@@ -223,28 +223,28 @@ def test_structured_pruning_is_smaller_and_its_file_answers_alike(tmp_path: Path
     norm = network.net.bn1
     assert not torch.equal(norm.running_mean, torch.zeros_like(norm.running_mean)), "statistics are learned anew"
     assert not network.training
-    _assert_exports_equal(subject, network, tmp_path)
+    _assert_exports_equal(trained, network, tmp_path)
 
 
 def test_feed_forwards_lose_what_weighs_nothing_and_answers_stay(
     reviews: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = _reviews(reviews, home, channel_ratio=0.5)
+    trained = _reviews(reviews, home, channel_ratio=0.5)
     with torch.no_grad():
-        for layer in subject.model.layers:
+        for layer in trained.model.layers:
             layer.output.dense.weight[:, ::2] = 0  # every second hidden value reaches nothing
     monkeypatch.setattr(prune_structured, "retrain", lambda *_, **__: {})
-    made = prune_structured.run(_work(subject, tmp_path))
+    made = prune_structured.run(_work(trained, tmp_path))
     assert made.network.layers[0].intermediate.dense.out_features == 16
     assert made.facts["gmacs"] < made.facts["gmacs_before"]
-    rows = subject.data.test
-    np.testing.assert_allclose(subject.logits(made.network, rows), subject.logits(subject.model, rows), atol=1e-5)
+    rows = trained.data.test
+    np.testing.assert_allclose(trained.logits(made.network, rows), trained.logits(trained.model, rows), atol=1e-5)
 
 
 def test_networks_without_separable_channels_are_refused(reviews: Path, home: Path, tmp_path: Path) -> None:
-    for subject in (_reviews(reviews, home, "gpt2"), _digits("torchvision/shufflenet_v2_x0_5")):
+    for trained in (_reviews(reviews, home, "gpt2"), _digits("torchvision/shufflenet_v2_x0_5")):
         with pytest.raises(InputError) as caught:
-            prune_structured.run(_work(subject, tmp_path))
+            prune_structured.run(_work(trained, tmp_path))
         assert caught.value.code == "optimize.cannot_prune_channels"
 
 
@@ -255,9 +255,9 @@ def test_networks_without_separable_channels_are_refused(reviews: Path, home: Pa
 def test_student_has_half_the_layers_and_follows_its_teacher(
     weight: float, reviews: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = _reviews(reviews, home, epochs=8, lr=0.01, teacher_weight=weight)
-    work = _work(subject, tmp_path)
-    subject.model = wrong = copy_of(work.network)
+    trained = _reviews(reviews, home, epochs=8, lr=0.01, teacher_weight=weight)
+    work = _work(trained, tmp_path)
+    trained.model = wrong = copy_of(work.network)
     retrain(work, wrong, lr=0.01)
     with torch.no_grad():  # a teacher that is wrong on purpose
         wrong.head.linear.weight.copy_(wrong.head.linear.weight.flip(0))
@@ -265,34 +265,34 @@ def test_student_has_half_the_layers_and_follows_its_teacher(
     # The true labels choose the best epoch, and would choose the one that follows least.
     monkeypatch.setattr(Loop, "is_validated", lambda self, epoch: epoch == self.spec.epochs)
     made = distill.run(work)
-    rows = subject.data.train
-    accuracy = (subject.logits(made.network, rows).argmax(1) == subject.data.targets[rows]).mean()
+    rows = trained.data.train
+    accuracy = (trained.logits(made.network, rows).argmax(1) == trained.data.targets[rows]).mean()
     assert accuracy < 0.4 if weight else accuracy > 0.9
     assert made.facts["teacher_validation"] < 0.2
     assert len(made.network.layers) == made.network.config.num_hidden_layers == 1
     assert (made.facts["layers"], made.facts["layers_before"]) == (1, 3)
-    assert len(subject.model.layers) == 3
+    assert len(trained.model.layers) == 3
     assert made.facts["parameters"] < made.facts["parameters_before"]
 
 
 def test_first_layers_of_a_student_are_those_of_the_original(reviews: Path, home: Path, tmp_path: Path) -> None:
     from core.optimize.students import build_student
 
-    subject = _reviews(reviews, home)
-    subject.model.layers.append(copy.deepcopy(subject.model.layers[0]))
+    trained = _reviews(reviews, home)
+    trained.model.layers.append(copy.deepcopy(trained.model.layers[0]))
     with torch.no_grad():
-        subject.model.layers[2].output.dense.bias.fill_(7.0)
-    student, facts = build_student(_work(subject, tmp_path))
+        trained.model.layers[2].output.dense.bias.fill_(7.0)
+    student, facts = build_student(_work(trained, tmp_path))
     assert facts["layers_kept"] == [0, 2]
     assert isinstance(student, TextClassifier)
     assert bool((student.layers[1].output.dense.bias == 7).all())
-    _assert_exports_equal(subject, student, tmp_path)
+    _assert_exports_equal(trained, student, tmp_path)
 
 
 def test_teacher_of_other_classes_gets_a_head_and_sees_no_test_rows(reviews: Path, home: Path, tmp_path: Path) -> None:
-    subject = _reviews(reviews, home, teacher=plant("electra", home))
-    logits = ask_teacher(_work(subject, tmp_path), subject.spec.teacher)
-    data = subject.data
+    trained = _reviews(reviews, home, teacher=plant("electra", home))
+    logits = ask_teacher(_work(trained, tmp_path), trained.spec.teacher)
+    data = trained.data
     assert logits.shape == (len(data.targets), 2)
     asked = np.flatnonzero(logits.abs().sum(1).numpy())
     assert asked.tolist() == sorted([*data.train, *data.validation])
@@ -300,24 +300,24 @@ def test_teacher_of_other_classes_gets_a_head_and_sees_no_test_rows(reviews: Pat
 
 
 def test_students_that_do_not_fit_are_refused(reviews: Path, home: Path, tmp_path: Path) -> None:
-    for subject, code in (
+    for trained, code in (
         (_digits(), "optimize.no_student"),
         (_digits(student=plant("electra", home)), "model.not_for_pictures"),
         (_reviews(reviews, home, student=SMALL), "model.not_for_texts"),
         (_reviews(reviews, home, student="bundled/minilm-l6"), "optimize.other_tokens"),
     ):
         with pytest.raises(InputError) as caught:
-            distill.run(_work(subject, tmp_path))
+            distill.run(_work(trained, tmp_path))
         assert caught.value.code == code
 
 
 def test_named_student_sees_pictures_as_it_was_trained_to(tmp_path: Path) -> None:
-    subject = _digits(student=SMALL, train_size=64)
-    shown = subject.model.preprocessing
-    made = distill.run(_work(subject, tmp_path))
+    trained = _digits(student=SMALL, train_size=64)
+    shown = trained.model.preprocessing
+    made = distill.run(_work(trained, tmp_path))
     assert made.facts["student_weights"] == "random", "its weights are not on this machine"
-    subject.model.preprocessing = shown.model_copy(update={"mean": (0.1, 0.2, 0.3), "std": (1.0, 0.5, 2.0)})
-    other = distill.run(_work(subject, tmp_path)).network
+    trained.model.preprocessing = shown.model_copy(update={"mean": (0.1, 0.2, 0.3), "std": (1.0, 0.5, 2.0)})
+    other = distill.run(_work(trained, tmp_path)).network
     first = other.stages[0]
     x = torch.rand(1, 3, SIZE, SIZE)
     old, new = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.1, 0.2, 0.3), shown.mean))
@@ -329,19 +329,19 @@ def test_named_student_sees_pictures_as_it_was_trained_to(tmp_path: Path) -> Non
 
 
 def test_training_for_int8_leaves_a_plain_network_and_keeps_zeros(tmp_path: Path) -> None:
-    subject = _digits("torchvision/squeezenet1_1", train_size=96)
-    Masks(list_weights(subject.model)).draw(0.3)
-    made = qat.run(_work(subject, tmp_path))
+    trained = _digits("torchvision/squeezenet1_1", train_size=96)
+    Masks(list_weights(trained.model)).draw(0.3)
+    made = qat.run(_work(trained, tmp_path))
     network = made.network
-    assert made.facts["layers_quantized"] == len(list_layers(subject.model)) > 10
+    assert made.facts["layers_quantized"] == len(list_layers(trained.model)) > 10
     assert not [module for module in network.modules() if parametrize.is_parametrized(module)]
     assert not [module for module in network.modules() if module._forward_pre_hooks]
-    assert set(network.state_dict()) == set(subject.model.state_dict())
+    assert set(network.state_dict()) == set(trained.model.state_dict())
     for name, weight in list_weights(network).items():
-        was = list_weights(subject.model)[name]
+        was = list_weights(trained.model)[name]
         assert torch.equal(weight == 0, was == 0), name
         assert not torch.equal(weight, was), name
-    _assert_exports_equal(subject, network, tmp_path)
+    _assert_exports_equal(trained, network, tmp_path)
 
 
 def test_rounding_is_that_of_int8() -> None:
@@ -365,9 +365,9 @@ def test_rounding_is_that_of_int8() -> None:
 
 
 def test_stop_is_heard_and_leaves_nothing(tmp_path: Path) -> None:
-    subject = _digits()
+    trained = _digits()
     with pytest.raises(StoppedError):
-        prune_magnitude.run(_work(subject, tmp_path, PhaseClock(Listener(stop_after=2))))
+        prune_magnitude.run(_work(trained, tmp_path, PhaseClock(Listener(stop_after=2))))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -385,10 +385,10 @@ def test_same_seed_gives_the_same_weights_and_curves_are_told(tmp_path: Path) ->
 
 @pytest.mark.parametrize("made_by", [prune_magnitude, prune_gradual, prune_structured, qat, distill])
 def test_other_classes_are_refused_before_anything_is_computed(made_by: Any, tmp_path: Path) -> None:
-    subject = _digits()
-    subject.model.labels = ["cat", "dog"]
+    trained = _digits()
+    trained.model.labels = ["cat", "dog"]
     with pytest.raises(InputError) as caught:
-        made_by.run(_work(subject, tmp_path))
+        made_by.run(_work(trained, tmp_path))
     assert caught.value.code == "optimize.other_labels"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from core.figures import BRAND, LOOKS
 from core.i18n import translator
+from core.optimize.rows import OptimizeReport
 from core.pareto import KIND_LOOKS, limit_words, pareto_chart, sensitivity_chart
 from core.plane import front
 from core.registry.passes import name_of
@@ -20,7 +21,7 @@ _ = translator("en")
 
 def _chart(**values: Any) -> dict[str, Any]:
     labelled = values.pop("labelled", True)
-    return pareto_chart(make_report(make_spec(**values), labelled=labelled), _, keep="run")
+    return pareto_chart(OptimizeReport.from_dict(make_report(make_spec(**values), labelled=labelled)), _, keep="run")
 
 
 def _marks(chart: dict[str, Any]) -> list[dict[str, Any]]:
@@ -82,8 +83,7 @@ def test_points_lie_in_view_and_few_are_named(combine: bool) -> None:
 
 
 def test_nothing_measured_is_an_empty_picture() -> None:
-    report = {"original": None, "variants": [], "conditions": {}}
-    assert pareto_chart(report, _, keep="run")["traces"] == []
+    assert pareto_chart(OptimizeReport(), _, keep="run")["traces"] == []
 
 
 def test_chains_are_told_in_words() -> None:

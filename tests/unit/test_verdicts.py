@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from core.i18n import LANGUAGES, translator
 from core.messages import explain_finding
+from core.optimize.rows import VariantRow, Verdict
 from core.verdicts import TAKEN, conclude, judge, measure_loss, recommend
 
 
@@ -21,17 +23,28 @@ def make_row(
     size: float = 3.5,
     of: str = "accuracy",
     needed: int | None = None,
-) -> dict[str, Any]:
-    row: dict[str, Any] = {
+) -> VariantRow:
+    kept = {
         "name": name,
+        "kind": "int8",
+        "passes": [name],
         "status": "done",
         "offered": True,
         "facts": {},
         "loss": {"points": loss[0], "low": loss[1], "high": loss[2], "n": 1000, "needed": needed, "of": of},
         "ratios": {"latency": list(latency), "throughput": list(throughput), "size": size},
     }
-    row["verdict"] = judge(row, 1.0)
-    return row
+    row = VariantRow.from_dict(kept)
+    return replace(row, verdict=judge(row, 1.0))
+
+
+def verdict_of(row: VariantRow) -> Verdict:
+    assert row.verdict is not None
+    return row.verdict
+
+
+def code_of(row: VariantRow) -> str:
+    return verdict_of(row)["code"]
 
 
 @pytest.mark.parametrize(
@@ -49,13 +62,13 @@ def make_row(
     ],
 )
 def test_verdict_follows_from_interval_and_speed(changes: dict[str, Any], code: str) -> None:
-    assert make_row(**changes)["verdict"]["code"] == f"optimize.{code}"
+    assert code_of(make_row(**changes)) == f"optimize.{code}"
 
 
 @pytest.mark.parametrize("high", [0.99, 1.0, 1.01, 5.0])
 def test_nothing_is_taken_whose_upper_bound_passes_the_limit(high: float) -> None:
     row = make_row(loss=(0.5, 0.0, high), needed=9000)
-    assert (row["verdict"]["code"] in TAKEN) == (high <= 1.0)
+    assert (code_of(row) in TAKEN) == (high <= 1.0)
 
 
 def test_recommended_is_the_fastest_of_those_to_take() -> None:
@@ -63,11 +76,11 @@ def test_recommended_is_the_fastest_of_those_to_take() -> None:
         make_row("onnx", latency=(2.4, 2.2, 2.6), throughput=(5.0, 4.5, 5.5), size=1.0),
         make_row("static_int8"),
         make_row("half", latency=(20.0, 19.0, 21.0), loss=(3.0, 2.0, 4.0)),
-        {**make_row("openvino", latency=(30.0, 29.0, 31.0)), "offered": False},
+        replace(make_row("openvino", latency=(30.0, 29.0, 31.0)), offered=False),
     ]
     assert recommend(rows) == "static_int8"
     assert recommend(rows[2:]) is None
-    assert conclude(rows, "static_int8", 1.0)[0] == rows[1]["verdict"]
+    assert conclude(rows, "static_int8", 1.0)[0] == rows[1].verdict
 
 
 def test_conclusion_says_so_when_none_is_to_take() -> None:
@@ -104,17 +117,17 @@ def test_loss_at_the_limit_promises_no_number_of_rows() -> None:
 @pytest.mark.parametrize("loss", [(-0.4, -0.9, 0.1), (0.4, 0.1, 0.9), (0.4, -0.5, 1.3), (3.0, 2.0, 4.0)])
 def test_every_sentence_is_filled_in(language: str, of: str, loss: tuple[float, float, float]) -> None:
     row = make_row(loss=loss, of=of, needed=4000)
-    sentence = explain_finding(row["verdict"], translator(language))
+    sentence = explain_finding(row.verdict, translator(language))
     assert "{" not in sentence
     assert "optimize." not in sentence
 
 
 def test_sentence_carries_name_ratio_loss_and_limit() -> None:
-    told = explain_finding(make_row()["verdict"])
+    told = explain_finding(verdict_of(make_row()))
     assert told == "Static int8 answers 6.8 times faster here, 0.3 points lost (at most 0.5; limit 1): take it."
 
 
 def test_a_gain_is_not_told_as_a_negative_loss() -> None:
-    told = explain_finding(make_row(loss=(-0.4, -0.9, 0.1))["verdict"])
+    told = explain_finding(verdict_of(make_row(loss=(-0.4, -0.9, 0.1))))
     assert "0.4 points gained" in told
     assert "-" not in told

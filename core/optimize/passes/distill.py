@@ -13,39 +13,39 @@ from core.models import count_parameters
 from core.optimize.retrain import check_labels, retrain
 from core.optimize.students import build_student
 from core.optimize.teachers import ask_teacher
-from core.optimize.work import Made, Work
+from core.optimize.work import NetworkResult, PassContext
 
 LR, TEXT_LR = 5e-4, 1e-4
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> NetworkResult:
     """The student, trained. Raises `InputError` for a teacher or student that does not fit, and for other labels."""
-    check_labels(work)
-    spec, subject = work.spec, work.subject
-    network, student = build_student(work)
-    logits = ask_teacher(work, spec.teacher)
+    check_labels(context)
+    spec, trained = context.spec, context.trained
+    network, student = build_student(context)
+    logits = ask_teacher(context, spec.teacher)
     learned = retrain(
-        work,
+        context,
         network,
-        lr=TEXT_LR if subject.card.is_text else LR,
+        lr=TEXT_LR if trained.card.is_text else LR,
         teacher=logits,
         weight=spec.teacher_weight,
         heat=spec.temperature,
     )
     facts = {
-        "teacher": spec.teacher or subject.card.id,
-        "teacher_validation": _accuracy(work, logits),
+        "teacher": spec.teacher or trained.card.id,
+        "teacher_validation": _accuracy(context, logits),
         **student,
-        "parameters_before": count_parameters(work.network)[0],
+        "parameters_before": count_parameters(context.network)[0],
         "parameters": count_parameters(network)[0],
         "temperature": spec.temperature,
         "teacher_weight": spec.teacher_weight,
     }
-    return Made(network=network, facts={**facts, **learned})
+    return NetworkResult(network=network, facts={**facts, **learned})
 
 
-def _accuracy(work: Work, logits: Tensor) -> float:
+def _accuracy(context: PassContext, logits: Tensor) -> float:
     """The teacher's accuracy on the validation rows: what it can teach at most."""
-    data = work.subject.data
+    data = context.trained.data
     found = logits[torch.from_numpy(data.validation)].argmax(1).numpy()
     return float((found == data.targets[data.validation]).mean())

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.optimize.int8 import GuardedInt8
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Quantize matrix products and embeddings, weights per channel, with the guard's search."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    source = work.int8_source()
+    source = context.int8_source()
 
     def quantize(in_float: list[str], target: Path) -> None:
         quantize_dynamic(
@@ -20,9 +20,9 @@ def run(work: Work) -> Made:
             target,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            reduce_range=not work.has_fast_int8,
+            reduce_range=not context.has_fast_int8,
             nodes_to_exclude=in_float,
             extra_options={"MatMulConstBOnly": True},
         )
 
-    return GuardedInt8(work, source, quantize).run()
+    return GuardedInt8(context, source, quantize).run()

@@ -6,18 +6,18 @@ import torch
 
 from core.optimize.exporting import exporting, one_sample
 from core.optimize.subject import exportable
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Export for a batch of one and give XNNPACK all that it can compute."""
-    target = work.folder / "model.pte"
+    target = context.folder / "model.pte"
     with exporting("ExecuTorch"):
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
-        program = torch.export.export(exportable(work.network).eval(), one_sample(work.subject))
+        program = torch.export.export(exportable(context.network).eval(), one_sample(context.trained))
         lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
         target.write_bytes(lowered.to_executorch().buffer)
-    facts = {"batch": 1, "length": work.subject.size} if work.subject.card.is_text else {"batch": 1}
-    return Made(path=target, format="executorch", facts=facts)
+    facts = {"batch": 1, "length": context.trained.size} if context.trained.card.is_text else {"batch": 1}
+    return FileResult(path=target, facts=facts)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from core.optimize.exporting import export_program
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Write the network as it is."""
-    target = work.folder / "model.pt2"
-    export_program(work.subject, work.network, target)
-    return Made(path=target, format="pt2")
+    target = context.folder / "model.pt2"
+    export_program(context.trained, context.network, target)
+    return FileResult(path=target)

@@ -7,17 +7,17 @@ import copy
 import torch
 
 from core.optimize.exporting import export_program
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Write the network with all numbers in 16 bits; what goes in and comes out stays fp32."""
-    dtype = torch.float16 if work.spec.device == "cuda" else torch.bfloat16
-    network = copy.deepcopy(work.network).to(dtype)
-    if work.subject.card.is_text:
+    dtype = torch.float16 if context.spec.device == "cuda" else torch.bfloat16
+    network = copy.deepcopy(context.network).to(dtype)
+    if context.trained.card.is_text:
         network.head.float()  # the mean over a text's tokens is fp32, and so is what reads it
     else:
         network = network.to(memory_format=torch.channels_last)
-    target = work.folder / "model.pt2"
-    export_program(work.subject, network, target)
-    return Made(path=target, format="pt2", facts={"numbers": str(dtype).removeprefix("torch.")})
+    target = context.folder / "model.pt2"
+    export_program(context.trained, network, target)
+    return FileResult(path=target, facts={"numbers": str(dtype).removeprefix("torch.")})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Copy the plain fp32 ONNX file of the network: it is exported once for all passes that start from it."""
-    target = work.folder / "model.onnx"
-    shutil.copyfile(work.onnx(), target)
-    return Made(path=target, format="onnx")
+    target = context.folder / "model.onnx"
+    shutil.copyfile(context.onnx(), target)
+    return FileResult(path=target)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from core.optimize.exporting import exporting
 from core.optimize.runtimes import import_openvino
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Convert the plain ONNX file."""
-    return write(work, convert(work), "openvino")
+    return FileResult(write(context, convert(context)))
 
 
-def convert(work: Work) -> Any:
+def convert(context: PassContext) -> Any:
     """The network as a model of OpenVINO, with any batch size (and any length of texts)."""
-    source = work.onnx()
+    source = context.onnx()
     with exporting("OpenVINO"):
         return import_openvino().convert_model(source)
 
 
-def write(work: Work, model: Any, format: str) -> Made:
+def write(context: PassContext, model: Any) -> Path:
     """Save a model as the two files of OpenVINO in a folder of their own."""
-    folder = work.folder / "openvino"
+    folder = context.folder / "openvino"
     folder.mkdir(exist_ok=True)
     with exporting("OpenVINO"):
         import_openvino().save_model(model, folder / "model.xml", compress_to_fp16=False)
-    return Made(path=folder, format=format)
+    return folder

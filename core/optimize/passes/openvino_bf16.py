@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from core.optimize.passes.openvino import convert, write
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Convert the plain ONNX file; its format tells how it is to be opened."""
-    made = write(work, convert(work), "openvino_bf16")
-    made.facts["numbers"] = "bfloat16"
-    return made
+    return FileResult(write(context, convert(context)), {"numbers": "bfloat16"})

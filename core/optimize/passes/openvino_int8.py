@@ -11,17 +11,17 @@ import numpy as np
 from core.optimize.checks import is_transformer
 from core.optimize.exporting import exporting
 from core.optimize.passes.openvino import convert, write
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Quantize with symmetric weights and asymmetric activations; of attention layers NNCF leaves some in float."""
-    model, subject = convert(work), work.subject
-    rows = subject.data.train[: work.spec.calibration_rows].tolist()
+    model, trained = convert(context), context.trained
+    rows = trained.data.train[: context.spec.calibration_rows].tolist()
 
     def read(row: int) -> dict[str, Any]:
-        work.clock.raise_if_stopped()
-        return subject.inputs(np.array([row]))  # one by one: texts keep their own length
+        context.clock.raise_if_stopped()
+        return trained.inputs(np.array([row]))  # one by one: texts keep their own length
 
     with exporting("OpenVINO"), contextlib.redirect_stdout(io.StringIO()):
         import nncf  # after OpenVINO, which was imported without telemetry
@@ -30,10 +30,10 @@ def run(work: Work) -> Made:
             model,
             nncf.Dataset(rows, read),
             preset=nncf.QuantizationPreset.MIXED,
-            model_type=nncf.ModelType.TRANSFORMER if is_transformer(subject.card) else None,
+            model_type=nncf.ModelType.TRANSFORMER if is_transformer(trained.card) else None,
             subset_size=len(rows),
         )
-    made = write(work, quantized, "openvino")
+    path = write(context, quantized)
     kinds = [node.get_type_name() for node in quantized.get_ops()]
-    made.facts |= {"calibration": "minmax", "calibration_rows": len(rows), "quantizers": kinds.count("FakeQuantize")}
-    return made
+    facts = {"calibration": "minmax", "calibration_rows": len(rows), "quantizers": kinds.count("FakeQuantize")}
+    return FileResult(path, facts)

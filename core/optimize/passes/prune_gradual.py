@@ -9,7 +9,7 @@ from __future__ import annotations
 from core.optimize.layers import list_weights
 from core.optimize.masks import Masks
 from core.optimize.retrain import check_labels, copy_of, retrain
-from core.optimize.work import Made, Work
+from core.optimize.work import NetworkResult, PassContext
 
 LR, TEXT_LR = 2e-4, 5e-5
 # The part of the steps in which zeros are added; in the rest the weights that are left train on.
@@ -18,10 +18,10 @@ RISING = 0.75
 DRAWS = 100
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> NetworkResult:
     """The network with the share `sparsity` of its weights at zero. Raises `InputError` for other labels."""
-    check_labels(work)
-    network = copy_of(work.network)
+    check_labels(context)
+    network = copy_of(context.network)
     masks = Masks(list_weights(network))
     first = masks.sparsity
 
@@ -29,12 +29,12 @@ def run(work: Work) -> Made:
         masks.apply()
         end = max(1, int(RISING * total))
         if step <= end and (step == end or step % max(1, end // DRAWS) == 0):
-            masks.draw(_share_at(step / end, first, work.spec.sparsity))
+            masks.draw(_share_at(step / end, first, context.spec.sparsity))
 
-    lr = TEXT_LR if work.subject.card.is_text else LR
+    lr = TEXT_LR if context.trained.card.is_text else LR
     # An earlier epoch has fewer zeros than were asked for, so the last one counts.
-    learned = retrain(work, network, lr=lr, after_step=after_step, only_last=True)
-    return Made(network=network, facts={**masks.facts(), **learned})
+    learned = retrain(context, network, lr=lr, after_step=after_step, only_last=True)
+    return NetworkResult(network=network, facts={**masks.facts(), **learned})
 
 
 def _share_at(t: float, first: float, last: float) -> float:

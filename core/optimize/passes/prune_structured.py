@@ -17,7 +17,7 @@ from core.models import ImageClassifier, count_parameters
 from core.optimize.retrain import check_labels, copy_of, retrain
 from core.optimize.subject import Network, exportable
 from core.optimize.teachers import ask_teacher
-from core.optimize.work import Made, Work
+from core.optimize.work import NetworkResult, PassContext
 
 LR, TEXT_LR = 1e-3, 1e-4
 TEACHER_WEIGHT, HEAT = 0.7, 2.0
@@ -25,21 +25,21 @@ TEACHER_WEIGHT, HEAT = 0.7, 2.0
 ROUND_TO = 8
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> NetworkResult:
     """The network without the share `channel_ratio` of its channels.
 
     Raises `InputError` for other labels and for networks whose channels cannot be told apart.
     """
-    check_labels(work)
-    network = copy_of(work.network)
-    before = _measure(work, network)
-    ratio, card = work.spec.channel_ratio, work.subject.card
+    check_labels(context)
+    network = copy_of(context.network)
+    before = _measure(context, network)
+    ratio, card = context.spec.channel_ratio, context.trained.card
     try:
         if isinstance(network, TextClassifier) or card.has_attention:
             _thin_feed_forwards(network, ratio)
         else:
-            _thin_convolutions(work, network, ratio)
-        after = _measure(work, network)
+            _thin_convolutions(context, network, ratio)
+        after = _measure(context, network)
         if after["parameters"] >= before["parameters"]:
             raise ValueError("no channels that could be taken out were found")
     except (GraftError, MemoryError):
@@ -51,43 +51,44 @@ def run(work: Work) -> Made:
     if isinstance(network, ImageClassifier):
         # Statistics of channels whose inputs have changed are wrong: they are learned anew.
         network.freeze_batchnorm = False
-    teacher = ask_teacher(work, None)  # what is left learns back sooner from the whole network than from labels alone
+    # What is left learns back sooner from the whole network than from labels alone.
+    teacher = ask_teacher(context, None)
     lr = TEXT_LR if card.is_text else LR
-    learned = retrain(work, network, lr=lr, teacher=teacher, weight=TEACHER_WEIGHT, heat=HEAT)
+    learned = retrain(context, network, lr=lr, teacher=teacher, weight=TEACHER_WEIGHT, heat=HEAT)
     facts = {
         "parameters_before": before["parameters"],
         "parameters": after["parameters"],
         "gmacs_before": before["gmacs"],
         "gmacs": after["gmacs"],
         "channel_ratio": ratio,
-        "teacher": work.subject.card.id,
+        "teacher": context.trained.card.id,
     }
-    return Made(network=network, facts={**facts, **learned})
+    return NetworkResult(network=network, facts={**facts, **learned})
 
 
-def _measure(work: Work, network: Network) -> dict[str, Any]:
+def _measure(context: PassContext, network: Network) -> dict[str, Any]:
     """Parameters, and billions of multiply-adds for one example."""
     import torch_pruning
 
-    inputs = _example(work, 1)
+    inputs = _example(context, 1)
     gmacs = torch_pruning.utils.count_ops_and_params(exportable(network), inputs)[0] / 1e9
     return {"parameters": count_parameters(network)[0], "gmacs": gmacs}
 
 
-def _example(work: Work, n: int) -> tuple[torch.Tensor, ...]:
-    subject = work.subject
-    inputs = subject.inputs(subject.data.train[:n])
-    return tuple(torch.from_numpy(inputs[name]) for name in subject.input_names)
+def _example(context: PassContext, n: int) -> tuple[torch.Tensor, ...]:
+    trained = context.trained
+    inputs = trained.inputs(trained.data.train[:n])
+    return tuple(torch.from_numpy(inputs[name]) for name in trained.input_names)
 
 
-def _thin_convolutions(work: Work, network: Network, ratio: float) -> None:
+def _thin_convolutions(context: PassContext, network: Network, ratio: float) -> None:
     """In place: the stages of a network go on holding the same modules."""
     import torch_pruning
 
     # The head's last layer answers: its outputs are the classes.
     kinds = (nn.Linear, nn.modules.conv._ConvNd)
     answering = [module for module in network.head.modules() if isinstance(module, kinds)][-1:]
-    pixels = _example(work, 2)[0]
+    pixels = _example(context, 2)[0]
     network.requires_grad_(True)
     pruner = torch_pruning.pruner.BasePruner(
         network,

@@ -18,7 +18,7 @@ from core.learner import Learner
 from core.optimize.layers import list_layers, list_weights
 from core.optimize.masks import Masks
 from core.optimize.retrain import BATCH_SIZE, check_labels, copy_of, retrain
-from core.optimize.work import Made, Work
+from core.optimize.work import NetworkResult, PassContext
 
 LR, TEXT_LR = 1e-4, 2e-5
 # The first ranges come from so many batches; then each training batch moves them by this part.
@@ -26,45 +26,45 @@ FIRST_BATCHES = 8
 MOVED_BY = 0.05
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> NetworkResult:
     """The network, trained on with int8 simulated in all layers below the head.
 
     Raises `InputError` for other labels.
     """
-    check_labels(work)
-    network = copy_of(work.network)
+    check_labels(context)
+    network = copy_of(context.network)
     layers = {name: module for name, module in list_layers(network).items() if hasattr(module, "weight")}
     masks = Masks(list_weights(network))  # what was pruned stays zero
     ranges = {name: _Range() for name in layers}
     handles = [layers[name].register_forward_pre_hook(ranges[name]) for name in layers]
     rounded: list[nn.Module] = []
     try:
-        _observe(work, work.subject.learner(network))
+        _observe(context, context.trained.learner(network))
         for name, module in layers.items():
             if ranges[name].is_known:  # a layer that is never called, but read by another, is not rounded
                 axis = 1 if isinstance(module, Conv1D) else 0
                 parametrize.register_parametrization(module, "weight", _Rounded(axis))
                 ranges[name].is_rounding = True
                 rounded.append(module)
-        lr = TEXT_LR if work.subject.card.is_text else LR
+        lr = TEXT_LR if context.trained.card.is_text else LR
         # In fp32: bf16 has no more digits than what is simulated.
-        learned = retrain(work, network, lr=lr, precision="fp32", after_step=lambda step, total: masks.apply())
+        learned = retrain(context, network, lr=lr, precision="fp32", after_step=lambda step, total: masks.apply())
     finally:
         for handle in handles:
             handle.remove()
         for module in rounded:
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
     facts: dict[str, Any] = {"layers_quantized": len(rounded)}
-    return Made(network=network, facts={**facts, **learned})
+    return NetworkResult(network=network, facts={**facts, **learned})
 
 
 @torch.inference_mode()
-def _observe(work: Work, learner: Learner) -> None:
+def _observe(context: PassContext, learner: Learner) -> None:
     """Run a few training batches through the network, for the first ranges."""
     learner.eval()
-    rows = work.subject.data.train[: FIRST_BATCHES * BATCH_SIZE]
+    rows = context.trained.data.train[: FIRST_BATCHES * BATCH_SIZE]
     for start in range(0, len(rows), BATCH_SIZE):
-        work.clock.raise_if_stopped()
+        context.clock.raise_if_stopped()
         learner(torch.from_numpy(rows[start : start + BATCH_SIZE]))
 
 

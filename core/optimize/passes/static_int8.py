@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import numpy as np
 from core.catalog import ModelCard
 from core.optimize.checks import is_transformer
 from core.optimize.int8 import GuardedInt8
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 _BATCH = 8
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Quantize to u8 activations and s8 weights per channel, with the guard's search."""
     from onnxruntime.quantization import (
         CalibrationDataReader,
@@ -27,17 +28,17 @@ def run(work: Work) -> Made:
         quantize_static,
     )
 
-    source, spec = work.int8_source(), work.spec
-    rows = _calibration_rows(work)
-    kept = work.folder / "calibration.json"
+    source, spec = context.int8_source(), context.spec
+    rows = _calibration_rows(context)
+    kept = context.folder / "calibration.json"
     kept.unlink(missing_ok=True)
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._left = _inputs(work, rows)
+            self._left = _inputs(context, rows)
 
         def get_next(self) -> dict[str, Any] | None:
-            work.clock.raise_if_stopped()
+            context.clock.raise_if_stopped()
             return next(self._left, None)
 
     def quantize(in_float: list[str], target: Path) -> None:
@@ -46,9 +47,9 @@ def run(work: Work) -> Made:
             target,
             Reader(),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=_op_types(work.subject.card),
+            op_types_to_quantize=_op_types(context.trained.card),
             per_channel=True,
-            reduce_range=not work.has_fast_int8,
+            reduce_range=not context.has_fast_int8,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=in_float,
@@ -56,10 +57,10 @@ def run(work: Work) -> Made:
             calibration_cache_path=kept,
         )
 
-    made = GuardedInt8(work, source, quantize).run()
+    made = GuardedInt8(context, source, quantize).run()
     kept.unlink(missing_ok=True)
-    made.facts |= {"calibration": spec.calibration, "calibration_rows": len(rows)}
-    return made
+    facts = {**made.facts, "calibration": spec.calibration, "calibration_rows": len(rows)}
+    return replace(made, facts=facts)
 
 
 def _op_types(card: ModelCard) -> list[str] | None:
@@ -67,12 +68,12 @@ def _op_types(card: ModelCard) -> list[str] | None:
     return ["MatMul", "Gemm"] if is_transformer(card) else None
 
 
-def _calibration_rows(work: Work) -> Any:
+def _calibration_rows(context: PassContext) -> Any:
     """Training rows, spread evenly: their order holds the classes in their proportions."""
-    rows = work.subject.data.train
-    return rows[: work.spec.calibration_rows]
+    rows = context.trained.data.train
+    return rows[: context.spec.calibration_rows]
 
 
-def _inputs(work: Work, rows: Any) -> Iterator[dict[str, Any]]:
+def _inputs(context: PassContext, rows: Any) -> Iterator[dict[str, Any]]:
     for start in range(0, len(rows), _BATCH):
-        yield work.subject.inputs(np.asarray(rows[start : start + _BATCH]))
+        yield context.trained.inputs(np.asarray(rows[start : start + _BATCH]))

@@ -8,34 +8,34 @@ from typing import Any
 
 from core.errors import RunError
 from core.optimize.exporting import export_onnx, exporting
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 _MOST = 64  # examples in one call; the opener cuts larger batches
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Write the network's ONNX file in fp16 and build an engine that keeps each layer's own precision."""
-    half = work.folder / "half.onnx"
+    half = context.folder / "half.onnx"
     with exporting("TensorRT"):
         import tensorrt
 
-        write_half(work, half)
-        engine = _build(tensorrt, work, half)
+        write_half(context, half)
+        engine = _build(tensorrt, context, half)
     half.unlink()
-    target = work.folder / "model.engine"
+    target = context.folder / "model.engine"
     target.write_bytes(engine)
-    return Made(path=target, format="tensorrt", facts={"numbers": "float16", "largest_batch": _MOST})
+    return FileResult(path=target, facts={"numbers": "float16", "largest_batch": _MOST})
 
 
-def write_half(work: Work, target: Path) -> None:
+def write_half(context: PassContext, target: Path) -> None:
     """The network as an ONNX file that computes in fp16, fp32 coming in and going out."""
-    network = copy.deepcopy(work.network).half()
-    if work.subject.card.is_text:
+    network = copy.deepcopy(context.network).half()
+    if context.trained.card.is_text:
         network.head.float()  # the mean over a text's tokens is fp32, and so is what reads it
-    export_onnx(work.subject, network, target)
+    export_onnx(context.trained, network, target)
 
 
-def _build(trt: Any, work: Work, source: Path) -> bytes:
+def _build(trt: Any, context: PassContext, source: Path) -> bytes:
     logger = trt.Logger(trt.Logger.ERROR)
     builder = trt.Builder(logger)
     # Precisions as the file has them: the only way since TensorRT 11, where the flag is gone, too.
@@ -45,21 +45,21 @@ def _build(trt: Any, work: Work, source: Path) -> bytes:
     if not parser.parse(source.read_bytes()):
         raise RunError("optimize.cannot_export", format="TensorRT", detail=str(parser.get_error(0).desc())[:300])
     config = builder.create_builder_config()
-    config.add_optimization_profile(_profile(work, builder))
+    config.add_optimization_profile(_profile(context, builder))
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise RunError("optimize.cannot_export", format="TensorRT", detail="no engine was built")
     return bytes(engine)
 
 
-def _profile(work: Work, builder: Any) -> Any:
+def _profile(context: PassContext, builder: Any) -> Any:
     """The shapes that an engine is built for: smallest, usual and largest."""
-    profile, subject = builder.create_optimization_profile(), work.subject
-    for name in subject.input_names:
-        if subject.card.is_text:
-            shapes: list[tuple[int, ...]] = [(1, min(2, subject.size)), (8, min(64, subject.size))]
-            shapes.append((_MOST, subject.size))
+    profile, trained = builder.create_optimization_profile(), context.trained
+    for name in trained.input_names:
+        if trained.card.is_text:
+            shapes: list[tuple[int, ...]] = [(1, min(2, trained.size)), (8, min(64, trained.size))]
+            shapes.append((_MOST, trained.size))
         else:
-            shapes = [(count, 3, subject.size, subject.size) for count in (1, 8, _MOST)]
+            shapes = [(count, 3, trained.size, trained.size) for count in (1, 8, _MOST)]
         profile.set_shape(name, *shapes)
     return profile

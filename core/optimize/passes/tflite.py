@@ -7,15 +7,15 @@ import io
 
 from core.optimize.exporting import exporting, one_sample
 from core.optimize.subject import exportable
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Convert for a batch of one: LiteRT's converter cannot take convolutions with a batch of any size."""
-    target = work.folder / "model.tflite"
+    target = context.folder / "model.tflite"
     with exporting("TFLite"), contextlib.redirect_stdout(io.StringIO()):
         import litert_torch
 
-        litert_torch.convert(exportable(work.network).eval(), one_sample(work.subject)).export(str(target))
-    facts = {"batch": 1, "length": work.subject.size} if work.subject.card.is_text else {"batch": 1}
-    return Made(path=target, format="tflite", facts=facts)
+        litert_torch.convert(exportable(context.network).eval(), one_sample(context.trained)).export(str(target))
+    facts = {"batch": 1, "length": context.trained.size} if context.trained.card.is_text else {"batch": 1}
+    return FileResult(path=target, facts=facts)

@@ -14,37 +14,37 @@ from core.errors import RunError
 from core.files import replacing
 from core.optimize.exporting import exporting, one_sample, sample
 from core.optimize.subject import exportable
-from core.optimize.work import Made, Work
+from core.optimize.work import FileResult, PassContext
 
 _TOLERANCE = 1e-3
 
 
-def run(work: Work) -> Made:
+def run(context: PassContext) -> FileResult:
     """Trace, freeze and save. Raises `RunError` when the trace keeps what it should compute from its inputs."""
-    module = exportable(work.network).eval()
-    target = work.folder / "model.ts"
+    module = exportable(context.network).eval()
+    target = context.folder / "model.ts"
     with exporting("TorchScript"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*deprecated")
-        script = torch.jit.freeze(_trace(module, sample(work.subject)))
-        for inputs in _other_shapes(work):
+        script = torch.jit.freeze(_trace(module, sample(context.trained)))
+        for inputs in _other_shapes(context):
             wanted = module(*inputs)
             difference = float((script(*inputs) - wanted).abs().max())
             if not difference <= _TOLERANCE * max(1.0, float(wanted.abs().max())):
                 raise RunError("optimize.trace_is_fixed", n=len(inputs[0]), difference=f"{difference:.2g}")
         torch.jit.save(script, str(target))
     _drop_sources(target)
-    return Made(path=target, format="torchscript")
+    return FileResult(path=target)
 
 
 def _trace(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
     return torch.jit.trace(module, inputs, check_trace=False)  # type: ignore[no-untyped-call]
 
 
-def _other_shapes(work: Work) -> list[tuple[Tensor, ...]]:
+def _other_shapes(context: PassContext) -> list[tuple[Tensor, ...]]:
     """Inputs unlike the traced ones: one example, five, and for texts the shortest and the longest."""
-    shapes = [sample(work.subject, 1), sample(work.subject, 5)]
-    if work.subject.card.is_text:
-        shapes += [one_sample(work.subject), tuple(x[:, :2] for x in sample(work.subject, 3))]
+    shapes = [sample(context.trained, 1), sample(context.trained, 5)]
+    if context.trained.card.is_text:
+        shapes += [one_sample(context.trained), tuple(x[:, :2] for x in sample(context.trained, 3))]
     return shapes
 
 

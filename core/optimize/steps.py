@@ -1,0 +1,193 @@
+"""What is done to one variant, step by step: each step is given the variant's row and returns it with what it found."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.clock import PhaseClock
+from core.errors import Problem
+from core.evaluate import wilson
+from core.files import replacing, sha256, size_of
+from core.models import count_parameters
+from core.optimize.exporting import export_onnx
+from core.optimize.gate import check_file
+from core.optimize.int8 import answers
+from core.optimize.original import Original, score_of, size_on_disk
+from core.optimize.rows import Ratios, VariantRow
+from core.optimize.subject import Network, TrainedModel
+from core.optimize.timing import BUSY, Stopwatch, race, speed_of
+from core.optimize.variants import Variant
+from core.optimize.work import FileResult, NetworkResult, PassContext
+from core.registry.model_formats import BUNDLED
+from core.registry.passes import PASSES
+from core.verdicts import judge, measure_loss, right
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every step works with: the model, the folders of the run, and the networks that passes have learned."""
+
+    trained: TrainedModel
+    artifacts: Path
+    scratch: Path
+    clock: PhaseClock
+    threads: int
+    networks: dict[str, NetworkResult] = field(default_factory=dict)  # by the chains of passes that made them
+
+    def folder(self, name: str) -> Path:
+        """Where the files of a variant go."""
+        return self.artifacts / "variants" / name
+
+    def context(self, start: str, network: Network, folder: Path, name: str) -> PassContext:
+        """For a pass that starts from the network of the chain `start`, empty for the original.
+
+        Its curves go by `name`.
+        """
+        path = self.scratch / f"{start or 'original'}.onnx"
+
+        def onnx() -> Path:
+            if not path.exists():
+                with replacing(path) as unfinished:
+                    export_onnx(self.trained, network, unfinished)
+            return path
+
+        clock = _NamedClock(self.clock, name)
+        return PassContext(self.trained.spec, self.trained, network, folder, clock, onnx)
+
+    def context_of(self, variant: Variant) -> PassContext:
+        """For the pass that writes a variant's file, once what it starts from has learned."""
+        start = "+".join(variant.learned)
+        network = self.networks[start].network if start else self.trained.model
+        return self.context(start, network, self.folder(variant.name), variant.name)
+
+    def watch(self, format: str, source: str, scratch: Path) -> Stopwatch:
+        """A process that times a file, or with `eager` a model id."""
+        inputs = self.scratch / "inputs.npz"
+        names, device = self.trained.input_names, self.trained.spec.device
+        return Stopwatch(source, format, names, inputs, scratch, threads=self.threads, device=device)
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """The file of a variant, with the network that it was made from."""
+
+    path: Path
+    format: str
+    is_exact: bool  # it claims to answer exactly as the network does
+    context: PassContext
+
+
+class _NamedClock(PhaseClock):
+    """A variant's own clock: its curves go by its name."""
+
+    def __init__(self, clock: PhaseClock, name: str) -> None:
+        super().__init__(clock)
+        self._name = name
+
+    def progress(self, done: float, total: float) -> None:
+        """The bar counts variants, not the steps of one."""
+
+    def begin_at(self, **pictures: int) -> None: ...
+
+    def work(self, kind: str, pictures: int) -> None: ...
+
+    def metrics(self, step: int, epoch: float, **values: float) -> None:
+        super().metrics(step, epoch, **{f"{self._name}__{name}": value for name, value in values.items()})
+
+
+def run_pass(name: str, context: PassContext) -> Any:
+    """What the module of a pass makes: a `NetworkResult` where its row says that it learns, else a `FileResult`."""
+    return importlib.import_module(f"core.optimize.passes.{name}").run(context)
+
+
+def learn(bench: Bench, variant: Variant, row: VariantRow) -> VariantRow:
+    """Have the passes of the chain learn that have not yet, each from the network of the one before."""
+    network, start = bench.trained.model, ""
+    for chain in variant.chains:
+        if chain not in bench.networks:
+            folder = bench.scratch / chain
+            folder.mkdir(parents=True, exist_ok=True)
+            result: NetworkResult = run_pass(chain.rpartition("+")[2], bench.context(start, network, folder, chain))
+            bench.networks[chain] = result
+        network, start = bench.networks[chain].network, chain
+        row = replace(row, facts={**(row.facts or {}), **bench.networks[chain].facts})
+    return row
+
+
+def make(bench: Bench, variant: Variant, row: VariantRow) -> tuple[VariantRow, MadeFile]:
+    """Write the file, with what it needs to read pictures or texts beside it."""
+    context, last = bench.context_of(variant), PASSES[variant.passes[-1]]
+    result: FileResult = run_pass(last.id, context)
+    facts = {"parameters": count_parameters(context.network)[0], **(row.facts or {}), **result.facts}
+    bench.trained.write_preprocessing(context.folder)
+    made = replace(
+        row,
+        facts=facts,
+        search=result.search,
+        sensitivity=result.sensitivity,
+        format=last.format,
+        file=result.path.relative_to(bench.artifacts).as_posix(),
+        sha256=sha256(result.path) if result.path.is_file() else "",
+        **size_on_disk(result.path),
+    )
+    return made, MadeFile(result.path, last.format, not last.rounds, context)
+
+
+def verify(original: Original, made: MadeFile, row: VariantRow) -> VariantRow:
+    """Open the file again and ask it about the samples; one that answers otherwise is broken."""
+    gate, problems = check_file(made.context, made.path, made.format, original.samples, is_exact=made.is_exact)
+    status = "broken" if problems else row.status
+    return replace(row, gate=gate, problems=(*row.problems, *problems), status=status)
+
+
+def test(original: Original, made: MadeFile, row: VariantRow) -> VariantRow:
+    """Ask the file about the test rows: what it loses beside the original, on the same rows."""
+    trained, spec = made.context.trained, made.context.spec
+    logits = answers(made.context, made.path, made.format, original.test)
+    targets = trained.data.targets[original.test]
+    same = np.asarray(logits.argmax(1) == original.logits.argmax(1))
+    if trained.is_labelled:
+        loss = measure_loss(right(original.logits, targets), right(logits, targets), spec.max_drop)
+        loss["of"] = "accuracy"
+    else:
+        loss = measure_loss(np.ones(len(same), dtype=bool), same, spec.max_drop)
+        loss["of"] = "agreement"
+    return replace(
+        row,
+        **score_of(trained, logits, targets),
+        agreement=float(same.mean()),
+        interval_agreement=list(wilson(int(same.sum()), len(same))),
+        n=len(original.test),
+        loss=loss,
+    )
+
+
+def time(bench: Bench, original: Original, watch: Stopwatch, made: MadeFile, row: VariantRow) -> VariantRow:
+    """Race the file against the original, which `watch` holds open."""
+    scratch = bench.scratch / row.name
+    scratch.mkdir(parents=True, exist_ok=True)
+    with bench.watch(made.format, str(made.path), scratch) as own:
+        ratios, others = race(watch, own, bench.clock)
+    problems = row.problems
+    if others > BUSY:
+        busy = Problem("optimize.machine_busy", "warning", values={"processors": f"{others:.1f}"})
+        problems = (*problems, busy)
+    size = original.size_mb / (size_of(made.path) / 1e6)
+    times: Ratios = {"latency": ratios["latency"], "throughput": ratios["throughput"], "size": size}
+    return replace(row, **speed_of(own), memory_mb=own.peak_mb, problems=problems, ratios=times)
+
+
+def conclude(variant: Variant, row: VariantRow, limit: float) -> VariantRow:
+    """Judge what was measured, and offer what can be carried away."""
+    last = PASSES[variant.passes[-1]]
+    row = replace(row, verdict=judge(row, limit), status="done", offered=last.format in BUNDLED)
+    if row.offered:
+        return row
+    values = {"name": last.id, "format": last.format, "known": ", ".join(BUNDLED)}
+    kept = Problem("optimize.no_bundle", "warning", values=values)
+    return replace(row, problems=(*row.problems, kept))
