@@ -46,7 +46,7 @@ def open_page(app: Path) -> Callable[..., AppTest]:
     """Opens a view through the frame, in a language, with parts of its address."""
 
     def open_(view: str, language: str = "en", **query: str) -> AppTest:
-        at = AppTest.from_file(str(app), default_timeout=60)
+        at = AppTest.from_file(str(app), default_timeout=180)
         at.context = {"locale": LANGUAGES[language].tag, "theme": "light"}
         if view != "home":  # the frame opens there by itself
             at.switch_page(f"pages/views/{view}.py")

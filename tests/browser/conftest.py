@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 READY = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 def _find_chromium() -> str | None:
@@ -76,7 +76,7 @@ class Server:
     def wait(self) -> None:
         """Until it answers."""
         assert self.process is not None
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):

@@ -99,7 +99,7 @@ class IdleExecutor:
         return run.id not in self.gone
 
 
-def wait_until(is_true: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def wait_until(is_true: Callable[[], bool], timeout_s: float = 120.0) -> None:
     """Wait for a condition; fails when it does not come true."""
     deadline = time.monotonic() + timeout_s
     while not is_true():
@@ -124,7 +124,7 @@ def spawn_together(folder: Path, script: str, count: int) -> list[str]:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
     go.touch()
-    found = [process.communicate(timeout=60)[0] for process in started]
+    found = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0] * count
     return found
 

@@ -194,13 +194,13 @@ def test_stop_is_obeyed_at_once_and_keeps_what_came(fake: FakeHub, monkeypatch: 
     monkeypatch.setattr(StoreReporter, "progress", progress)
     monkeypatch.setattr(download, "_TELL_EVERY_S", 0.0)
     monkeypatch.setattr(download, "_STOP_GRACE_S", 0.05)
-    threading.Thread(target=lambda: (came.wait(20), jobs.stop_run(run.id)), daemon=True).start()
+    threading.Thread(target=lambda: (came.wait(60), jobs.stop_run(run.id)), daemon=True).start()
     run = again(run)
     assert (run.status, [problem["code"] for problem in run.error or []]) == ("stopped", ["run.stopped"])
     fake.release.set()  # the thread that was left waiting ends, as it does with the worker's process
     for thread in threading.enumerate():
         if thread.name == "download":
-            thread.join(20)
+            thread.join(60)
     (part,) = catalog.torch_folder().rglob("*.part")
     kept = part.stat().st_size
     assert 0 < kept < len(BODY)

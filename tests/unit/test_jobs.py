@@ -138,7 +138,7 @@ def test_worker_is_known_by_its_command_line_when_the_clock_was_set() -> None:
         run = open_store().get_run(run.id)
         assert jobs.reconcile() == []
         LocalExecutor().stop(run, force=True)
-        process.wait(timeout=10)
+        process.wait(timeout=30)
     finally:
         process.kill()
     assert jobs.reconcile() == [run.id]

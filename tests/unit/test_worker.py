@@ -158,10 +158,10 @@ def test_worker_leaves_a_run_alone_that_nobody_gave_it() -> None:
     run = runs.new_run(tiny("done"))
     open_store().update_run(run.id, status="stopped")
     command = [sys.executable, "-m", "core.worker"]
-    unclaimed = subprocess.run([*command, run.id], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    unclaimed = subprocess.run([*command, run.id], cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert unclaimed.returncode == 1
     assert "nothing to do" in unclaimed.stderr
     assert open_store().get_run(run.id).status == "stopped"
-    unknown = subprocess.run([*command, "nothing"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    unknown = subprocess.run([*command, "nothing"], cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert unknown.returncode == 1
     assert "There is no run nothing here" in unknown.stderr

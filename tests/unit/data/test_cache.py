@@ -129,7 +129,7 @@ def test_marked_rows_are_whole_when_two_processes_write_and_one_is_killed() -> N
         time.sleep(0.001)
     writers[0].kill()
     for writer in writers:
-        writer.communicate(timeout=30)
+        writer.communicate(timeout=120)
     assert writers[1].returncode == 0
     there = np.setdiff1d(every, store.missing(every))
     assert set(range(1, 4000, 2)) <= set(there.tolist())
