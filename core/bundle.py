@@ -22,9 +22,11 @@ MODEL_CARD.json.
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -50,7 +52,7 @@ _LEAST_SHARE = 1e-4
 
 
 def template(task: str) -> Path:
-    """The script that travels with a model of this task; importing it by its path has no side effects.
+    """The reader that travels with a model of this task; importing it by its path has no side effects.
 
     It holds `read_picture(path_or_image, facts)` or `read_texts(texts, tokenizer, facts)`.
     """
@@ -168,14 +170,31 @@ def _readme(language: Language) -> str:
 
 
 def script(task: str, format: Format) -> str:
-    """predict.py for a variant: the script of its task with the lines that open its format."""
-    text = template(task).read_text(encoding="utf-8")
+    """predict.py for a variant: the reader of its task, what is the same for all, and what opens its format."""
+    reader, shared = (path.read_text(encoding="utf-8") for path in (template(task), TEMPLATES / "answering.py"))
+    text = _with_imports_of(reader, shared).rstrip() + "\n\n\n" + shared[shared.index("# -- from here on") :]
     if not format.opener:
         return text
     lines = (TEMPLATES / format.opener).read_text(encoding="utf-8")
     lines = lines[lines.index("def open_model") :].rstrip().replace('"f32"', f'"{format.precision}"')
     start = text.index("def open_model")
     return text[:start] + lines + text[text.index("\n\n\n", start) :]
+
+
+def _with_imports_of(text: str, other: str) -> str:
+    """A module's text that imports what the other one imports too."""
+    lines, start, end = text.splitlines(keepends=True), *_imports_in(text)
+    first, last = _imports_in(other)
+    wanted = {line for line in [*lines[start:end], *other.splitlines(keepends=True)[first:last]] if line.strip()}
+    known = {line for line in wanted if line.split()[1].partition(".")[0] in sys.stdlib_module_names}
+    groups = [sorted(group, key=lambda line: (line.startswith("from"), line)) for group in (known, wanted - known)]
+    return "".join([*lines[:start], *groups[0], "\n", *groups[1], *lines[end:]])
+
+
+def _imports_in(text: str) -> tuple[int, int]:
+    """The lines from the first import at a module's head to the last, without that of `__future__`."""
+    found = [one for one in ast.parse(text).body if isinstance(one, ast.Import | ast.ImportFrom)]
+    return found[1].lineno - 1, found[-1].end_lineno or found[-1].lineno
 
 
 def requirements(format: Format, runtime: str, task: str) -> list[str]:
