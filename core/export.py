@@ -32,7 +32,7 @@ def export_run(run_id: str, store: Store | None = None) -> Path:
     target = settings.folder("exports") / f"{run.id}.zip"
     try:
         with replacing(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-            listed: dict[str, dict[str, Any]] = {}
+            listed: dict[str, dict[str, str | int]] = {}
             kinds = {artifact.path: artifact.kind for artifact in store.list_artifacts(run.id)}
             written = {"run.json": to_json({**run_facts(run), "kinds": kinds}), "metrics.csv": _metrics_csv(run, store)}
             for name, text in written.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import plotly.graph_objects as go
@@ -21,6 +21,16 @@ from core.i18n import N_, Translator
 from core.registry.methods import METHODS
 
 Theme = Literal["light", "dark"]
+# Plotly's own schema, with a colour for each theme where it wants one.
+Trace = dict[str, Any]
+Layout = dict[str, Any]
+
+
+class Chart(TypedDict):
+    """What the live component draws."""
+
+    traces: list[Trace]
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +88,12 @@ class RunCurves:
     planned: int | None = None  # epochs, while the run is at work
 
 
-def curve_chart(
-    runs: Sequence[RunCurves], what: Literal["loss", "accuracy"], _: Translator, *, keep: str
-) -> dict[str, Any]:
+def curve_chart(runs: Sequence[RunCurves], what: Literal["loss", "accuracy"], _: Translator, *, keep: str) -> Chart:
     """Data and layout of a chart for the live component: training thin, validation thick, the test a diamond.
 
     While `keep` stays the same, zoom and hover survive new points.
     """
-    traces: list[dict[str, Any]] = []
+    traces: list[Trace] = []
     looks: list[Look] = []
     for run in runs:
         dash = run.look.dash if run.look not in looks else _DASHES[looks.count(run.look) % len(_DASHES)]
@@ -105,13 +113,13 @@ def curve_chart(
     return {"traces": traces, "layout": layout}
 
 
-def _curves_of(run: RunCurves, dash: str, what: str, _: Translator, *, is_alone: bool) -> list[dict[str, Any]]:
+def _curves_of(run: RunCurves, dash: str, what: str, _: Translator, *, is_alone: bool) -> list[Trace]:
     colour, percent = run.look.colour, "%{y:.1%}" if what == "accuracy" else "%{y:.3f}"
     training, checked = _("training"), _("validation")
     if not is_alone:
         training, checked = f"{run.name}, {training}", run.name
     epoch = _("epoch")
-    base: dict[str, Any] = {"type": "scatter"} if is_alone else {"type": "scatter", "legendgroup": run.name}
+    base: Trace = {"type": "scatter"} if is_alone else {"type": "scatter", "legendgroup": run.name}
     marked = len(run.validation.x) <= 40
     found = [
         {
@@ -141,7 +149,7 @@ def _curves_of(run: RunCurves, dash: str, what: str, _: Translator, *, is_alone:
     return [trace for trace in found if trace["x"]]
 
 
-def _test_mark(run: RunCurves, base: dict[str, Any], word: str, *, is_alone: bool) -> dict[str, Any]:
+def _test_mark(run: RunCurves, base: Trace, word: str, *, is_alone: bool) -> Trace:
     assert run.test is not None
     value, low, high = run.test
     error = {"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]}
@@ -158,7 +166,7 @@ def _test_mark(run: RunCurves, base: dict[str, Any], word: str, *, is_alone: boo
     }
 
 
-def _chosen_epochs(runs: Sequence[RunCurves]) -> list[dict[str, Any]]:
+def _chosen_epochs(runs: Sequence[RunCurves]) -> list[Layout]:
     if len(runs) != 1 or runs[0].best_epoch is None:
         return []
     line = {"color": GRID, "width": 2, "dash": "dot"}
@@ -178,7 +186,7 @@ def _chosen_epochs(runs: Sequence[RunCurves]) -> list[dict[str, Any]]:
     ]
 
 
-def _note(x: float, text: str) -> dict[str, Any]:
+def _note(x: float, text: str) -> Layout:
     place = {"xref": "x", "yref": "paper", "yanchor": "bottom", "xanchor": "right"}
     return {"x": x, "y": 0, "text": text, "showarrow": False, "font": {"size": 11}, **place}
 
@@ -192,7 +200,7 @@ def _share_range(runs: Sequence[RunCurves]) -> list[float] | None:
     return [low, min(1.02, max(float(values.max()), low + 0.1) + 0.03)]
 
 
-def layout_of_axes(x: str, y: str) -> dict[str, Any]:
+def layout_of_axes(x: str, y: str) -> Layout:
     """The layout that all charts share, with the titles of both axes; colours for both themes."""
     axis = {"gridcolor": GRID, "zeroline": False, "automargin": True, "linecolor": GRID}
     return {

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import plotly.graph_objects as go
 
 from core.catalog import ModelCard
-from core.figures import BRAND, LOOKS, Look, Theme, layout_of_axes, resolve, shorten
+from core.figures import BRAND, LOOKS, Chart, Look, Theme, layout_of_axes, resolve, shorten
 from core.hardware import this_host
 from core.i18n import N_, Translator
 from core.measurement_records import BlockTime, MeasurementSummary, summary_of
@@ -84,7 +83,7 @@ def drawn(measured: Mapping[str, Measurement], cards: Sequence[ModelCard]) -> li
     return [(card, measured[card.id]) for card in known if "acc@1" in card.metrics]
 
 
-def speed_chart(pairs: Sequence[tuple[ModelCard, Measurement]], _: Translator, *, keep: str) -> dict[str, Any]:
+def speed_chart(pairs: Sequence[tuple[ModelCard, Measurement]], _: Translator, *, keep: str) -> Chart:
     """Published accuracy on ImageNet against latency measured here, each mark as large (by area) as its file.
 
     The thin line joins those that no other beats in both; of many the names on it alone are written.

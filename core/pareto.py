@@ -11,10 +11,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.figures import BRAND, LOOKS, TEXT, Look, Theme, layout_of_axes, resolve, shorten
+from core.figures import BRAND, LOOKS, TEXT, Look, Theme, Trace, layout_of_axes, resolve, shorten
 from core.i18n import N_, Translator
 from core.optimize.rows import GroupGain, MeasuredRow, OptimizeReport, VariantRow
-from core.plane import Point, Trace, View, front, front_line, key, labels, marks
+from core.plane import Point, View, front, front_line, key, labels, marks
 from core.registry.passes import KINDS, name_of
 
 ORIGINAL = "original"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from core.figures import BRAND, TEXT, Look, layout_of_axes
+from core.figures import BRAND, TEXT, Layout, Look, Trace, layout_of_axes
 from core.i18n import Translator
 
 HEIGHT = 440
@@ -20,7 +20,6 @@ _SMALLEST, _LARGEST = 10.0, 36.0  # px of the marks
 _PLOT = (480.0, 330.0)  # px that the points have on a middling screen: labels are placed apart for it
 _CHARACTER, _LINE = 7.2, 16.0  # px of a label's letters
 
-Trace = dict[str, Any]
 _Box = tuple[float, float, float, float]
 
 
@@ -75,7 +74,7 @@ class View:
         x = (math.log10(point.latency_ms) - self.x[0]) / (self.x[1] - self.x[0])
         return x * _PLOT[0], (self.y[1] - point.score) / (self.y[1] - self.y[0]) * _PLOT[1]
 
-    def layout(self, what: str, _: Translator, *, keep: str) -> dict[str, Any]:
+    def layout(self, what: str, _: Translator, *, keep: str) -> Layout:
         """Axes and legend; `what` names the score. While `keep` stays the same, zoom survives."""
         layout = layout_of_axes(_("Latency of one answer, p50 (ms, log axis)"), what)
         layout["xaxis"] = {name: value for name, value in layout["xaxis"].items() if name != "rangemode"}
@@ -137,7 +136,7 @@ def marks(look: Look, mine: Sequence[Point], points: Sequence[Point]) -> Trace:
     }
 
 
-def _whiskers(look: Look, mine: Sequence[Point]) -> dict[str, Any]:
+def _whiskers(look: Look, mine: Sequence[Point]) -> Trace:
     return {
         "type": "data",
         "symmetric": False,

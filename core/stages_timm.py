@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import partial
 from math import isqrt
@@ -218,6 +218,7 @@ class _Role(Enum):
 
 
 _Item = tuple[str, Step, _Role]
+_Arguments = Callable[[Any, int, int], Mapping[str, object]]
 
 
 def _items(module: nn.Module, line: str, prefix: str, size: int) -> Iterator[_Item]:
@@ -280,13 +281,18 @@ def _grouped(items: list[_Item]) -> tuple[list[Stage], list[Step]]:
 
 
 def _run_with(
-    block: nn.Module, arguments: Callable[[Any, int, int], dict[str, Any]], net: Any, index: int, size: int, x: Tensor
+    block: nn.Module,
+    arguments: Callable[[Any, int, int], Mapping[str, object]],
+    net: Any,
+    index: int,
+    size: int,
+    x: Tensor,
 ) -> Tensor:
     found: Tensor = block(x, **arguments(net, index, size))
     return found
 
 
-def _rotary(net: Any, index: int, size: int) -> dict[str, Any]:
+def _rotary(net: Any, index: int, size: int) -> Mapping[str, object]:
     """The rotary embedding of the patches' places, for all blocks or (mixed) for each."""
     if net.rope is None:
         return {"rope": None}
@@ -296,21 +302,21 @@ def _rotary(net: Any, index: int, size: int) -> dict[str, Any]:
     return {"rope": rope[index] if getattr(net, "rope_mixed", False) else rope}
 
 
-def _shared_bias(net: Any, index: int, size: int) -> dict[str, Any]:
+def _shared_bias(net: Any, index: int, size: int) -> Mapping[str, object]:
     return {"shared_rel_pos_bias": None if net.rel_pos_bias is None else net.rel_pos_bias()}
 
 
-def _shared_positions(net: Any, index: int, size: int) -> dict[str, Any]:
+def _shared_positions(net: Any, index: int, size: int) -> Mapping[str, object]:
     return {"shared_rel_pos": None if net.shared_rel_pos is None else net.shared_rel_pos.get_bias()}
 
 
-def _grid(net: Any, index: int, size: int) -> dict[str, Any]:
+def _grid(net: Any, index: int, size: int) -> Mapping[str, object]:
     side = size // net.patch_embed.patch_size
     return {"H": side, "W": side}
 
 
 # What a network's blocks are called with beside the tokens: (network, place of the block, px) → arguments.
-_ARGUMENTS: dict[str, Callable[[Any, int, int], dict[str, Any]]] = {
+_ARGUMENTS: dict[str, _Arguments] = {
     "Beit": _shared_bias,
     "Eva": _rotary,
     "VisionTransformerRelPos": _shared_positions,
