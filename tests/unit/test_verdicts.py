@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from core.i18n import LANGUAGES, translator
 from core.messages import explain_finding
-from core.optimize.rows import VariantRow, Verdict
+from core.optimize.rows import OptimizeReport, VariantRow, Verdict
 from core.verdicts import TAKEN, conclude, judge, measure_loss, recommend
+from tests.optimizations import make_report, make_spec
 
 
 def make_row(
@@ -131,3 +133,13 @@ def test_a_gain_is_not_told_as_a_negative_loss() -> None:
     told = explain_finding(verdict_of(make_row(loss=(-0.4, -0.9, 0.1))))
     assert "0.4 points gained" in told
     assert "-" not in told
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("done", [0, 3, None])
+def test_report_is_kept_as_it_was_read(done: int | None, labelled: bool) -> None:
+    kept = make_report(make_spec(combine=True), done, labelled=labelled)
+    again = OptimizeReport.from_dict(kept).as_dict()
+    for row in kept["variants"]:
+        row.setdefault("offered", False)
+    assert json.loads(json.dumps(again)) == json.loads(json.dumps(kept))
