@@ -9,14 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.specs import (
-    CompareSpec,
     DataRef,
-    FinetuneSpec,
     ImportSpec,
     InspectSpec,
     MeasureSpec,
     ModelRef,
-    OptimizeSpec,
     PredictSpec,
     Spec,
 )
@@ -54,7 +51,7 @@ def words_of_measure(spec: MeasureSpec) -> list[str]:
     return ["measure", spec.model.id, *random, *batch]
 
 
-def spec_options(spec: FinetuneSpec | CompareSpec | OptimizeSpec) -> list[str]:
+def spec_options(spec: Spec) -> list[str]:
     """The options of a spec, in the order of its fields."""
     words: list[str] = []
     for name, field in type(spec).model_fields.items():
