@@ -8,21 +8,23 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.models import hubs
+from pages.ui import charts, live, parts, state
+from pages.ui import words as ui_words
+
 if get_script_run_ctx(suppress_warning=True) is None:  # not drawn by a server: become one
     from pages.ui.server import serve
 
     serve(__file__, sys.argv[1:])
     sys.exit()
 
-from core import hubs
-from pages.ui import curve, live, parts, state
 
 BRAND = Path(__file__).parent / "pages" / "ui" / "brand"
 st.set_page_config(page_title="Graft", page_icon=str(BRAND / "mark.svg"), layout="wide")
 st.logo(str(BRAND / "logo.svg"), size="large", icon_image=str(BRAND / "mark.svg"))
 hubs.pass_to_libraries()
 parts.dress()
-curve.serve_plotly()
+charts.serve_plotly()
 
 with st.sidebar:
     at_work = st.container(key="at_work")
@@ -31,15 +33,19 @@ _ = state.words()
 
 page = st.navigation(
     [
-        st.Page(parts.VIEWS["home"], title=_("Home"), icon=":material/home:", url_path="home", default=True),
-        st.Page(parts.VIEWS["models"], title=_("Models"), icon=":material/deployed_code:", url_path="models"),
-        st.Page(parts.VIEWS["data"], title=_("Data"), icon=":material/photo_library:", url_path="data"),
-        st.Page(parts.VIEWS["compare"], title=_("Compare"), icon=":material/stacked_line_chart:", url_path="compare"),
-        st.Page(parts.VIEWS["finetune"], title=_("Fine-tune"), icon=":material/model_training:", url_path="finetune"),
-        st.Page(parts.VIEWS["predict"], title=_("Predict"), icon=":material/chat:", url_path="predict"),
-        st.Page(parts.VIEWS["optimize"], title=_("Optimize"), icon=":material/speed:", url_path="optimize"),
-        st.Page(parts.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),
-        st.Page(parts.VIEWS["settings"], title=_("Settings"), icon=":material/settings:", url_path="settings"),
+        st.Page(ui_words.VIEWS["home"], title=_("Home"), icon=":material/home:", url_path="home", default=True),
+        st.Page(ui_words.VIEWS["models"], title=_("Models"), icon=":material/deployed_code:", url_path="models"),
+        st.Page(ui_words.VIEWS["data"], title=_("Data"), icon=":material/photo_library:", url_path="data"),
+        st.Page(
+            ui_words.VIEWS["compare"], title=_("Compare"), icon=":material/stacked_line_chart:", url_path="compare"
+        ),
+        st.Page(
+            ui_words.VIEWS["finetune"], title=_("Fine-tune"), icon=":material/model_training:", url_path="finetune"
+        ),
+        st.Page(ui_words.VIEWS["predict"], title=_("Predict"), icon=":material/chat:", url_path="predict"),
+        st.Page(ui_words.VIEWS["optimize"], title=_("Optimize"), icon=":material/speed:", url_path="optimize"),
+        st.Page(ui_words.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),
+        st.Page(ui_words.VIEWS["settings"], title=_("Settings"), icon=":material/settings:", url_path="settings"),
     ]
 )
 with at_work:

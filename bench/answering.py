@@ -21,8 +21,8 @@ def race(data_id: str, out: Path, *, sentences: int, rounds: int) -> dict[str, A
     """Time both on the same sentences with the same network; the pipeline at whichever batch size is its best."""
     from core.data.texts import load_texts
     from core.hardware import keep_freed_memory
-    from core.sentiment import Sentiment
-    from core.specs import DataRef
+    from core.predict.sentiment.model import Sentiment
+    from core.spec import DataRef
 
     keep_freed_memory()  # for both: they share this process
     data = load_texts(DataRef(id=data_id), seed=0)
@@ -74,9 +74,10 @@ def _both() -> tuple[Any, Any]:
     from torch import nn
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-    from core.catalog import get_model, model_source
-    from core.encoders import PublishedTextClassifier, WholeClassifier
-    from core.predict import TextPredictor
+    from core.models.catalog import get_model
+    from core.models.weight_files import model_source
+    from core.networks.text import PublishedTextClassifier, WholeClassifier
+    from core.predict.texts import TextPredictor
 
     folder = model_source(get_model("bundled/minilm-l6"))
     tokenizer = AutoTokenizer.from_pretrained(folder)

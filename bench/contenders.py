@@ -31,7 +31,8 @@ def _network(job: dict[str, Any]) -> Any:
     import timm
     import torch
 
-    from core.catalog import find_weights, get_model
+    from core.models.catalog import get_model
+    from core.models.weight_files import find_weights
 
     torch.manual_seed(0)
     net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
@@ -206,8 +207,8 @@ def graft(job: dict[str, Any]) -> dict[str, Any]:
     from core.hardware import keep_freed_memory
 
     keep_freed_memory()
-    from core.specs import FinetuneSpec
-    from core.train import finetune
+    from core.finetune.run import finetune
+    from core.finetune.spec import FinetuneSpec
 
     watch = Watch(None)
     reporter = Watching(watch)

@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from core.clock import PhaseClock
 from core.evaluate import crossed_test, wilson
-from core.events import Silence
 from core.files import to_json
 from core.hardware import describe_machine, keep_freed_memory
+from core.optimize.passes.base import PassContext
 from core.optimize.passes.distill import run
-from core.optimize.subject import load_trained_model
-from core.optimize.work import PassContext
-from core.optimize_spec import OptimizeSpec
+from core.optimize.spec import OptimizeSpec
+from core.optimize.trained_model import load_trained_model
+from core.progress import PhaseClock, Silence
 
 
 def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> dict[str, Any]:

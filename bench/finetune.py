@@ -13,7 +13,7 @@ from typing import Any
 
 from core.files import to_json
 from core.hardware import describe_machine
-from core.specs import DataRef
+from core.spec import DataRef
 
 OTHERS = ("tutorial", "trainer", "lightning")
 LR = {"head": 1e-3, "full": 5e-4, "last": 1e-3}
@@ -59,7 +59,7 @@ def _export(data: str, folder: Path, train: int) -> int:
     from PIL import Image
 
     from core.data.images import load_images
-    from core.events import Silence
+    from core.progress import Silence
 
     images = load_images(
         DataRef(id=data), image_size=224, resize_size=256, interpolation="bicubic", train_size=train, test_size=1000,

@@ -10,10 +10,11 @@ from typing import Any
 
 def walk(out: Path, *, memory: bool) -> None:
     """Print and save parameters (which must be exact), the ratio of multiply-adds, time and peak memory."""
-    from core.catalog import list_models
-    from core.inspection import take_apart
-    from core.optimize.stopwatch import _peak_mb
-    from core.specs import InspectSpec, ModelRef
+    from core.inspection.run import take_apart
+    from core.inspection.spec import InspectSpec
+    from core.measurement.stopwatch import _peak_mb
+    from core.models.catalog import list_models
+    from core.spec import ModelRef
 
     cards = [card for card in list_models() if card.source == "torchvision" and card.is_default]
     rows: list[dict[str, Any]] = []

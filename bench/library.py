@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 
 from bench.live import FLAGS, page_server
-from core.catalog import list_models
 from core.files import to_json
 from core.hardware import describe_machine
+from core.models.catalog import list_models
 
 WORDS = ("resnet", "vit base patch16", "convnext tiny", "bert chinese", "efficientnet b0", "swin small", "clip", "zzz")
 # Looks at every frame at the sentence that counts the models, and keeps when it changed.

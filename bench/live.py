@@ -20,8 +20,8 @@ from typing import Any
 import psutil
 
 from core.files import to_json
+from core.finetune.spec import FinetuneSpec
 from core.hardware import describe_machine
-from core.specs import FinetuneSpec
 from core.store import open_store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -128,7 +128,7 @@ def _pretend_run() -> str:
     )
     me = psutil.Process()
     store.create_run("ft-bench", kind="finetune", name="bench", spec=spec.model_dump(mode="json"))
-    from core.jobs import this_host
+    from core.hardware import this_host
 
     now = time.time()
     store.update_run(
@@ -153,7 +153,7 @@ def _write_points(run_id: str, committed: dict[int, float], stop: threading.Even
 
 def _viewers(url: str, seconds: float) -> dict[str, Any]:
     """Training speed with viewers against the speed without, in windows that alternate."""
-    from core import jobs, runs
+    from core.runs import queue, submit
 
     spec = FinetuneSpec.model_validate(
         {
@@ -164,7 +164,7 @@ def _viewers(url: str, seconds: float) -> dict[str, Any]:
             "epochs": 1000,
         }
     )
-    run = runs.submit(spec)
+    run = submit.submit(spec)
     try:
         while not open_store().read_metrics(run.id, names=["train/loss"]):
             time.sleep(0.2)
@@ -174,7 +174,7 @@ def _viewers(url: str, seconds: float) -> dict[str, Any]:
             windows.append((n, _window(url, run.id, n, seconds)))
             print(f"{n} viewers: {windows[-1][1]:.1f} pictures/s", file=sys.stderr, flush=True)
     finally:
-        jobs.kill_run(run.id)
+        queue.kill_run(run.id)
     found: dict[str, Any] = {"windows": windows}
     for n in (5, 20):
         slower = []

@@ -21,7 +21,7 @@ def compare(
     out: Path, models: list[str], ways: list[str], batches: list[int], precisions: list[str]
 ) -> list[dict[str, Any]]:
     """Print and save estimate, measured peak and their ratio for every combination."""
-    from core.memory_model import measure_baseline
+    from core.inspection.memory_baseline import measure_baseline
 
     measure_baseline()
     rows: list[dict[str, Any]] = []
@@ -53,8 +53,9 @@ def compare(
 
 def tell(model: str) -> None:
     """Print the memory model's table of one model as JSON."""
-    from core.inspection import take_apart
-    from core.specs import InspectSpec, ModelRef
+    from core.inspection.run import take_apart
+    from core.inspection.spec import InspectSpec
+    from core.spec import ModelRef
 
     print(json.dumps(take_apart(InspectSpec(model=ModelRef(id=model)))["memory"]))
 
@@ -73,22 +74,22 @@ def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, fl
 
     keep_freed_memory()
     if way != "inference":
-        import core.train  # noqa: F401  what a training loads
+        import core.finetune.run  # noqa: F401  what a training loads
     import torch
 
-    from core.blueprints import NEW_CLASSES, TOKENS
-    from core.catalog import get_model
-    from core.models import build_classifier
+    from core.inspection.blueprint import NEW_CLASSES, TOKENS
+    from core.measurement.stopwatch import _peak_mb
+    from core.models.catalog import get_model
+    from core.networks.image import build_classifier
     from core.networks.tuning import set_trainable
-    from core.optimize.stopwatch import _peak_mb
-    from core.specs import ModelRef
+    from core.spec import ModelRef
 
     card = get_model(model_id)
     labels = [str(number) for number in range(NEW_CLASSES)] if way != "inference" or card.is_text else None
     ref = ModelRef(id=model_id, weights="random")
     x: Any
     if card.is_text:
-        from core.encoders import TokenBatch, build_text_classifier
+        from core.networks.text import TokenBatch, build_text_classifier
 
         alone = resident_mb()
         model: Any = build_text_classifier(ref, labels, seed=0)

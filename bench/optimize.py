@@ -1,6 +1,6 @@
 """The answering race: one network by eager torch, torch.compile, plain ONNX Runtime, OpenVINO and Graft's int8.
 
-Each contender takes turns with eager torch, each in a process of its own (`core.optimize.timing`).
+Each contender takes turns with eager torch, each in a process of its own (`core.measurement.timing`).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.catalog import get_model
-from core.clock import PhaseClock
-from core.events import Silence
 from core.files import to_json
 from core.hardware import describe_machine, usable_threads
+from core.measurement.timing import Stopwatch, race, speed_of
+from core.models.catalog import get_model
+from core.networks.exportable import Network
 from core.optimize.checks import missing_packages
-from core.optimize.exporting import export_onnx
-from core.optimize.subject import Network, TrainedImageModel, TrainedModel, TrainedTextModel
-from core.optimize.timing import Stopwatch, race, speed_of, write_inputs
-from core.optimize.work import FileResult, PassContext
-from core.optimize_spec import OptimizeSpec
+from core.optimize.export import export_onnx
+from core.optimize.passes.base import FileResult, PassContext
+from core.optimize.spec import OptimizeSpec
+from core.optimize.trained_model import TrainedImageModel, TrainedModel, TrainedTextModel, write_inputs
+from core.progress import PhaseClock, Silence
 from core.registry.passes import PASSES
-from core.specs import ModelRef
+from core.spec import ModelRef
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class RacedNetwork:
     is_text: bool = False
 
     def build(self) -> Network:
-        from core.encoders import build_text_classifier
-        from core.models import build_classifier
+        from core.networks.image import build_classifier
+        from core.networks.text import build_text_classifier
 
         ref = ModelRef.model_validate({"id": self.model, "weights": self.weights})
         if self.is_text:

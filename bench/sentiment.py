@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from core.data.texts import load_texts
 from core.evaluate import report_classification
 from core.files import to_json
-from core.sentiment import FOLDER, LABELS, Sentiment, read_card
-from core.specs import DataRef
+from core.predict.sentiment.model import FOLDER, LABELS, Sentiment, read_card
+from core.spec import DataRef
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -62,7 +62,7 @@ def _train_english(sst2: str) -> str:
 
 
 def _make_english(sst2: str, run: str) -> dict[str, Any]:
-    from core.sentiment.encoder import BASE, MAX_LENGTH, save_changes
+    from core.predict.sentiment.encoder import BASE, MAX_LENGTH, save_changes
     from core.store import open_store
 
     record = open_store().get_run(run)
@@ -78,7 +78,7 @@ def _make_english(sst2: str, run: str) -> dict[str, Any]:
 
 
 def _make_chinese(hotel: str) -> dict[str, Any]:
-    from core.sentiment.characters import BITS, LONGEST, save_characters
+    from core.predict.sentiment.characters import BITS, LONGEST, save_characters
 
     sources = _chinese_rows(hotel)
     rows = [row for part in sources.values() for row in part]
@@ -137,7 +137,7 @@ def _fit_characters(rows: Rows) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import normalize
 
-    from core.sentiment.characters import BITS, CharacterModel, find_buckets, plain_characters
+    from core.predict.sentiment.characters import BITS, CharacterModel, find_buckets, plain_characters
 
     found = [np.unique(find_buckets([c for c, _ in plain_characters(text[:400])])[0]) for text, _ in rows]
     starts = np.concatenate([[0], np.cumsum([len(part) for part in found])])

@@ -1,13 +1,13 @@
-"""`core.optimize.stopwatch` with what only a race asks for: torch.compile, and networks with random weights."""
+"""`core.measurement.stopwatch` with what only a race asks for: torch.compile, and networks with random weights."""
 
 from __future__ import annotations
 
-from core.optimize import runtimes, stopwatch
+from core.measurement import runtimes, stopwatch
 
 
 def _module(source: str) -> object:
     from bench.optimize import NETWORKS
-    from core.optimize.subject import exportable
+    from core.networks.exportable import exportable
 
     return exportable(NETWORKS[source].build()).eval()
 

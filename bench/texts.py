@@ -32,9 +32,10 @@ def usual(job: dict[str, Any]) -> dict[str, Any]:
         TrainingArguments,
     )
 
-    from core.catalog import get_model, model_source
     from core.data.texts import load_texts
-    from core.specs import DataRef
+    from core.models.catalog import get_model
+    from core.models.weight_files import model_source
+    from core.spec import DataRef
 
     data = load_texts(DataRef(id=job["data"]), train_size=SENTENCES, seed=0)
     folder = model_source(get_model(MODEL))
@@ -73,8 +74,8 @@ def graft(job: dict[str, Any]) -> dict[str, Any]:
     from core.hardware import keep_freed_memory
 
     keep_freed_memory()
-    from core.specs import FinetuneSpec
-    from core.train import finetune
+    from core.finetune.run import finetune
+    from core.finetune.spec import FinetuneSpec
 
     spec = FinetuneSpec.model_validate(
         {"model": {"id": MODEL}, "data": {"id": job["data"]}, "method": "full", "epochs": 1, "lr": LR,

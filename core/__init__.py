@@ -1,3 +1,5 @@
 """Graft's engine: everything that decides, computes or remembers. It never imports Streamlit."""
 
+from __future__ import annotations
+
 __version__ = "0.1.0"

@@ -15,48 +15,11 @@ translate it. Logs stay English.
 
 from __future__ import annotations
 
-import dataclasses
 import errno
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, NotRequired, TypedDict
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
-Severity = Literal["error", "warning"]
-
-
-class ProblemRow(TypedDict):
-    """A problem as runs and reports keep it; told to people, it has its sentence beside."""
-
-    code: str
-    severity: Severity
-    field: str | None
-    values: dict[str, Any]  # whatever the code's sentence names
-    sentence: NotRequired[str]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong: an error blocks, a warning asks.
-
-    `field` names the spec's field it belongs to, so that a form can show it there.
-    """
-
-    code: str
-    severity: Severity = "error"
-    field: str | None = None
-    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def as_dict(self) -> ProblemRow:
-        return {
-            "code": self.code,
-            "severity": self.severity,
-            "field": self.field,
-            "values": dict(self.values),
-        }
-
-    @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Problem:
-        """A problem as a run or a report keeps it."""
-        return cls(kept["code"], kept.get("severity", "error"), kept.get("field"), kept.get("values") or {})
+from core.problems import Problem
 
 
 class GraftError(Exception):

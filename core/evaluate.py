@@ -7,7 +7,7 @@ pandas are imported where they are used: a run begins a second earlier without t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,3 +198,9 @@ def _tested(right_a: Bools, right_b: Bools, difference: float, middle: float, sp
         "p": p,
         "better": ("a" if difference > 0 else "b") if p < 0.05 else None,
     }
+
+
+def right(logits: Any, targets: Any) -> Bools:
+    """Which rows [N] are answered right, from logits [N, C]."""
+    found: Bools = np.asarray(logits.argmax(1) == targets)
+    return found

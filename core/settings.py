@@ -14,6 +14,8 @@ import platformdirs
 
 from core.i18n import N_
 
+PROJECT = Path(__file__).resolve().parents[1]  # the folder that holds app.py, core and pages
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -60,6 +62,24 @@ def is_offline() -> bool:
     return get("GRAFT_OFFLINE").lower() in {"1", "true", "yes"}
 
 
+def is_hub_offline() -> bool:
+    """Whether the switch of the Hugging Face libraries, `HF_HUB_OFFLINE`, forbids the network."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+
+
 def data_roots() -> tuple[Path, ...]:
     """The only folders `path:` data may come from; empty: anywhere the user may read."""
     return tuple(Path(part).expanduser().resolve() for part in get("GRAFT_DATA_ROOTS").split(os.pathsep) if part)
+
+
+def torch_folder() -> Path:
+    """Where torch keeps what it downloads."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser()
+
+
+def hub_folder() -> Path:
+    """Where the Hugging Face libraries keep what they download."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()

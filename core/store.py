@@ -7,6 +7,7 @@ version is SQLite's `user_version`; a store of another version is refused.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,14 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar, overload
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import NullPool
 
 from core import settings
-from core.errors import NotFoundError, ProblemRow, StoreError
+from core.errors import NotFoundError, StoreError
+from core.problems import ProblemRow
 
 VERSION = 1
 Status = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
@@ -325,3 +327,20 @@ def open_store() -> Store:
 @lru_cache(maxsize=4)
 def _open(path: Path) -> Store:
     return Store(path)
+
+
+Record = TypeVar("Record", bound=Mapping[str, object])
+
+
+@overload
+def read_report(run_id: str) -> dict[str, Any] | None: ...
+@overload
+def read_report(run_id: str, record: type[Record]) -> Record | None: ...
+def read_report(run_id: str, record: type[Any] = dict) -> Any:
+    """What a run reported (`artifacts/report.json`), as the record of its kind; None before there is a report."""
+    path = open_store().get_run(run_id).folder / "artifacts" / "report.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return report if isinstance(report, dict) else None

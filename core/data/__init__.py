@@ -1,6 +1,5 @@
-"""Data sets of pictures and texts: read from anywhere, checked, split, decoded once. No torch here.
+"""Data sets of pictures and texts: opening, checking, splitting, describing. No torch.
 
-`images.load_images` and `texts.load_texts` are what training uses, `report.describe_data` what the Data page shows,
-`pictures.open_image` and `pictures.fit_image` what a prediction does with one picture. What there is to read stands
-in `core.registry.formats`.
+Begin with `open` (a data id becomes a collection) and `collection` (what every reader gives). One reader a format lies
+in `readers`; `labels` and `splits` decide what is learnt and tested, `report` tells what was seen.
 """

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from core.data.facts import TOO_LARGE, Facts, Ints
-from core.data.sources import Collection
+from core.data.collection import Collection
+from core.data.headers import TOO_LARGE, Facts, Ints
 from core.data.splits import Split
-from core.errors import Problem
+from core.problems import Problem
 
 # So many times as many examples as another class has: accuracy alone would hide what the rare one gets.
 _UNBALANCED = 5

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.cache import RowStore, cache_folder, trim_cache, with_lock
+from core.cache import RowStore, cache_folder, trim_cache, with_lock
 from core.data.checks import check_collection, leaks, too_few_for, unreadable_problems
-from core.data.facts import Facts, Ints, in_threads
-from core.data.pictures import Interpolation, decode
-from core.data.sources import Collection, Raw, open_collection
+from core.data.collection import Collection, Raw
+from core.data.headers import Facts, Ints, in_threads
+from core.data.open import open_collection
+from core.data.picture import Interpolation, decode
 from core.data.splits import make_split
-from core.errors import DataError, Problem
-from core.events import Reporter
-from core.specs import DataRef
+from core.errors import DataError
+from core.problems import Problem
+from core.progress import Reporter
+from core.spec import DataRef
 
 if TYPE_CHECKING:
     from PIL import Image
+
 
 _GREY = 128
 
@@ -50,7 +53,7 @@ class Pixels:
         """Whole pictures as they were brought, upright or not, for what reads files itself."""
         from PIL import Image
 
-        from core.data.pictures import open_image
+        from core.data.picture import open_image
 
         found = dict(self._collection.items.read_many(np.asarray(rows)))
         raw = [found[row] for row in np.asarray(rows).tolist()]
@@ -88,7 +91,7 @@ class Pixels:
             if isinstance(raw, np.ndarray):
                 from PIL import Image
 
-                from core.data.pictures import fit_image
+                from core.data.picture import fit_image
 
                 return fit_image(Image.fromarray(raw), self.size, self._resize_size, self._how)
             return decode(raw, self.size, self._resize_size, self._how)

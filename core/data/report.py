@@ -12,15 +12,18 @@ from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.data.checks import check_collection, unreadable_problems
-from core.data.facts import Facts
-from core.data.pictures import open_image, to_rgb
-from core.data.sources import Collection, open_collection
+from core.data.collection import Collection
+from core.data.headers import Facts
+from core.data.open import open_collection
+from core.data.picture import open_image, to_rgb
 from core.data.splits import make_split, stratified_order
-from core.data.texts import text_leaks, texts_of
-from core.data.tokens import MODEL, SAMPLE, TokenUse, measure_tokens
-from core.errors import GraftError, Problem, StoppedError
-from core.events import Reporter
-from core.specs import DataRef
+from core.data.text_collection import texts_of
+from core.data.texts import text_leaks
+from core.data.token_lengths import MODEL, SAMPLE, TokenUse, measure_tokens
+from core.errors import GraftError, StoppedError
+from core.problems import Problem
+from core.progress import Reporter
+from core.spec import DataRef
 
 Ints = NDArray[np.int64]
 

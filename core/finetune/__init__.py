@@ -1,4 +1,7 @@
-"""Adapting a pretrained classifier to one's own data.
+"""Train a model on one's own data.
 
-`records` says what a training leaves behind: its report, its summary, and what is known of its best epoch.
+Begin with `run` (what the worker calls); `loop` is the Trainer with live numbers, `early_stopping` says when it ends,
+`autotune` chooses precision and layout by timing them.
+
+Torch: autotune, checkpoints, image_features, learner, loop, run, tasks, text_features.
 """

@@ -1,4 +1,5 @@
-"""Networks as torch objects: how any family is built, divided, tuned and read back.
+"""Networks with their weights (torch throughout).
 
-`configurations` says what a configuration of transformers means for all of them, `tuning` what a way of tuning does.
+Begin with `image` and `text` (a classifier of each kind), `stages` (a trunk as steps that can be cut) and `tuning`
+(what learns under each method of `core.registry.methods`). `weights` reads and writes safetensors.
 """

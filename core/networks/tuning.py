@@ -1,8 +1,4 @@
-"""What each way of tuning does to a network: where it is cut, what is put in, and what is merged at the end.
-
-The ways themselves, with their words and numbers, are rows of `core.registry.methods`; this table has a behaviour for
-each of them. Pictures and texts are tuned alike: a `Tunable` says what its blocks are and how they are frozen.
-"""
+"""What learns under each tuning method: where the trunk is cut, what is frozen, where adapters lie."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from core.errors import InputError
-from core.lora import add_lora, count_lora, merge_lora
+from core.networks.lora import add_lora, count_lora, merge_lora
 from core.registry.methods import MethodSettings
 from core.registry.table import build_table
 
@@ -105,3 +101,12 @@ def merge(model: Tunable) -> None:
     behaviour = BEHAVIOURS.get(model.method or "")
     if behaviour is not None and behaviour.merge is not None:
         behaviour.merge(model)
+
+
+# Parts outside the layers that stand before them: they are frozen with the embeddings. What else lies outside
+# (a last normalisation) stands behind them and learns.
+BEFORE = ("embed", "wte", "wpe", "shared", "rel_", "relative_attention_bias")
+
+
+def linear_names(net: nn.Module) -> list[str]:
+    return [name for name, module in net.named_modules() if isinstance(module, nn.Linear)]

@@ -1,5 +1,7 @@
-"""Make a trained model smaller and faster, and measure on its own data what each way costs.
+"""Make a trained model smaller and faster, and tell what it costs.
 
-`core.optimize.course` is the way through. Nothing is imported here: `core.optimize.stopwatch` opens files in processes
-that hold their own runtime and nothing else.
+Begin with `run` (the order of work) and `passes` (one file a way). Every variant is opened again (`verify`), timed in
+turns with the original and tested; `verdicts` says what to take, `bundle` packs it.
+
+Torch: export, int8_search, layers, masks, original, retrain, run, steps, student, teacher, trained_model, verify.
 """

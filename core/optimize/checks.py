@@ -1,13 +1,18 @@
-"""What speaks against a pass for a network on this machine: its row says what it needs, this looks whether it is so."""
+"""What speaks against a pass, or against an optimization, on this machine."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from functools import lru_cache
 
-from core.catalog import ModelCard
-from core.errors import Problem
+from core.errors import GraftError
+from core.finetune.checks import check_data
 from core.hardware import describe_machine
+from core.models import catalog, weight_files
+from core.models.card import ModelCard
+from core.optimize.spec import OptimizeSpec
+from core.problems import Problem
 from core.registry.passes import PASSES
 
 
@@ -43,3 +48,34 @@ def check_pass(name: str, card: ModelCard, device: str = "cpu") -> list[Problem]
 def is_transformer(card: ModelCard) -> bool:
     """Whether the network is built of attention layers, with layer norms and GELU."""
     return card.is_text or card.has_attention
+
+
+def check_optimize(spec: OptimizeSpec) -> list[Problem]:
+    return check_data(spec.data) + _check_variants(spec)
+
+
+def _check_variants(spec: OptimizeSpec) -> list[Problem]:
+    """What speaks against an optimization. A way that is refused is told, and blocks only where no other is left."""
+    if not spec.passes:
+        return [Problem("optimize.no_passes", field="passes")]
+    if spec.model.weights == "random":
+        return [Problem("optimize.random_weights", field="model", values={"id": spec.model.id})]
+    try:
+        card = catalog.get_model(spec.model.id)
+    except GraftError as error:
+        return [dataclasses.replace(problem, field="model") for problem in error.problems]
+    if not card.is_trainable:
+        return [Problem("model.not_trainable", field="model", values={"id": card.name})]
+    if not card.num_classes:
+        return [Problem("optimize.needs_classifier", field="model", values={"id": card.name})]
+    problems = [] if weight_files.is_local(card) else [weight_files.not_local(card)]
+    if spec.data.source == "builtin" and card.is_text != spec.data.name.startswith("reviews"):
+        code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"
+        problems.append(Problem(code, field="model", values={"id": card.name}))
+    if "distill" in spec.passes and not card.is_text and not spec.student:
+        problems.append(Problem("optimize.no_student", field="student", values={"model": card.name}))
+    against = {name: check_pass(name, card, spec.device) for name in spec.passes}
+    is_left = any(all(problem.severity != "error" for problem in found) for found in against.values())
+    for problem in (problem for found in against.values() for problem in found):
+        problems.append(dataclasses.replace(problem, severity="warning") if is_left else problem)
+    return problems

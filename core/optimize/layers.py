@@ -9,8 +9,8 @@ from __future__ import annotations
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from core.encoders import TextClassifier
-from core.optimize.subject import Network
+from core.networks.exportable import Network
+from core.networks.text import TextClassifier
 
 # GPT-2's own linear layer keeps its weight as [in, out]; torch's attention keeps three in one tensor.
 _WEIGHTS: tuple[tuple[type[nn.Module], str], ...] = (

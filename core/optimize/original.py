@@ -11,16 +11,16 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import DataError, Problem
-from core.evaluate import wilson
+from core.errors import DataError
+from core.evaluate import right, wilson
 from core.files import replacing, size_of
 from core.hardware import describe_machine
-from core.models import count_parameters
-from core.optimize.gate import SAMPLES, take_samples
+from core.measurement.timing import BATCH
+from core.networks.heads import count_parameters
 from core.optimize.rows import Conditions, OriginalRow
-from core.optimize.subject import Ints, TrainedModel
-from core.optimize.timing import BATCH, write_inputs
-from core.verdicts import right
+from core.optimize.trained_model import Ints, TrainedModel, write_inputs
+from core.optimize.verify import SAMPLES, take_samples
+from core.problems import Problem
 
 Logits = NDArray[np.float32]
 # The original answers the test rows within this time; more rows would tell smaller differences.

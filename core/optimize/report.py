@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import Problem, RunError
+from core.errors import RunError
 from core.files import to_json, write_atomically
 from core.optimize.rows import Conditions, OptimizeReport, OriginalRow, VariantRow, Verdict
 from core.optimize.variants import Variant
-from core.verdicts import conclude, recommend
+from core.optimize.verdicts import conclude, recommend
+from core.problems import Problem
 
 # What of the original and of the recommended variant stands in the summary of a run.
 _OF_ORIGINAL = ("accuracy", "interval", "n", "latency_p50_ms", "throughput", "size_mb")

@@ -13,15 +13,16 @@ import torch
 from torch import Tensor
 from transformers import set_seed
 
-from core.checkpoints import Checkpoints
-from core.engine import default_engine
-from core.errors import InputError, Problem
-from core.loop import Loop
+from core.errors import InputError
+from core.finetune.autotune import default_engine
+from core.finetune.checkpoints import Checkpoints
+from core.finetune.loop import Loop
+from core.finetune.recipe import learning_rate
+from core.finetune.spec import FinetuneSpec
+from core.networks.exportable import Network
 from core.networks.tuning import set_trainable
-from core.optimize.subject import Network
-from core.optimize.work import PassContext
-from core.recipe import learning_rate
-from core.specs import FinetuneSpec
+from core.optimize.passes.base import PassContext
+from core.problems import Problem
 
 BATCH_SIZE = 32
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NotRequired, Self, TypedDict
 
-from core.errors import Problem
 from core.optimize.variants import Variant
+from core.problems import Problem
 
 Status = Literal["waiting", "running", "done", "refused", "failed", "broken"]
 Step = Literal["make", "gate", "test", "time"]

@@ -9,23 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from core.clock import PhaseClock
-from core.errors import Problem
-from core.evaluate import wilson
+from core.evaluate import right, wilson
 from core.files import replacing, sha256, size_of
-from core.models import count_parameters
-from core.optimize.exporting import export_onnx
-from core.optimize.gate import check_file
-from core.optimize.int8 import answers
+from core.measurement.timing import BUSY, Stopwatch, race, speed_of
+from core.networks.exportable import Network
+from core.networks.heads import count_parameters
+from core.optimize.export import export_onnx
+from core.optimize.int8_search import answers
 from core.optimize.original import Original, score_of, size_on_disk
+from core.optimize.passes.base import FileResult, NetworkResult, PassContext
 from core.optimize.rows import Ratios, VariantRow
-from core.optimize.subject import Network, TrainedModel
-from core.optimize.timing import BUSY, Stopwatch, race, speed_of
+from core.optimize.trained_model import TrainedModel
 from core.optimize.variants import Variant
-from core.optimize.work import FileResult, NetworkResult, PassContext
+from core.optimize.verdicts import judge, measure_loss
+from core.optimize.verify import check_file
+from core.problems import Problem
+from core.progress import PhaseClock
 from core.registry.model_formats import BUNDLED
 from core.registry.passes import PASSES
-from core.verdicts import judge, measure_loss, right
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an optimization makes: chains of passes, each ending in a file."""
+"""The variants an optimization plans: passes and chains of them."""
 
 from __future__ import annotations
 

@@ -57,31 +57,35 @@ class Format:
         return path.suffix.lower() in self.suffixes
 
 
-_TABLE, _TEXT, _CELLS = "core.data.tables:open_table", "core.data.tables:read_text", "core.data.tables:read_cells"
-_CELLS_OR_LINES, _LINES = "core.data.tables:read_cells_or_lines", "core.data.tables:read_lines"
+_TABLE, _TEXT, _CELLS = (
+    "core.data.readers.table:open_table",
+    "core.data.readers.table:read_text",
+    "core.data.readers.table:read_cells",
+)
+_CELLS_OR_LINES, _LINES = "core.data.readers.table:read_cells_or_lines", "core.data.readers.table:read_lines"
 
 # Lists and upload fields follow this order.
 FORMATS = build_table(
     (
         Format("builtin", "builtin/", "either", "core.data.readers.builtin:open_builtin", is_source=True),
-        Format("torchvision", "torchvision/", "pictures", "core.data.cifar:open_cifar10", is_source=True),
-        Format("hub", "hub/", "either", "core.data.hub:open_hub", is_source=True),
+        Format("torchvision", "torchvision/", "pictures", "core.data.readers.cifar10:open_cifar10", is_source=True),
+        Format("hub", "hub/", "either", "core.data.readers.hub:open_hub", is_source=True),
         Format(
             "folder",
             "folder",
             "pictures",
-            "core.data.folders:open_folder",
+            "core.data.readers.folder:open_folder",
             is_folder=True,
-            pictures="core.data.folders:list_album",
+            pictures="core.data.readers.folder:list_album",
         ),
         Format(
             "zip",
             "zip",
             "pictures",
-            "core.data.zips:open_zip",
+            "core.data.readers.zip:open_zip",
             suffixes=(".zip",),
             is_zip=True,
-            pictures="core.data.zips:list_album",
+            pictures="core.data.readers.zip:list_album",
             may_upload=True,
         ),
         Format(
@@ -152,7 +156,7 @@ FORMATS = build_table(
             head=b"PK\x03\x04",
             is_zip=True,
             member="xl/workbook.xml",
-            rows="core.data.tables:read_xlsx",
+            rows="core.data.readers.xlsx:read_xlsx",
             texts=_CELLS,
             may_upload=True,
         ),
@@ -160,10 +164,10 @@ FORMATS = build_table(
             "parquet",
             "parquet",
             "either",
-            "core.data.parquet:open_parquet",
+            "core.data.readers.parquet:open_parquet",
             suffixes=(".parquet",),
             head=b"PAR1",
-            texts="core.data.parquet:read_columns",
+            texts="core.data.readers.parquet:read_columns",
             leads_folders=True,
             may_upload=True,
             is_inert=True,

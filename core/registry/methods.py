@@ -70,7 +70,7 @@ class Kept:
 class Costs:
     """What an estimate counts with before anything was measured, as shares of the whole network.
 
-    `core.memory_model` works memory out exactly; these stand in where no network is built.
+    `core.inspection.memory` works memory out exactly; these stand in where no network is built.
     """
 
     work: Share  # of a forward pass's multiply-adds, as far as gradients go back

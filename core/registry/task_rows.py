@@ -33,7 +33,7 @@ class HubTask:
 class InputField:
     """Something a task is asked with. `kind` says what it is; `most` bounds it (characters, MB); examples by language.
 
-    A picture comes as a decoded PIL image, a sound as `core.data.sounds.Sound`, labels as a list of texts.
+    A picture comes as a decoded PIL image, a sound as `core.data.sound.Sound`, labels as a list of texts.
     """
 
     name: str

@@ -2,8 +2,8 @@
 
 `HUB_TASKS` says of each task which of transformers' classes does it, what it reads and how it is told by a
 configuration; `TASKS` what a task is asked with, what comes out and which models do it well. Filters, forms, checks,
-the command line and the loader ask the rows. A row here and its answer in `core.answering_texts` or
-`core.answering_media` is a task more; a test walks both tables.
+the command line and the loader ask the rows. A row here and its answer in `core.predict.tasks.text_answers` or
+`core.predict.tasks.media_answers` is a task more; a test walks both tables.
 """
 
 from __future__ import annotations
@@ -323,3 +323,5 @@ TASKS: Mapping[str, Task] = build_tasks((
         (Option("steps", N_("Steps"), N_("More steps take longer and draw finer."), 25, 2, 100), _SEED),
     ),
 ))  # fmt: skip
+# Languages that a model reads, in words.
+READS: dict[str, str] = {"en": N_("English"), "zh": N_("Chinese"), "multilingual": N_("many languages")}

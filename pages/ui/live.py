@@ -11,14 +11,17 @@ from typing import Any
 
 import streamlit as st
 
-from core import jobs, runs
-from core.errors import Problem
 from core.i18n import Translator
-from core.kinds import KINDS, TRAININGS
 from core.messages import explain
+from core.problems import Problem
+from core.runs import kinds, manage, queue
+from core.runs.kinds import KINDS, TRAININGS
 from core.store import ACTIVE, Run, open_store
-from pages.ui import cached, parts, state
-from pages.ui.curve import draw_curves
+from pages.ui import parts, state
+from pages.ui import words as ui_words
+from pages.ui.cached import answers as cached_answers
+from pages.ui.cached import machine as cached_machine
+from pages.ui.charts import draw_curves
 
 TICK_S = 1.0
 PATIENCE_S = 8.0  # a run that has not stopped by then may be ended by force
@@ -34,7 +37,7 @@ def follow(run_ids: Sequence[str], key: str, bar: Any, show: Callable[[Run], Non
     """
     _ = state.words()
     is_paused = bar.toggle(_("Pause updates"), key=f"pause_{key}", help=_("The run goes on; only this page rests."))
-    rest = cached.tick_s(state.session_id())
+    rest = cached_machine.tick_s(state.session_id())
     state.remember("tick_s", rest)
     st.fragment(_tick, run_every=None if is_paused else rest)(tuple(run_ids), key, show)
 
@@ -42,14 +45,14 @@ def follow(run_ids: Sequence[str], key: str, bar: Any, show: Callable[[Run], Non
 def _tick(run_ids: tuple[str, ...], key: str, show: Callable[[Run], None] | None) -> None:
     with parts.guarded():
         _ = state.words()
-        rest, drawn = cached.tick_s(state.session_id()), state.recall("tick_s", 1.0)
+        rest, drawn = cached_machine.tick_s(state.session_id()), state.recall("tick_s", 1.0)
         if not 0.6 < rest / drawn < 1.6:  # others came or went
             st.rerun()
         store = open_store()
-        cached.pump()
+        cached_machine.pump()
         found = [store.get_run(run_id) for run_id in run_ids]
         if not any(run.is_active for run in found):
-            cached.forget_models()
+            cached_answers.forget_models()
             st.rerun()
         for run in found:
             _show_progress(run, _, is_alone=len(found) == 1)
@@ -63,7 +66,7 @@ def _tick(run_ids: tuple[str, ...], key: str, show: Callable[[Run], None] | None
 
 
 def _show_curves(found: Sequence[Run], key: str, _: Translator) -> None:
-    has_begun = any(cached.fresh_curves(run.id).curve("train/loss").last is not None for run in found)
+    has_begun = any(cached_machine.fresh_curves(run.id).curve("train/loss").last is not None for run in found)
     if len(found) == 1:
         _show_numbers(found[0], _)
     if has_begun:
@@ -81,7 +84,7 @@ def _check_tick(run_id: str) -> None:
     with parts.guarded():
         _ = state.words()
         store = open_store()
-        jobs.pump(store)
+        queue.pump(store)
         run = store.get_run(run_id)
         if not run.is_active:
             st.rerun()
@@ -91,13 +94,13 @@ def _check_tick(run_id: str) -> None:
 
 def _show_progress(run: Run, _: Translator, *, is_alone: bool) -> None:
     with st.container(border=not is_alone, key=f"progress_{run.id}"):
-        words = [parts.badge_text(run.status, _)]
+        words = [ui_words.badge_text(run.status, _)]
         if not is_alone:
             words.insert(0, f"**{run.name}**")
         if run.is_active:
-            words.append(parts.phase_words(run, _))
+            words.append(ui_words.phase_words(run, _))
         elif run.summary.get("test"):
-            words.append(parts.accuracy_words(run.summary["test"], _))
+            words.append(ui_words.accuracy_words(run.summary["test"], _))
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.markdown(" · ".join(words))
         with right:
@@ -113,7 +116,7 @@ def _progress_words(run: Run, _: Translator) -> str:
     if run.started_at is not None:
         words.append(_("{time} so far", time=_.duration(max(1.0, time.time() - run.started_at))))
     if run.eta_s is not None:
-        words.append(_("about {time} left", time=_.duration(parts.rough(run.eta_s))))
+        words.append(_("about {time} left", time=_.duration(ui_words.rough(run.eta_s))))
     return " · ".join(words)
 
 
@@ -136,7 +139,7 @@ def _stop_buttons(run: Run, _: Translator) -> None:
     if not run.stop_requested:
         if st.button(_("Stop and keep"), key=f"stop_{run.id}", icon=":material/stop_circle:", width="stretch"):
             state.remember(f"stopped_at_{run.id}", time.time())
-            jobs.stop_run(run.id)
+            queue.stop_run(run.id)
             st.rerun()
         return
     since = state.recall(f"stopped_at_{run.id}")
@@ -148,14 +151,14 @@ def _stop_buttons(run: Run, _: Translator) -> None:
     if not state.recall(f"terminated_{run.id}"):
         if st.button(_("End it now"), key=f"terminate_{run.id}", help=help_, width="stretch"):
             state.remember(f"terminated_{run.id}", True)
-            jobs.terminate_run(run.id)
+            queue.terminate_run(run.id)
     elif st.button(_("End by force"), key=f"kill_{run.id}", help=help_, width="stretch"):
-        jobs.kill_run(run.id)
+        queue.kill_run(run.id)
         st.rerun()
 
 
 def _show_numbers(run: Run, _: Translator) -> None:
-    buffer = cached.fresh_curves(run.id)
+    buffer = cached_machine.fresh_curves(run.id)
     accuracy, loss = buffer.curve("val/accuracy"), buffer.curve("train/loss")
     rate, memory = buffer.curve("train/images_per_s").last, buffer.curve("sys/memory_mb").last
     if all(value is None for value in (accuracy.last, loss.last, rate, memory)):
@@ -176,7 +179,7 @@ def _show_numbers(run: Run, _: Translator) -> None:
 def show_end(run: Run, _: Translator) -> None:
     """A run that ended before it was done: why, what can be done, what it had reached, its log."""
     show_reason(run, _)
-    if cached.fresh_curves(run.id).curve("train/loss").last is not None:
+    if cached_machine.fresh_curves(run.id).curve("train/loss").last is not None:
         draw_curves([run], f"curves_{run.id}", _)
     show_command(run, _)
 
@@ -185,7 +188,7 @@ def show_command(run: Run, _: Translator) -> None:
     """A run's log and the command that repeats it, folded away."""
     show_log(run, _, key=f"log_{run.id}", label=_("Log"))
     with st.expander(_("The same on the command line"), key=f"command_{run.id}", icon=":material/terminal:"):
-        st.code(runs.command_line(runs.spec_of(run)), language=None, wrap_lines=True)
+        st.code(kinds.command_line(manage.spec_of(run)), language=None, wrap_lines=True)
 
 
 def show_reason(run: Run, _: Translator) -> None:
@@ -198,17 +201,17 @@ def show_reason(run: Run, _: Translator) -> None:
         parts.show_problems(problems)
     if not run.error:
         st.info(_("It was stopped before it began."), icon=":material/stop_circle:")
-    elif runs.has_checkpoint(run):
+    elif manage.has_checkpoint(run):
         st.caption(_("A checkpoint is kept: resuming goes on from there and gives the same numbers."))
 
 
 def resume_button(run: Run, _: Translator) -> None:
     """Go on from the checkpoint, or begin anew where there is none."""
-    goes_on = runs.has_checkpoint(run) or run.kind == "compare"  # done trainings of a comparison are never repeated
+    goes_on = manage.has_checkpoint(run) or run.kind == "compare"  # done trainings of a comparison are never repeated
     label = _("Resume") if goes_on else _("Begin anew")
     if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type="primary"):
         with parts.guarded():
-            runs.resume_run(run.id)
+            manage.resume_run(run.id)
             state.forget(f"stopped_at_{run.id}", f"terminated_{run.id}")
             st.rerun()
 
@@ -218,7 +221,9 @@ def show_log(run: Run, _: Translator, *, key: str, label: str) -> None:
     box = st.expander(label, key=key, icon=":material/terminal:", on_change="rerun")
     if box.open:
         with box:
-            st.code(runs.read_log(run.id) or _("Nothing was written yet."), language=None, wrap_lines=True, height=320)
+            st.code(
+                manage.read_log(run.id) or _("Nothing was written yet."), language=None, wrap_lines=True, height=320
+            )
 
 
 # -- the frame: badge and tab title ------------------------------------------------------------------------
@@ -226,14 +231,14 @@ def show_log(run: Run, _: Translator, *, key: str, label: str) -> None:
 
 def watch_runs(page_title: str) -> None:
     """Keep the queue moving, count the runs at work in the side bar and tell the end of one in the tab's title."""
-    st.fragment(_watch, run_every=2 * cached.tick_s(state.session_id()))(page_title)
+    st.fragment(_watch, run_every=2 * cached_machine.tick_s(state.session_id()))(page_title)
 
 
 def _watch(page_title: str) -> None:
     with parts.guarded():
         _ = state.words()
         store = open_store()
-        cached.pump()
+        cached_machine.pump()
         active = store.list_runs(statuses=ACTIVE)
         st.set_page_config(page_title=_tab_title(active, page_title, _))
         trainings = [run for run in active if run.kind in TRAININGS]
@@ -242,7 +247,7 @@ def _watch(page_title: str) -> None:
             label = _.plural("{n} run at work", "{n} runs at work", len(trainings))
             with st.container(key="running_badge", gap="xxsmall"):
                 parts.link(KINDS[first.kind].view, label, ":material/motion_play:", run=first.id)
-                st.progress(first.progress or 0.0, text=parts.phase_words(first, _))
+                st.progress(first.progress or 0.0, text=ui_words.phase_words(first, _))
 
 
 def _tab_title(active: Sequence[Run], page_title: str, _: Translator) -> str:
@@ -260,5 +265,5 @@ def _tab_title(active: Sequence[Run], page_title: str, _: Translator) -> str:
     if last:
         found = [run for run in open_store().list_runs(limit=50) if run.id == last]
         if found:
-            return f"{parts.status_words(found[0].status, _)} · Graft"
+            return f"{ui_words.status_words(found[0].status, _)} · Graft"
     return f"{page_title} · Graft"

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.figures import Theme
+from core.charts.theme import Theme
 from core.i18n import LANGUAGES, Translator, pick_language, translator
 
 _LANGUAGE = "lang"

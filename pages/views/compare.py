@@ -6,16 +6,21 @@ from typing import Any
 
 import streamlit as st
 
-from core import jobs
+from core.runs import queue
 from core.store import RESUMABLE, Run, open_store
-from pages.ui import compare_form, compare_results, launch, live, parts, state
+from pages.ui import live, parts, state
+from pages.ui import start as ui_start
+from pages.ui import words as ui_words
+from pages.ui.compare import form as compare_form
+from pages.ui.compare import results as compare_results
+from pages.ui.runs import line
 
 _ = state.words()
 
 
 def show_run(run: Run) -> None:
     """One comparison: at work, finished, or ended in another way."""
-    parts.head(run.name, parts.grid_line(run, _))
+    parts.head(run.name, line.grid_line(run, _))
     bar = actions(run)
     if run.is_active:
         live.follow([run.id], "compare", bar, compare_results.show_so_far)
@@ -28,7 +33,7 @@ def actions(run: Run) -> Any:
     bar = st.container(horizontal=True, vertical_alignment="center", key="run_actions")
     with bar:
         if not run.is_active:
-            parts.badge(run.status)
+            ui_words.badge(run.status)
         parts.link("compare", _("New comparison"), ":material/add:")
         parts.link("runs", _("Its record"), ":material/history:", run=run.id)
         if run.status in RESUMABLE:
@@ -36,8 +41,8 @@ def actions(run: Run) -> Any:
     return bar
 
 
-jobs.pump()
-launch.take_choices("cmp")
+queue.pump()
+ui_start.take_choices("cmp")
 if state.query("run"):
     show_run(open_store().get_run(state.query("run")))
 else:

@@ -6,11 +6,16 @@ from typing import Any
 
 import streamlit as st
 
-from core import jobs, runs
-from core.errors import GraftError, Problem
-from core.specs import DataRef, ImportSpec
+from core import store
+from core.data.spec import ImportSpec
+from core.errors import GraftError
+from core.problems import Problem
+from core.runs import queue, submit
+from core.spec import DataRef
 from core.store import Run, open_store
-from pages.ui import cached, dataset, forms, live, parts, state
+from pages.ui import live, parts, pickers, state
+from pages.ui.cached import data as cached_data
+from pages.ui.data import report as data_report
 
 _ = state.words()
 
@@ -19,7 +24,7 @@ def check(data_id: str, text_column: str | None = None, label_column: str | None
     """Start a check of a data set and go to it."""
     try:
         data = DataRef(id=data_id, text_column=text_column, label_column=label_column)
-        run = runs.submit(ImportSpec(data=data))
+        run = submit.submit(ImportSpec(data=data))
     except (GraftError, ValueError) as error:
         problems = error.problems if isinstance(error, GraftError) else ()
         state.remember("data_refused", problems)
@@ -40,19 +45,19 @@ def show_list() -> None:
     if refused:
         parts.show_problems(refused)
         state.forget("data_refused")
-    sets = list(cached.data_sets().items())
+    sets = list(cached_data.data_sets().items())
     with st.grid(min_column_width=260, key="data_cards"):
         for data_id, card in sets:
             show_one(data_id, card)
     st.header(_("Bring your own"), anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        uploaded = forms.upload_zip("data_upload")
+        uploaded = pickers.upload_zip("data_upload")
         if uploaded:
             check(uploaded)
             st.rerun()
     with right:
-        data_id = forms.ask_path("data_path")
+        data_id = pickers.ask_path("data_path")
         if (
             st.button(_("Check this"), key="data_check_path", icon=":material/fact_check:", disabled=not data_id)
             and data_id
@@ -77,7 +82,7 @@ def show_one(data_id: str, card: Any) -> None:
                 )
             query = {"data": data_id}
             if done:
-                query = forms.as_query(done.spec["data"], runs.read_report(done.id) or {})
+                query = pickers.as_query(done.spec["data"], store.read_report(done.id) or {})
             parts.link("finetune", _("Fine-tune on this"), ":material/model_training:", **query)
             is_upload = data_id.startswith("upload/")
             if is_upload and st.button(_("Delete"), key=f"delete_{data_id}", icon=":material/delete:"):
@@ -103,7 +108,7 @@ def ask_delete(data_id: str, card: Any) -> None:
                     )
                 )
             if st.button(_("Delete"), key="data_delete_confirmed", type="primary", icon=":material/delete:"):
-                cached.delete_upload(data_id)
+                cached_data.delete_upload(data_id)
                 st.rerun()
 
     dialog()
@@ -118,9 +123,9 @@ def show_check(run: Run) -> None:
         if not run.is_active:
             again = _("Check again")
             st.button(again, key="check_again", icon=":material/refresh:", on_click=check, args=tuple(asked.values()))
-        report = runs.read_report(run.id) if run.status == "done" else None
+        report = store.read_report(run.id) if run.status == "done" else None
         if report and report.get("planned"):
-            query = forms.as_query(asked, report)
+            query = pickers.as_query(asked, report)
             parts.primary_link("finetune", _("Fine-tune on this"), ":material/model_training:", **query)
             parts.link("compare", _("See what pretraining buys on it"), ":material/stacked_line_chart:", **query)
     if run.is_active:
@@ -128,14 +133,14 @@ def show_check(run: Run) -> None:
     elif report is None:
         live.show_end(run, _)
         columns = next((p["values"]["columns"] for p in run.error or [] if "columns" in p["values"]), "")
-        dataset.choose_columns([], [name for name in columns.split(", ") if name], check, asked["id"])
+        data_report.choose_columns([], [name for name in columns.split(", ") if name], check, asked["id"])
     else:
         parts.show_problems(Problem.from_dict(problem) for problem in report["problems"])
-        dataset.choose_columns(report.get("columns", []), report.get("all_columns", []), check, asked["id"])
-        dataset.show_report(report)
+        data_report.choose_columns(report.get("columns", []), report.get("all_columns", []), check, asked["id"])
+        data_report.show_report(report)
 
 
-jobs.pump()
+queue.pump()
 if state.query("run"):
     show_check(open_store().get_run(state.query("run")))
 else:

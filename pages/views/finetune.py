@@ -6,14 +6,20 @@ from typing import Any
 
 import streamlit as st
 
-from core import jobs
-from core.errors import Problem
+from core.finetune.recipe import usual_rate
+from core.finetune.spec import FinetuneSpec
 from core.messages import explain
-from core.recipe import usual_rate
+from core.problems import Problem
 from core.registry.methods import METHODS
-from core.specs import FinetuneSpec, ModelRef
+from core.runs import queue
+from core.spec import ModelRef
 from core.store import RESUMABLE, Run, open_store
-from pages.ui import comparison, forms, launch, live, parts, results, state
+from pages.ui import forms, live, parts, pickers, state
+from pages.ui import start as ui_start
+from pages.ui import words as ui_words
+from pages.ui.finetune import results as finetune_results
+from pages.ui.finetune import siblings as finetune_siblings
+from pages.ui.runs import line
 
 _ = state.words()
 
@@ -23,8 +29,8 @@ def choose() -> None:
     form = forms.Form("ft")
     left, right = st.columns([2, 3], gap="large")
     with left:
-        card = forms.pick_model(form)
-        forms.pick_data(form)
+        card = pickers.pick_model(form)
+        pickers.pick_data(form)
         methods = [method for method in METHODS if state.recall(f"ft_method_{method}")] or ["head"]
         empty = {
             "train_size": _("all"),
@@ -41,18 +47,18 @@ def choose() -> None:
             empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
         forms.draw_fields(FinetuneSpec, form, skip=("model", "data"), many=("method",), placeholders=empty)
     with right:
-        launch.offer(form)
+        ui_start.offer(form)
 
 
 def show_run(run: Run) -> None:
     """One run: at work, finished, or ended in another way."""
-    parts.head(run.name, parts.one_line(run, _))
+    parts.head(run.name, line.one_line(run, _))
     bar = actions(run)
     if run.is_active:
         live.follow([run.id], "live", bar)
         return
     if run.status == "done":
-        results.show_result(run)
+        finetune_results.show_result(run)
         return
     live.show_end(run, _)
 
@@ -62,7 +68,7 @@ def actions(run: Run) -> Any:
     bar = st.container(horizontal=True, vertical_alignment="center", key="run_actions")
     with bar:
         if not run.is_active:
-            parts.badge(run.status)
+            ui_words.badge(run.status)
         parts.link("finetune", _("New training"), ":material/add:")
         parts.link("runs", _("Its record"), ":material/history:", run=run.id)
         if run.sibling_group:
@@ -71,7 +77,7 @@ def actions(run: Run) -> Any:
             parts.link("predict", _("Ask it"), ":material/chat:", model=f"run/{run.id}")
             parts.link("optimize", _("Make it smaller"), ":material/speed:", model=f"run/{run.id}")
             parts.link("finetune", _("Train it further"), ":material/model_training:", model=f"run/{run.id}")
-            results.export_button(run, _)
+            finetune_results.export_button(run, _)
         if run.status in RESUMABLE:
             live.resume_button(run, _)
     return bar
@@ -83,20 +89,20 @@ def show_group(group: str) -> None:
     if not found:
         st.info(_("There are no runs of this comparison any more."), icon=":material/info:")
         return
-    parts.head(_("{n} methods compared", n=len(found)), parts.one_line(found[0], _))
+    parts.head(_("{n} methods compared", n=len(found)), line.one_line(found[0], _))
     bar = st.container(horizontal=True, vertical_alignment="center", key="group_actions")
     with bar:
         parts.link("finetune", _("New training"), ":material/add:")
     if any(run.is_active for run in found):
         live.follow([run.id for run in found], "group", bar)
     else:
-        comparison.show_comparison(group, found, _)
+        finetune_siblings.show_comparison(group, found, _)
         for run in found:
-            parts.run_link(run, _)
+            line.run_link(run, _)
 
 
-jobs.pump()
-launch.take_choices("ft")
+queue.pump()
+ui_start.take_choices("ft")
 if state.query("run"):
     show_run(open_store().get_run(state.query("run")))
 elif state.query("group"):

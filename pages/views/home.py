@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.kinds import TRAININGS
+from core.runs.kinds import TRAININGS
 from core.store import ACTIVE, open_store
-from pages.ui import cached, parts, state
+from pages.ui import parts, state
+from pages.ui.cached import machine as cached_machine
+from pages.ui.runs import line
 
 _ = state.words()
 RECENT = 5
@@ -14,7 +16,7 @@ RECENT = 5
 
 def show_machine() -> None:
     """Processor, accelerators, memory and the number formats that are native here."""
-    machine = cached.machine()
+    machine = cached_machine.machine()
     st.header(_("This machine"), anchor=False)
     missing = _("torch was installed without it")
     gpus = [gpu.name if gpu.usable else f"{gpu.name} ({missing})" for gpu in machine.accelerators]
@@ -26,7 +28,7 @@ def show_machine() -> None:
             (_("Cores"), _.plural("{n} core in use", "{n} cores in use", machine.usable_threads)),
             (_("Accelerator"), ", ".join(gpus) or _("none: everything runs on the processor")),
             (_("Memory"), memory),
-            (_("Disk"), _("{size} free", size=_.size(cached.free_disk() * 1e6))),
+            (_("Disk"), _("{size} free", size=_.size(cached_machine.free_disk() * 1e6))),
             (_("Number formats"), ", ".join(native)),
         ],
         key="machine",
@@ -80,7 +82,7 @@ def show_runs() -> None:
     if active:
         st.header(_("At work"), anchor=False)
         for run in active:
-            parts.run_link(run, _)
+            line.run_link(run, _)
     st.header(_("Recent runs"), anchor=False)
     if not ended:
         with parts.empty(
@@ -91,7 +93,7 @@ def show_runs() -> None:
         ):
             parts.link("finetune", _("Fine-tune on digits"), ":material/model_training:", data="builtin/digits")
     for run in ended:
-        parts.run_link(run, _)
+        line.run_link(run, _)
     if len(found) > RECENT:
         parts.link("runs", _("All runs"), ":material/history:")
 

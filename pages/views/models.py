@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import jobs
-from core.catalog import get_model, is_local
+from core.models.catalog import get_model
+from core.models.weight_files import is_local
+from core.runs import queue
 from core.store import open_store
-from pages.ui import beside, cached, families, hub_search, library, measuring, parts, passport, state
+from pages.ui import parts, state
+from pages.ui.cached import models as cached_models
+from pages.ui.models import card as models_card
+from pages.ui.models import families as models_families
+from pages.ui.models import hub_search as models_hub_search
+from pages.ui.models import measured as models_measured
+from pages.ui.models import side_by_side
+from pages.ui.models import table as models_table
 
 _ = state.words()
 WAYS = {
@@ -34,23 +42,23 @@ def show_library() -> None:
         persist_state="session",
     )
     if way == "families":
-        st.fragment(families.show)([card for card, _local in cached.models()])
+        st.fragment(models_families.show)([card for card, _local in cached_models.models()])
     elif way == "measured":
-        measuring.chart()
+        models_measured.chart()
     elif way == "hub":
-        hub_search.show()
+        models_hub_search.show()
     else:
-        st.fragment(library.show)()
+        st.fragment(models_table.show)()
 
 
-jobs.pump()
+queue.pump()
 if state.query("run"):  # a download, an inspection or a measurement leads to its model
     asked = open_store().get_run(state.query("run")).spec.get("model")
     state.set_query(run="", model=str(asked["id"] if isinstance(asked, dict) else asked))
 if state.query("model"):
-    passport.show_card(get_model(state.query("model")))
+    models_card.show_card(get_model(state.query("model")))
 elif state.query("beside"):
-    cards = [get_model(model_id) for model_id in state.query("beside").split(",")[: beside.MOST]]
-    beside.show([(card, is_local(card)) for card in cards], cached.measurements())
+    cards = [get_model(model_id) for model_id in state.query("beside").split(",")[: side_by_side.MOST]]
+    side_by_side.show([(card, is_local(card)) for card in cards], cached_models.measurements())
 else:
     show_library()

@@ -6,11 +6,19 @@ from typing import Any
 
 import streamlit as st
 
-from core import jobs
-from core.catalog import ModelCard, not_local
-from core.specs import SENTIMENT
+from core.models.card import ModelCard
+from core.models.weight_files import not_local
+from core.predict.spec import SENTIMENT
+from core.runs import queue
 from core.store import open_store
-from pages.ui import asking, cached, other_tasks, parts, passport, pictures, state
+from pages.ui import parts, state
+from pages.ui import words as ui_words
+from pages.ui.cached import answers as cached_answers
+from pages.ui.cached import models as cached_models
+from pages.ui.predict import one_text, sentiment_card
+from pages.ui.predict import other_tasks as predict_other_tasks
+from pages.ui.predict import pictures as predict_pictures
+from pages.ui.predict import texts as predict_texts
 
 _ = state.words()
 
@@ -18,7 +26,7 @@ _ = state.words()
 def models_for(kind: str) -> dict[str, tuple[ModelCard | None, bool]]:
     """What can be asked: models with classes of their own, one's own runs first, then what is here."""
     found: dict[str, tuple[ModelCard | None, bool]] = {SENTIMENT: (None, True)} if kind == "texts" else {}
-    for card, is_local in cached.models():
+    for card, is_local in cached_models.models():
         if card.num_classes and card.is_trainable and card.is_text == (kind == "texts"):
             found[card.id] = (card, is_local)
     return found
@@ -30,7 +38,7 @@ def model_words(model_id: str, card: ModelCard | None, is_local: bool) -> str:
         return _("Sentiment, Chinese and English (comes with Graft)")
     words = [card.name]
     if card.is_text and card.text and card.text.languages:
-        words.append(passport.language_words(card.text.languages, _))
+        words.append(ui_words.language_words(card.text.languages, _))
     elif not card.is_default and card.tag:
         words.append(card.tag)
     if card.source == "run":
@@ -63,7 +71,7 @@ def show_about(card: ModelCard | None) -> None:
     """What is known of the model that answers."""
     with st.expander(_("About this model"), key="about_model", icon=":material/info:"):
         if card is None:
-            passport.show_sentiment(cached.sentiment_card(), _)
+            sentiment_card.show_sentiment(cached_models.sentiment_card(), _)
         else:
             parts.link("models", _("Its card"), ":material/deployed_code:", model=card.id)
 
@@ -71,9 +79,9 @@ def show_about(card: ModelCard | None) -> None:
 def ask_texts(model_id: str) -> None:
     """One text, many lines, or a file."""
     ways: dict[str, Any] = {
-        "one": (_("One text"), asking.one_text),
-        "lines": (_("Many lines"), asking.many_lines),
-        "file": (_("A file"), asking.a_file),
+        "one": (_("One text"), one_text.one_text),
+        "lines": (_("Many lines"), predict_texts.many_lines),
+        "file": (_("A file"), predict_texts.a_file),
     }
     way = st.segmented_control(
         _("What to answer"),
@@ -91,23 +99,23 @@ def ask_texts(model_id: str) -> None:
 def ask_chosen(kind: str, model_id: str, card: ModelCard | None, is_local: bool) -> None:
     """What the chosen model is asked, or why it cannot be."""
     if model_id == SENTIMENT:
-        cached.warm_up()
+        cached_answers.warm_up()
     if card is not None and not is_local:
         parts.show_problems([not_local(card)])
     elif kind == "pictures":
-        pictures.ask_some_or_many(model_id, "predict")
+        predict_pictures.ask_some_or_many(model_id, "predict")
     else:
         ask_texts(model_id)
     show_about(card)
 
 
-jobs.pump()
+queue.pump()
 if state.query("run"):
-    asking.show_file_run(open_store().get_run(state.query("run")))
+    predict_texts.show_file_run(open_store().get_run(state.query("run")))
 else:
     parts.head(_("Predict"), _("Ask about a sentence, a file of texts, or pictures; nothing leaves this machine."))
     kinds = {"texts": _("Text"), "pictures": _("Pictures"), "tasks": _("Other tasks")}
-    if other_tasks.from_address():
+    if predict_other_tasks.from_address():
         state.remember("predict_kind", "tasks")
     wanted = state.query("model")
     if wanted:  # another page sent this model along
@@ -127,9 +135,9 @@ else:
             persist_state="session",
         )
     if kind == "tasks":
-        other_tasks.choose_and_ask()
+        predict_other_tasks.choose_and_ask()
     else:
-        other_tasks.leave()
+        predict_other_tasks.leave()
         with right:
             chosen = pick_model(kind or "texts")
         ask_chosen(kind or "texts", *chosen)

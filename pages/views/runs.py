@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import jobs
-from core.figures import look_of
-from core.kinds import KINDS
+from core.charts.theme import look_of
+from core.runs import queue
+from core.runs.kinds import KINDS
 from core.store import Run, open_store
-from pages.ui import archives, parts, record, state
-from pages.ui.curve import draw_curves
+from pages.ui import parts, state, words
+from pages.ui.charts import draw_curves
+from pages.ui.runs import archive, record
 
 _ = state.words()
 MOST = 500
@@ -31,8 +32,8 @@ def filters(found: list[Run]) -> list[Run]:
     )
     chosen = middle.multiselect(
         _("Status"),
-        list(parts.STATUSES),
-        format_func=lambda status: parts.status_words(status, _),
+        list(words.STATUSES),
+        format_func=lambda status: words.status_words(status, _),
         key="runs_status",
         placeholder=_("any"),
         persist_state="session",
@@ -54,11 +55,11 @@ def row_of(run: Run) -> dict[str, Any]:
     accuracy = (run.summary.get("test") or run.summary.get("best") or {}).get("accuracy")
     return {
         "name": run.name,
-        "status": parts.status_words(run.status, _),
+        "status": words.status_words(run.status, _),
         "accuracy": None if accuracy is None else 100 * accuracy,
         "method": _(look_of(run.spec).word) if run.kind == "finetune" else _(KINDS[run.kind].word),
         "begun": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(st.context.timezone or "UTC"),
-        "took": parts.seconds_of(run),
+        "took": words.seconds_of(run),
         "tags": run.tags,
         "note": run.note,
     }
@@ -141,9 +142,9 @@ def show_list() -> None:
         show_selected(chosen)
 
 
-jobs.pump()
+queue.pump()
 if state.query("run"):
     record.show_record(open_store().get_run(state.query("run")))
 else:
     show_list()
-    archives.offer()
+    archive.offer()

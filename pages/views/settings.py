@@ -6,7 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from core import settings
-from pages.ui import cached, getting, parts, state
+from pages.ui import parts, state
+from pages.ui.cached import data as cached_data
+from pages.ui.cached import machine as cached_machine
+from pages.ui.cached import models as cached_models
+from pages.ui.models import weights as models_weights
 
 _ = state.words()
 CACHES = {
@@ -29,7 +33,7 @@ def show_folders() -> None:
         "cache": _("Caches"),
     }
     rows = [
-        {"what": word, "size": _.size(cached.folder_bytes(str(home / name))), "folder": str(home / name)}
+        {"what": word, "size": _.size(cached_models.folder_bytes(str(home / name))), "folder": str(home / name)}
         for name, word in names.items()
     ]
     st.dataframe(
@@ -38,14 +42,14 @@ def show_folders() -> None:
         key="folders",
         column_config={"what": _("What"), "size": _("Size"), "folder": _("Folder")},
     )
-    st.caption(_("{size} free on this disk.", size=_.size(cached.free_disk() * 1e6)))
+    st.caption(_("{size} free on this disk.", size=_.size(cached_machine.free_disk() * 1e6)))
 
 
 def show_caches() -> None:
     """What is kept to save time; deleting it costs time and nothing else."""
     st.header(_("Caches"), anchor=False)
     st.caption(_("Kept to save time. Deleting them costs time at the next run, nothing else."))
-    sizes = cached.cache_bytes()
+    sizes = cached_data.cache_bytes()
     for kind, size in sizes.items():
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.markdown(f"{CACHES.get(kind, kind)} · **{_.size(size)}**")
@@ -61,7 +65,7 @@ def show_caches() -> None:
 def clear(kind: str | None) -> None:
     """Clear a cache and say how much room that made."""
     with parts.guarded():
-        state.remember("cache_freed", cached.empty_cache(kind))
+        state.remember("cache_freed", cached_data.empty_cache(kind))
         st.rerun()
 
 
@@ -92,5 +96,5 @@ with left:
     show_folders()
 with right:
     show_caches()
-getting.show_all()
+models_weights.show_all()
 show_table()

@@ -14,13 +14,17 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, runs, settings
+from core import hardware, settings
+from core.data.spec import ImportSpec
 from core.evaluate import report_classification, write_predictions
 from core.files import to_json
+from core.finetune.spec import FinetuneSpec
 from core.i18n import LANGUAGES
-from core.specs import DataRef, FinetuneSpec, ImportSpec, ModelRef
+from core.runs import kinds as runs_kinds
+from core.runs import queue
+from core.spec import DataRef, ModelRef
 from core.store import Run, open_store
-from tests.checkout import link_app
+from tests.fixtures.checkout import link_app
 
 LABELS = ["cat", "dog", "数字"]
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -30,7 +34,7 @@ _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA
 def _no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A started run is this very process: alive, and doing nothing."""
     me = psutil.Process()
-    monkeypatch.setattr(jobs.LocalExecutor, "start", lambda _self, _run: (me.pid, me.create_time()))
+    monkeypatch.setattr(queue.LocalExecutor, "start", lambda _self, _run: (me.pid, me.create_time()))
     st.cache_data.clear()
     st.cache_resource.clear()
 
@@ -84,7 +88,7 @@ def _make_run(status: str, method: str = "head", *, right: int = 85, group: str 
     store, now = open_store(), time.time()
     run_id = f"ft-test-{len(store.list_runs()):03d}"
     store.create_run(
-        run_id, kind="finetune", name=runs.name_for(spec), spec=spec.model_dump(mode="json"), sibling_group=group
+        run_id, kind="finetune", name=runs_kinds.name_for(spec), spec=spec.model_dump(mode="json"), sibling_group=group
     )
     folder = settings.folder("runs") / run_id
     (folder / "artifacts" / "mistakes").mkdir(parents=True)
@@ -97,7 +101,7 @@ def _make_run(status: str, method: str = "head", *, right: int = 85, group: str 
     if status == "running":
         me = psutil.Process()
         phase = {"code": "train", "values": {"epoch": 2, "epochs": 5}}
-        alive = {"pid": me.pid, "pid_started": me.create_time(), "host": jobs.this_host(), "heartbeat_at": now}
+        alive = {"pid": me.pid, "pid_started": me.create_time(), "host": hardware.this_host(), "heartbeat_at": now}
         columns = {"phase": phase, "progress": 0.4, "eta_s": 21.0, **alive, **columns}
     if status not in ("queued", "running"):
         columns = {"ended_at": now, **columns}

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.figures import LOOKS
+from core.charts.theme import LOOKS
 from core.i18n import LANGUAGES
 from core.store import open_store
 from tests.app.conftest import assert_sound, texts_of
-from tests.app.test_views import ENDED
-from tests.comparisons import make_comparison
+from tests.app.test_all_pages import ENDED
+from tests.fixtures.comparisons import make_comparison
 
 
 def charts_of(at: AppTest) -> list[dict[str, object]]:

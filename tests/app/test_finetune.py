@@ -10,11 +10,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.data.report import describe_data
-from core.events import Silence
+from core.data.spec import ImportSpec
 from core.files import to_json
 from core.i18n import LANGUAGES
-from core.runs import new_run
-from core.specs import DataRef, ImportSpec
+from core.progress import Silence
+from core.runs.submit import new_run
+from core.spec import DataRef
 from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
 
@@ -97,7 +98,7 @@ def test_warning_is_shown_and_does_not_block(open_page: Callable[..., AppTest]) 
 
 def test_estimate_names_the_run_it_is_based_on(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
     assert open_page("finetune").metric[0].value == "–"
-    from core.jobs import this_host
+    from core.hardware import this_host
 
     make_run("done", host=this_host())
     at = open_page("finetune")
@@ -123,10 +124,10 @@ def test_running_run_says_what_it_does_and_stops_on_request(
 def test_run_that_does_not_listen_can_be_ended_by_force(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core import jobs
+    from core.runs import queue
 
     asked: list[bool] = []
-    monkeypatch.setattr(jobs.LocalExecutor, "stop", lambda _self, _run, force=False: asked.append(force))
+    monkeypatch.setattr(queue.LocalExecutor, "stop", lambda _self, _run, force=False: asked.append(force))
     run = make_run("running", stop_requested=True)
     at = open_page("finetune", run=run.id)
     assert not [button for button in at.button if button.key == f"terminate_{run.id}"]
@@ -164,7 +165,7 @@ def test_done_run_gives_the_answer_first(
 def test_ended_run_tells_why_and_begins_again(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], status: str
 ) -> None:
-    from tests.app.test_views import ENDED
+    from tests.app.test_all_pages import ENDED
 
     run = make_run(status, error=ENDED[status])
     at = open_page("finetune", run=run.id)

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.catalog import get_model
-from core.figures import BRAND
+from core.charts.theme import BRAND
 from core.i18n import LANGUAGES
+from core.models.catalog import get_model
 from core.registry.passes import PASSES
 from core.store import Run, open_store
-from pages.ui import cached
+from pages.ui.cached import answers as cached_answers
+from pages.ui.cached import models as cached_models
+from pages.ui.cached import runs as cached_runs
 from tests.app.conftest import assert_sound, texts_of
-from tests.app.test_views import ENDED
-from tests.optimizations import able_machine, make_optimization
+from tests.app.test_all_pages import ENDED
+from tests.fixtures.optimizations import able_machine, make_optimization
 
 
 def charts_of(at: AppTest) -> list[dict[str, Any]]:
@@ -123,7 +125,7 @@ def test_text_models_are_offered_what_suits_them(
     open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sst2 = "hub/distilbert/distilbert-base-uncased-finetuned-sst-2-english"
-    monkeypatch.setattr(cached, "models", lambda: [(get_model(sst2), True)])
+    monkeypatch.setattr(cached_models, "models", lambda: [(get_model(sst2), True)])
     at = open_page("optimize", data="builtin/reviews-en")
     assert at.checkbox(key="opt_pass_dynamic_int8").value
 
@@ -131,7 +133,7 @@ def test_text_models_are_offered_what_suits_them(
 def test_form_says_what_to_do_when_there_is_no_model(
     open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cached, "models", list)
+    monkeypatch.setattr(cached_models, "models", list)
     at = open_page("optimize")
     assert any(element.proto.query_string == "data=builtin%2Fdigits" for element in at.get("page_link"))
 
@@ -273,8 +275,8 @@ def test_original_and_variant_answer_side_by_side(
             return [[("seven", 0.9), ("one", 0.1)] for _image in images]
 
     asked = []
-    monkeypatch.setattr(cached, "predictor", lambda model_id: Stub())
-    monkeypatch.setattr(cached, "optimized", lambda run_id, name: asked.append(name) or Stub())
+    monkeypatch.setattr(cached_answers, "predictor", lambda model_id: Stub())
+    monkeypatch.setattr(cached_runs, "optimized", lambda run_id, name: asked.append(name) or Stub())
     run = make_optimization("done")
     at = open_page("optimize", run=run.id)
     content = io.BytesIO()

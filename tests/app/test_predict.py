@@ -13,12 +13,13 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import settings
-from core.answers import Piece, TextAnswer
 from core.files import to_json
 from core.i18n import LANGUAGES
-from core.specs import PredictSpec
+from core.predict.answers import Piece, TextAnswer
+from core.predict.spec import PredictSpec
 from core.store import Run, open_store
-from pages.ui import cached
+from pages.ui.cached import answers as cached_answers
+from pages.ui.cached import models as cached_models
 from tests.app.conftest import assert_sound, texts_of
 
 PRAISE, COMPLAINT = (
@@ -30,7 +31,7 @@ PRAISE, COMPLAINT = (
 @pytest.fixture(autouse=True)
 def _not_warmed_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The Chinese half needs no torch: these tests load none."""
-    monkeypatch.setattr(cached, "warm_up", lambda: None)
+    monkeypatch.setattr(cached_answers, "warm_up", lambda: None)
     return iter([None])
 
 
@@ -105,13 +106,13 @@ def test_own_model_answers_with_its_own_classes(
         def explain(self, text: str) -> tuple[str, list[Piece]]:
             return "Billing", [Piece(text, 0.5)]
 
-    from core.catalog import get_model
+    from core.models.catalog import get_model
 
     card = get_model("bundled/minilm-l6").model_copy(
         update={"id": "run/ft-x", "name": "mine", "source": "run", "num_classes": 3}
     )
-    monkeypatch.setattr(cached, "models", lambda: [(card, True)])
-    monkeypatch.setattr(cached, "text_model", lambda _id: Model())
+    monkeypatch.setattr(cached_models, "models", lambda: [(card, True)])
+    monkeypatch.setattr(cached_answers, "text_model", lambda _id: Model())
     at = open_page("predict", model="run/ft-x")
     assert at.selectbox(key="predict_model_texts").value == "run/ft-x"
     at.text_input(key="predict_text").input("a question about my bill").run()
@@ -181,13 +182,13 @@ class _Sees:
 @pytest.fixture
 def two_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Two models for pictures whose weights are here, and one that is not."""
-    from core.catalog import get_model
+    from core.models.catalog import get_model
 
     card = get_model("bundled/efficientnet_lite0")
     ids = ["bundled/one", "bundled/two", "bundled/absent"]
     cards = [(card.model_copy(update={"id": one, "name": one.partition("/")[2]}), one != ids[2]) for one in ids]
-    monkeypatch.setattr(cached, "models", lambda: cards)
-    monkeypatch.setattr(cached, "predictor", lambda one: _Sees(f"seen by {one.partition('/')[2]}"))
+    monkeypatch.setattr(cached_models, "models", lambda: cards)
+    monkeypatch.setattr(cached_answers, "predictor", lambda one: _Sees(f"seen by {one.partition('/')[2]}"))
     return ids
 
 
@@ -221,7 +222,7 @@ def test_where_it_looked_is_shown_on_demand_and_a_picture_that_is_none_is_told(
         asked.append((model_id, label))
         return np.zeros((8, 8, 3), dtype=np.uint8), (7, 7)
 
-    monkeypatch.setattr(cached, "heat", heat)
+    monkeypatch.setattr(cached_answers, "heat", heat)
     at = open_page("predict", model="bundled/one")
     at.file_uploader(key="predict_pictures").upload("a.png", _png()).run()
     assert asked == []

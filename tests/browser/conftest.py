@@ -18,7 +18,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.checkout import link_app
+from tests.fixtures.checkout import link_app
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -111,11 +111,11 @@ def server(home: Path, app: Path) -> Iterator[Server]:
     found.start()
     yield found
     found.kill()
-    from core import jobs
+    from core.runs import queue
     from core.store import open_store
 
     for run in open_store().list_runs(statuses=["running", "queued"]):
-        jobs.kill_run(run.id)
+        queue.kill_run(run.id)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Server, settle
-from tests.checkout import link_app
+from tests.fixtures.checkout import link_app
 
 
 @pytest.fixture

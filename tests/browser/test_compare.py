@@ -7,10 +7,10 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from core.compare.grid import grid
 from core.files import to_json, write_atomically
-from core.grid import grid
 from core.store import open_store
-from tests.comparisons import make_comparison, make_report, make_spec
+from tests.fixtures.comparisons import make_comparison, make_report, make_spec
 
 
 def charts(page: Page) -> Any:

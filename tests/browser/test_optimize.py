@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from core.files import to_json, write_atomically
 from core.store import open_store
-from tests.optimizations import make_optimization, make_report, make_spec
+from tests.fixtures.optimizations import make_optimization, make_report, make_spec
 
 
 def charts(page: Page) -> Any:

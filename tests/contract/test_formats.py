@@ -14,16 +14,19 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from core.__main__ import app
-from core.answering import answer_file
-from core.data.albums import open_album
-from core.data.library import store_upload
-from core.data.questions import read_questions, store_questions
-from core.data.sources import Collection, open_collection
-from core.errors import DataError, InputError, Problem
-from core.events import Silence
+from core.cli.app import app
+from core.data.collection import Collection
+from core.data.open import open_collection
+from core.data.uploads import store_upload
+from core.errors import DataError, InputError
 from core.i18n import LANGUAGES, translator
 from core.messages import explain
+from core.predict.picture_files import open_album
+from core.predict.run import answer_file
+from core.predict.spec import PredictSpec
+from core.predict.text_files import read_questions, store_questions
+from core.problems import Problem
+from core.progress import Silence
 from core.registry.formats import (
     FORMATS,
     PICTURE_FILES,
@@ -37,9 +40,9 @@ from core.registry.formats import (
     without_ending,
 )
 from core.registry.table import build_table
-from core.run_names import data_name
-from core.specs import DataRef, PredictSpec
-from tests.unit.data.made import fill, pack
+from core.runs.names import data_name
+from core.spec import DataRef
+from tests.fixtures.pictures import fill, pack
 
 ROWS = list(FORMATS.values())
 FILES = [row for row in ROWS if not row.is_source]

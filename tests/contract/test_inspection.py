@@ -7,16 +7,19 @@ import re
 import pytest
 import torch
 
-from core import catalog
-from core.blueprints import build_tunable, draw
-from core.catalog import ModelCard
-from core.encoders import build_backbone
-from core.inspection import count_tuning, list_layers, take_apart
-from core.lora import add_lora, count_lora, lora_targets
-from core.models import count_parameters
+from core.inspection.blueprint import build_tunable, draw
+from core.inspection.layers import list_layers
+from core.inspection.run import take_apart
+from core.inspection.spec import InspectSpec
+from core.inspection.tuning import count_tuning
+from core.models import catalog
+from core.models.card import ModelCard
+from core.networks.heads import count_parameters
+from core.networks.lora import add_lora, count_lora, lora_targets
+from core.networks.text import build_backbone
 from core.networks.tuning import set_trainable
 from core.registry.methods import MethodSettings
-from core.specs import InspectSpec, parse_spec
+from core.spec import parse_spec
 
 CARDS = {card.architecture: card for card in catalog.list_models() if card.source == "torchvision" and card.is_default}
 # Whose multiply-adds differ by more than 2% from what torchvision documents, and why. None does: the largest

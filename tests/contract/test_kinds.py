@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from core import kinds, runs
+from core.data.spec import ImportSpec
 from core.i18n import translator
-from core.kinds import KINDS, Kind, check_spec, command_line, device_for, kind_of, name_for
 from core.registry.table import build_table
-from core.specs import DataRef, ImportSpec, Spec, parse_spec
+from core.runs import kinds, manage, submit
+from core.runs.kinds import KINDS, Kind, check_spec, command_line, device_for, kind_of, name_for
+from core.spec import DataRef, Spec, parse_spec
 from core.store import open_store
-from pages.ui.parts import VIEWS
+from pages.ui.words import VIEWS
 
 LITE0, DIGITS = {"id": "bundled/efficientnet_lite0"}, {"id": "builtin/digits"}
 ASKED: dict[str, dict[str, object]] = {
@@ -66,7 +67,7 @@ def test_a_new_row_is_named_checked_queued_and_read_back(home: Path, monkeypatch
     new = replace(KINDS["import"], id="count", spec=_CountSpec, prefix="co", word="Count", name=lambda spec: "counted")
     table = build_table([*KINDS.values(), new])
     monkeypatch.setattr(kinds, "KINDS", table)
-    monkeypatch.setattr(runs, "KINDS", table)
-    run = runs.new_run(_CountSpec(data=DataRef(id="builtin/digits")))
+    monkeypatch.setattr(manage, "KINDS", table)
+    run = submit.new_run(_CountSpec(data=DataRef(id="builtin/digits")))
     assert (run.kind, run.name, run.device, run.id[:3]) == ("count", "counted", "disk", "co-")
-    assert runs.spec_of(open_store().get_run(run.id)) == _CountSpec(data=DataRef(id="builtin/digits"))
+    assert manage.spec_of(open_store().get_run(run.id)) == _CountSpec(data=DataRef(id="builtin/digits"))

@@ -9,8 +9,8 @@ from datetime import datetime
 import pytest
 
 from core.i18n import LANGUAGES, LOCALES, SOURCE, Language, build_languages, pick_language, translator
-from core.locales import texts
-from core.other_tasks import split_labels
+from core.locales import texts as locales_texts
+from core.predict.tasks.checks import split_labels
 from core.registry.tasks import TASKS
 
 EVERY = pytest.mark.parametrize("row", LANGUAGES.values(), ids=list(LANGUAGES))
@@ -22,7 +22,7 @@ def test_catalogue_compiles_and_lacks_nothing(row: Language) -> None:
         assert not (LOCALES / row.id).exists(), "the texts of the code are its catalogue"
         return
     path = LOCALES / row.id / "LC_MESSAGES" / "graft.po"
-    assert texts.update(path, texts.find_texts(), check=True) == []
+    assert locales_texts.update(path, locales_texts.find_texts(), check=True) == []
     translator.cache_clear()
     assert translator(row.id)("Saving") != "Saving"
 
@@ -91,6 +91,9 @@ def test_a_language_stands_in_one_row() -> None:
 
 def test_no_code_asks_for_a_language_by_name() -> None:
     """Whoever needs a fact of the reader's language asks its row."""
-    for path in [*texts.ROOT.joinpath("core").rglob("*.py"), *texts.ROOT.joinpath("pages").rglob("*.py")]:
+    for path in [
+        *locales_texts.ROOT.joinpath("core").rglob("*.py"),
+        *locales_texts.ROOT.joinpath("pages").rglob("*.py"),
+    ]:
         asked = re.search(r"\b_?\w*\.language(\.\w+)?(\.startswith\(| [!=]= )", path.read_text(encoding="utf-8"))
         assert asked is None, f"{path}: {asked}"

@@ -12,21 +12,24 @@ from typing import get_args
 import pytest
 import torch
 
-from core import runs
-from core.__main__ import finetune
-from core.estimate import estimate_finetune
-from core.figures import LOOKS, look_of
-from core.grid import families, family_cell, grid
+from core.charts.theme import LOOKS, look_of
+from core.cli.app import finetune
+from core.compare.figure_words import family_word
+from core.compare.grid import families, family_cell, grid
+from core.compare.spec import CompareSpec
+from core.finetune.estimate import estimate_finetune
+from core.finetune.recipe import learning_rate
+from core.finetune.spec import FinetuneSpec
 from core.i18n import translator
-from core.kinds import check_spec
-from core.models import build_classifier, count_parameters, load_classifier, save_classifier
-from core.networks import tuning
+from core.networks import tuning as networks_tuning
+from core.networks.heads import count_parameters
+from core.networks.image import build_classifier, load_classifier, save_classifier
 from core.networks.tuning import BEHAVIOURS, Behaviour, Tunable, count_put_in, set_trainable
-from core.recipe import learning_rate
 from core.registry.methods import METHODS, MethodSettings
 from core.registry.table import build_table
-from core.size_figures import family_word
-from core.specs import CompareSpec, FinetuneSpec, ModelRef, metadata, parse_spec
+from core.runs import kinds
+from core.runs.kinds import check_spec
+from core.spec import ModelRef, metadata, parse_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 LITE0, DIGITS = {"id": "bundled/efficientnet_lite0"}, {"id": "builtin/digits"}
@@ -62,8 +65,8 @@ def test_a_row_is_asked_for_checked_estimated_named_and_drawn(method: str, home:
     assert codes == ({"model.no_attention"} if row.needs_attention else set())
     assert estimate_finetune(spec).memory_mb > 0
     assert 0 < learning_rate(spec) == row.rates.pictures
-    assert runs.name_for(spec).endswith(f"· digits · {row.run_name(MethodSettings())}")
-    assert f"--method {method}" in runs.command_line(spec)
+    assert kinds.name_for(spec).endswith(f"· digits · {row.run_name(MethodSettings())}")
+    assert f"--method {method}" in kinds.command_line(spec)
     assert look_of({"method": method}) == LOOKS[method]
     assert {words(text) for text in (row.choice, row.pretrained_word)}.isdisjoint({row.choice, row.pretrained_word})
     assert row.trains(words, MethodSettings())
@@ -131,15 +134,15 @@ methods.METHODS = build_table([*methods.METHODS.values(), new])
 methods.MethodId = Literal[tuple(methods.METHODS)]
 
 from core import runs
-from core.anatomy import tuning_rows
-from core.estimate import estimate_finetune
-from core.figures import LOOKS
-from core.grid import grid
+from core.inspection.report import tuning_rows
+from core.finetune.estimate import estimate_finetune
+from core.charts.theme import LOOKS
+from core.compare.grid import grid
 from core.i18n import translator
-from core.size_figures import family_word
-from core.kinds import check_spec
-from core.specs import CompareSpec, FinetuneSpec, parse_spec
-from core.__main__ import finetune
+from core.compare.figures import family_word
+from core.runs.kinds import check_spec
+from core.finetune.spec import CompareSpec, FinetuneSpec, parse_spec
+from core.cli.app import finetune
 import inspect
 from typing import get_args
 
@@ -177,6 +180,6 @@ def _only_norms(model: Tunable, settings: MethodSettings) -> None:
 
 def test_a_new_behaviour_trains_without_another_change(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new = Behaviour("norms", cut=lambda blocks, settings: 0, put_in=_only_norms)
-    monkeypatch.setattr(tuning, "BEHAVIOURS", build_table([*BEHAVIOURS.values(), new]))
+    monkeypatch.setattr(networks_tuning, "BEHAVIOURS", build_table([*BEHAVIOURS.values(), new]))
     model = build_classifier(TINY, ["a", "b"], seed=0, image_size=32)
     assert all("norm" in name or name.startswith("head.") for name in _learn(model, "norms"))

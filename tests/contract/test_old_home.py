@@ -23,21 +23,23 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from core import jobs, runs, settings, store
-from core.__main__ import app
-from core.asked import ask_pictures, ask_texts
-from core.bundle import write_bundle
-from core.checkpoints import Checkpoints
+from core import settings, store
+from core.cli.app import app
+from core.compare.spec import CompareSpec
 from core.data.library import list_data
-from core.engine import Engine
-from core.events import Silence
+from core.finetune.autotune import Engine
+from core.finetune.checkpoints import Checkpoints
+from core.finetune.run import Finetuning
+from core.finetune.spec import FinetuneSpec
 from core.hardware import this_host
-from core.kinds import KINDS
-from core.measured import list_measurements
-from core.run_archive import import_run
-from core.specs import CompareSpec, FinetuneSpec
+from core.measurement.report import list_measurements
+from core.optimize.bundle.write import write_bundle
+from core.predict.at_once import ask_pictures, ask_texts
+from core.progress import Silence
+from core.runs import kinds, manage, queue
+from core.runs.archive import import_run
+from core.runs.kinds import KINDS
 from core.store import Run, open_store
-from core.train import Finetuning
 
 PACKED = Path(__file__).parents[1] / "fixtures" / "home_0_1.tar.xz"
 APP = Path(__file__).parents[2] / "app.py"
@@ -63,7 +65,7 @@ def old(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("GRAFT_HOME", str(unpacked / "graft"))
     monkeypatch.setenv("HF_HOME", str(unpacked / "huggingface"))
     monkeypatch.setattr("platform.node", lambda: "graft")
-    monkeypatch.setattr(jobs.LocalExecutor, "start", lambda *_: pytest.fail("a run was started"))
+    monkeypatch.setattr(queue.LocalExecutor, "start", lambda *_: pytest.fail("a run was started"))
     store._open.cache_clear()
     yield unpacked
     store._open.cache_clear()
@@ -109,10 +111,10 @@ def test_every_run_is_listed_and_told_as_it_was(old: Path) -> None:
 
 def test_every_spec_is_understood(old: Path) -> None:
     for run in open_store().list_runs():
-        assert runs.spec_of(run).model_dump(mode="json") == run.spec
+        assert manage.spec_of(run).model_dump(mode="json") == run.spec
         kept = json.loads((run.folder / "spec.json").read_text(encoding="utf-8"))
         assert kept == {"kind": run.kind, **run.spec}
-        assert runs.command_line(runs.spec_of(run)).startswith("python -m core ")
+        assert kinds.command_line(manage.spec_of(run)).startswith("python -m core ")
 
 
 @pytest.mark.parametrize("kind", VIEWS)
@@ -146,19 +148,19 @@ def open_page(view: str, **query: str) -> AppTest:
 def test_data_and_measurements_are_found_again(old: Path) -> None:
     assert {"upload/shapes", "upload/reviews"} <= {card.id for card in list_data()}
     (checked,) = open_store().list_runs(kind="import", statuses=["done"])
-    assert runs.latest_import(checked.spec["data"]) == checked
+    assert manage.latest_import(checked.spec["data"]) == checked
     measured = run_of("measure")
     assert list_measurements(open_store())[measured.spec["model"]["id"]].run == measured.id
 
 
 def test_stopped_run_goes_on_from_its_checkpoint(old: Path, tmp_path: Path) -> None:
     (run,) = open_store().list_runs(statuses=["stopped"])
-    assert runs.has_checkpoint(run)
+    assert manage.has_checkpoint(run)
     kept = Checkpoints(run.folder / "checkpoint")
     last, done = kept.last(), kept.validated_epoch()
     assert last is not None
     assert done >= 2
-    spec = runs.spec_of(run)
+    spec = manage.spec_of(run)
     assert isinstance(spec, FinetuneSpec)
     copy_of(run.folder / "checkpoint", tmp_path / "checkpoint")
     heard = Heard()
@@ -194,7 +196,7 @@ class Heard(Silence):
 @pytest.mark.parametrize("model", ["timm/test_convnext.r160_in1k", "hub/tiny/bert"])
 def test_cache_of_an_old_run_is_read_by_the_same_run_today(old: Path, tmp_path: Path, model: str) -> None:
     run = next(run for run in open_store().list_runs(kind="finetune") if is_head_of(run, model))
-    spec, folders = runs.spec_of(run), cached(old)
+    spec, folders = manage.spec_of(run), cached(old)
     assert isinstance(spec, FinetuneSpec)
     summary = Finetuning(spec, tmp_path, Silence(), resume=False, engine=engine_of(run)).run()
     assert summary["engine"]["computed_rows"] == 0
@@ -230,14 +232,14 @@ def test_exported_run_is_taken_in_elsewhere(unpacked: Path, home: Path) -> None:
     (archive,) = (unpacked / "graft" / "exports").iterdir()
     run, said = import_run(archive)
     assert (run.id, run.status, said) == (archive.stem, "done", [])
-    assert runs.read_report(run.id)
+    assert store.read_report(run.id)
     assert run.folder.is_relative_to(home)
     assert lost(told_then(unpacked, run.id)["metrics"], told_now("run", run.id, "show")["metrics"]) == []
 
 
 def test_bundle_proves_itself_and_is_written_alike_today(old: Path, tmp_path: Path) -> None:
     run = run_of("optimize")
-    again = write_bundle(run, str((runs.read_report(run.id) or {})["recommended"]), tmp_path / "again.zip")
+    again = write_bundle(run, str((store.read_report(run.id) or {})["recommended"]), tmp_path / "again.zip")
     with zipfile.ZipFile(old / "bundle.zip") as then, zipfile.ZipFile(again) as now:
         assert set(then.namelist()) <= set(now.namelist())
         then.extractall(tmp_path)
@@ -264,7 +266,7 @@ def test_worker_of_the_old_version_is_known_by_its_command_line(home: Path, tmp_
         spec = CompareSpec.model_validate({"model": {"id": "bundled/minilm-l6"}, "data": {"id": "builtin/reviews-en"}})
         values = spec.model_dump(mode="json")
         open_store().create_run("cp-old", kind="compare", name="old", spec=values, status="running", **alive)
-        assert jobs.reconcile() == []
+        assert queue.reconcile() == []
     finally:
         worker.communicate()
-    assert jobs.reconcile() == ["cp-old"]
+    assert queue.reconcile() == ["cp-old"]

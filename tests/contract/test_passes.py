@@ -23,24 +23,25 @@ import torch
 from torch import nn
 
 from core import store
-from core.clock import PhaseClock
-from core.encoders import TokenBatch, build_text_classifier, save_text_classifier
 from core.errors import RunError
 from core.files import size_of
+from core.measurement.runtimes import OPENERS, open_file
 from core.messages import SENTENCES
-from core.models import build_classifier, save_classifier
+from core.networks.exportable import exportable
+from core.networks.image import build_classifier, save_classifier
+from core.networks.text import TokenBatch, build_text_classifier, save_text_classifier
 from core.optimize.checks import check_pass
-from core.optimize.exporting import export_onnx
+from core.optimize.export import export_onnx
 from core.optimize.passes import tensorrt, torchscript
-from core.optimize.runtimes import OPENERS, open_file
-from core.optimize.subject import TrainedModel, TrainedTextModel, exportable, load_trained_model
-from core.optimize.work import FileResult, PassContext
-from core.optimize_spec import OptimizeSpec
+from core.optimize.passes.base import FileResult, PassContext
+from core.optimize.spec import OptimizeSpec
+from core.optimize.trained_model import TrainedModel, TrainedTextModel, load_trained_model
+from core.progress import PhaseClock
 from core.registry.model_formats import FORMATS
 from core.registry.passes import PASSES, Pass, check_row
-from core.specs import ModelRef
-from tests.contract.test_encoders import FAMILIES, plant
-from tests.unit.test_train import Listener
+from core.spec import ModelRef
+from tests.contract.test_text_networks import FAMILIES, plant
+from tests.unit.finetune.test_run import Listener
 
 FILES = [row.id for row in PASSES.values() if not row.learns]
 ROUNDED = {row.id for row in PASSES.values() if row.rounds}

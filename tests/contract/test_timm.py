@@ -14,27 +14,31 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from core import catalog, stages, stages_timm
-from core.catalog import ModelCard, Preprocessing
-from core.clock import PhaseClock
+from core import settings
 from core.data.images import load_images
 from core.errors import WeightsError
-from core.kinds import check_spec
-from core.lora import lora_targets
-from core.models import ImageClassifier, build_classifier, count_parameters, new_head, save_classifier
+from core.finetune.run import finetune
+from core.finetune.spec import FinetuneSpec
+from core.measurement.runtimes import open_file
+from core.models import catalog, weight_files
+from core.models.card import ModelCard, Preprocessing
+from core.networks import build, from_timm, stages
+from core.networks.heads import count_parameters, new_head
+from core.networks.image import ImageClassifier, build_classifier, save_classifier
+from core.networks.lora import lora_targets
+from core.networks.stages import Stages
 from core.networks.tuning import BEHAVIOURS, set_trainable
-from core.optimize.exporting import export_onnx
-from core.optimize.runtimes import open_file
-from core.optimize.subject import load_trained_model
-from core.optimize_spec import OptimizeSpec
-from core.predict import load_predictor
+from core.optimize.export import export_onnx
+from core.optimize.spec import OptimizeSpec
+from core.optimize.trained_model import load_trained_model
+from core.predict.load import load_predictor
+from core.progress import PhaseClock
 from core.registry.methods import MethodSettings
-from core.sizes_timm import sizes_of
-from core.specs import FinetuneSpec, ModelRef
-from core.stages import Stages
+from core.runs.kinds import check_spec
+from core.snapshot.timm_sizes import sizes_of
+from core.spec import ModelRef
 from core.store import open_store
-from core.train import finetune
-from tests.unit.test_train import Listener
+from tests.unit.finetune.test_run import Listener
 
 # A small network of every class of timm's that is a chain of blocks: its stages, and the px at which it is quick.
 NETWORKS: dict[str, tuple[int, int]] = {
@@ -108,7 +112,7 @@ def in_stages(parts: Stages, labels: str = "a") -> ImageClassifier:
 def with_values(name: str, size: int) -> nn.Module:
     """A network with values that are quickly drawn: timm's own take their time."""
     with stages.NothingDrawn():
-        net = stages_timm.create_named(name, size)
+        net = from_timm.create_named(name, size)
     torch.manual_seed(0)
     with torch.no_grad():
         for key, value in net.named_parameters():
@@ -126,8 +130,8 @@ def test_network_in_stages_is_the_network(name: str, monkeypatch: pytest.MonkeyP
     x = torch.randn(2, 3, size, size)
     with torch.inference_mode():
         wanted = net(x)
-    monkeypatch.setattr(stages, "_create", lambda *_, **__: net)
-    parts = stages.build_stages(card_of(name), size, None)
+    monkeypatch.setattr(build, "_create", lambda *_, **__: net)
+    parts = build.build_stages(card_of(name), size, None)
     model = in_stages(parts)
     with torch.inference_mode():
         middle = model.run(x, 0, blocks // 2)
@@ -164,7 +168,7 @@ def test_every_module_of_timm_is_in_stages_or_said_to_be_whole() -> None:
 def test_network_that_is_no_chain_is_one_stage(name: str) -> None:
     size = min(edge(name), 224)
     with torch.device("meta"):
-        parts = stages.build_stages(card_of(name), size, None)
+        parts = build.build_stages(card_of(name), size, None)
         model = in_stages(parts)
         assert [stage.name for stage in model.stages] == ["trunk"]
         assert model.run(torch.zeros(2, 3, size, size), 0).shape == (2, parts.num_features)
@@ -176,7 +180,7 @@ def plant(name: str) -> nn.Module:
     """Random "published" weights of NAME.TAG in the Hugging Face cache; the network that they are of."""
     torch.manual_seed(0)
     net = timm.create_model(name, pretrained=False).eval()
-    path = catalog._hugging_face_folder() if hasattr(catalog, "_hugging_face_folder") else catalog.hub_folder()
+    path = catalog._hugging_face_folder() if hasattr(catalog, "_hugging_face_folder") else settings.hub_folder()
     path = path / f"models--timm--{name}" / "snapshots" / "1"
     path.mkdir(parents=True)
     save_file({key: value.contiguous() for key, value in net.state_dict().items()}, path / "model.safetensors")
@@ -211,9 +215,9 @@ def test_run_on_digits_learns_saves_and_answers_again(name: str, known: Any, tmp
     has_attention = "vit" in name
     card = known(name, has_attention_layers=has_attention, has_attention=has_attention)
     assert card.has_attention == has_attention
-    assert not catalog.is_local(card)
+    assert not weight_files.is_local(card)
     plant(name)
-    assert catalog.is_local(card)
+    assert weight_files.is_local(card)
     store = open_store()
     for kind, method in METHODS.items():
         if kind == "lora" and not has_attention:
@@ -247,7 +251,7 @@ def test_published_weights_are_fitted_to_another_picture_size(name: str, known: 
     whole = build_classifier(ModelRef(id=card.id), None, seed=0).eval()
     smaller = build_classifier(ModelRef(id=card.id), None, seed=0, image_size=size).eval()
     # timm's own way, from the same file.
-    path = catalog.find_weights(card)
+    path = weight_files.find_weights(card)
     net = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, img_size=size).eval()
     x, y = torch.randn(1, 3, size, size), torch.randn(1, 3, edge(name), edge(name))
     with torch.inference_mode():
@@ -259,7 +263,7 @@ def test_weights_in_half_precision_are_computed_in_fp32(known: Any) -> None:
     name = "test_vit.r160_in1k"
     card = known(name)
     net = plant(name)
-    path = catalog.find_weights(card)
+    path = weight_files.find_weights(card)
     assert path is not None
     save_file({key: value.half() for key, value in net.state_dict().items()}, path)
     model = build_classifier(ModelRef(id=card.id), None, seed=0)
@@ -269,7 +273,7 @@ def test_weights_in_half_precision_are_computed_in_fp32(known: Any) -> None:
 def test_file_of_another_network_is_refused(known: Any) -> None:
     card = known("test_vit.r160_in1k")
     net = plant(card.name)
-    path = catalog.find_weights(card)
+    path = weight_files.find_weights(card)
     assert path is not None
     save_file({key: value for key, value in net.state_dict().items() if "norm" not in key}, path)
     with pytest.raises(WeightsError, match="does not fit"):
@@ -281,7 +285,7 @@ def test_file_of_another_network_is_refused(known: Any) -> None:
 )
 def test_every_adapter_beside_attention_is_asked(name: str) -> None:
     """BEiT reads the weight of `qkv` itself, unless it is told not to."""
-    parts = stages.build_stages(card_of(name), 32, None)
+    parts = build.build_stages(card_of(name), 32, None)
     model, wanted = in_stages(parts), lora_targets(parts.net)
     x = torch.randn(1, 3, 32, 32)
     with torch.inference_mode():
@@ -304,7 +308,7 @@ def test_networks_without_linear_attention_take_no_adapters() -> None:
 @pytest.mark.parametrize("name", ["test_vit.r160_in1k", "levit_128s.fb_dist_in1k", "poolformerv2_s12.sail_in1k"])
 def test_copy_of_a_network_runs_on_its_own(name: str) -> None:
     size = edge(name)
-    model = in_stages(stages.build_stages(card_of(name), size, None))
+    model = in_stages(build.build_stages(card_of(name), size, None))
     changed = copy.deepcopy(model)
     x = torch.randn(1, 3, size, size)
     with torch.inference_mode():

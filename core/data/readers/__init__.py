@@ -1,4 +1,4 @@
-"""Readers of data formats, one file each: all are called with paths, a data reference and a name.
+"""One reader a format; `core.registry.formats` says which file goes to which.
 
-Which there are, and how each format is told from others, stands in `core.registry.formats`.
+A reader turns files into a `core.data.collection.Collection`; it knows no other reader and never opens a data id.
 """

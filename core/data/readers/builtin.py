@@ -1,4 +1,4 @@
-"""Data sets that come with Graft: digits of scikit-learn, and short reviews written for a first success."""
+"""Data sets that come with Graft or its libraries."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.sources import ArrayItems, Collection, digest
-from core.data.tables import open_table
+from core.data.collection import ArrayItems, Collection, digest
+from core.data.readers.table import open_table
 from core.errors import DataError
-from core.specs import DataRef
+from core.spec import DataRef
 
 _REVIEWS = ("reviews-en", "reviews-zh")
-_FOLDER = Path(__file__).parents[1] / "reviews"
+_FOLDER = Path(__file__).parent / "reviews"
 
 
 def open_builtin(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:

@@ -1,2 +1,1 @@
-"""One module for each pass of `core.registry.passes`, named after it: `run(context)` gives a
-`NetworkResult` where its row says that it learns, else a `FileResult`."""
+"""One file a pass, named as its row in `core.registry.passes`; each has `apply`."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.models import count_parameters
+from core.networks.heads import count_parameters
+from core.optimize.passes.base import NetworkResult, PassContext
 from core.optimize.retrain import check_labels, retrain
-from core.optimize.students import build_student
-from core.optimize.teachers import ask_teacher
-from core.optimize.work import NetworkResult, PassContext
+from core.optimize.student import build_student
+from core.optimize.teacher import ask_teacher
 
 LR, TEXT_LR = 5e-4, 1e-4
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.optimize.int8 import GuardedInt8
-from core.optimize.work import FileResult, PassContext
+from core.optimize.int8_search import GuardedInt8
+from core.optimize.passes.base import FileResult, PassContext
 
 
 def run(context: PassContext) -> FileResult:

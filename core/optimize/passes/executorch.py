@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from core.optimize.exporting import exporting, one_sample
-from core.optimize.subject import exportable
-from core.optimize.work import FileResult, PassContext
+from core.networks.exportable import exportable
+from core.optimize.export import exporting, one_sample
+from core.optimize.passes.base import FileResult, PassContext
 
 
 def run(context: PassContext) -> FileResult:

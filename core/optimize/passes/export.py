@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.optimize.exporting import export_program
-from core.optimize.work import FileResult, PassContext
+from core.optimize.export import export_program
+from core.optimize.passes.base import FileResult, PassContext
 
 
 def run(context: PassContext) -> FileResult:

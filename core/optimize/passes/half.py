@@ -6,8 +6,8 @@ import copy
 
 import torch
 
-from core.optimize.exporting import export_program
-from core.optimize.work import FileResult, PassContext
+from core.optimize.export import export_program
+from core.optimize.passes.base import FileResult, PassContext
 
 
 def run(context: PassContext) -> FileResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from core.optimize.work import FileResult, PassContext
+from core.optimize.passes.base import FileResult, PassContext
 
 
 def run(context: PassContext) -> FileResult:

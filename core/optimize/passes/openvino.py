@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.optimize.exporting import exporting
-from core.optimize.runtimes import import_openvino
-from core.optimize.work import FileResult, PassContext
+from core.measurement.runtimes import import_openvino
+from core.optimize.export import exporting
+from core.optimize.passes.base import FileResult, PassContext
 
 
 def run(context: PassContext) -> FileResult:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from core.optimize.passes.base import FileResult, PassContext
 from core.optimize.passes.openvino import convert, write
-from core.optimize.work import FileResult, PassContext
 
 
 def run(context: PassContext) -> FileResult:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from core.optimize.checks import is_transformer
-from core.optimize.exporting import exporting
+from core.optimize.export import exporting
+from core.optimize.passes.base import FileResult, PassContext
 from core.optimize.passes.openvino import convert, write
-from core.optimize.work import FileResult, PassContext
 
 
 def run(context: PassContext) -> FileResult:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from core.optimize.layers import list_weights
 from core.optimize.masks import Masks
+from core.optimize.passes.base import NetworkResult, PassContext
 from core.optimize.retrain import check_labels, copy_of, retrain
-from core.optimize.work import NetworkResult, PassContext
 
 LR, TEXT_LR = 2e-4, 5e-5
 # The part of the steps in which zeros are added; in the rest the weights that are left train on.

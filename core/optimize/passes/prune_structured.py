@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.encoders import TextClassifier
-from core.errors import GraftError, InputError, Problem, first_line
-from core.models import ImageClassifier, count_parameters
+from core.errors import GraftError, InputError, first_line
+from core.networks.exportable import Network, exportable
+from core.networks.heads import count_parameters
+from core.networks.image import ImageClassifier
+from core.networks.text import TextClassifier
+from core.optimize.passes.base import NetworkResult, PassContext
 from core.optimize.retrain import check_labels, copy_of, retrain
-from core.optimize.subject import Network, exportable
-from core.optimize.teachers import ask_teacher
-from core.optimize.work import NetworkResult, PassContext
+from core.optimize.teacher import ask_teacher
+from core.problems import Problem
 
 LR, TEXT_LR = 1e-3, 1e-4
 TEACHER_WEIGHT, HEAT = 0.7, 2.0

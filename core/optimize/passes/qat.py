@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from transformers.pytorch_utils import Conv1D
 
-from core.learner import Learner
+from core.finetune.learner import Learner
 from core.optimize.layers import list_layers, list_weights
 from core.optimize.masks import Masks
+from core.optimize.passes.base import NetworkResult, PassContext
 from core.optimize.retrain import BATCH_SIZE, check_labels, copy_of, retrain
-from core.optimize.work import NetworkResult, PassContext
 
 LR, TEXT_LR = 1e-4, 2e-5
 # The first ranges come from so many batches; then each training batch moves them by this part.

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from core.catalog import ModelCard
+from core.models.card import ModelCard
 from core.optimize.checks import is_transformer
-from core.optimize.int8 import GuardedInt8
-from core.optimize.work import FileResult, PassContext
+from core.optimize.int8_search import GuardedInt8
+from core.optimize.passes.base import FileResult, PassContext
 
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 _BATCH = 8

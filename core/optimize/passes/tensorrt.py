@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import RunError
-from core.optimize.exporting import export_onnx, exporting
-from core.optimize.work import FileResult, PassContext
+from core.optimize.export import export_onnx, exporting
+from core.optimize.passes.base import FileResult, PassContext
 
 _MOST = 64  # examples in one call; the opener cuts larger batches
 

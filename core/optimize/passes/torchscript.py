@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from core.errors import RunError
 from core.files import replacing
-from core.optimize.exporting import exporting, one_sample, sample
-from core.optimize.subject import exportable
-from core.optimize.work import FileResult, PassContext
+from core.networks.exportable import exportable
+from core.optimize.export import exporting, one_sample, sample
+from core.optimize.passes.base import FileResult, PassContext
 
 _TOLERANCE = 1e-3
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.data import images
-from core.data.cache import clear_cache, with_lock
+from core.cache import clear_cache, with_lock
+from core.data import images as data_images
 from core.data.images import ImageData, load_images
-from core.data.pictures import decode
+from core.data.picture import decode
 from core.errors import DataError, StoppedError
-from core.events import Silence
 from core.messages import explain
-from core.specs import DataRef
-from tests.unit.data.made import codes, encoded, fill, load, pack
+from core.progress import Silence
+from core.spec import DataRef
+from tests.fixtures.pictures import codes, encoded, fill, load, pack
 
 
 class Listener(Silence):
@@ -115,7 +115,7 @@ def test_nothing_is_decoded_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         decoded.append(1)
         return decode(data, *how)
 
-    monkeypatch.setattr(images, "decode", counted)
+    monkeypatch.setattr(data_images, "decode", counted)
     load(root)
     assert len(decoded) == 40
     data = load(root, seed=3)
@@ -134,7 +134,7 @@ def test_pictures_are_decoded_once_when_two_ask_at_the_same_time(
         decoded.append(1)
         return decode(data, *how)
 
-    monkeypatch.setattr(images, "decode", counted)
+    monkeypatch.setattr(data_images, "decode", counted)
     threads = [threading.Thread(target=load, args=(root,)) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -177,7 +177,7 @@ def test_damaged_picture_stays_out_when_loading_was_stopped_after_it(
 ) -> None:
     root = fill(tmp_path, {"a": 40, "b": 40})
     _scratch(root / "a" / "000.png")
-    monkeypatch.setattr("core.data.facts._CHUNK", 4)  # 20 looks, then 20 times decoding
+    monkeypatch.setattr("core.data.headers._CHUNK", 4)  # 20 looks, then 20 times decoding
     with pytest.raises(StoppedError):
         load(root, reporter=Listener(stop_after))
     assert 0 not in _rows(load(root))
@@ -207,7 +207,7 @@ def test_others_stay_where_they_are_when_a_picture_is_damaged(tmp_path: Path) ->
 def test_pictures_that_are_too_large_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fill(tmp_path, {"a": 20, "b": 20})
     (root / "a" / "003.png").write_bytes(encoded(99, size=(60, 60)))
-    monkeypatch.setattr("core.data.facts.MAX_PIXELS", 1000)
+    monkeypatch.setattr("core.data.headers.MAX_PIXELS", 1000)
     data = load(root)
     assert 3 not in _rows(data)
     assert codes(data.problems) == {"data.too_large"}
@@ -218,7 +218,7 @@ def test_modes_and_formats_may_be_mixed(tmp_path: Path) -> None:
     for i, (format, mode) in enumerate(
         [("PNG", "RGBA"), ("JPEG", "CMYK"), ("JPEG", "L"), ("GIF", "P"), ("WEBP", "RGB")]
     ):
-        from tests.unit.data.made import picture
+        from tests.fixtures.pictures import picture
 
         picture(100 + i, mode=mode).save(root / "a" / f"{format}-{mode}.{format.lower()}", format)
     assert len(_rows(load(root))) == 25
@@ -310,7 +310,7 @@ def test_long_and_foreign_class_names_are_kept_and_told_short(tmp_path: Path) ->
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3])
 def test_loading_stops_soon_when_asked(tmp_path: Path, stop_after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.data.facts._CHUNK", 2)
+    monkeypatch.setattr("core.data.headers._CHUNK", 2)
     listener = Listener(stop_after)
     with pytest.raises(StoppedError):
         load(fill(tmp_path, {"a": 60, "b": 60}), reporter=listener)
@@ -326,8 +326,8 @@ def test_waiting_for_another_process_stops_when_asked(tmp_path: Path) -> None:
 
 
 def test_progress_is_told_while_pictures_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.data.facts._TELL_EVERY_S", 0.0)
-    monkeypatch.setattr("core.data.facts._CHUNK", 5)
+    monkeypatch.setattr("core.data.headers._TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("core.data.headers._CHUNK", 5)
     listener = Listener()
     load(fill(tmp_path, {"a": 30, "b": 30}), reporter=listener)
     told = [values for code, values in listener.phases if code == "decode"]
@@ -344,7 +344,7 @@ def test_lack_of_room_is_raised_and_not_taken_for_a_damaged_picture(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("core.data.cache._write_all", full)
+        patch.setattr("core.cache._write_all", full)
         with pytest.raises(OSError, match="No space"):
             load(root)
     assert load(root).problems == []

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data import report
+from core.data import report as data_report
 from core.data.report import DataReport, describe_data
 from core.errors import DataError, StoppedError
-from core.events import Silence
-from core.specs import DataRef
-from tests.unit.data.made import encoded, fill, picture
+from core.progress import Silence
+from core.spec import DataRef
+from tests.fixtures.pictures import encoded, fill, picture
 
 
 def _describe(source: Path | str, reporter: Silence | None = None) -> DataReport:
@@ -140,7 +140,7 @@ def test_data_that_cannot_be_opened_at_all_is_refused(tmp_path: Path) -> None:
 
 
 def test_large_data_are_checked_in_part_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "_CHECKED_AT_MOST", 10)
+    monkeypatch.setattr(data_report, "_CHECKED_AT_MOST", 10)
     found = _describe(fill(tmp_path, {"a": 20, "b": 20}))
     assert (found.checked, found.num_images) == (10, 40)
 
@@ -148,7 +148,7 @@ def test_large_data_are_checked_in_part_and_it_is_said(tmp_path: Path, monkeypat
 def test_second_report_opens_only_the_pictures_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fill(tmp_path, {"a": 40, "b": 40})
     first = _describe(root)
-    monkeypatch.setattr("core.data.facts._look", lambda raw: pytest.fail("it was looked at again"))
+    monkeypatch.setattr("core.data.headers._look", lambda raw: pytest.fail("it was looked at again"))
     assert _describe(root) == first
 
 

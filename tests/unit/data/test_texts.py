@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data.library import store_upload
 from core.data.report import describe_data
-from core.data.texts import MAX_CHARS, clean_texts, load_texts
+from core.data.text_cleaning import MAX_CHARS, clean_texts
+from core.data.texts import load_texts
+from core.data.uploads import store_upload
 from core.errors import DataError
-from core.events import Silence
-from core.specs import DataRef
-from tests.unit.data.made import codes
+from core.progress import Silence
+from core.spec import DataRef
+from tests.fixtures.pictures import codes
 
 ROWS = [(f"{'good' if i % 2 else 'bad'} film number {i}", "pos" if i % 2 else "neg") for i in range(40)]
 

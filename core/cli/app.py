@@ -1,0 +1,114 @@
+"""`python -m core …`: everything the pages do, by the same specs.
+
+With `--json` one JSON document goes to stdout and nothing else; progress goes to stderr. Exit status: 0
+done, 1 failed, 2 bad input, 130 stopped. Long verbs wait and show their progress unless `--detach`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from core import store as core_store
+from core.cli import ask
+from core.cli import models as cli_models
+from core.cli import results as cli_results
+from core.cli.jobs import compare, finetune, optimize
+from core.cli.options import JsonOption, LabelColumn, TextColumn
+from core.cli.predict import predict
+from core.cli.progress import end_with, follow, wait
+from core.cli.results import print_json
+from core.cli.runs import list_runs, one_run
+from core.data.spec import ImportSpec
+from core.errors import GraftError
+from core.files import to_json
+from core.messages import explain
+from core.models import hubs
+from core.runs import submit
+from core.spec import parse_spec
+
+app = typer.Typer(
+    name="core",
+    help="Graft: adapt pretrained models to your own data, and know what it brought.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; what Graft can explain is told in a sentence."""
+    hubs.pass_to_libraries()
+    try:
+        app(prog_name="python -m core")
+    except GraftError as error:
+        _tell_problems(error, as_json="--json" in sys.argv)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:  # the reader of a pipe had enough
+        raise SystemExit(0) from None
+
+
+def _tell_problems(error: GraftError, *, as_json: bool) -> None:
+    if as_json:
+        problems = [{**problem.as_dict(), "sentence": explain(problem)} for problem in error.problems]
+        print(to_json({"error": problems}))
+    for problem in error.problems:
+        print(f"{problem.severity}: {explain(problem)}", file=sys.stderr)
+
+
+@app.command()
+def data(
+    data_id: Annotated[str, typer.Argument(metavar="ID")],
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    json_: JsonOption = False,
+) -> None:
+    """Read a data set and say what is in it: classes, splits, problems."""
+    ref = {"id": data_id, "text_column": text_column, "label_column": label_column}
+    spec = parse_spec(ImportSpec, {"data": ref})
+    run = submit.submit(spec)
+    ended = wait(run, quiet=json_)
+    report = core_store.read_report(ended.id) or {}
+    if ended.status != "done":
+        end_with(ended, json_)
+    told = [{**problem, "sentence": cli_results.sentence(problem)} for problem in report.get("problems", [])]
+    counts = report.get("counts", {})
+    lines = [f"{report.get('name', data_id)}: {report.get('num_images', 0)} examples, {len(report['labels'])} classes"]
+    lines += [f"  {split:11} {sum(numbers):7}  {numbers}" for split, numbers in counts.items()]
+    lines += [f"  {problem['sentence']}" for problem in told]
+    print_json({**report, "problems": told, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))
+
+
+@app.command()
+def doctor(
+    calibrate: Annotated[bool, typer.Option(help="Time this machine, about 20 s, for estimates.")] = True,
+    json_: JsonOption = False,
+) -> None:
+    """Say what this machine has, what is reachable, and how fast it is."""
+    from core.measurement.doctor import examine
+
+    report = examine(calibrate=calibrate, tell=lambda text: print(text, file=sys.stderr))
+    lines = [
+        f"{name:22} {value if not isinstance(value, dict | list) else json.dumps(value)}"
+        for name, value in report.items()
+    ]
+    print_json(report, json_, "\n".join(lines))
+
+
+app.command(name="runs")(list_runs)
+app.command(name="run")(one_run)
+app.command()(predict)
+app.command(name="finetune", help="Adapt a pretrained classifier to your own data.")(finetune)
+app.command(
+    name="compare",
+    help="Measure what pretraining buys: from scratch against pretrained, over data-set sizes and seeds.",
+)(compare)
+app.command(
+    name="optimize",
+    help="Make a trained model smaller and faster, and measure on your own data what each way costs.",
+)(optimize)
+ask.add_commands(app, print_json)
+cli_models.add_commands(app, follow, print_json)

@@ -1,0 +1,57 @@
+"""`python -m core finetune`, `compare` and `optimize`: a spec from options, checked, submitted and waited for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from core.cli.options import Asked, command
+from core.cli.progress import end_with, follow, wait
+from core.compare.spec import CompareSpec
+from core.errors import InputError
+from core.finetune.spec import FinetuneSpec
+from core.messages import explain
+from core.optimize.spec import OptimizeSpec
+from core.problems import Problem
+from core.runs import submit
+from core.runs.kinds import check_spec
+from core.store import Run, read_report
+
+
+def _start(spec: Asked, json_: bool, detach: bool) -> None:
+    """Start what was asked for and wait for its end."""
+    follow(_submit(spec), json_, detach)
+
+
+def _optimize(spec: OptimizeSpec, json_: bool, detach: bool, *, bundle: Path | None) -> None:
+    """The same, and write what is recommended as a bundle."""
+    if bundle is None:
+        _start(spec, json_, detach)
+        return
+    if detach:
+        raise InputError("optimize.bundle_detached")
+    run = wait(_submit(spec), quiet=False)
+    name = (read_report(run.id) or {}).get("recommended")
+    if run.status != "done" or not name:
+        reason = Problem("optimize.nothing_recommended", values={"id": run.id})
+        end_with(run, json_, failed=[] if run.error else [reason])
+    from core.optimize.bundle.write import write_bundle
+
+    bundle.absolute().parent.mkdir(parents=True, exist_ok=True)
+    path = write_bundle(run, str(name), bundle)
+    end_with(run, json_, bundle=str(path))
+
+
+def _submit(spec: Asked) -> Run:
+    """Check what was asked for and put it into the queue; warnings go to stderr."""
+    problems = check_spec(spec)
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(problems)
+    for problem in problems:
+        print(f"warning: {explain(problem)}", file=sys.stderr)
+    return submit.submit(spec)
+
+
+finetune = command(FinetuneSpec, _start)
+compare = command(CompareSpec, _start)
+optimize = command(OptimizeSpec, _optimize)

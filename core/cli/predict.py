@@ -1,0 +1,72 @@
+"""`python -m core predict`: one text or picture at once, a file or folder as a run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.options import DetachOption, JsonOption, TextColumn
+from core.cli.progress import end_with, follow, wait
+from core.cli.results import print_json
+from core.errors import InputError
+from core.files import replacing
+from core.predict.answer_tables import answers_csv
+from core.predict.spec import SENTIMENT, PredictSpec
+from core.registry.formats import asked_suffixes
+from core.runs import submit
+from core.spec import parse_spec
+
+_SEES = "bundled/efficientnet_lite0"
+_WHO_ANSWERS = f"run/RUN-ID, or a published model. Default: {_SEES} for pictures, {SENTIMENT} for texts."
+
+
+def predict(
+    pictures: Annotated[list[Path] | None, typer.Argument(help="The same as --image.")] = None,
+    model_id: Annotated[str, typer.Option("--model", help=_WHO_ANSWERS, show_default=False)] = "",
+    image: Annotated[list[Path] | None, typer.Option(help="A picture, or a folder or zip; may be given often.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A table of texts, or a folder or zip of pictures.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The csv to write: what was asked, with its answers.")] = None,
+    text_column: TextColumn = None,
+    top: Annotated[int, typer.Option(help="How many answers for each picture or text.", min=1)] = 5,
+    json_: JsonOption = False,
+    detach: DetachOption = False,
+) -> None:
+    """Ask a model what is in pictures, or what class texts belong to; `sentiment` is the model that comes along."""
+    paths = [*(pictures or []), *(image or [])]
+    if file is None and not paths and not text:
+        raise InputError("predict.nothing")
+    model_id = model_id or (_SEES if paths else SENTIMENT)
+    many = [path for path in paths if path.is_dir() or path.suffix.lower() in asked_suffixes("pictures")]
+    if many and (len(paths) > 1 or file is not None):
+        raise InputError("predict.one_folder", path=str(many[0]))
+    if many or file is not None:
+        asked = {"model": model_id, "file": str(file or many[0]), "text_column": text_column}
+        _answer_file(asked, out, json_, detach)
+        return
+    if paths and text:
+        raise InputError("predict.both")
+    from core.predict.at_once import ask_pictures, ask_texts
+
+    told = ask_pictures(model_id, paths, top) if paths else ask_texts(model_id, text or [], top)
+    if out is not None:
+        with replacing(out) as unfinished:
+            unfinished.write_bytes(answers_csv(told.rows))
+    print_json(told.values, json_, "\n".join(told.lines))
+
+
+def _answer_file(values: dict[str, Any], out: Path | None, json_: bool, detach: bool) -> None:
+    if out is None and not detach:
+        raise InputError("predict.out_missing")
+    run = submit.submit(parse_spec(PredictSpec, values))
+    if detach:
+        follow(run, json_, detach)
+        return
+    ended = wait(run, quiet=False)
+    if ended.status == "done" and out is not None:
+        with replacing(out) as unfinished:
+            shutil.copyfile(ended.folder / "artifacts" / "answers.csv", unfinished)
+    end_with(ended, json_)

@@ -1,0 +1,91 @@
+"""Waiting for a run on the command line, with a bar on stderr, and leaving with its exit status."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from core.cli import results as cli_results
+from core.cli.results import print_json
+from core.messages import explain_phase
+from core.problems import Problem
+from core.runs import queue
+from core.store import Run, open_store
+
+_POLL_S = 0.25
+_COUNTED = 10  # classes whose number of answers is told
+
+
+def wait(run: Run, *, quiet: bool) -> Run:
+    """Wait for a run's end, with its progress on stderr. Ctrl-C asks it to stop; twice leaves it alone."""
+    store = open_store()
+    show = _Progress(quiet)
+    try:
+        while run.is_active:
+            queue.pump(store)
+            run = store.get_run(run.id)
+            show(run)
+            time.sleep(_POLL_S)
+    except KeyboardInterrupt:
+        queue.stop_run(run.id, store)
+        print(f"\nstopping {run.id}; what was done so far is kept", file=sys.stderr)
+        while (run := store.get_run(run.id)).is_active:
+            queue.pump(store)
+            time.sleep(_POLL_S)
+    show.close()
+    return run
+
+
+class _Progress:
+    """One line on a terminal that is written over; a line for each phase elsewhere."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet, self._last, self._on_terminal = quiet, "", sys.stderr.isatty()
+
+    def __call__(self, run: Run) -> None:
+        phase = run.phase or {"code": run.status, "values": {}}
+        words = explain_phase(phase["code"], phase["values"]) if run.status == "running" else run.status
+        if self._on_terminal:
+            words += "" if run.progress is None else f"  {run.progress:4.0%}"
+            words += "" if run.eta_s is None else f"  {run.eta_s:.0f} s left"
+        if self._quiet or words == self._last:
+            return
+        self._last = words
+        end = "" if self._on_terminal else "\n"
+        start = "\r\x1b[2K" if self._on_terminal else ""
+        print(f"{start}{run.id}  {words}", end=end, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._on_terminal and self._last:
+            print(file=sys.stderr)
+
+
+def follow(run: Run, as_json: bool, detach: bool) -> None:
+    if detach:
+        print_json({"run": run.id, "status": run.status}, as_json, run.id)
+        return
+    end_with(wait(run, quiet=False), as_json)
+
+
+def end_with(run: Run, as_json: bool, failed: Sequence[Problem] = (), **more: Any) -> NoReturn:
+    """Say how a run ended and leave with its exit status; `failed` is what went wrong after it."""
+    values: dict[str, Any] = {"run": run.id, "status": run.status, **cli_results.results(run), **more}
+    errors = [*(run.error or []), *(problem.as_dict() for problem in failed)]
+    if errors:
+        values["error"] = [{**problem, "sentence": cli_results.sentence(problem)} for problem in errors]
+        for problem in values["error"]:
+            print(problem["sentence"], file=sys.stderr)
+    test = run.summary.get("test")
+    text = f"{run.id} {run.status}{cli_results.download_words(run)}"
+    if test:
+        low, high = test["interval"]
+        text += f": {test['accuracy']:.1%} of {test['n']} test examples (95%: {low:.1%} to {high:.1%})"
+    if run.kind == "predict" and run.status == "done":
+        counted = ", ".join(f"{label or 'empty'} {n}" for label, n in list(run.summary["counts"].items())[:_COUNTED])
+        text += f": {run.summary['rows']} {run.summary['kind']}: {counted}"
+    text += "".join(f"\n  {finding['sentence']}" for finding in values.get("conclusions", []))
+    text += "".join(f"\n{line}" for line in cli_results.lines(values))
+    print_json(values, as_json, text)
+    raise SystemExit({"done": int(bool(failed)), "stopped": 130, "interrupted": 1}.get(run.status, 1))

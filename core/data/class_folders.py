@@ -1,0 +1,162 @@
+"""From the files of a folder or zip to classes: what is a class, a split, a wrapper, or nothing of ours.
+
+One folder for each class, with or without train and test above; what people really pack around it is looked
+through, and whatever is left out is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from core.data.collection import Collection, Items
+from core.errors import DataError
+from core.problems import Problem, shown, told
+from core.registry.formats import ARCHIVES, PICTURE_SUFFIXES, SPLIT_WORDS, is_table
+
+_JUNK = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
+Parts = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a folder or zip: its place as people see it, and where it really is."""
+
+    parts: Parts
+    source: str | zipfile.ZipInfo
+    size: int
+    stamp: str  # tells its content from another's
+
+    @property
+    def suffix(self) -> str:
+        """The ending of its name, in small letters."""
+        return PurePosixPath(self.parts[-1]).suffix.lower()
+
+
+@dataclass
+class Layout:
+    """The pictures of a folder or zip with (split, class) of each, and what is odd about the rest."""
+
+    pictures: list[Entry] = field(default_factory=list)
+    placed: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> Layout:
+    """Tell classes and splits from the places of files. Raises `DataError` where no classes can be told.
+
+    `folders` are the folders that are there, so that an empty class folder is noticed.
+    """
+    entries = [entry for entry in entries if not is_junk(entry.parts)]
+    pictures = [entry for entry in entries if entry.suffix in PICTURE_SUFFIXES]
+    others = [entry for entry in entries if entry.suffix not in PICTURE_SUFFIXES]
+    if not pictures:
+        archives = [entry for entry in others if entry.suffix in ARCHIVES]
+        if archives:
+            raise DataError("data.only_archives", name=name, n=len(archives), entry=_where(archives[0]))
+        tables = [entry for entry in others if is_table(PurePosixPath(entry.parts[-1]))]
+        if tables:
+            raise DataError("data.only_tables", name=name, n=len(tables), entry=_where(tables[0]))
+        raise DataError("data.no_pictures", name=name, n=len(others))
+    depth = _wrapper_depth(pictures)
+    has_splits = _has_splits([entry.parts[depth:] for entry in pictures])
+    layout, loose, nested = Layout(), [], []
+    for entry in pictures:
+        split, rest = _split_of(entry.parts[depth:], has_splits)
+        if split is None or len(rest) < 2:
+            loose.append(entry)
+            continue
+        layout.pictures.append(entry)
+        layout.placed.append((split, rest[0]))
+        if len(rest) > 2:
+            nested.append(entry)
+    if not layout.pictures:
+        raise DataError("data.no_class_folders", name=name, n=len(loose))
+    classes = {label for _, label in layout.placed}
+    above = layout.pictures[0].parts[:depth]
+    inside = [parts[depth:] for parts in folders if parts[:depth] == above and not is_junk(parts)]
+    found = {rest[0] for split, rest in (_split_of(parts, has_splits) for parts in inside) if split and len(rest) == 1}
+    layout.problems += told("data.loose_pictures", [_where(entry) for entry in loose])
+    layout.problems += told("data.nested_folders", [_where(entry) for entry in nested])
+    layout.problems += told("data.empty_folder", sorted(found - classes))
+    layout.problems += told("data.other_files", [_where(entry) for entry in others])
+    return layout
+
+
+def is_junk(parts: Parts) -> bool:
+    """What systems leave behind: not worth a word."""
+    return any(part.lower() in _JUNK or part.startswith(".") for part in parts)
+
+
+def _where(entry: Entry) -> str:
+    return shown("/".join(entry.parts))
+
+
+def _wrapper_depth(pictures: list[Entry]) -> int:
+    """How many folders hold everything: class folders and splits are what is below them.
+
+    A folder that holds pictures directly is a class, even when it is the only one. Pictures that lie beside
+    everything else do not count.
+    """
+    depth = 0
+    inside = [entry.parts for entry in pictures]
+    while True:
+        inside = [parts for parts in inside if len(parts) > depth + 1]
+        tops = {parts[depth] for parts in inside}
+        if len(tops) != 1 or next(iter(tops)).lower() in SPLIT_WORDS:
+            return depth
+        if not any(len(parts) > depth + 2 for parts in inside):
+            return depth
+        depth += 1
+
+
+def _has_splits(places: list[Parts]) -> bool:
+    """Whether the outer folders are train, test and the like, rather than classes of these names."""
+    tops = {parts[0].lower() for parts in places if len(parts) > 1}
+    if tops and all(top in SPLIT_WORDS for top in tops):
+        return True
+    # Beside other folders ("unlabelled", "docs") they are splits when there are two with classes in them.
+    inner = {parts[0].lower() for parts in places if len(parts) > 2}
+    direct = {parts[0].lower() for parts in places if len(parts) == 2}
+    return len({SPLIT_WORDS[top] for top in inner - direct if top in SPLIT_WORDS}) > 1
+
+
+def _split_of(parts: Parts, has_splits: bool) -> tuple[str | None, Parts]:
+    if not has_splits:
+        return "train", parts
+    return (SPLIT_WORDS.get(parts[0].lower()) if parts else None), parts[1:]
+
+
+def collect(data_id: str, name: str, layout: Layout, items: Items) -> Collection:
+    """The collection of what was arranged."""
+    pictures, placed = layout.pictures, layout.placed
+    labels = sorted({label for _, label in placed}, key=_natural)
+    index = {label: place for place, label in enumerate(labels)}
+    targets = np.array([index[label] for _, label in placed], dtype=np.int64)
+    split_names = np.array([split for split, _ in placed])
+    splits = {str(s): np.flatnonzero(split_names == s).astype(np.int64) for s in np.unique(split_names)}
+    total = hashlib.blake2b(digest_size=12)
+    for entry in pictures:
+        total.update(f"{'/'.join(entry.parts)}|{entry.size}|{entry.stamp}\n".encode())
+    return Collection(
+        id=data_id,
+        name=name,
+        fingerprint=total.hexdigest(),
+        labels=labels,
+        targets=targets,
+        splits=splits,
+        items=items,
+        problems=layout.problems,
+        num_bytes=sum(entry.size for entry in pictures),
+    )
+
+
+def _natural(label: str) -> tuple[tuple[int, int | str], ...]:
+    """Sorts class 2 before class 10."""
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", label) if part)

@@ -1,0 +1,102 @@
+"""Class folders on the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.class_folders import Entry, Parts, arrange, collect, is_junk
+from core.data.collection import Collection, Raw, is_allowed
+from core.data.picture import MAX_BYTES
+from core.errors import DataError
+from core.spec import DataRef
+
+# One's own disk may hold many; this only keeps a root folder given by mistake from being walked for hours.
+MAX_FILES = 3_000_000
+
+
+class FolderItems:
+    """Files below a folder."""
+
+    def __init__(self, root: Path, names: list[str]) -> None:
+        self._root, self._names = root, names
+
+    def read_many(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Raw | None]]:
+        for row in rows.tolist():
+            path = self._root / self._names[row]
+            try:
+                with path.open("rb") as file:
+                    yield row, file.read(MAX_BYTES + 1)
+            except OSError:
+                yield row, None
+
+    def name(self, row: int) -> str:
+        return self._names[row]
+
+
+def open_folder(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
+    """A folder of class folders. Raises `DataError` with what is wrong with it as a whole."""
+    (root,) = paths
+    entries, folders = list_folder(root, name)
+    layout = arrange(entries, folders, name)
+    return collect(ref.id, name, layout, items_of_folder(root, layout.pictures))
+
+
+def list_album(root: Path) -> tuple[list[Entry], Callable[[list[Entry]], FolderItems]]:
+    """All files of a folder, and what reads some of them. Raises `DataError` where they are far too many."""
+    return list_folder(root, root.name)[0], partial(items_of_folder, root)
+
+
+def items_of_folder(root: Path, entries: list[Entry]) -> FolderItems:
+    """These files of a folder, to be read."""
+    return FolderItems(root, [str(entry.source) for entry in entries])
+
+
+def list_folder(root: Path, name: str) -> tuple[list[Entry], list[Parts]]:
+    """All files below a folder in order, and the folders. Raises `DataError` where they are far too many."""
+    entries: list[Entry] = []
+    folders: list[Parts] = []
+    for place, files in _walk(root):
+        parts = place.parts
+        folders.append(parts)
+        for file in files:
+            try:
+                facts = file.stat()
+            except OSError:  # a link that leads nowhere
+                continue
+            path = str(place / file.name)
+            entries.append(Entry((*parts, file.name), path, facts.st_size, str(facts.st_mtime_ns)))
+        if len(entries) > MAX_FILES:
+            raise DataError("data.folder_too_large", name=name, limit=MAX_FILES)
+    return sorted(entries, key=lambda entry: entry.parts), folders
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
+    """Every folder below the root (relative to it) with its files. Links are followed, but not in circles.
+
+    Where data may only come from certain folders, links that lead out of them are passed over.
+    """
+    seen: set[str] = set()
+    waiting = [Path()]
+    while waiting:
+        place = waiting.pop()
+        real = os.path.realpath(root / place)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            with os.scandir(root / place) as found:
+                entries = [e for e in found if not is_junk((e.name,)) and _is_allowed(e)]
+        except OSError:
+            continue
+        yield place, [entry for entry in entries if entry.is_file()]
+        waiting += [place / entry.name for entry in entries if entry.is_dir()]
+
+
+def _is_allowed(entry: os.DirEntry[str]) -> bool:
+    return not entry.is_symlink() or is_allowed(Path(entry.path))

@@ -1,0 +1,77 @@
+"""Zips of class folders or of one table."""
+
+from __future__ import annotations
+
+import re
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.class_folders import Entry, Parts, arrange, collect
+from core.data.collection import Collection, Raw
+from core.data.picture import MAX_BYTES
+from core.data.zip_safety import check_zip
+from core.spec import DataRef
+
+
+class ZipItems:
+    """Files in a zip, read in place."""
+
+    def __init__(self, path: Path, infos: list[zipfile.ZipInfo], names: list[str]) -> None:
+        self._archive, self._infos, self._names = zipfile.ZipFile(path), infos, names
+        self._lock = threading.Lock()
+
+    def read_many(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Raw | None]]:
+        for row in np.sort(rows).tolist():
+            try:
+                with self._lock, self._archive.open(self._infos[row]) as file:
+                    content = file.read(MAX_BYTES + 1)
+            except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError):
+                yield row, None
+            else:
+                yield row, content
+
+    def name(self, row: int) -> str:
+        return self._names[row]
+
+
+def open_zip(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
+    """A zip of class folders, looked through by `check_zip` first. Raises `DataError` for what is wrong."""
+    (path,) = paths
+    name = re.sub(r"\.zip$", "", name, flags=re.IGNORECASE)
+    entries, folders = list_zip(path, name)
+    layout = arrange(entries, folders, name)
+    return collect(ref.id, name, layout, items_of_zip(path, layout.pictures))
+
+
+def list_zip(path: Path, name: str) -> tuple[list[Entry], set[Parts]]:
+    """The files of a zip in order, and its folders. Raises `DataError` for one that is not safe to read."""
+    entries: list[Entry] = []
+    folders: set[Parts] = set()
+    for info, text in check_zip(path, name):
+        parts, is_folder = _parts(text), text.endswith(("/", "\\"))
+        folders |= {parts[:depth] for depth in range(1, len(parts) + is_folder)}
+        if parts and not is_folder:
+            entries.append(Entry(parts, info, info.file_size, f"{info.CRC:08x}"))
+    return sorted(entries, key=lambda entry: entry.parts), folders
+
+
+def list_album(path: Path) -> tuple[list[Entry], Callable[[list[Entry]], ZipItems]]:
+    """The files of a zip, and what reads some of them. Raises `DataError` for one that is not safe to read."""
+    return list_zip(path, path.name)[0], partial(items_of_zip, path)
+
+
+def items_of_zip(path: Path, entries: list[Entry]) -> ZipItems:
+    """These files of a zip, to be read."""
+    sources = [entry.source for entry in entries if isinstance(entry.source, zipfile.ZipInfo)]
+    return ZipItems(path, sources, ["/".join(entry.parts) for entry in entries])
+
+
+def _parts(name: str) -> Parts:
+    return tuple(part for part in re.split(r"[/\\]", name) if part not in {"", "."})

@@ -1,0 +1,128 @@
+"""Rows of a table as labelled texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from core.data.collection import Collection, Ints, Raw, digest
+from core.data.text_cleaning import CONTROL, MAX_CHARS, clean_texts
+from core.errors import DataError
+from core.problems import Problem
+
+MAX_CLASSES = 500
+_POLARITY = {"neg": "negative", "pos": "positive"}
+
+
+class TextItems:
+    """The cleaned texts of a collection, all in memory."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def read_many(self, rows: Ints) -> Iterator[tuple[int, Raw | None]]:
+        for row in rows.tolist():
+            yield row, self.texts[row].encode() or None
+
+    def name(self, row: int) -> str:
+        return f"#{row + 1}"
+
+
+# -- a collection ------------------------------------------------------------------------------------------
+
+
+def collect_texts(
+    data_id: str,
+    name: str,
+    *,
+    texts: Sequence[object],
+    labels: Sequence[object],
+    splits: dict[str, Ints],
+    columns: tuple[str, str],
+    label_names: list[str] | None = None,
+    all_columns: Sequence[str] = (),
+    num_bytes: int = 0,
+    problems: Sequence[Problem] = (),
+) -> Collection:
+    """A collection of texts from two columns: cleaned, labels encoded, empty rows left out, oddities told."""
+    from core.data.collection import encode_labels
+
+    cleaned = clean_texts(texts)
+    values = [_plain_label(value) for value in labels]
+    _forget_stand_ins(values, splits)
+    names, targets, unlabelled = encode_labels(values, label_names)
+    if len(names) > MAX_CLASSES:
+        raise DataError("data.too_many_classes", column=columns[1], n=len(names), limit=MAX_CLASSES)
+    is_empty = np.array([not text for text in cleaned.texts], dtype=bool)
+    usable = (targets >= 0) & ~is_empty
+    counts = {
+        "data.unlabelled_texts": unlabelled,
+        "data.empty_texts": int((is_empty & (targets >= 0)).sum()),
+        "data.markup": cleaned.markup,
+        "data.long_texts": cleaned.cut,
+        "data.control_characters": cleaned.control,
+    }
+    targets = np.where(usable, targets, -1)
+    told = [Problem(code, "warning", "data", {"n": n, "limit": MAX_CHARS}) for code, n in counts.items() if n]
+    kept = {split: rows[usable[rows]] for split, rows in splits.items() if usable[rows].any()}
+    # What is trained on, not the file: another column of it, or another way of cleaning, is other data.
+    parts = [*cleaned.texts, *names, *(f"{split}:{len(rows)}" for split, rows in sorted(kept.items()))]
+    order = b"".join(rows.tobytes() for _, rows in sorted(kept.items()))
+    return Collection(
+        id=data_id,
+        name=name,
+        fingerprint=digest("\0".join(parts).encode(), targets.tobytes(), order),
+        labels=_whole_words(names),
+        targets=targets,
+        splits=kept,
+        items=TextItems(cleaned.texts),
+        problems=[*problems, *told],
+        num_bytes=num_bytes,
+        kind="text",
+        columns=columns,
+        all_columns=tuple(all_columns),
+    )
+
+
+def _plain_label(value: object) -> object:
+    """A label as it is shown: 1.0 is 1, blanks around words go, nothing is nothing."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        text = value.strip()
+        if re.fullmatch(r"-?[0-9]{1,9}(\.0+)?", text):
+            return int(float(text))
+        return CONTROL.sub("", text)[:100] or None
+    return value if isinstance(value, int) else str(value)[:100]
+
+
+def _forget_stand_ins(values: list[object], splits: dict[str, Ints]) -> None:
+    """A test split of nothing but -1 is unlabelled, unless -1 is a class of the training rows."""
+    if any(values[row] == -1 for row in splits.get("train", ())):
+        return
+    for rows in splits.values():
+        if len(rows) and all(values[row] == -1 for row in rows):
+            for row in rows:
+                values[row] = None
+
+
+def _whole_words(names: list[str]) -> list[str]:
+    """neg and pos written out where they stand for sentiment: both are there, and nothing would be named twice."""
+    lower = [name.lower() for name in names]
+    if not set(_POLARITY) <= set(lower) or set(_POLARITY.values()) & set(lower):
+        return names
+    return [_POLARITY.get(name.lower(), name) for name in names]
+
+
+def texts_of(collection: Collection) -> list[str]:
+    """The cleaned texts of a collection. Raises `DataError` when it holds pictures."""
+    items = collection.items
+    if not isinstance(items, TextItems):
+        raise DataError("data.not_texts", id=collection.id)
+    return items.texts

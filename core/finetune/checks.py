@@ -1,0 +1,93 @@
+"""What speaks against a training on this machine: model, data, sizes, precision."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from core import settings
+from core.data.spec import ImportSpec
+from core.errors import GraftError
+from core.finetune.early_stopping import check_patience
+from core.finetune.spec import FinetuneSpec
+from core.hardware import best_device, describe_machine
+from core.models import catalog, weight_files
+from core.problems import Problem
+from core.registry.methods import METHODS
+from core.spec import DataRef
+
+
+def check_finetune(spec: FinetuneSpec) -> list[Problem]:
+    return check_data(spec.data) + check_model(spec) + check_precision(spec) + _check_sizes(spec)
+
+
+def check_import(spec: ImportSpec) -> list[Problem]:
+    return check_data(spec.data)
+
+
+def check_data(data: DataRef) -> list[Problem]:
+    known = ("builtin", "torchvision", "hub", "upload", "path")
+    if data.source not in known:
+        values = {"id": data.id, "known": ", ".join(known)}
+        return [Problem("data.unknown_source", field="data", values=values)]
+    return check_path(Path(data.name).expanduser().absolute(), "data") if data.source == "path" else []
+
+
+def check_path(path: Path, field: str) -> list[Problem]:
+    roots = settings.data_roots()
+    if roots and not any(path.resolve().is_relative_to(root) for root in roots):
+        values = {"path": str(path), "roots": ", ".join(map(str, roots))}
+        return [Problem("data.path_not_allowed", field=field, values=values)]
+    return [] if path.exists() else [Problem("data.path_missing", field=field, values={"path": str(path)})]
+
+
+def check_model(spec: FinetuneSpec) -> list[Problem]:
+    try:
+        card = catalog.get_model(spec.model.id)
+    except GraftError as error:
+        return [dataclasses.replace(problem, field="model") for problem in error.problems]
+    if not card.is_trainable:
+        return [Problem("model.not_trainable", field="model", values={"id": card.name})]
+    problems = []
+    if spec.data.source == "builtin" and card.is_text != spec.data.name.startswith("reviews"):
+        code = "model.not_for_pictures" if card.is_text else "model.not_for_texts"
+        problems.append(Problem(code, field="model", values={"id": card.name}))
+    if spec.model.weights == "pretrained" and not weight_files.is_local(card):
+        problems.append(weight_files.not_local(card))
+    if spec.model.weights == "random" and not METHODS[spec.method].trains_all:
+        problems.append(Problem("spec.random_frozen", "warning", "method"))
+    if card.is_text:
+        longest = card.reading.max_length
+        if spec.max_length is not None and spec.max_length > longest:
+            told: dict[str, Any] = {"model": card.name, "longest": longest, "length": spec.max_length}
+            problems.append(Problem("model.length_too_large", field="max_length", values=told))
+        return problems
+    if METHODS[spec.method].needs_attention and not card.has_attention:
+        problems.append(Problem("model.no_attention", field="method", values={"id": card.name}))
+    size = spec.image_size or card.vision.image_size
+    problems += [dataclasses.replace(p, field="image_size") for p in catalog.check_image_size(card, size)]
+    return problems
+
+
+def check_precision(spec: FinetuneSpec) -> list[Problem]:
+    machine = describe_machine()
+    device = best_device() if spec.device == "auto" else spec.device
+    problems = []
+    if device != "cpu" and device not in machine.devices:
+        values = {"device": device, "known": ", ".join(machine.devices)}
+        problems.append(Problem("spec.no_such_device", field="device", values=values))
+    if device == "cpu" and spec.precision == "fp16":
+        problems.append(Problem("spec.fp16_on_cpu", field="precision"))
+    if device == "cpu" and spec.precision == "bf16" and not machine.is_native("bf16", "cpu"):
+        values = {"processor": machine.processor}
+        problems.append(Problem("spec.bf16_emulated", "warning", "precision", values))
+    return problems
+
+
+def _check_sizes(spec: FinetuneSpec) -> list[Problem]:
+    problems = []
+    if spec.train_size is not None and spec.batch_size > spec.train_size:
+        values = {"batch_size": spec.batch_size, "train_size": spec.train_size}
+        problems.append(Problem("spec.batch_larger_than_data", "warning", "batch_size", values))
+    return problems + check_patience(spec)

@@ -1,0 +1,275 @@
+"""Fine-tune a classifier: from a spec to a model, a report and everything measured on the way.
+
+The Hugging Face Trainer does the training (optimizer, precision, checkpoints, resume with RNG and sampler
+state); `core.finetune.tasks` gives it the data, the network and the frozen part's cache, for pictures or for texts.
+The best epoch is chosen on the validation rows, and the test rows are read once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import set_seed
+
+from core.evaluate import report_classification, write_predictions
+from core.files import replacing, to_json, write_atomically
+from core.finetune.autotune import (
+    Engine,
+    Timing,
+    default_engine,
+    engine_key,
+    load_engine,
+    pick_device,
+    save_engine,
+    time_training,
+)
+from core.finetune.checkpoints import Checkpoints
+from core.finetune.loop import Loop, predict_rows
+from core.finetune.recipe import learning_rate
+from core.finetune.records import BestEpoch, FinetuneReport, FinetuneSummary, Scores
+from core.finetune.spec import FinetuneSpec
+from core.finetune.tasks import ImageTask, TextTask
+from core.models.catalog import get_model
+from core.networks.heads import count_parameters
+from core.progress import PhaseClock, Reporter
+from core.registry.methods import METHODS
+
+# Cached block activations may take this much disk; above it they are computed anew in each epoch.
+CUT_CACHE_LIMIT_BYTES = 6_000_000_000
+
+
+def finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, *, resume: bool) -> FinetuneSummary:
+    """Train, test and save into `folder`; returns the summary of the run.
+
+    With `resume`, goes on from the last complete checkpoint (from the beginning when there is none) and
+    gives the same numbers as an uninterrupted run. Raises `StoppedError` after saving a checkpoint when the
+    reporter asks to stop, `DataError` and `WeightsError` for inputs that cannot be used.
+    """
+    return Finetuning(spec, folder, reporter, resume=resume).run()
+
+
+class Finetuning:
+    """One training, step by step.
+
+    With `engine` it computes as that says instead of as is quickest here; one that is not `resumable` writes no
+    checkpoints.
+    """
+
+    def __init__(
+        self,
+        spec: FinetuneSpec,
+        folder: Path,
+        reporter: Reporter,
+        *,
+        resume: bool,
+        engine: Engine | None = None,
+        resumable: bool = True,
+    ) -> None:
+        self.spec, self.clock, self.resume = spec, PhaseClock(reporter), resume
+        self.given_engine, self.resumable = engine, resumable
+        self.artifacts = folder / "artifacts"
+        self.checkpoints = Checkpoints(folder / "checkpoint")
+        if not resume:
+            self.checkpoints.clear()
+        self.card = get_model(spec.model.id)
+        self.device = pick_device(spec.device)
+        self.timings: list[Timing] = []
+        kind = TextTask if self.card.is_text else ImageTask
+        self.task: ImageTask | TextTask = kind(spec, self.card, self.device, self.clock)
+
+    def run(self) -> FinetuneSummary:
+        """Train, test, and keep model, report and everything measured."""
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        probabilities, best, loop = self.learn()
+        report = self._write_report(probabilities)
+        self.clock.phase("save")
+        self._save_model(report, best)
+        self._save_engine()
+        return self._summary(report, best, loop)
+
+    def learn(self) -> tuple[NDArray[np.float64], BestEpoch, Loop]:
+        """Train and test: probabilities [N, C] of the test rows, what is known of the best epoch, the loop."""
+        spec = self.spec
+        set_seed(spec.seed)
+        self.clock.phase("data")
+        self.task.load_data()
+        self.data = self.task.data
+        self.clock.phase("model")
+        self.task.build_model()
+        self._pick_engine()
+        self.learner = self.task.build_learner(self.engine)
+        self._limit_cache()
+        self.parameters = count_parameters(self.learner.model)  # before adapters are merged
+        loop = Loop(self.learner, spec, self.checkpoints, self.clock, self.engine, resumable=self.resumable)
+        self._expect(loop)
+        if not loop.is_finished:
+            self._tune(loop)
+            loop.train(resume=self.resume)
+        best = loop.load_best()
+        self.clock.phase("test")
+        logits = predict_rows(self.learner, self.data.test, self.clock, loop.batch_size, loop.engine)
+        return logits.double().softmax(1).numpy(), best, loop
+
+    # -- making ready ------------------------------------------------------------------------------------
+    def _pick_engine(self) -> None:
+        """How to compute: as this run did before, as equal runs do, or a first guess."""
+        spec, task = self.spec, self.task
+        self.key = engine_key(spec.model.id, spec.model.weights, task.cut, task.size, spec.batch_size, self.device)
+        if METHODS[spec.method].adds_layers:
+            self.key += f"|{spec.method}"
+        known = self.given_engine or self._engine_of_run() or load_engine(self.key)
+        self.engine = known or default_engine(spec.precision, self.device, is_text=self.card.is_text)
+        if task.cut == 0:
+            self.engine = self.engine.replace(prefix="none")
+        self.is_engine_known = known is not None
+
+    def _limit_cache(self) -> None:
+        """Do without the cache of the frozen part where it would fill the disk."""
+        prefix = self.learner.prefix
+        if prefix is None:
+            return
+        rows = np.concatenate([self.data.train, self.data.validation, self.data.test])
+        prefix.rows_expected = prefix.missing(rows)
+        if prefix.rows_expected * prefix.row_bytes > CUT_CACHE_LIMIT_BYTES:
+            self.clock.log(
+                f"The frozen part's output would take {prefix.rows_expected * prefix.row_bytes} bytes: not kept"
+            )
+            self.learner.forgo_prefix()
+
+    def _expect(self, loop: Loop) -> None:
+        """Tell the clock how much work lies ahead, in passes of one picture through the whole network."""
+        data, prefix, model = self.data, self.learner.prefix, self.learner.model
+        learning = 1 - self.task.cut / max(1, model.num_blocks)
+        frozen = 1 - learning
+        train, validation, test = len(data.train), len(data.validation), len(data.test)
+        # The last term is the head's own work: little, but all there is when the frozen part is in the cache.
+        kept = 0 if prefix else frozen
+        cost = {"train": 3 * learning + kept + 1e-3, "predict": learning + kept + 1e-3, "prefix": frozen}
+        per_epoch = train * cost["train"] + validation * cost["predict"]
+        once = test * cost["predict"] + (frozen * prefix.rows_expected if prefix else 0)
+        self.clock.expect(once + self.spec.epochs * per_epoch, **cost)
+
+    def _tune(self, loop: Loop) -> None:
+        """Time candidates for the training steps, unless this engine is known or was asked for."""
+        if self.is_engine_known or self.spec.precision != "auto" or self.task.cut == self.learner.model.num_blocks:
+            return
+        self.clock.phase("autotune")
+        others = self.learner.candidates(self.engine)
+        self.engine, table = time_training(
+            loop.trial_step, self.engine, others, loop.batch_size, loop.total_steps, self.device
+        )
+        self.timings += table
+        loop.use(self.engine)
+
+    def _engine_of_run(self) -> Engine | None:
+        """The engine this run used before it was interrupted."""
+        try:
+            return Engine(**json.loads((self.artifacts / "autotune.json").read_text(encoding="utf-8"))["engine"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    # -- keeping what came out ---------------------------------------------------------------------------
+    def _write_report(self, probabilities: NDArray[np.float64]) -> FinetuneReport:
+        rows, labels = self.data.test, list(self.data.labels)
+        targets = self.data.targets[rows]
+        with replacing(self.artifacts / "predictions.parquet") as unfinished:
+            write_predictions(unfinished, rows, targets, probabilities)
+        report: FinetuneReport = {
+            **report_classification(targets, probabilities, labels),
+            "mistakes": self.task.write_mistakes(self.artifacts, rows, targets, probabilities),
+            **self.task.write_more(self.artifacts),
+        }
+        write_atomically(self.artifacts / "report.json", to_json(report))
+        return report
+
+    def _save_model(self, report: FinetuneReport, best: BestEpoch) -> None:
+        spec = self.spec
+        self.task.save_model(
+            self.artifacts / "model",
+            method=spec.method,
+            parent=spec.model.id,
+            weights=spec.model.weights,
+            data={"id": spec.data.id, "fingerprint": self.data.fingerprint},
+            test=_scores(report),
+            epoch=best["epoch"],
+            seed=spec.seed,
+        )
+
+    def _save_engine(self) -> None:
+        if self.learner.prefix is not None:
+            self.timings += self.learner.prefix.timings
+            self.engine = self.learner.prefix.engine.replace(precision=self.engine.precision, layout=self.engine.layout)
+        # A prefix that was read from the cache has timed nothing: what others find out stays open.
+        if self.engine.prefix != "auto" and self.spec.precision == "auto":
+            save_engine(self.key, self.engine)
+        table = [dataclasses.asdict(timing) for timing in self.timings]
+        kept = {"engine": dataclasses.asdict(self.engine), "timings": table}
+        write_atomically(self.artifacts / "autotune.json", to_json(kept))
+
+    def _summary(self, report: FinetuneReport, best: BestEpoch, loop: Loop) -> FinetuneSummary:
+        data, engine, prefix = self.data, self.engine, self.learner.prefix
+        return {
+            "test": {**_scores(report), "loss": report["loss"]},
+            "val": {"accuracy": best["accuracy"], "n": len(data.validation)},
+            "best_epoch": best["epoch"],
+            "epochs_done": loop.epochs_done,
+            "train_seconds": self.clock.total(("train", "validate", "compile", "autotune")),
+            "images_per_s": loop.images_per_s,
+            "parameters": self.parameters[0],
+            "trainable_parameters": self.parameters[1],
+            "peak_memory_mb": peak_memory_mb(self.device),
+            "data": {
+                "id": self.spec.data.id,
+                "fingerprint": data.fingerprint,
+                "labels": list(data.labels),
+                "train": len(data.train),
+                "validation": len(data.validation),
+                "test": len(data.test),
+            },
+            "engine": {
+                "precision": engine.precision,
+                "layout": engine.layout,
+                "threads": engine.threads,
+                "device": self.device.type,
+                "prefix": engine.prefix if prefix else "none",
+                "prefix_precision": engine.prefix_precision if prefix else None,
+                "cached_rows": len(data.train) + len(data.validation) + len(data.test) - prefix.rows_computed
+                if prefix
+                else 0,
+                "computed_rows": prefix.rows_computed if prefix else 0,
+            },
+            "task": self.card.task,
+            "learning_rate": learning_rate(self.spec),
+            **self.task.facts(report),
+            "phases": self.clock.seconds,
+        }
+
+
+def _scores(report: FinetuneReport) -> Scores:
+    """The test as the model carries it along."""
+    return {
+        "accuracy": report["accuracy"],
+        "interval": report["interval"],
+        "n": report["n"],
+        "macro_f1": report["macro_f1"],
+    }
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory this process held so far: of the GPU when it computes there, else of the machine."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,0 +1,238 @@
+"""What is special about a task: how its data is read, its network built, its mistakes shown, its model saved.
+
+Everything else about a run (loop, checkpoints, engine, report) is the same for pictures and texts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.data.images import load_images
+from core.data.texts import load_texts
+from core.evaluate import compare_paired, report_classification, write_predictions
+from core.files import replacing
+from core.finetune.autotune import Engine
+from core.finetune.baseline import run_baseline
+from core.finetune.image_features import FrozenPrefix
+from core.finetune.learner import ImageLearner, TextLearner, balanced_weights
+from core.finetune.records import BaselineReport, FinetuneReport, Mistake, TaskFacts, TaskReport
+from core.finetune.spec import FinetuneSpec
+from core.finetune.text_features import FrozenEncoder
+from core.models.card import ModelCard
+from core.networks.image import build_classifier, save_classifier
+from core.networks.text import build_text_classifier, save_text_classifier
+from core.networks.tokens import DEFAULT_LENGTH, Tokens
+from core.networks.transforms import Batcher
+from core.networks.tuning import set_trainable
+from core.progress import PhaseClock
+from core.registry.methods import METHODS, MethodSettings
+
+MISTAKES_SHOWN = 24
+_SHOWN_CHARS = 600
+_CHECKED_TEXTS = 8
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def _worst(targets: Ints, probabilities: Floats) -> Ints:
+    """Places of the wrong answers the model was surest of."""
+    wrong = np.flatnonzero(probabilities.argmax(1) != targets)
+    found: Ints = wrong[np.argsort(-probabilities.max(1)[wrong], kind="stable")][:MISTAKES_SHOWN]
+    return found
+
+
+class ImageTask:
+    """Pictures in classes."""
+
+    def __init__(self, spec: FinetuneSpec, card: ModelCard, device: torch.device, clock: PhaseClock) -> None:
+        self.spec, self.card, self.device, self.clock = spec, card, device, clock
+        self.size = spec.image_size or card.vision.image_size
+
+    def load_data(self) -> None:
+        spec, how = self.spec, self.card.vision
+        self.data = load_images(
+            spec.data,
+            image_size=self.size,
+            resize_size=round(how.resize_size * self.size / how.image_size),
+            interpolation=how.interpolation,
+            train_size=spec.train_size,
+            test_size=spec.test_size,
+            seed=spec.seed,
+            reporter=self.clock,
+        )
+        self.data.pixels.ensure(np.concatenate([self.data.train, self.data.validation, self.data.test]), self.clock)
+
+    def build_model(self) -> None:
+        spec = self.spec
+        self.model = build_classifier(spec.model, list(self.data.labels), seed=spec.seed, image_size=self.size)
+        if self.data.is_native:  # tiny pictures are learned whole: predictions must not crop theirs
+            self.model.preprocessing = self.model.preprocessing.model_copy(update={"resize_size": self.size})
+        set_trainable(self.model, spec.method, MethodSettings.of(spec))
+        self.cut = self.model.num_frozen
+        if METHODS[spec.method].kept and not self.cut:
+            self.clock.log(f"All of {self.card.id} learns: it has {self.model.num_blocks} blocks")
+
+    def build_learner(self, engine: Engine) -> ImageLearner:
+        spec, model = self.spec, self.model
+        channels_last = engine.layout == "channels_last"
+        model.to(self.device)
+        model.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+        batcher = Batcher(self.card.vision, self.size, self.device, channels_last)
+        prefix = None
+        if self.cut and spec.augment == "none":
+            weights = f"{self.card.id}|{self.card.file_name}"
+            if spec.model.weights == "random":
+                weights = f"{self.card.architecture}|random|{spec.seed}"
+            prefix = FrozenPrefix(model, self.cut, batcher, self.data.pixels, engine, weights, self.clock)
+        weights_ = balanced_weights(self.data) if spec.class_weights else None
+        return ImageLearner(model, self.cut, batcher, self.data, prefix, spec.augment, weights_)
+
+    def write_mistakes(self, folder: Path, rows: Ints, targets: Ints, probabilities: Floats) -> list[Mistake]:
+        """The wrong answers the model was surest of, as pictures."""
+        (folder / "mistakes").mkdir(exist_ok=True)
+        predicted, mistakes = probabilities.argmax(1), list[Mistake]()
+        for place, i in enumerate(_worst(targets, probabilities)):
+            picture = Image.fromarray(self.data.pixels.read(rows[i : i + 1])[0])
+            if picture.width < 96:  # enlarged without smoothing: the model saw no more than these squares
+                picture = picture.resize((96, 96), Image.Resampling.NEAREST)
+            picture.thumbnail((256, 256))
+            with replacing(folder / "mistakes" / f"{place}.webp") as unfinished:
+                picture.save(unfinished, quality=85)
+            mistakes.append(
+                {
+                    "row": int(rows[i]),
+                    "file": f"mistakes/{place}.webp",
+                    "true": self.data.labels[targets[i]],
+                    "predicted": self.data.labels[predicted[i]],
+                    "confidence": float(probabilities[i].max()),
+                }
+            )
+        return mistakes
+
+    def write_more(self, folder: Path) -> TaskReport:
+        """What else belongs into the report: nothing."""
+        return {}
+
+    def save_model(self, folder: Path, **facts: Any) -> None:
+        save_classifier(self.model, folder, image_size=self.size, **facts)
+
+    def facts(self, report: FinetuneReport) -> TaskFacts:
+        """What the summary says beside what is true of every task."""
+        return {"image_size": self.size}
+
+
+class TextTask:
+    """Texts in classes."""
+
+    def __init__(self, spec: FinetuneSpec, card: ModelCard, device: torch.device, clock: PhaseClock) -> None:
+        self.spec, self.card, self.device, self.clock = spec, card, device, clock
+        self.size = min(spec.max_length or DEFAULT_LENGTH, card.reading.max_length)
+
+    def load_data(self) -> None:
+        spec = self.spec
+        self.data = load_texts(spec.data, train_size=spec.train_size, test_size=spec.test_size, seed=spec.seed)
+
+    def build_model(self) -> None:
+        spec, data = self.spec, self.data
+        self.model = build_text_classifier(spec.model, list(data.labels), seed=spec.seed)
+        self.size = min(self.size, self.model.max_length)
+        set_trainable(self.model, spec.method, MethodSettings.of(spec))
+        self.cut = self.model.num_frozen
+        self.clock.phase("tokens")
+        rows = np.concatenate([data.train, data.validation, data.test])
+        self.tokens = Tokens(data.texts, rows, self.model.tokenizer, self.size, self.clock)
+        self.clock.log(
+            f"{self.tokens.share_cut:.1%} of the texts are longer than {self.size} tokens, "
+            f"{self.tokens.share_unknown:.1%} of the tokens are unknown"
+        )
+
+    def build_learner(self, engine: Engine) -> TextLearner:
+        spec, model = self.spec, self.model
+        model.to(self.device)
+        prefix, cut = None, self.cut
+        if cut and (cut == model.num_blocks or (model.can_be_cut and self._is_cut_exact())):
+            weights = f"{self.card.id}|{self.card.file_name}|{self.card.sha256}"
+            if spec.model.weights == "random":
+                weights = f"{self.card.id}|random|{spec.seed}"
+            key = self.data.fingerprint
+            prefix = FrozenEncoder(model, cut, self.tokens, key, engine, weights, self.device, self.clock)
+        class_weights = balanced_weights(self.data) if spec.class_weights else None
+        return TextLearner(model, cut if prefix else 0, self.tokens, self.data, prefix, self.device, class_weights)
+
+    def _is_cut_exact(self) -> bool:
+        """Whether the layers above the cut give the same from the kept states as the whole network does.
+
+        Measured, as networks differ in what their layers hand on beside the states.
+        """
+        batch = self.tokens(self.data.train[:_CHECKED_TEXTS], self.device)
+        self.model.eval()
+        with torch.inference_mode():
+            whole = self.model.run(batch, 0)
+            parts = self.model.run(batch.with_hidden(self.model.run_prefix(batch, self.cut)), self.cut)
+        difference = float((whole - parts).abs().max() / whole.abs().max().clamp(min=1e-6))
+        if difference > 1e-3:
+            self.clock.log(f"The frozen layers cannot be run apart (difference {difference:.1e}): nothing is kept")
+        return difference <= 1e-3
+
+    def write_mistakes(self, folder: Path, rows: Ints, targets: Ints, probabilities: Floats) -> list[Mistake]:
+        """The wrong answers the model was surest of."""
+        predicted, data = probabilities.argmax(1), self.data
+        return [
+            {
+                "row": int(rows[i]),
+                "text": data.texts[rows[i]][:_SHOWN_CHARS],
+                "true": data.labels[targets[i]],
+                "predicted": data.labels[predicted[i]],
+                "confidence": float(probabilities[i].max()),
+            }
+            for i in _worst(targets, probabilities)
+        ]
+
+    def write_more(self, folder: Path) -> TaskReport:
+        """Run the simple rival on the same rows, keep its answers, and say which is better."""
+        self.clock.phase("baseline")
+        data, seed = self.data, self.spec.seed
+        rival = run_baseline(data.texts, data.targets, data.train, data.test, len(data.labels), seed)
+        targets = data.targets[data.test]
+        with replacing(folder / "baseline.parquet") as unfinished:
+            write_predictions(unfinished, data.test, targets, rival.probabilities)
+        report = report_classification(targets, rival.probabilities, list(data.labels))
+        compared = compare_paired(folder / "predictions.parquet", folder / "baseline.parquet")
+        better = compared["better"]
+        found: BaselineReport = {
+            "kind": rival.name,
+            "seconds": rival.seconds,
+            "trained_on": rival.rows,
+            "accuracy": report["accuracy"],
+            "interval": report["interval"],
+            "macro_f1": report["macro_f1"],
+            "ece": report["ece"],
+            "difference": compared["difference"],
+            "difference_interval": compared["interval"],
+            "p": compared["p"],
+            "better": None if better is None else "model" if better == "a" else "baseline",
+        }
+        return {"baseline": found}
+
+    def save_model(self, folder: Path, **facts: Any) -> None:
+        save_text_classifier(self.model, folder, max_length=self.size, **facts)
+
+    def facts(self, report: FinetuneReport) -> TaskFacts:
+        """What the summary says beside what is true of every task."""
+        lengths = self.tokens.lengths[self.tokens.lengths > 0]
+        return {
+            "max_length": self.size,
+            "tokens": {
+                "median": int(np.median(lengths)),
+                "share_cut": self.tokens.share_cut,
+                "share_unknown": self.tokens.share_unknown,
+            },
+            "baseline": report["baseline"],
+        }

@@ -1,0 +1,61 @@
+"""MB of a process before it computes anything: measured once for each machine and version of torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from core import settings
+from core.files import to_json, write_atomically
+from core.hardware import this_host
+from core.inspection.records import Baseline
+
+_LIBRARIES = "import core.finetune.run; from core.hardware import resident_mb; print(resident_mb())"
+
+
+# -- the process itself ----------------------------------------------------------------------------------
+
+
+def read_baseline(inference_mb: float) -> Baseline:
+    """MB of a process with its libraries loaded and nothing computed yet.
+
+    To answer: `inference_mb`, as the inspecting process itself read it. To learn: as a fresh process was measured once
+    on this machine with these libraries; before that, what is known to answer, and `training_from` says so.
+    """
+    try:
+        kept = json.loads(_kept().read_text(encoding="utf-8"))
+        if (kept["host"], kept["torch"]) == (this_host(), torch.__version__):
+            training_mb = float(kept["training_mb"])
+            return {"inference_mb": inference_mb, "training_mb": training_mb, "training_from": "a fresh process"}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {"inference_mb": inference_mb, "training_mb": inference_mb, "training_from": "this process"}
+
+
+def measure_baseline() -> None:
+    """Load what a training loads in a fresh process, read its memory, and keep it; once for each version of torch."""
+    if read_baseline(0.0)["training_from"] == "a fresh process":
+        return
+    done = subprocess.run(
+        [sys.executable, "-c", _LIBRARIES],
+        cwd=settings.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    try:
+        measured = float(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return
+    facts = {"host": this_host(), "torch": torch.__version__, "training_mb": measured, "measured_at": time.time()}
+    write_atomically(_kept(), to_json(facts) + "\n")
+
+
+def _kept() -> Path:
+    return settings.home() / "baselines.json"

@@ -1,0 +1,269 @@
+"""How fast a network is, alone or beside another: in processes of their own, in turns, until the numbers are known."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, TypedDict, cast
+
+import numpy as np
+import psutil
+
+from core import settings
+from core.errors import RunError
+from core.files import to_json, write_atomically
+from core.measurement.runtimes import InputArrays
+from core.measurement.stopwatch import Order
+from core.problems import Problem
+from core.progress import PhaseClock
+
+BATCH = 32
+BUDGET_S = 25.0
+_LEAST_ROUNDS = 5
+_LEAST_ALONE = 3  # rounds of a network so slow that the budget is spent
+_ROUND_S = 0.25
+_NARROW = 0.04  # half of the 95% interval of a ratio or a time, as a share of it
+# So many processors kept busy by other work spoil a timing.
+BUSY = 0.3
+
+
+class Speed(TypedDict):
+    """How fast a file answers, and what opens it."""
+
+    latency_p50_ms: float
+    latency_p95_ms: float
+    throughput: float
+    load_ms: float
+    runtime: str
+
+
+class SpeedRatios(TypedDict):
+    """How many times better one is than the other, each as [middle, low, high] with its 95% interval."""
+
+    latency: list[float]
+    throughput: list[float]
+
+
+class Stopwatch:
+    """A process that has opened one file and times it when told to. Ends with its `with` block.
+
+    `inputs`: what `save_inputs` wrote; its arrays are given to the network in the order of `input_names`. Raises
+    `RunError` when the file cannot be opened, or the process ends.
+    """
+
+    program = "core.measurement.stopwatch"
+    warm_s: float | None = None  # at most so long for each kind of input, however few calls that are
+    died = "optimize.cannot_open"  # the code of that error
+
+    def __init__(
+        self,
+        source: str,
+        format: str,
+        input_names: Sequence[str],
+        inputs: Path,
+        work: Path,
+        *,
+        threads: int,
+        device: str,
+    ) -> None:
+        self.times: dict[str, list[float]] = defaultdict(list)
+        self.peak_mb: float | None = None
+        request = {
+            "source": source,
+            "format": format,
+            "threads": threads,
+            "device": device,
+            "inputs": str(inputs),
+            "input_names": list(input_names),
+        }
+        self._log = work / "stopwatch.log"
+        path = work / "stopwatch.json"
+        write_atomically(path, to_json(request))
+        environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self.program, str(path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                cwd=settings.PROJECT,
+                text=True,
+            )
+        # Pipes, as they were asked for.
+        self._orders, self._answers = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
+        try:
+            first = self._read()
+            if "problems" in first:
+                raise RunError([Problem.from_dict(problem) for problem in first["problems"]])
+            self.load_ms, self.runtime = float(first["load_ms"]), str(first["runtime"])
+            self.ask({"do": "warm", "seconds": self.warm_s})
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    def time(self, kind: str, seconds: float, least: int) -> float:
+        """Median milliseconds of a block of calls with inputs of a kind (`one`: one example, `many`: a batch)."""
+        found = self.ask({"do": "time", "kind": kind, "seconds": seconds, "least": least})["times_ms"]
+        self.times[kind] += found
+        return float(np.median(found))
+
+    def close(self) -> None:
+        """Note the peak memory and end the process."""
+        if self._process.poll() is None and self.peak_mb is None:
+            try:
+                self.peak_mb = float(self.ask({"do": "memory"})["memory_mb"])
+            except RunError:
+                self.peak_mb = None
+        self._orders.close()
+        self._answers.close()
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Stopwatch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, order: Order) -> dict[str, Any]:
+        """Give the process an order (core.measurement.stopwatch) and wait for its answer."""
+        try:
+            self._orders.write(json.dumps(order) + "\n")
+            self._orders.flush()
+        except OSError as error:
+            raise self._died() from error
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        line = self._answers.readline()
+        if not line:
+            raise self._died()
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def _died(self) -> RunError:
+        self._process.wait()
+        status = self._process.returncode
+        if status < 0:  # killed: what it wrote last tells nothing of it
+            return RunError(self.died, detail=f"signal {-status}")
+        lines = [line for line in self._log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        return RunError(self.died, detail=(lines or [f"status {status}"])[-1][:300])
+
+
+def save_inputs(path: Path, kinds: Mapping[str, Sequence[InputArrays]]) -> None:
+    """Write inputs for a stopwatch: for each kind (`one`, `many` …) those of one call, several that take turns."""
+    arrays: dict[str, Any] = {
+        f"{kind}/{number}/{name}": value
+        for kind, sets in kinds.items()
+        for number, inputs in enumerate(sets)
+        for name, value in inputs.items()
+    }
+    np.savez(path, **arrays)
+
+
+def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> tuple[SpeedRatios, float]:
+    """(ratios, processors that other work kept busy meanwhile).
+
+    Ratios original / variant of latency and throughput, each as [middle, low, high] with its 95% interval.
+
+    They take turns (the one that begins changes) until both intervals are narrow or the budget is spent. The middle
+    is the geometric mean over the rounds, the interval that of a t distribution on its logarithm.
+    """
+    kinds = ("one", "many")
+
+    def turn(kind: str, number: int) -> float:
+        turns = [original, variant] if number % 2 == 0 else [variant, original]
+        least = 5 if kind == "one" else 2
+        medians = {id(watch): watch.time(kind, _ROUND_S, least) for watch in turns}
+        return math.log(medians[id(original)] / medians[id(variant)])
+
+    logs, others = _until_known(kinds, turn, [original, variant], clock, BUDGET_S, _LEAST_ROUNDS)
+    return {"latency": _middle(logs["one"]), "throughput": _middle(logs["many"])}, others
+
+
+def time_alone(
+    watch: Stopwatch, kinds: Sequence[str], clock: PhaseClock, budget_s: float, tell: Callable[[float], None]
+) -> tuple[dict[str, list[float]], float]:
+    """(milliseconds of a call with inputs of each kind, processors that other work kept busy meanwhile).
+
+    Milliseconds as [middle, low, high], found as in `race`. `tell` hears the seconds spent after each block of calls.
+    """
+    began = time.perf_counter()
+
+    def turn(kind: str, _number: int) -> float:
+        found = math.log(watch.time(kind, _ROUND_S, 1))
+        tell(time.perf_counter() - began)
+        return found
+
+    logs, others = _until_known(kinds, turn, [watch], clock, budget_s, _LEAST_ALONE)
+    return {kind: _middle(logs[kind]) for kind in kinds}, others
+
+
+def _until_known(
+    kinds: Sequence[str],
+    turn: Callable[[str, int], float],
+    watches: Sequence[Stopwatch],
+    clock: PhaseClock,
+    budget_s: float,
+    fewest: int,
+) -> tuple[dict[str, list[float]], float]:
+    """Rounds of every kind until the interval of each is narrow or the budget is spent; how busy other work was.
+
+    `fewest` rounds are done even when the budget is spent.
+    """
+    logs: dict[str, list[float]] = {kind: [] for kind in kinds}
+    began, busy = time.perf_counter(), _others_busy(*watches)
+    while True:
+        for kind in kinds:
+            clock.raise_if_stopped()
+            logs[kind].append(turn(kind, len(logs[kind])))
+        rounds = len(logs[kinds[0]])
+        is_known = rounds >= _LEAST_ROUNDS and all(_spread(logs[kind]) < _NARROW for kind in kinds)
+        if is_known or (rounds >= fewest and time.perf_counter() - began > budget_s):
+            break
+    return logs, max(0.0, (_others_busy(*watches) - busy) / (time.perf_counter() - began))
+
+
+def _others_busy(*watches: Stopwatch) -> float:
+    """Seconds of processors spent so far by whatever is not timed here."""
+    spent = psutil.cpu_times()
+    mine = [psutil.Process(watch.pid).cpu_times() for watch in watches]
+    return spent.user + spent.system + getattr(spent, "nice", 0.0) - sum(one.user + one.system for one in mine)
+
+
+def _spread(logs: list[float]) -> float:
+    """Half of the 95% interval of the mean."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, len(logs) - 1) * np.std(logs, ddof=1) / math.sqrt(len(logs)))
+
+
+def _middle(logs: list[float]) -> list[float]:
+    """The geometric mean with its 95% interval: [middle, low, high]."""
+    middle, spread = float(np.mean(logs)), _spread(logs)
+    return [math.exp(middle), math.exp(middle - spread), math.exp(middle + spread)]
+
+
+def speed_of(watch: Stopwatch, batch: int = BATCH) -> Speed:
+    """What was timed of one file so far; `batch` is the number of examples of a call of kind `many`."""
+    ones, manys = np.array(watch.times["one"]), np.array(watch.times["many"])
+    return {
+        "latency_p50_ms": float(np.percentile(ones, 50)),
+        "latency_p95_ms": float(np.percentile(ones, 95)),
+        "throughput": float(1000 * batch / np.median(manys)),
+        "load_ms": watch.load_ms,
+        "runtime": watch.runtime,
+    }

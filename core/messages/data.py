@@ -1,0 +1,142 @@
+"""Sentences on data: files, tables, texts, pictures and sounds."""
+
+from __future__ import annotations
+
+from core.i18n import N_
+
+DATA_SENTENCES: dict[str, str] = {
+    "data.unknown_source": N_("{id} is no data set id. It begins with one of: {known}."),
+    "data.path_missing": N_("There is no file or folder {path} on this machine. Check the spelling."),
+    "data.path_not_allowed": N_("{path} lies outside the folders that data may come from here: {roots}."),
+    "data.unknown_builtin": N_("There is no data set {id} here. Known: {known}."),
+    "data.unknown_upload": N_("There is no uploaded data set {name} here; it may have been deleted. Upload it again."),
+    "data.unknown_file": N_("{path} is nothing Graft reads. Give a folder or zip of class folders, {formats}."),
+    "data.unreadable_file": N_("{path} cannot be read: {detail}."),
+    "data.mixed_files": N_("The parquet files of {name} have different columns: they are not one data set."),
+    "data.no_label_column": N_(
+        "No column with labels was found among: {columns}. Name it label, one class for each row."
+    ),
+    "data.several_configs": N_("{name} holds several data sets ({folders}). Give the folder of one of them."),
+    "data.hub_id": N_("{id} is no data set of a hub. Write hub/ORG/NAME or hub/ORG/NAME:CONFIG."),
+    "data.several_labels": N_(
+        "Column {column} holds several labels for an example. Graft tells one class each: keep one label."
+    ),
+    "data.unlabelled": N_("{n} pictures have no label and are left out."),
+    "data.hub_unreachable": N_(
+        "{id} could not be loaded: {detail}. Check the name and the network, or give a folder with path:."
+    ),
+    "data.cifar10_not_here": N_(
+        "CIFAR-10 is not on this machine and could not be downloaded. "
+        "Put cifar-10-python.tar.gz from {url} into {folder}."
+    ),
+    "data.no_train_split": N_("{id} has nothing labelled to train on; it has: {splits}."),
+    "data.one_class": N_("All {n} examples are of one class ({label}). At least two classes are needed to tell apart."),
+    "data.too_few": N_("{n} examples for {classes} classes are very few: the result will mean little."),
+    "data.empty_class": N_("{n} classes have no training example and cannot be learned: {labels}."),
+    "data.unbalanced": N_(
+        "Classes are uneven: {many} training examples of {common}, {few} of {rare}. Weigh classes equally "
+        "(More settings), and look at the rare class in the result, not at the accuracy alone."
+    ),
+    "data.single_picture": N_("{n} classes have a single training example: {labels}."),
+    "data.labels_alike": N_("Classes {a} and {b} differ only in capitals or blanks. Are they one class?"),
+    "data.nothing_readable": N_("None of the {n} training examples can be read. Check the files."),
+    "data.class_unreadable": N_(
+        "{n} classes have no picture that can be read: {labels}. Replace the files or remove them."
+    ),
+    "data.test_unreadable": N_(
+        "None of the {n} test pictures can be read. Replace the files or remove the test folder."
+    ),
+    "data.fewer_than_asked": N_("{asked} training examples were asked for; {n} are there to train on."),
+    "data.unreadable": N_("{n} files are no readable pictures and are left out: {names}."),
+    "data.too_large": N_("{n} pictures have more than 100 million pixels or 64 MB and are left out: {names}."),
+    "data.leak": N_("{n} of {total} test pictures are among the training pictures too: the result will flatter."),
+    "data.duplicates": N_("{n} training pictures are exact copies of others."),
+    "data.picture_unreadable": N_("{name} is not a picture that can be read, or it is cut short."),
+    "data.picture_too_large": N_("{name} is too large: {size}; at most {limit} are read."),
+    "data.no_pictures": N_(
+        "No pictures were found in {name} ({n} other files). Pack one folder for each class, with pictures in it."
+    ),
+    "data.no_class_folders": N_(
+        "The {n} pictures in {name} lie in no class folder. Put each class into a folder of its name."
+    ),
+    "data.only_archives": N_(
+        "{name} holds no pictures but {n} other archives ({entry}), which are not opened. Unpack them and pack again."
+    ),
+    "data.loose_pictures": N_("{n} pictures lie in no class folder and are left out: {names}."),
+    "data.nested_folders": N_("{n} pictures lie in folders inside class folders; the outer folder counts: {names}."),
+    "data.empty_folder": N_("{n} class folders hold no pictures and are left out: {names}."),
+    "data.other_files": N_("{n} files are no pictures by their names and are left out: {names}."),
+    "data.folder_too_large": N_("{name} holds more than {limit} files. Give the folder of the pictures alone."),
+    "data.too_many_files": N_("{name} holds more than {limit} files. Take fewer, or give a folder with path:."),
+    "data.unknown_tokens": N_(
+        "{model} does not know {share} of the tokens in these texts: it was made for another language and will "
+        "learn little from them. Take a model for this language."
+    ),
+    "data.not_an_upload": N_(
+        "{name} is nothing Graft reads. Upload a zip with a folder for each class, or a {formats} with a text and a "
+        "label in each row."
+    ),
+    "data.upload_too_large": N_(
+        "More than {limit} MB cannot be uploaded. Put the file on this machine and give its path."
+    ),
+    "data.zip_damaged": N_("The zip {name} cannot be read: {detail}. Pack it again."),
+    "data.zip_unsafe_path": N_("The zip {name} is refused: {n} entries point outside it ({entry})."),
+    "data.zip_symlink": N_("The zip {name} is refused: {n} entries are links ({entry}). Pack the files themselves."),
+    "data.zip_encrypted": N_("The zip {name} is encrypted ({n} files). Pack it without a password."),
+    "data.zip_bomb": N_("The zip {name} is refused: {n} entries unpack to over 200 times their size ({entry})."),
+    "data.zip_too_large": N_("The zip {name} is refused: it would unpack to {size}, or its entries overlap."),
+    "data.not_pictures": N_("{id} holds texts, and this model learns from pictures. Choose a model for texts."),
+    "data.not_texts": N_("{id} holds pictures, and this model learns from texts. Choose a model for pictures."),
+    "data.no_text_column": N_(
+        "No column with texts or pictures was found among: {columns}. Name it text, one text for each row."
+    ),
+    "data.no_such_column": N_("There is no column {column}; there are: {columns}. Choose one of these."),
+    "data.same_column": N_("Column {column} cannot hold both the texts and their labels. Choose two columns."),
+    "data.too_many_classes": N_(
+        "Column {column} holds {n} different labels; at most {limit} classes can be told apart. "
+        "Choose the column of the labels."
+    ),
+    "data.unlabelled_texts": N_("{n} texts have no label and are left out."),
+    "data.empty_texts": N_("{n} rows hold a label but no text and are left out."),
+    "data.markup": N_("{n} texts held HTML; its marks were taken out, the words stay."),
+    "data.long_texts": N_("{n} texts are longer than {limit} characters; only their beginning is read."),
+    "data.control_characters": N_("{n} texts held control characters, which were taken out."),
+    "data.text_leak": N_("{n} of {total} test texts are among the training texts too: the result will flatter."),
+    "data.text_duplicates": N_("{n} training texts are copies of others."),
+    "data.only_tables": N_("{name} holds tables ({entry}) and no pictures. Bring the table itself, not in a zip."),
+    "data.too_many_tables": N_(
+        "{name} holds {n} tables; at most {limit} are read. Put the texts into one table with columns text and label."
+    ),
+    "data.table_left_out": N_("{n} tables lack a column of {columns} and are left out: {names}."),
+    "data.table_too_large": N_("{name} is larger than the {limit} MB a table may have. Keep it as parquet, or cut it."),
+    "data.too_many_rows": N_("{name} has more than {limit} rows. Take a part of it."),
+    "data.empty_table": N_("{name} holds no rows. Check that it is the right file."),
+    "data.no_table": N_(
+        "{name} is not a table: its rows do not share columns. The first row names them, the others have a cell each."
+    ),
+    "data.one_column": N_("{name} has a single column ({columns}). A table needs one of texts and one of labels."),
+    "data.no_header": N_("The first row of {name} is no row of column names: its columns are numbered."),
+    "data.ragged_rows": N_("{n} rows of {name} do not have {wanted} cells as the first row and are left out."),
+    "data.ragged_rows_kept": N_(
+        "{n} rows of {name} do not have {wanted} cells as the first row: missing cells are empty, "
+        "surplus ones stand in the last column."
+    ),
+    "data.formulas_without_values": N_(
+        "{n} cells of {name} hold formulas without their results and count as empty. Open it in a spreadsheet, "
+        "save it, and bring it again."
+    ),
+    "data.bad_lines": N_("{n} lines of {name} are no JSON objects and are left out."),
+    "data.other_sheets": N_("Only the first sheet of {name} is read; {n} others are left out."),
+    "data.encoding_guessed": N_(
+        "{name} is not UTF-8 and was read as {encoding}. If the texts look wrong, save it as UTF-8."
+    ),
+    "data.encoding_unknown": N_("The encoding of {name} is unknown. Save it as UTF-8."),
+    "data.damaged_characters": N_("{n} characters of {name} are damaged (no UTF-8) and stand as �."),
+    "sound.not_wav": N_(
+        "{name} is no wav recording ({format}). Convert it first, for instance with `ffmpeg -i FILE sound.wav`."
+    ),
+    "sound.damaged": N_("{name} cannot be read as a wav recording: {detail}."),
+    "sound.empty": N_("{name} holds no sound."),
+    "sound.too_large": N_("{name} is larger than {limit} MB. Give a shorter recording."),
+    "sound.too_long": N_("{name} is {minutes} minutes long; at most {limit} are written down."),
+}

@@ -1,0 +1,106 @@
+"""Sentences on specs, runs and the store, and what a run is doing now."""
+
+from __future__ import annotations
+
+from core.i18n import N_
+
+RUNS_SENTENCES: dict[str, str] = {
+    "spec.invalid_value": N_("{field}: {received} is not allowed. {rule}"),
+    "spec.unknown_field": N_("{field} is not a setting of this job. Known: {known}."),
+    "spec.random_frozen": N_(
+        "Random weights and only part of the network learns: the rest stays random and sees little. "
+        "Train all layers, or take the pretrained weights."
+    ),
+    "spec.no_such_device": N_("This machine has no {device} that the installed torch can use. It has: {known}."),
+    "spec.fp16_on_cpu": N_("fp16 is a hundred times slower than fp32 on a processor. Take fp32, bf16 or auto."),
+    "spec.bf16_emulated": N_(
+        "{processor} has no bf16 arithmetic: bf16 is emulated here and may be slower than fp32. Auto takes the faster."
+    ),
+    "spec.batch_larger_than_data": N_(
+        "A batch of {batch_size} is more than the {train_size} training examples: every epoch is a single step."
+    ),
+    "spec.patience_never": N_("Stopping early after {patience} epochs cannot happen within {epochs} epochs."),
+    "form.no_method": N_("No method is chosen: choose at least one."),
+    "form.bad_size": N_("{received} is no number of training examples. Give whole numbers of at least 2."),
+    "run.unknown": N_("There is no run {id} here. `python -m core runs` lists them."),
+    "run.name_empty": N_("A name needs at least one letter."),
+    "run.active": N_("{id} is {status}: stop it before deleting it."),
+    "run.not_resumable": N_("{id} is {status}; only a stopped, failed or interrupted run can be resumed."),
+    "run.cannot_delete": N_("Not all files of {id} could be removed: {detail}. The run is kept; delete it again."),
+    "run.cannot_export": N_("{id} could not be packed: {detail}."),
+    "run.cannot_start": N_("The worker could not be started: {detail}."),
+    "run.never_started": N_("The run was taken from the queue, but its worker never started. Resume it."),
+    "run.process_gone": N_(
+        "The worker (process {pid}) ended without a word: killed, switched off, or out of memory. "
+        "Resume it to go on from the last checkpoint."
+    ),
+    "run.host_lost": N_("The machine {host} has not been heard of for {seconds} s. Resume the run here."),
+    "run.killed": N_("Ended by force. What the last checkpoint holds is kept."),
+    "run.out_of_memory": N_(
+        "The memory did not suffice. Take a smaller batch, smaller pictures, or train fewer layers, and resume."
+    ),
+    "run.disk_full": N_(
+        "The disk is full{path}. Make room (Settings shows the caches, Runs deletes runs), then resume the run."
+    ),
+    "run.stopped": N_("Stopped on request. What was done so far is kept."),
+    "run.diverged": N_(
+        "The loss became infinite at step {step}: the learning rate {lr} is too high for this model and data. "
+        "Try a tenth of it."
+    ),
+    "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
+    "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
+    "run.archive_unreadable": N_("{name} is not an archive of a run: {detail}. Export the run again."),
+    "run.archive_version": N_(
+        "{name} was packed by another version of Graft (format {found}, this one reads {wanted})."
+    ),
+    "run.archive_changed": N_(
+        "{name} is refused: {n} files are missing, not listed, or not what its list says ({entry}). Export it again."
+    ),
+    "run.archive_not_ended": N_("{name} holds a run that had not ended. Export it when it has."),
+    "run.archive_left_out": N_("{n} files that could run code when opened were left out: {names}."),
+    "run.archive_new_id": N_("A run {id} is here already: this one is called {new}."),
+    "run.archive_no_parent": N_("It was made from run {id}, which is not here."),
+    "run.archive_no_room": N_("{name} unpacks to {need}, and {free} are free. Make room."),
+    "store.cannot_open": N_("The record of runs {path} cannot be opened: {detail}. Check the disk and the file."),
+    "store.other_version": N_(
+        "{path} was written by another version of Graft (format {found}, this one reads {wanted}). "
+        "Set GRAFT_HOME to another folder, or use that version."
+    ),
+    "store.cannot_read": N_("The record of runs {path} cannot be read: {detail}. Make room on the disk, or wait."),
+    "store.cannot_write": N_("The record of runs {path} cannot be written: {detail}. Make room on the disk, or wait."),
+}
+
+PHASES: dict[str, str] = {
+    "starting": N_("Starting the worker"),
+    "libraries": N_("Loading the libraries"),
+    "data": N_("Reading the data"),
+    "inspect": N_("Counting layers and multiply-adds"),
+    "tuning": N_("Counting what each way of tuning trains"),
+    "memory": N_("Working out the memory it needs"),
+    "decode": N_("Reading the pictures, {done} of {total}"),
+    "model": N_("Loading the model"),
+    "autotune": N_("Timing this machine's options"),
+    "compile": N_("Preparing the fast path for the frozen part"),
+    "tokens": N_("Splitting the texts into tokens"),
+    "baseline": N_("Training the simple rival (word counts) beside"),
+    "train": N_("Training, epoch {epoch} of {epochs}"),
+    "cells": N_("Training side by side, {done} of {total} done"),
+    "validate": N_("Checking on the validation examples"),
+    "teacher": N_("Asking the teacher"),
+    "test": N_("Measuring on the test examples"),
+    "answer": N_("Answering, {done} of {total}"),
+    "original": N_("Measuring the original"),
+    "make": N_("Making {name} ({done} of {total})"),
+    "gate": N_("Opening {name} again and comparing its answers ({done} of {total})"),
+    "variant_test": N_("Measuring {name} on the test examples ({done} of {total})"),
+    "time": N_("Timing {name} beside the original ({done} of {total})"),
+    "sensitivity": N_("Looking which layers int8 hurts, {done} of {total}"),
+    "search": N_("Leaving layers in float, {done} of {total}"),
+    "save": N_("Saving"),
+    "measure_load": N_("Loading the network in a process of its own"),
+    "measure_time": N_("Timing one at a time and in batches"),
+    "measure_blocks": N_("Timing block by block"),
+    "ask": N_("Asking {host} what there is to fetch"),
+    "fetch": N_("Fetching {file}: {done_mb} of {total_mb} MB, {rate_mb} MB/s"),
+    "verify": N_("Checking {file}"),
+}

@@ -1,0 +1,90 @@
+"""Texts as the tokens of a model: encoded once per run, put into batches of their own length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.networks.text import TokenBatch
+from core.progress import PhaseClock
+
+Ints = NDArray[np.int64]
+# Tokens of a text that are read where nothing else is asked for: a paragraph.
+DEFAULT_LENGTH = 128
+# Batches are padded to a multiple of this, as matrix units like it.
+PAD_TO = 8
+_CHUNK = 1000
+# As many batches are sorted by length together: batches stay mixed and are hardly padded.
+_POOL_BATCHES = 50
+
+
+class Tokens:
+    """The tokens of some rows of a data set, cut to `max_length`."""
+
+    def __init__(self, texts: list[str], rows: Ints, tokenizer: Any, max_length: int, clock: PhaseClock | None) -> None:
+        self.max_length, self.pad = max_length, int(tokenizer.pad_token_id or 0)
+        self._ids: dict[int, NDArray[np.int32]] = {}
+        self.lengths = np.zeros(len(texts), dtype=np.int64)
+        self.num_cut = self.num_unknown = self.num_tokens = 0
+        unknown = tokenizer.unk_token_id
+        for start in range(0, len(rows), _CHUNK):
+            if clock is not None:
+                clock.raise_if_stopped()
+            part = rows[start : start + _CHUNK].tolist()
+            encoded = tokenizer([texts[row] for row in part], truncation=True, max_length=max_length)["input_ids"]
+            for row, ids in zip(part, encoded, strict=True):
+                kept = np.asarray(ids or [self.pad], dtype=np.int32)
+                self._ids[row], self.lengths[row] = kept, len(kept)
+                self.num_cut += len(kept) >= max_length
+                self.num_tokens += len(kept)
+                self.num_unknown += 0 if unknown is None else int((kept == unknown).sum())
+
+    def __call__(self, rows: Ints, device: torch.device | None = None) -> TokenBatch:
+        """Rows as one batch, padded to the longest of them (to a multiple of `PAD_TO`)."""
+        width = min(self.max_length, -(-int(self.lengths[rows].max()) // PAD_TO) * PAD_TO)
+        ids = np.full((len(rows), width), self.pad, dtype=np.int64)
+        for place, row in enumerate(rows.tolist()):
+            ids[place, : self.lengths[row]] = self._ids[row]
+        mask = (np.arange(width) < self.lengths[rows][:, None]).astype(np.int64)
+        return TokenBatch(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+
+    @property
+    def share_cut(self) -> float:
+        """The share of texts that are longer than `max_length`."""
+        return self.num_cut / max(1, len(self._ids))
+
+    @property
+    def share_unknown(self) -> float:
+        """The share of tokens that the model does not know."""
+        return self.num_unknown / max(1, self.num_tokens)
+
+
+class LengthGrouped(torch.utils.data.Sampler[int]):
+    """Places of a split in an order whose batches hold texts of about one length.
+
+    The order depends on seed and epoch alone, so that a resumed run goes on exactly where it was.
+    """
+
+    def __init__(self, lengths: Ints, batch_size: int, seed: int) -> None:
+        self._lengths, self._batch_size, self._seed, self._epoch = lengths, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.default_rng((self._seed, self._epoch))
+        order = random.permutation(len(self._lengths))
+        size = self._batch_size
+        pools = [order[i : i + size * _POOL_BATCHES] for i in range(0, len(order), size * _POOL_BATCHES)]
+        ordered = np.concatenate([pool[np.argsort(-self._lengths[pool], kind="stable")] for pool in pools])
+        batches = [ordered[i : i + size] for i in range(0, len(ordered), size)]
+        rest = [batches.pop()] if len(batches[-1]) < size else []  # what is not full comes last, and may be dropped
+        mixed = [batches[i] for i in random.permutation(len(batches))] + rest
+        yield from np.concatenate(mixed).tolist()

@@ -1,0 +1,53 @@
+"""Pictures to be answered: all that lie in a folder or a zip, at whatever depth; no labels are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.data.class_folders import is_junk
+from core.data.collection import Items
+from core.data.picture import open_image
+from core.errors import DataError
+from core.problems import Problem, told
+from core.registry.formats import FORMATS, PICTURE_SUFFIXES, format_of, load
+
+
+@dataclass(frozen=True)
+class Album:
+    """Pictures by their names, in order, and what was odd about the rest."""
+
+    names: list[str]
+    items: Items
+    problems: list[Problem]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, first: int, stop: int) -> Iterator[tuple[str, Image.Image | None]]:
+        """Names and decoded pictures of some places, one after another; None for what cannot be read."""
+        for row, raw in self.items.read_many(np.arange(first, min(stop, len(self)), dtype=np.int64)):
+            try:
+                yield self.names[row], open_image(raw) if isinstance(raw, bytes) else None
+            except DataError:
+                yield self.names[row], None
+
+
+def open_album(path: Path) -> Album:
+    """The pictures of a folder or zip, known by their endings; what else lies there is told.
+
+    Raises `DataError` for a zip that is not safe to read and where there is no picture.
+    """
+    row = format_of(path)
+    listed, items_of = load((row if row and row.pictures else FORMATS["zip"]).pictures)(path)
+    entries = [entry for entry in listed if not is_junk(entry.parts)]
+    pictures = [entry for entry in entries if entry.suffix in PICTURE_SUFFIXES]
+    others = ["/".join(entry.parts) for entry in entries if entry.suffix not in PICTURE_SUFFIXES]
+    if not pictures:
+        raise DataError("predict.no_pictures", name=path.name, n=len(others))
+    names = ["/".join(entry.parts) for entry in pictures]
+    return Album(names, items_of(pictures), told("data.other_files", others))

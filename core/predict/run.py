@@ -1,0 +1,239 @@
+"""Answer every text of a table, or every picture of a folder or zip, part by part.
+
+What is answered is kept, so that a stopped run goes on from there.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.errors import InputError, StoppedError
+from core.files import replacing, to_json, write_atomically
+from core.models.catalog import get_model
+from core.predict.answer_tables import TOP, picture_row, plain_cell
+from core.predict.answers import AnsweredRow, AnswersSummary, Ranking
+from core.predict.load import load_predictor
+from core.predict.picture_files import Album, open_album
+from core.predict.pictures import Predictor
+from core.predict.spec import SENTIMENT, PredictSpec
+from core.predict.text_files import Questions, read_questions
+from core.problems import told
+from core.progress import Reporter
+
+# Texts of one part: enough to sort them by length, little enough to show progress and lose little.
+PART = 1000
+# Pictures of one part, and of one call: large ones are decoded one after another.
+PICTURES_PART, PICTURES_AT_ONCE = 64, 16
+SHOWN = 500
+
+
+class TextPart(NamedTuple):
+    """A text's answer, as a part keeps it."""
+
+    label: str
+    probabilities: dict[str, float]
+    model: str
+
+
+class PicturePart(NamedTuple):
+    """A picture's likeliest classes, as a part keeps them; none for what cannot be read."""
+
+    name: str
+    answers: Ranking
+
+
+def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+    """Write `artifacts/answers.csv`: the table with the answer, its probabilities and what answered.
+
+    For a model that sees pictures: a row for each, with its likeliest classes. Returns the summary. Raises
+    `DataError` for a file that cannot be read.
+    """
+    reporter.phase("data")
+    if spec.model != SENTIMENT and not get_model(spec.model).is_text:
+        return dict(_answer_album(spec, folder, reporter, resume))
+    return dict(_answer_table(spec, folder, reporter, resume))
+
+
+def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
+    questions = read_questions(Path(spec.file), spec.text_column)
+    for problem in questions.problems:
+        reporter.log(f"{problem.code} {dict(problem.values)}")
+    reporter.phase("model")
+    predictor = load_predictor(spec.model)
+    if isinstance(predictor, Predictor):
+        raise InputError("model.not_for_texts", id=spec.model)
+    labels, texts = list(predictor.labels), questions.texts
+
+    def answer(first: int, stop: int) -> list[TextPart]:
+        part = ["" if text is None else str(text) for text in texts[first:stop]]
+        return [TextPart(answer.label, answer.probabilities, answer.model) for answer in predictor.answer(part)]
+
+    parts = folder / "checkpoint"
+    rate, seconds = _answer_parts(answer, len(texts), PART, parts, reporter, resume=resume)
+    reporter.phase("save")
+    by_label, by_model = _write(questions, parts, labels, folder / "artifacts")
+    shutil.rmtree(parts)
+    return {
+        "kind": "texts",
+        "rows": len(texts),
+        "column": questions.column,
+        "answered_by": sorted({name for name in by_model if name}),
+        "counts": by_label,
+        "seconds": seconds,
+        "texts_per_s": rate,
+        "problems": [problem.as_dict() for problem in questions.problems],
+    }
+
+
+def _answer_parts(
+    answer: Callable[[int, int], Sequence[TextPart | PicturePart]],
+    total: int,
+    size: int,
+    parts: Path,
+    reporter: Reporter,
+    *,
+    resume: bool,
+) -> tuple[float | None, float]:
+    """Answer part by part, each kept as a file; returns (answers each second, seconds) of what was answered now."""
+    parts.mkdir(exist_ok=True)
+    seconds, done = 0.0, 0
+    for number, first in enumerate(range(0, total, size)):
+        path = parts / f"{number:06}.json"
+        if not (resume and path.is_file()):
+            if reporter.should_stop():
+                raise StoppedError()
+            reporter.phase("answer", done=first, total=total)
+            began = time.perf_counter()
+            answers = answer(first, first + size)
+            seconds += time.perf_counter() - began
+            done += len(answers)
+            write_atomically(path, to_json(answers))
+        reporter.progress(min(first + size, total), total)
+    return (done / seconds if seconds else None), seconds
+
+
+# -- pictures ----------------------------------------------------------------------------------------------
+
+
+def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
+    album = open_album(Path(spec.file))
+    for problem in album.problems:
+        reporter.log(f"{problem.code} {dict(problem.values)}")
+    reporter.phase("model")
+    predictor = load_predictor(spec.model)
+    if not isinstance(predictor, Predictor):
+        raise InputError("model.not_for_pictures", id=spec.model)
+    parts = folder / "checkpoint"
+    rate, seconds = _answer_parts(
+        lambda first, stop: _look(album, predictor, first, stop),
+        len(album), PICTURES_PART, parts, reporter, resume=resume,
+    )  # fmt: skip
+    reporter.phase("save")
+    counts, unreadable = _write_pictures(parts, folder / "artifacts")
+    shutil.rmtree(parts)
+    problems = album.problems + told("predict.unreadable_pictures", unreadable)
+    return {
+        "kind": "pictures",
+        "rows": len(album),
+        "answered_by": [spec.model],
+        "counts": counts,
+        "seconds": seconds,
+        "pictures_per_s": rate,
+        "problems": [problem.as_dict() for problem in problems],
+    }
+
+
+def _look(album: Album, predictor: Predictor, first: int, stop: int) -> list[PicturePart]:
+    """The likeliest classes of some pictures; no classes for what cannot be read."""
+    parts: list[PicturePart] = []
+    for start in range(first, min(stop, len(album)), PICTURES_AT_ONCE):
+        seen = [
+            (name, None if picture is None else predictor.see(picture))
+            for name, picture in album.read(start, min(start + PICTURES_AT_ONCE, stop))
+        ]
+        squares = [square for _, square in seen if square is not None]
+        answers = iter(predictor.answer_seen(squares) if squares else [])
+        parts += [PicturePart(name, [] if square is None else next(answers)[:TOP]) for name, square in seen]
+    return parts
+
+
+def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str]]:
+    """The table of pictures with their answers; how often each class was answered, and what could not be read."""
+    folder.mkdir(exist_ok=True)
+    counts: Counter[str] = Counter()
+    unreadable: list[str] = []
+    first: list[AnsweredRow] = []
+    with (
+        replacing(folder / "answers.csv") as unfinished,
+        unfinished.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
+        writer = csv.DictWriter(file, list(picture_row("", [])))
+        writer.writeheader()
+        for name, answers in starmap(PicturePart, _read_parts(parts)):
+            row = picture_row(name, answers)
+            writer.writerow({column: plain_cell(value) for column, value in row.items()})
+            label, share = answers[0] if answers else ("", None)
+            counts[label] += 1
+            if not answers:
+                unreadable.append(name)
+            if len(first) < SHOWN:
+                first.append({"file": name, "label": label, "confidence": None if share is None else round(share, 4)})
+    write_atomically(folder / "report.json", to_json({"rows": first}))
+    return dict(counts.most_common()), unreadable
+
+
+# -- texts -------------------------------------------------------------------------------------------------
+
+
+def _read_parts(parts: Path) -> Iterator[list[Any]]:
+    for path in sorted(parts.glob("*.json")):
+        yield from json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """The table with its answers; how often each label was given, and each model answered."""
+    folder.mkdir(exist_ok=True)
+    header = list(questions.table)
+    added = ["answer", "confidence", *(f"p {label}" for label in labels), "answered by"]
+    names = [*header, *(_free(name, header) for name in added)]
+    by_label: Counter[str] = Counter()
+    by_model: Counter[str] = Counter()
+    first: list[AnsweredRow] = []
+    # With its mark, as spreadsheets take a csv without one for something else than UTF-8.
+    with (
+        replacing(folder / "answers.csv") as unfinished,
+        unfinished.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow([plain_cell(name) for name in names])
+        columns = [questions.table[name] for name in header]
+        for row, (label, probabilities, model) in enumerate(starmap(TextPart, _read_parts(parts))):
+            by_label[label] += 1
+            by_model[model] += 1
+            shares = [probabilities.get(name) for name in labels]
+            best = max(probabilities.values(), default=None)
+            numbers = ["" if value is None else f"{value:.4f}" for value in (best, *shares)]
+            cells = [plain_cell(column[row]) for column in columns]
+            writer.writerow([*cells, plain_cell(label), *numbers, model])
+            if row < SHOWN:
+                text = questions.texts[row]
+                shown = "" if text is None else str(text)[:500]
+                first.append({"text": shown, "label": label, "confidence": best, "model": model})
+    write_atomically(folder / "report.json", to_json({"rows": first, "labels": labels}))
+    return dict(by_label.most_common()), dict(by_model)
+
+
+def _free(name: str, taken: list[str]) -> str:
+    """A column's name that the table does not have yet."""
+    number, free = 2, name
+    while free in taken:
+        free, number = f"{name} {number}", number + 1
+    return free

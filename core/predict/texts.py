@@ -1,0 +1,84 @@
+"""Ask a finished or a published model about pictures or texts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.data.text_cleaning import clean_texts
+from core.finetune.autotune import Engine, autocast, has_fast_bf16
+from core.networks.text import TextClassifier
+from core.networks.tokens import Tokens
+from core.predict.answers import Piece, TextAnswer, split_pieces
+
+_TEXTS_AT_ONCE = 32
+
+
+class TextPredictor:
+    """A text model ready to answer. Safe to share between threads: one asks at a time."""
+
+    def __init__(self, model: TextClassifier, max_length: int, model_id: str) -> None:
+        self.model, self.max_length, self.id = model.eval(), max_length, model_id
+        self.labels: list[str] = list(model.labels)
+        self.latency_ms: float | None = None
+        self._cpu = torch.device("cpu")
+        self._in_bulk = Engine(precision="bf16" if has_fast_bf16(self._cpu) else "fp32")
+        self._lock = threading.Lock()
+
+    def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
+        """A class for each text. `latency_ms` is then the time of this call per text, all included."""
+        began = time.perf_counter()
+        shares = self.probabilities(texts)
+        order = np.argsort(-shares, 1, kind="stable")
+        answers = []
+        for text, row, places in zip(texts, shares, order.tolist(), strict=True):
+            ordered = {self.labels[place]: float(row[place]) for place in places}
+            answers.append(TextAnswer(self.labels[places[0]], ordered, self.id) if text.strip() else TextAnswer(""))
+        self.latency_ms = (time.perf_counter() - began) * 1000 / max(1, len(texts))
+        return answers
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Probabilities [N, C]."""
+        return self._run(texts, lambda logits: logits.softmax(1), len(self.labels))
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The log-odds of the second of two classes [N]."""
+        return self._run(texts, lambda logits: logits[:, 1:2] - logits[:, 0:1], 1)[:, 0]
+
+    def _run(self, texts: Sequence[str], read: Callable[[Tensor], Tensor], width: int) -> NDArray[np.float64]:
+        """Texts of about one length together, so that little is padded; many texts in bf16 where that is native."""
+        values = np.zeros((len(texts), width))
+        if not texts:
+            return values
+        with self._lock, torch.inference_mode():
+            cleaned = clean_texts(texts).texts
+            tokens = Tokens(cleaned, np.arange(len(cleaned)), self.model.tokenizer, self.max_length, None)
+            order = np.argsort(tokens.lengths, kind="stable")
+            engine = self._in_bulk if len(texts) > _TEXTS_AT_ONCE else Engine(precision="fp32")
+            for first in range(0, len(order), _TEXTS_AT_ONCE):
+                rows = order[first : first + _TEXTS_AT_ONCE]
+                with autocast(engine, self._cpu):
+                    logits = self.model(tokens(rows))
+                values[rows] = read(logits.double()).numpy()
+        return values
+
+    def explain(self, text: str, label: str | None = None) -> tuple[str, list[Piece]]:
+        """(class, how much each part of the text spoke for it): what its log-odds lose when the part is left out.
+
+        Occlusion (Zeiler & Fergus 2014; Li et al. 2016). Without `label`: for the class it answers.
+        """
+        parts = split_pieces(text)
+        words = [place for place, (_, is_word) in enumerate(parts) if is_word]
+        without = ["".join(part for place, (part, _) in enumerate(parts) if place != word) for word in words]
+        shares = np.clip(self.probabilities([text, *without]), 1e-9, 1 - 1e-9)
+        column = int(shares[0].argmax()) if label is None else self.labels.index(label)
+        odds = np.log(shares[:, column] / (1 - shares[:, column]))
+        weights = dict(zip(words, (odds[0] - odds[1:]).tolist(), strict=True))
+        pieces = [Piece(part, weights.get(place, 0.0)) for place, (part, _) in enumerate(parts)]
+        return self.labels[column], pieces

@@ -1,0 +1,84 @@
+"""A run as one zip: everything to read it, repeat it or use its model, without Graft.
+
+`core.runs.archive` reads such a zip on another machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from core import settings
+from core.errors import RunError
+from core.files import is_unfinished, replacing, sha256, to_json
+from core.store import Run, Store, open_store
+
+FORMAT = 1  # of the archive
+_STORED_AS_IS = {".safetensors", ".parquet", ".webp", ".png", ".jpg", ".onnx"}
+
+
+def export_run(run_id: str, store: Store | None = None) -> Path:
+    """Write `exports/<id>.zip`: run.json, spec.json, metrics.csv, worker.log and artifacts/. Returns its path.
+
+    `manifest.json` lists them all with their size and sha256, so that what arrives can be compared. Who ran it where
+    (owner, host, process) stays at home.
+    """
+    store = store or open_store()
+    run = store.get_run(run_id)
+    target = settings.folder("exports") / f"{run.id}.zip"
+    try:
+        with replacing(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+            listed: dict[str, dict[str, str | int]] = {}
+            kinds = {artifact.path: artifact.kind for artifact in store.list_artifacts(run.id)}
+            written = {"run.json": to_json({**run_facts(run), "kinds": kinds}), "metrics.csv": _metrics_csv(run, store)}
+            for name, text in written.items():
+                content = text.encode()
+                listed[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                archive.writestr(name, content)
+            for path in _files(run):
+                packed = zipfile.ZIP_STORED if path.suffix in _STORED_AS_IS else zipfile.ZIP_DEFLATED
+                name = path.relative_to(run.folder).as_posix()
+                listed[name] = {"sha256": sha256(path)}
+                archive.write(path, name, compress_type=packed)
+                listed[name]["bytes"] = archive.getinfo(name).file_size
+            archive.writestr("manifest.json", to_json({"format": FORMAT, "files": listed}))
+    except OSError as error:
+        raise RunError("run.cannot_export", id=run_id, detail=str(error)) from error
+    return target
+
+
+def run_facts(run: Run) -> dict[str, Any]:
+    """What a reader of a run needs to know, as plain values."""
+    names = ("id", "kind", "name", "status", "spec", "parent", "sibling_group", "note", "tags", "attempt", "error")
+    times = ("summary", "created_at", "started_at", "ended_at")
+    return {name: getattr(run, name) for name in (*names, *times)}
+
+
+def _files(run: Run) -> list[Path]:
+    found = [path for path in (run.folder / "spec.json", run.folder / "worker.log") if path.is_file()]
+    kept = (path for path in (run.folder / "artifacts").rglob("*") if path.is_file() and not is_unfinished(path))
+    return found + sorted(kept)
+
+
+def _metrics_csv(run: Run, store: Store) -> str:
+    """One row per logged step, one column per measurement."""
+    rows = metric_rows(run.id, store)
+    columns = ["step", "epoch", *sorted({name for row in rows for name in row} - {"step", "epoch"})]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def metric_rows(run_id: str, store: Store) -> list[dict[str, Any]]:
+    """One object per logged step: {"step", "epoch", "train/loss": …}, in the order of the steps."""
+    rows: dict[int, dict[str, Any]] = {}
+    for metric in store.read_metrics(run_id):
+        row = rows.setdefault(metric.step, {"step": metric.step, "epoch": metric.epoch})
+        row[metric.name] = metric.value
+    return [rows[step] for step in sorted(rows)]

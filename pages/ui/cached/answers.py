@@ -1,0 +1,164 @@
+"""The only caches of the pages, and the only door to a loaded model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.errors import GraftError
+from core.predict.answer_tables import TOP
+from core.predict.answers import Ranking, TextAnswer
+from core.predict.drawing import lay_heat
+from core.predict.spec import SENTIMENT
+from pages.ui.cached.models import models, stored_weights
+
+if TYPE_CHECKING:
+    from core.predict.sentiment.model import Sentiment
+    from core.predict.tasks.records import AnswerReport, Box, Segment
+    from core.problems import Problem
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def predictor(model_id: str) -> Any:
+    """A model ready to answer. Loads torch into this process, so only when somebody asks for an answer."""
+    from core.predict.load import load_predictor
+
+    return load_predictor(model_id)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _task_model(task_id: str, model_id: str) -> Any:
+    from core.predict.tasks.load import load_task
+
+    return load_task(task_id, model_id)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def answer_task(task_id: str, model_id: str, inputs: tuple[tuple[str, str, Any], ...]) -> AnswerReport:
+    """What a model of the hub answers to (name, kind, value) of a task; pictures and recordings come as bytes.
+
+    Raises what `load_task` and its `answer` raise, and `DataError` for files that cannot be read.
+    """
+    values = {name: _decoded(kind, value) for name, kind, value in inputs}
+    return _task_model(task_id, model_id).answer(**values)
+
+
+def _decoded(kind: str, value: Any) -> Any:
+    if kind == "sound":
+        from core.data.sound import read_sound
+
+        return read_sound(value)
+    return read_picture(value) if kind == "picture" else list(value) if kind == "labels" else value
+
+
+def drawn_boxes(data: bytes, boxes: Sequence[Box]) -> Any:
+    """An uploaded picture with numbered frames."""
+    from core.predict.drawing import draw_boxes
+
+    return draw_boxes(read_picture(data), boxes)
+
+
+def painted_parts(data: bytes, mask: Any, segments: Sequence[Segment]) -> Any:
+    """An uploaded picture with its parts in colour and numbered."""
+    from core.predict.drawing import paint_parts
+
+    return paint_parts(read_picture(data), mask, segments)
+
+
+@st.cache_resource(show_spinner=False)
+def _sentiment() -> Sentiment:
+    from core.predict.sentiment.model import Sentiment
+
+    return Sentiment()
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Load the English half of the sentiment model beside, once: who is typing still need not wait for torch."""
+    model = _sentiment()
+
+    def load() -> None:
+        with suppress(GraftError):  # told when somebody asks
+            model.encoder()
+
+    threading.Thread(target=load, name="warm-up", daemon=True).start()
+
+
+def text_model(model_id: str) -> Any:
+    """What answers texts: the sentiment model, or any other by its id."""
+    return _sentiment() if model_id == SENTIMENT else predictor(model_id)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def answers(model_id: str, texts: tuple[str, ...]) -> tuple[list[TextAnswer], float | None]:
+    """The answers to some texts, and the time of each in ms when they were computed."""
+    model = text_model(model_id)
+    return model.answer(texts), model.latency_ms
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def picture_answers(model_id: str, data: bytes) -> tuple[Ranking, float | None]:
+    """The likeliest classes of a picture's bytes, and the time of the answer in ms. Raises `DataError`."""
+    model = predictor(model_id)
+    (answers,) = model.predict([read_picture(data)])
+    return answers[:TOP], model.latency_ms
+
+
+@st.cache_data(max_entries=40, show_spinner=False)
+def heat(model_id: str, data: bytes, label: str) -> tuple[Any, tuple[int, int] | None]:
+    """What a model saw of a picture with what spoke for a class laid over it, and the grid it was computed on.
+
+    No grid where nothing spoke for the class. Raises `InputError` for a network that cannot tell.
+    """
+    from core.predict.saliency import find_heat
+
+    found = find_heat(predictor(model_id), read_picture(data), label)
+    return lay_heat(found.seen, found.values), found.grid if found.values.any() else None
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def peek_album(path: str) -> tuple[int, list[str], list[Problem]]:
+    """How many pictures a zip holds, the first names, and what is odd about the rest. Raises `DataError`."""
+    from core.predict.picture_files import open_album
+
+    album = open_album(Path(path))
+    return len(album), album.names[:3], album.problems
+
+
+def store_asked(file: Any, name: str, file_id: str) -> str:
+    """Keep an uploaded table of texts or zip of pictures until its run is deleted; returns its path.
+
+    Raises `DataError`.
+    """
+    from core.predict.text_files import store_questions
+
+    return str(store_questions(file, name, file_id))
+
+
+def forget_models() -> None:
+    """Look again for models at the next question: a run has ended, or something was deleted."""
+    models.clear()
+    stored_weights.clear()
+
+
+def remove_weights(model_id: str) -> int:
+    """Delete a model's downloaded weights; returns the bytes freed. Raises `GraftError`."""
+    from core.models.weight_cache import remove_weights
+
+    freed = remove_weights(model_id)
+    forget_models()
+    return freed
+
+
+def read_picture(data: bytes) -> Any:
+    """An uploaded picture as a PIL image. Raises `DataError` when it is none."""
+    import io
+
+    from core.data.picture import open_image
+
+    return open_image(io.BytesIO(data))

@@ -1,0 +1,1 @@
+"""The pages of trainings: results, siblings, texts, what they computed with."""

@@ -1,0 +1,1 @@
+"""The pages of optimizing: form, results, tables, downloads, trying a variant."""

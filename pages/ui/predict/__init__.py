@@ -1,0 +1,1 @@
+"""The pages of answers: texts, pictures, the other tasks."""

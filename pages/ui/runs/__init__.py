@@ -1,0 +1,1 @@
+"""The pages of runs: one line, one record, archives."""

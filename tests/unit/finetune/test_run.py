@@ -1,0 +1,315 @@
+"""Training as a whole on tiny pictures: it learns, stops, resumes to the same numbers, and its caches are true."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from core.errors import DataError, RunError, StoppedError
+from core.finetune import autotune, image_features
+from core.finetune.run import finetune
+from core.finetune.spec import FinetuneSpec
+from core.networks.image import load_classifier
+from core.predict.pictures import Predictor
+from tests.fixtures.homes import living_in
+
+LITE0 = "bundled/efficientnet_lite0"
+SMALL = "torchvision/shufflenet_v2_x0_5"
+
+
+class Listener:
+    """A reporter that keeps everything and stops after a number of steps."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.rows: dict[tuple[str, int], float] = {}
+        self.phases: list[str] = []
+        self.shares: list[float] = []
+        self.stop_after, self.steps = stop_after, 0
+
+    def phase(self, code: str, **values: object) -> None:
+        self.phases.append(code)
+
+    def progress(self, done: float, total: float) -> None:
+        self.shares.append(done / total)
+
+    def metrics(self, step: int, epoch: float, **values: float) -> None:
+        for name, value in values.items():
+            if name in {"train__loss", "train__accuracy", "train__lr", "val__loss", "val__accuracy"}:
+                self.rows[name, step] = value
+
+    def log(self, text: str) -> None: ...
+
+    def should_stop(self) -> bool:
+        # Asked after every step and between validation batches: counting calls stops in the middle of an epoch.
+        self.steps += 1
+        return self.stop_after is not None and self.steps > self.stop_after
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes told by colour, noisy, 40 × 48 px, with a test split. Nobody changes them."""
+    home = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    colours = {"red": (200, 40, 40), "green": (40, 200, 40), "蓝": (40, 40, 200)}
+    for split, n in (("train", 30), ("test", 8)):
+        for name, colour in colours.items():
+            folder = home / "pictures" / split / name
+            folder.mkdir(parents=True)
+            for i in range(n):
+                noise = random.integers(-90, 90, (40, 48, 3))
+                Image.fromarray(np.clip(noise + colour, 0, 255).astype(np.uint8)).save(folder / f"{i}.png")
+    return home / "pictures"
+
+
+def _spec(pictures: Path, **changes: Any) -> FinetuneSpec:
+    values = {
+        "model": {"id": LITE0},
+        "data": {"id": f"path:{pictures}"},
+        "epochs": 3,
+        "batch_size": 16,
+        "image_size": 32,
+        "seed": 3,
+        "precision": "fp32",
+    }
+    return FinetuneSpec.model_validate(values | changes)
+
+
+Random = {"model": {"id": SMALL, "weights": "random"}, "method": "full"}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A training that nothing interrupted: what it told, what came out, and the home with its caches."""
+
+    summary: dict[str, Any]
+    rows: dict[tuple[str, int], float]
+    home: Path
+
+    def leave_caches_in(self, home: Path) -> None:
+        shutil.copytree(self.home, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("runs"))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[FinetuneSpec], Whole]:
+    """Trains as asked, once for all tests."""
+
+    @functools.cache
+    def train(asked: str) -> Whole:
+        listener = Listener()
+        with living_in(tmp_path_factory.mktemp("whole")) as home:
+            spec = FinetuneSpec.model_validate_json(asked)
+            summary = finetune(spec, home / "runs" / "whole", listener, resume=False)
+        return Whole(summary, listener.rows, home)
+
+    return lambda spec: train(spec.model_dump_json())
+
+
+def test_head_learns_colours_and_leaves_everything_a_reader_needs(pictures: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    summary = finetune(_spec(pictures, epochs=6, lr=0.03), tmp_path / "run", listener, resume=False)
+    assert summary["test"]["accuracy"] > 0.9
+    low, high = summary["test"]["interval"]
+    assert low < summary["test"]["accuracy"] <= high
+    assert summary["data"]["labels"] == ["green", "red", "蓝"]
+    assert (summary["data"]["train"], summary["data"]["test"]) == (45, 24)
+    artifacts = tmp_path / "run" / "artifacts"
+    report = json.loads((artifacts / "report.json").read_text(encoding="utf-8"))
+    assert np.array(report["confusion"]).sum() == 24
+    predictions = pd.read_parquet(artifacts / "predictions.parquet")
+    assert (predictions["predicted"] == predictions["target"]).mean() == summary["test"]["accuracy"]
+    card = json.loads((artifacts / "model" / "model.json").read_text(encoding="utf-8"))
+    assert card["base"] == LITE0
+    assert card["data"]["fingerprint"] == summary["data"]["fingerprint"]
+    assert listener.phases[0] == "data"
+    assert listener.shares == sorted(listener.shares)
+    assert listener.shares[-1] == pytest.approx(1.0, abs=0.02)
+    steps = {step for name, step in listener.rows if name == "train__loss"}
+    assert steps == set(range(1, 6 * 3 + 1))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"method": "head"}, {"method": "last", "last_blocks": 2}, {"method": "full"}, Random],
+    ids=["head", "last", "full", "random"],
+)
+def test_saved_model_gives_the_same_logits_as_the_one_that_was_tested(
+    pictures: Path, home: Path, tmp_path: Path, uninterrupted: Callable[..., Whole], changes: dict[str, Any]
+) -> None:
+    warm = uninterrupted(_spec(pictures, epochs=1))
+    assert warm.summary["epochs_done"] == 1
+    warm.leave_caches_in(home)
+    finetune(_spec(pictures, epochs=1, **changes), tmp_path / "run", Listener(), resume=False)
+    predictions = pd.read_parquet(tmp_path / "run" / "artifacts" / "predictions.parquet")
+    predictor = Predictor(load_classifier(tmp_path / "run" / "artifacts" / "model"), 32)
+    paths = sorted((pictures / "test").rglob("*.png"), key=lambda p: p.parts[-2:])
+    from core.data.picture import open_image
+
+    answers = predictor.predict([open_image(path) for path in paths])
+    assert predictor.latency_ms is not None
+    confidence = np.sort([answer[0][1] for answer in answers])
+    np.testing.assert_allclose(confidence, np.sort(predictions["confidence"]), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "head"},
+        {"method": "last", "last_blocks": 1},
+        {"method": "full", "augment": "strong"},
+        Random,
+    ],
+    ids=["head", "last", "full-augmented", "random"],
+)
+@pytest.mark.parametrize("stop_after", [1, 3, 6], ids=["mid-epoch", "validating", "second-epoch"])
+def test_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
+    pictures: Path,
+    home: Path,
+    tmp_path: Path,
+    uninterrupted: Callable[..., Whole],
+    changes: dict[str, Any],
+    stop_after: int,
+) -> None:
+    spec = _spec(pictures, **changes)
+    whole, first, second = uninterrupted(spec), Listener(stop_after), Listener()
+    whole.leave_caches_in(home)
+    with pytest.raises(StoppedError):
+        finetune(spec, tmp_path / "run", first, resume=False)
+    assert 0 < len(first.rows) < len(whole.rows)
+    got = finetune(spec, tmp_path / "run", second, resume=True)
+    assert second.rows, "nothing was left to do: the stop came too late"
+    assert {**first.rows, **second.rows} == whole.rows
+    for name in ("test", "val", "best_epoch", "epochs_done"):
+        assert got[name] == whole.summary[name]
+
+
+def test_resume_passes_over_a_torn_checkpoint(
+    pictures: Path, tmp_path: Path, uninterrupted: Callable[..., Whole]
+) -> None:
+    spec = _spec(pictures, **Random)
+    whole, first, second = uninterrupted(spec), Listener(5), Listener()
+    with pytest.raises(StoppedError):
+        finetune(spec, tmp_path / "run", first, resume=False)
+    newest = max((tmp_path / "run" / "checkpoint").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    (newest / "model.safetensors").write_bytes(b"torn")
+    finetune(spec, tmp_path / "run", second, resume=True)
+    # Nothing older was complete: it began anew, and the numbers are those of a whole run.
+    assert second.rows == whole.rows
+
+
+def test_cached_features_give_what_uncached_ones_do(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for method in ("head", "last"):
+        spec = _spec(pictures, method=method, last_blocks=2, epochs=2, lr=1e-4)
+        cold, warm, without = Listener(), Listener(), Listener()
+        first = finetune(spec, tmp_path / f"cold-{method}", cold, resume=False)
+        again = finetune(spec, tmp_path / f"warm-{method}", warm, resume=False)
+        assert first["engine"]["computed_rows"] > 0
+        assert again["engine"]["computed_rows"] == 0
+        assert warm.rows == cold.rows
+        with monkeypatch.context() as patch:
+            patch.setattr("core.finetune.run.CUT_CACHE_LIMIT_BYTES", -1)
+            plain = finetune(spec, tmp_path / f"plain-{method}", without, resume=False)
+        assert plain["engine"]["prefix"] == "none"
+        # The head's features are kept exactly, block activations in bf16.
+        tolerance = 1e-5 if method == "head" else 0.05
+        assert without.rows.keys() == cold.rows.keys()
+        for (name, step), value in cold.rows.items():
+            if name.endswith("loss"):
+                assert without.rows[name, step] == pytest.approx(value, rel=tolerance, abs=tolerance)
+
+
+def test_onnx_runtime_computes_the_frozen_part_when_it_is_chosen(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_features, "WORTH_EXPORTING_S", -1.0)
+    monkeypatch.setattr(image_features, "TIMED_BATCHES", 1)
+    listener = Listener()
+    summary = finetune(_spec(pictures, epochs=2), tmp_path / "run", listener, resume=False)
+    assert "compile" in listener.phases
+    kept = json.loads((tmp_path / "run" / "artifacts" / "autotune.json").read_text(encoding="utf-8"))
+    options = {row["option"]: row["images_per_s"] for row in kept["timings"] if row["part"] == "prefix"}
+    assert options.keys() == {"eager", "onnxruntime"}
+    assert all(options.values()), kept
+    faster = max(options, key=lambda name: options[name])
+    assert summary["engine"]["prefix"] == faster
+
+
+def test_equal_seeds_give_equal_runs_and_others_do_not(pictures: Path, tmp_path: Path) -> None:
+    runs = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        listener = Listener()
+        finetune(_spec(pictures, seed=seed, epochs=1), tmp_path / name, listener, resume=False)
+        runs.append(listener.rows)
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_early_stopping_ends_the_run_and_keeps_the_best_epoch(pictures: Path, tmp_path: Path) -> None:
+    spec = _spec(pictures, epochs=40, patience=2, lr=0.01)
+    summary = finetune(spec, tmp_path / "run", Listener(), resume=False)
+    assert summary["epochs_done"] < 40
+    assert summary["best_epoch"] == summary["epochs_done"] - 2
+
+
+def test_diverging_loss_is_told_with_the_rate(pictures: Path, tmp_path: Path) -> None:
+    without_norm = {"id": "torchvision/squeezenet1_1", "weights": "random"}
+    spec = _spec(pictures, lr=10.0, schedule="constant", epochs=30, method="full", model=without_norm)
+    with pytest.raises(RunError) as found:
+        finetune(spec, tmp_path / "run", Listener(), resume=False)
+    assert found.value.code == "run.diverged"
+    assert found.value.values["lr"] == 10.0
+
+
+def test_data_that_cannot_be_trained_on_is_refused_before_the_model_is_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / "one" / "only"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (40, 40)).save(folder / "a.png")
+    listener = Listener()
+    with pytest.raises(DataError) as found:
+        finetune(_spec(tmp_path / "one"), tmp_path / "run", listener, resume=False)
+    assert [problem.code for problem in found.value.problems if problem.severity == "error"] == ["data.one_class"]
+    assert "model" not in listener.phases
+
+
+def test_run_model_is_adapted_further(pictures: Path, home: Path) -> None:
+    from core.store import open_store
+
+    store = open_store()
+    first = _spec(pictures, epochs=1)
+    store.create_run("ft-a", kind="finetune", name="first", spec=first.model_dump(mode="json"))
+    finetune(first, home / "runs" / "ft-a", Listener(), resume=False)
+    again = _spec(pictures, epochs=1, model={"id": "run/ft-a"}, method="last", last_blocks=1)
+    summary = finetune(again, home / "runs" / "ft-b", Listener(), resume=False)
+    assert summary["test"]["n"] == 24
+    card = json.loads((home / "runs" / "ft-b" / "artifacts" / "model" / "model.json").read_text(encoding="utf-8"))
+    assert (card["base"], card["parent"]) == (LITE0, "run/ft-a")
+
+
+def test_autotune_times_candidates_when_the_run_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps of each; the winner must win by more than noise, and the table says what was not timed."""
+    clock = iter(np.arange(0, 1000, 0.5).tolist())
+    monkeypatch.setattr(autotune.time, "perf_counter", lambda: next(clock))
+    start = autotune.default_engine("auto", torch.device("cpu"))
+    seen: list[autotune.Engine] = []
+    step: Callable[[autotune.Engine], None] = seen.append
+    chosen, table = autotune.time_training(
+        step, start, [start.replace(layout="contiguous")], 32, 100_000, torch.device("cpu")
+    )
+    assert chosen == start, "all took the same time: the default stays"
+    assert table[0].images_per_s is not None
+    assert {candidate.layout for candidate in seen} == {"channels_last", "contiguous"}
+    short, table = autotune.time_training(step, start, [], 32, 1, torch.device("cpu"))
+    assert short == start
+    assert len(table) == 1

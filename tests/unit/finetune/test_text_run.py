@@ -1,0 +1,195 @@
+"""Training on texts as a whole: it learns, stops, resumes to the same numbers, and its cache is true."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.data.texts import load_texts
+from core.errors import DataError, InputError, StoppedError
+from core.finetune.baseline import run_baseline
+from core.finetune.run import finetune
+from core.finetune.spec import FinetuneSpec
+from core.networks.tokens import LengthGrouped
+from core.predict.load import load_predictor
+from core.predict.texts import TextPredictor
+from core.registry.methods import MethodSettings
+from core.runs.kinds import check_spec
+from core.spec import DataRef
+from tests.contract.test_text_networks import plant
+from tests.unit.finetune.test_run import Listener
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """Two classes told by one word, of different lengths."""
+    random = np.random.default_rng(0)
+    path = tmp_path / "reviews.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for i in range(160):
+            words = random.choice(list("abcdef"), random.integers(1, 9)).tolist()
+            words.insert(int(random.integers(0, len(words) + 1)), "good" if i % 2 else "bad")
+            writer.writerow([" ".join([*words, "film" * (i % 3 == 0), str(i)]), "positive" if i % 2 else "negative"])
+    return path
+
+
+def _spec(reviews: Path, model: str, **changes: Any) -> FinetuneSpec:
+    values = {
+        "model": {"id": model},
+        "data": {"id": f"path:{reviews}"},
+        "epochs": 3,
+        "batch_size": 16,
+        "seed": 3,
+        "precision": "fp32",
+        "method": "full",
+        "lr": 0.01,
+    }
+    return FinetuneSpec.model_validate(values | changes)
+
+
+@pytest.mark.parametrize("method", ["head", "last", "full", "lora"])
+def test_it_learns_and_tells_what_it_did(method: str, reviews: Path, home: Path, tmp_path: Path) -> None:
+    spec = _spec(reviews, plant("bert", home), method=method, epochs=12, lr=0.05 if method == "head" else 0.01)
+    listener = Listener()
+    summary = finetune(spec, tmp_path / "run", listener, resume=False)
+    assert summary["test"]["accuracy"] > (0.6 if method == "head" else 0.9)
+    assert summary["task"] == "text-classification"
+    assert summary["tokens"]["share_cut"] == 0
+    assert 0 < summary["tokens"]["share_unknown"] < 0.4
+    assert {"tokens", "baseline", "train", "test"} <= set(listener.phases)
+    report = json.loads((tmp_path / "run/artifacts/report.json").read_text(encoding="utf-8"))
+    assert report["baseline"]["accuracy"] > 0.9, "word counts find the word"
+    assert all(set(row) >= {"text", "true", "predicted"} for row in report["mistakes"])
+
+
+@pytest.mark.parametrize("method", ["last", "lora"])
+def test_stopped_run_resumes_to_the_same_numbers(method: str, reviews: Path, home: Path, tmp_path: Path) -> None:
+    spec = _spec(reviews, plant("bert", home), method=method)
+    whole, first, second = Listener(), Listener(stop_after=9), Listener()
+    finetune(spec, tmp_path / "whole", whole, resume=False)
+    with pytest.raises(StoppedError):
+        finetune(spec, tmp_path / "parts", first, resume=False)
+    finetune(spec, tmp_path / "parts", second, resume=True)
+    together = first.rows | second.rows
+    assert set(together) == set(whole.rows)
+    for key, value in whole.rows.items():
+        assert together[key] == pytest.approx(value, abs=1e-5), key
+
+
+def test_kept_states_give_the_same_training_as_computing_anew(
+    reviews: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = _spec(reviews, plant("bert", home), method="head", epochs=2)
+    first, again, without = Listener(), Listener(), Listener()
+    one = finetune(spec, tmp_path / "one", first, resume=False)
+    two = finetune(spec, tmp_path / "two", again, resume=False)
+    assert one["engine"]["computed_rows"] == 160
+    assert two["engine"]["computed_rows"] == 0
+    assert first.rows == again.rows
+    monkeypatch.setattr("core.finetune.run.CUT_CACHE_LIMIT_BYTES", -1)
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "elsewhere"))
+    finetune(spec, tmp_path / "three", without, resume=False)
+    for key, value in first.rows.items():
+        assert without.rows[key] == pytest.approx(value, abs=1e-4), key
+
+
+def test_finished_model_answers_texts(reviews: Path, home: Path) -> None:
+    from core.runs import manage, submit
+    from core.runs.worker import work
+    from core.store import open_store
+
+    run = submit.new_run(_spec(reviews, plant("bert", home), epochs=10))
+    open_store().update_run(run.id, status="running")
+    assert work(run.id) == 0, manage.read_log(run.id)
+    predictor = load_predictor(f"run/{run.id}")
+    assert isinstance(predictor, TextPredictor)
+    texts = ["a good film", "a bad film", "", "<b>good</b> a", "\x00bad"]
+    found = predictor.answer(texts)
+    assert [answer.label for answer in found] == ["positive", "negative", "", "positive", "negative"]
+    assert all(sum(answer.probabilities.values()) == pytest.approx(1) for answer in found if answer.label)
+    label, pieces = predictor.explain("a good film")
+    assert label == "positive"
+    assert "".join(piece.text for piece in pieces) == "a good film"
+    assert max(pieces, key=lambda piece: piece.weight).text == "good"
+
+
+def test_pictures_and_texts_are_not_mixed_up(reviews: Path, home: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        finetune(_spec(reviews, "bundled/efficientnet_lite0"), tmp_path / "a", Listener(), resume=False)
+    spec = _spec(reviews, plant("bert", home), data={"id": "builtin/digits"})
+    with pytest.raises(DataError):
+        finetune(spec, tmp_path / "b", Listener(), resume=False)
+
+
+def test_adapters_need_attention(reviews: Path) -> None:
+    spec = _spec(reviews, "bundled/efficientnet_lite0", method="lora")
+    assert "model.no_attention" in {problem.code for problem in check_spec(spec)}
+    long = _spec(reviews, "bundled/minilm-l6", max_length=513)
+    assert "model.length_too_large" in {problem.code for problem in check_spec(long)}
+
+
+def test_adapters_beside_a_vision_transformer_are_merged_when_saved(tmp_path: Path) -> None:
+    from core.networks.image import build_classifier, load_classifier, save_classifier
+    from core.networks.tuning import merge, set_trainable
+    from core.spec import ModelRef
+
+    ref = ModelRef(id="torchvision/vit_b_16", weights="random")
+    model = build_classifier(ref, ["a", "b"], seed=0, image_size=32).eval()
+    set_trainable(model, "lora", MethodSettings(lora_rank=2, lora_alpha=4))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.1)
+    x = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        wanted = model(x)
+        merge(model)
+        torch.testing.assert_close(model(x), wanted, atol=1e-4, rtol=1e-3)
+        save_classifier(model, tmp_path)
+        torch.testing.assert_close(load_classifier(tmp_path)(x), wanted, atol=1e-4, rtol=1e-3)
+
+
+def test_no_adapter_for_networks_without_attention() -> None:
+    from core.networks.image import build_classifier
+    from core.networks.tuning import set_trainable
+    from core.spec import ModelRef
+
+    ref = ModelRef(id="torchvision/squeezenet1_1", weights="random")
+    with pytest.raises(InputError, match="attention"):
+        set_trainable(build_classifier(ref, ["a", "b"], seed=0), "lora")
+
+
+def test_batches_hold_texts_of_one_length_and_every_text_once() -> None:
+    lengths = np.random.default_rng(0).integers(1, 100, 330)
+    sampler = LengthGrouped(lengths, 16, seed=1)
+    order = list(sampler)
+    assert sorted(order) == list(range(330))
+    assert order == list(sampler)
+    sampler.set_epoch(1)
+    assert order != list(sampler)
+    spread = [np.ptp(lengths[order[i : i + 16]]) for i in range(0, 320, 16)]
+    assert np.median(spread) < 12, "a random order has some 90"
+
+
+@pytest.mark.parametrize("texts", [["很好", "太差"] * 40, ["😀", "😡"] * 40, ["so good", "so bad"] * 40])
+def test_baseline_reads_any_language(texts: list[str]) -> None:
+    targets, rows = np.array([1, 0] * 40), np.arange(80)
+    rival = run_baseline(texts, targets, rows[:60], rows[60:], 2, seed=0)
+    assert (rival.probabilities.argmax(1) == targets[60:]).all()
+
+
+def test_class_weights_lift_the_rare_class(tmp_path: Path) -> None:
+    from core.finetune.learner import balanced_weights
+
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\n" + "".join(f"word{i},{'a' if i % 10 else 'b'}\n" for i in range(100)))
+    weights = balanced_weights(load_texts(DataRef(id=f"path:{path}"), train_size=None, test_size=None, seed=0))
+    assert weights[1] / weights[0] == pytest.approx(9, rel=0.25)

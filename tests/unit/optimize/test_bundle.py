@@ -1,0 +1,478 @@
+"""A variant carried away: the zip is complete, tells nothing of this machine, and works without Graft."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import types
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from core.errors import GraftError, NotFoundError, RunError
+from core.optimize.bundle.write import TEMPLATES, script, template, write_bundle
+from core.registry.model_formats import BUNDLED, FORMATS
+from core.store import Run, open_store
+
+LABELS = ["cat", "dog", "cow"]
+VISION = {
+    "image_size": 24,
+    "resize_size": 28,
+    "interpolation": "bicubic",
+    "mean": [0.485, 0.456, 0.406],
+    "std": [0.229, 0.224, 0.225],
+}
+IMAGES = {"task": "image-classification", "labels": LABELS, "input": "pixels", **VISION}
+TEXTS = {"task": "text-classification", "labels": LABELS, "max_length": 12, "pad_id": 0, "pad_to": 8}
+WORDS = ["a good film", "<b>bad</b> film &amp; a bad book", "good " * 40, "book"]
+Template = types.ModuleType
+
+
+def load(path: Path) -> Template:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PICTURES, WRITINGS = load(template("image-classification")), load(template("text-classification"))
+
+
+# -- a run that was never run ------------------------------------------------------------------------------
+
+
+def tiny_onnx(path: Path, *, is_text: bool, seed: int = 0) -> None:
+    """One layer: the means of the colours, or the mean of the tokens' vectors."""
+    random = np.random.default_rng(seed)
+    weights = {"w": random.normal(size=(3, 3)).astype(np.float32)}
+    if is_text:
+        weights["table"] = random.normal(size=(20, 3)).astype(np.float32)
+        nodes = [
+            helper.make_node("Gather", ["table", "input_ids"], ["vectors"]),
+            helper.make_node("Cast", ["attention_mask"], ["kept"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", ["kept", "last"], ["column"]),
+            helper.make_node("Mul", ["vectors", "column"], ["seen"]),
+            helper.make_node("ReduceSum", ["seen", "one"], ["means"], keepdims=0),
+        ]
+        inputs = [(name, TensorProto.INT64, ["n", "t"]) for name in ("input_ids", "attention_mask")]
+    else:
+        nodes = [helper.make_node("ReduceMean", ["pixels", "edges"], ["means"], keepdims=0)]
+        inputs = [("pixels", TensorProto.FLOAT, ["n", 3, 24, 24])]
+    nodes.append(helper.make_node("MatMul", ["means", "w"], ["logits"]))
+    axes: dict[str, Any] = {"last": np.array([2]), "one": np.array([1]), "edges": np.array([2, 3])}
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(*one) for one in inputs],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(value, name) for name, value in (weights | axes).items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def tiny_tokenizer() -> Tokenizer:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "good", "bad", "film", "book", "&"]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+def sample_pictures() -> list[Image.Image]:
+    random = np.random.default_rng(1)
+    return [Image.fromarray(random.integers(0, 256, (30 + i, 40, 3), dtype=np.uint8)) for i in range(11)]
+
+
+def onnx_logits(path: Path) -> Callable[[dict[str, Any]], Any]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda arrays: session.run(None, arrays)[0]
+
+
+def make_run(
+    *, is_text: bool = False, data: str = "builtin/digits", write: Any = None, **changes: Any
+) -> tuple[Run, dict[str, Any]]:
+    """A done optimize run with one variant; `write(folder)` makes another file and gives what answers for it."""
+    facts = TEXTS if is_text else IMAGES
+    model = "bundled/minilm-l6" if is_text else "bundled/efficientnet_lite0"
+    spec = {"model": {"id": model, "weights": "pretrained"}, "data": {"id": data}}
+    open_store().create_run("op-1", kind="optimize", name="Lite0 · my pets!", spec=spec, device="cpu")
+    run = open_store().get_run("op-1")
+    artifacts = run.folder / "artifacts"
+    folder, samples = artifacts / "variants" / "static_int8", artifacts / "samples"
+    folder.mkdir(parents=True)
+    samples.mkdir()
+    tiny_onnx(folder / "model.onnx", is_text=is_text)
+    answer = write(folder) if write else onnx_logits(folder / "model.onnx")
+    (folder / "preprocessing.json").write_text(json.dumps(facts), encoding="utf-8")
+    if is_text:
+        tokenizer = tiny_tokenizer()
+        tokenizer.save(str(folder / "tokenizer.json"))
+        (samples / "texts.json").write_text(json.dumps(WORDS), encoding="utf-8")
+        asked = [WRITINGS.read_texts([text], tokenizer, facts) for text in WORDS]
+    else:
+        for i, picture in enumerate(sample_pictures()):
+            picture.save(samples / f"{i}.png")
+        asked = [{"pixels": PICTURES.read_picture(picture, facts)[None]} for picture in sample_pictures()]
+    logits = np.concatenate([answer(arrays) for arrays in asked])
+    expected = {"labels": [LABELS[i] for i in logits.argmax(1)], "logits": logits.tolist()}
+    (folder / "expected.json").write_text(json.dumps(expected), encoding="utf-8")
+    variant = make_variant() | changes
+    report = {
+        "original": {**make_variant(), "name": "original", "format": "eager", "runtime": "PyTorch 2.14.1"},
+        "variants": [variant],
+        "conditions": {"test": 1000, "threads": 2, "batch": 32, "processor": "AMD EPYC", "is_labelled": True}
+        | {"data": {"id": data, "fingerprint": "abc123"}, "labels": LABELS, "task": facts["task"], "limit": 1.0},
+    }
+    (artifacts / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    return run, variant
+
+
+def make_variant() -> dict[str, Any]:
+    return {
+        "name": "static_int8",
+        "passes": ["static_int8"],
+        "parent": "original",
+        "kind": "onnx",
+        "status": "done",
+        "problems": [],
+        "format": "onnx",
+        "runtime": "ONNX Runtime 1.32.0",
+        "file": "variants/static_int8/model.onnx",
+        "size_mb": 3.9,
+        "gzip_mb": 3.4,
+        "latency_p50_ms": 0.91,
+        "latency_p95_ms": 1.2,
+        "throughput": 1222.0,
+        "memory_mb": None,
+        "load_ms": 45.0,
+        "accuracy": 0.787,
+        "interval": [0.76, 0.81],
+        "agreement": 0.924,
+        "n": 1000,
+        "ratios": {"size": 3.5, "latency": [9.6, 9.1, 10.2], "throughput": [10.7, 10.0, 11.4]},
+        "loss": {"points": 0.2, "low": -0.4, "high": 0.8, "n": 1000, "needed": None, "of": "accuracy"},
+        "gate": {"passed": True, "samples": 11, "max_difference": 1e-6, "tolerance": 1e-3, "labels_equal": 11},
+        "verdict": {
+            "code": "optimize.take",
+            "values": {
+                "name": "onnx",
+                "points": 0.2,
+                "low": 0.1,
+                "high": 0.3,
+                "limit": 1.0,
+                "latency": 2.4,
+                "of": "accuracy",
+            },
+        },
+        "offered": True,
+        "facts": {"quantized": 3},
+    }
+
+
+def unpack(run: Run, folder: Path) -> Path:
+    with zipfile.ZipFile(write_bundle(run, "static_int8", folder / "x.zip")) as archive:
+        archive.extractall(folder)
+    return folder / "lite0-my-pets-static_int8"
+
+
+def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """predict.py from elsewhere; `-I` keeps Graft out of reach."""
+    command = [sys.executable, "-I", str(folder / "predict.py"), *arguments]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GRAFT"))}
+    return subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, timeout=100, env=plain)
+
+
+# -- the zip -----------------------------------------------------------------------------------------------
+
+
+def test_bundle_of_pictures_is_complete_and_answers_as_expected(tmp_path: Path) -> None:
+    run, _ = make_run()
+    folder = unpack(run, tmp_path)
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {
+        "model.onnx", "preprocessing.json", "labels.json", "predict.py", "requirements.txt", "README.md",
+        "README.zh.md", "MODEL_CARD.json", "sample/expected.json", *(f"sample/{i}.png" for i in range(11)),
+    }  # fmt: skip
+    assert json.loads((folder / "sample/expected.json").read_text())["inputs"][9:] == ["9.png", "10.png"]
+    checked = ask(folder, "sample")
+    assert (checked.returncode, checked.stdout) == (0, "ok: 11 of 11 samples as expected\n"), checked.stderr
+    picture = str(folder / "sample" / "3.png")
+    asked = ask(folder, "--json", picture, "nothing.jpg")
+    good, bad = json.loads(asked.stdout)
+    assert asked.returncode == 1
+    assert good["label"] == json.loads((folder / "sample/expected.json").read_text())["labels"][3]
+    assert sum(one["probability"] for one in good["top"]) == pytest.approx(1, abs=1e-4)
+    assert "cannot be read" in bad["error"]
+
+
+def test_bundle_of_texts_answers_as_expected(tmp_path: Path) -> None:
+    run, _ = make_run(is_text=True)
+    folder = unpack(run, tmp_path)
+    checked = ask(folder, "sample")
+    assert (checked.returncode, checked.stdout) == (0, "ok: 4 of 4 samples as expected\n"), checked.stderr
+    asked = ask(folder, "a good film", " <br> ")
+    assert re.fullmatch(r"(cat|dog|cow)  \d+\.\d%  a good film\n", asked.stdout)
+    assert (asked.returncode, "nothing to read" in asked.stderr) == (1, True)
+
+
+def test_samples_tell_when_the_model_is_another(tmp_path: Path) -> None:
+    run, _ = make_run()
+    folder = unpack(run, tmp_path)
+    tiny_onnx(folder / "model.onnx", is_text=False, seed=5)
+    checked = ask(folder, "sample")
+    assert (checked.returncode, checked.stdout) == (1, "model.onnx is not the file that was measured\n")
+    expected = json.loads((folder / "sample/expected.json").read_text())
+    (folder / "sample/expected.json").write_text(json.dumps({**expected, "sha256": {}}))
+    checked = ask(folder, "sample")
+    assert checked.returncode == 1
+    assert "is expected" in checked.stdout or "is allowed" in checked.stdout
+    (folder / "model.onnx").write_bytes(b"nothing")
+    checked = ask(folder, "--json", "sample")
+    assert checked.returncode == 1
+    assert "cannot be used here" in json.loads(checked.stdout)["wrong"][0]
+
+
+def test_labels_decide_where_numbers_are_rounded(tmp_path: Path) -> None:
+    run, _ = make_run(kind="int8")
+    folder = unpack(run, tmp_path)
+    path = folder / "sample" / "expected.json"
+    expected = json.loads(path.read_text())
+    assert expected["labels_decide"]
+    logits = [[value + 3 for value in row] for row in expected["logits"]]
+    path.write_text(json.dumps({**expected, "logits": logits}))
+    carried = load(folder / "predict.py")
+    assert carried.check_samples() == []
+    turned = [LABELS[(LABELS.index(label) + 1) % 3] for label in expected["labels"]]
+    path.write_text(json.dumps({**expected, "labels": turned, "logits": [row[2:] + row[:2] for row in logits]}))
+    assert len(carried.check_samples()) > 5
+    path.write_text(json.dumps({**expected, "logits": logits, "labels_decide": False}))
+    assert all("is allowed" in line for line in carried.check_samples())
+
+
+def test_nothing_of_this_machine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/grace hopper")
+    data = "path:/home/ada lovelace/my data/pets"
+    warning = {"code": "some.code", "severity": "warning", "field": None, "values": {"path": "/srv/ada/x/notes.txt"}}
+    facts = {"note": "read from /home/ada lovelace/my data/pets/a.png", "teacher": "/home/grace hopper/models/big"}
+    run, _ = make_run(data=data, problems=[warning], facts=facts)
+    with zipfile.ZipFile(write_bundle(run, "static_int8", tmp_path)) as archive:
+        texts = {one: archive.read(one).decode() for one in archive.namelist() if not one.endswith((".png", ".onnx"))}
+    for name, text in texts.items():
+        for word in ("ada", "lovelace", "grace", "/home", "/srv", str(Path.home()), str(run.folder)):
+            assert word not in text.replace("readable", ""), (name, word)
+    card = json.loads(next(text for name, text in texts.items() if name.endswith("MODEL_CARD.json")))
+    assert card["data"]["id"] == "path:pets"
+    assert card["remarks"][0]["values"]["path"] == "notes.txt"
+
+
+def test_card_tells_origin_numbers_and_limits_in_both_languages(tmp_path: Path) -> None:
+    run, _ = make_run(kind="int8")
+    folder = unpack(run, tmp_path)
+    english, chinese = (folder / name for name in ("README.md", "README.zh.md"))
+    told = english.read_text(encoding="utf-8")
+    for text in (
+        "ONNX answers 2.4 times faster here, 0.2 points lost (at most 0.3; limit 1): take it.",
+        "Apache-2.0", "`bundled/efficientnet_lite0`", "`abc123`", "Made from: the original",
+        "| Accuracy | 78.7% (76.0% to 81.0%) | 78.7% (76.0% to 81.0%) | −0.2 points (−0.8 to +0.4) |", "AMD EPYC",
+        "| Time for one example, median | 0.91 ms | 0.91 ms | 9.6× (9.1 to 10) |", "Not measured: Peak memory.",
+        "on 1,000 test examples", "differ between processors",
+    ):  # fmt: skip
+        assert text in told, told
+    assert "{" not in told
+    other = chinese.read_text(encoding="utf-8")
+    assert "快 2.4 倍" in other
+    assert len(other.splitlines()) == len(told.splitlines())
+    headings = [line for line in other.splitlines() if line.startswith("##")]
+    assert not any(re.search(r"[a-z]{3}", line) for line in headings), headings
+    assert json.loads((folder / "MODEL_CARD.json").read_text())["model"]["licence"] == "Apache-2.0"
+
+
+def test_what_is_not_offered_is_not_carried_away(tmp_path: Path) -> None:
+    run, variant = make_run(offered=False)
+    with pytest.raises(GraftError) as refused:
+        write_bundle(run, "static_int8", tmp_path / "x.zip")
+    assert refused.value.code == "optimize.not_offered"
+    with pytest.raises(NotFoundError, match="static_int8"):
+        write_bundle(run, "half", tmp_path / "x.zip")
+    report = json.loads((run.folder / "artifacts/report.json").read_text())
+    for change, code in (
+        ({"format": "tflite"}, "optimize.no_bundle"),
+        ({"file": "variants/static_int8/gone.onnx"}, "run.cannot_export"),
+    ):
+        report["variants"] = [{**variant, "offered": True, **change}]
+        (run.folder / "artifacts/report.json").write_text(json.dumps(report))
+        with pytest.raises(GraftError) as refused:
+            write_bundle(run, "static_int8", tmp_path / "x.zip")
+        assert refused.value.code == code
+    assert list(tmp_path.iterdir()) == []
+    assert isinstance(refused.value, RunError)
+
+
+def test_files_of_openvino_are_taken_from_their_folder(tmp_path: Path) -> None:
+    def write(folder: Path) -> Any:
+        (folder / "openvino").mkdir()
+        for name in ("model.xml", "model.bin"):
+            (folder / "openvino" / name).write_text(name)
+        return onnx_logits(folder / "model.onnx")
+
+    run, _ = make_run(write=write, format="openvino_bf16", file="variants/static_int8/openvino", kind="16bit")
+    folder = unpack(run, tmp_path)
+    assert [(folder / name).read_text() for name in ("model.xml", "model.bin")] == ["model.xml", "model.bin"]
+    assert set(json.loads((folder / "sample/expected.json").read_text())["sha256"]) == {"model.xml", "model.bin"}
+
+
+# -- other formats -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
+@pytest.mark.parametrize("format", ["pt2", "torchscript"])
+def test_bundle_opens_what_torch_runs(format: str, tmp_path: Path) -> None:
+    import torch
+
+    network = torch.nn.Sequential(torch.nn.AvgPool2d(24), torch.nn.Flatten(), torch.nn.Linear(3, 3)).eval()
+    ending = FORMATS[format].endings[0]
+
+    def write(folder: Path) -> Any:
+        example = torch.zeros(2, 3, 24, 24)
+        if format == "pt2":
+            shapes = ({0: torch.export.Dim("n", min=1, max=64)},)
+            torch.export.save(torch.export.export(network, (example,), dynamic_shapes=shapes), folder / "model.pt2")
+        else:
+            jit: Any = torch.jit
+            jit.trace(network, example).save(str(folder / "model.ts"))
+        return lambda arrays: network(torch.from_numpy(arrays["pixels"])).detach().numpy()
+
+    file = f"variants/static_int8/model{ending}"
+    run, _ = make_run(write=write, format=format, file=file, runtime="PyTorch 2.14.1")
+    folder = unpack(run, tmp_path)
+    assert (folder / f"model{ending}").is_file()
+    assert "onnx" not in script("image-classification", FORMATS[format])
+    assert "torch>=2" in (folder / "requirements.txt").read_text()
+    module = load(folder / "predict.py")  # this process has torch in memory already
+    assert module.main(["sample"]) == 0
+
+
+def test_scripts_suit_python_3_9_and_every_format() -> None:
+    for task in ("image-classification", "text-classification"):
+        for format in BUNDLED:
+            text = script(task, FORMATS[format])
+            tree = ast.parse(text, feature_version=(3, 9))
+            names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+            assert names.count("open_model") == 1
+            assert {"read_json", "answer", "main", "prepare", "samples"} <= set(names)
+            assert ('"bf16"' in text) == (format == "openvino_bf16")
+
+
+def test_script_imports_what_it_uses_once_and_holds_no_placeholder() -> None:
+    for task in ("image-classification", "text-classification"):
+        text = script(task, FORMATS["onnx"])
+        lines = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
+        assert len(lines) == len(set(lines))
+        assert {"import argparse", "import hashlib", "import json", "import numpy as np"} <= set(lines)
+        assert "NotImplementedError" not in text
+    assert {path.suffix for path in TEMPLATES.glob("[!_]*")} == {".py"}
+
+
+# -- the preparation is Graft's own ------------------------------------------------------------------------
+
+
+def odd_pictures() -> dict[str, Image.Image]:
+    random = np.random.default_rng(2)
+    rgb = Image.fromarray(random.integers(0, 256, (60, 45, 3), dtype=np.uint8))
+    rgba = rgb.copy()
+    rgba.putalpha(Image.fromarray(random.integers(0, 256, (60, 45), dtype=np.uint8)))
+    clear = rgb.quantize(16)
+    clear.info["transparency"] = 3
+    return {
+        "rgb": rgb,
+        "tiny": rgb.resize((9, 7)),
+        "exact": rgb.resize((24, 24)),
+        "rgba": rgba,
+        "la": rgba.convert("LA"),
+        "grey": rgb.convert("L"),
+        "bits": rgb.convert("1"),
+        "palette": rgb.quantize(16),
+        "clear palette": clear,
+        "cmyk": rgb.convert("CMYK"),
+        "16 bit": Image.fromarray(random.integers(0, 65536, (60, 45), dtype=np.uint16)),
+        "32 bit": Image.fromarray(random.integers(0, 256, (60, 45)).astype(np.int32)),
+    }
+
+
+@pytest.mark.parametrize("how", [{}, {"resize_size": 24}, {"interpolation": "bilinear"}])
+def test_pictures_are_prepared_as_in_training(how: dict[str, Any], tmp_path: Path) -> None:
+    import torch
+
+    from core.data.picture import decode, fit_image
+    from core.models.card import Preprocessing
+    from core.networks.transforms import Batcher
+
+    facts = IMAGES | how
+    seen = Preprocessing.model_validate({name: facts[name] for name in VISION})
+    batcher = Batcher(seen, 24, torch.device("cpu"), channels_last=False)
+
+    def graft(square: Any) -> Any:
+        return batcher(square[None].copy())[0].numpy()
+
+    for name, picture in odd_pictures().items():
+        wanted = graft(fit_image(picture, 24, seen.resize_size, seen.interpolation))
+        found = PICTURES.read_picture(picture, facts)
+        assert (found.dtype, found.shape, found.flags.c_contiguous) == (np.float32, (3, 24, 24), True)
+        assert np.abs(found - wanted).max() < 1e-5, name
+    rgb = odd_pictures()["rgb"].resize((450, 600))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name, options in {"turned.jpg": {"exif": exif}, "plain.jpg": {}, "plain.png": {}, "plain.webp": {}}.items():
+        rgb.save(tmp_path / name, **options)
+        data = (tmp_path / name).read_bytes()
+        wanted = graft(decode(data, 24, seen.resize_size, seen.interpolation))
+        assert np.abs(PICTURES.read_picture(tmp_path / name, facts) - wanted).max() < 1e-5, name
+        opened = Image.open(io.BytesIO(data))
+        wanted = graft(fit_image(opened, 24, seen.resize_size, seen.interpolation))
+        assert np.abs(PICTURES.read_picture(Image.open(io.BytesIO(data)), facts) - wanted).max() < 1e-5, name
+
+
+def test_texts_are_prepared_as_in_training() -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    from core.data.text_cleaning import clean_texts
+    from core.networks.tokens import Tokens
+
+    odd = [
+        "<p>good<br/>film</p> &lt;3 &nbsp; &bogus; a < b > c", "bad\x00 \x7f film\t\n good", "", "a  " * 30,
+        "a" * 30_000,
+        "好电影\u3000good\ud800", "<script>bad</script> <a href='x'>book</a> &#233; &#x4e2d;", *WORDS,
+    ]  # fmt: skip
+    cleaned = clean_texts(odd).texts
+    assert [WRITINGS.clean(text) for text in odd] == cleaned
+    own = PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer(), pad_token="[PAD]", unk_token="[UNK]")
+    tokens = Tokens(cleaned, np.arange(len(cleaned)), own, 12, None)
+    for rows in (np.arange(len(odd)), np.array([len(odd) - 1])):
+        wanted = tokens(rows)
+        found = WRITINGS.read_texts([odd[row] for row in rows], tiny_tokenizer(), TEXTS)
+        assert list(found) == ["input_ids", "attention_mask"]
+        assert np.array_equal(found["input_ids"], wanted.ids.numpy())
+        assert np.array_equal(found["attention_mask"], wanted.mask.numpy())
+        assert found["input_ids"].dtype == found["attention_mask"].dtype == np.int64

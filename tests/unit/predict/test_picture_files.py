@@ -1,0 +1,157 @@
+"""Every picture of a folder or zip is answered as a run; what cannot be read is told; hostile zips are refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from core import settings
+from core.errors import DataError, StoppedError
+from core.predict import run as predict_run
+from core.predict.answer_tables import answers_csv, picture_row
+from core.predict.picture_files import open_album
+from core.predict.run import answer_file
+from core.predict.spec import PredictSpec
+from core.predict.text_files import store_questions
+from core.progress import Silence
+from core.runs import kinds, manage, submit
+from core.runs.kinds import check_spec
+from tests.fixtures.tiny import colour_classifier, predictor_of
+
+LITE0 = "bundled/efficientnet_lite0"
+COLOURS = {"red": (250, 20, 20), "green": (20, 250, 20)}
+
+
+def _picture(colour: str) -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (40, 48), COLOURS[colour]).save(content, "PNG")
+    return content.getvalue()
+
+
+@pytest.fixture
+def files() -> dict[str, bytes]:
+    """Pictures at several depths, a broken one, and what systems and people leave beside."""
+    return {
+        "a.png": _picture("red"),
+        "deep/er/猫.PNG": _picture("green"),
+        "deep/b.jpg": b"MZ this is a program",
+        "deep/=c.png": _picture("green"),
+        "notes.txt": b"nothing to see",
+        "__MACOSX/._a.png": b"rubbish",
+        ".hidden/d.png": _picture("red"),
+    }
+
+
+@pytest.fixture(params=["folder", "zip"])
+def album(request: pytest.FixtureRequest, files: dict[str, bytes], tmp_path: Path) -> Path:
+    target = tmp_path / ("pictures.zip" if request.param == "zip" else "pictures")
+    if request.param == "zip":
+        with zipfile.ZipFile(target, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return target
+    for name, content in files.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_bytes(content)
+    return target
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The tiny network answers; how many pictures it was given in each call."""
+    predictor, calls = predictor_of(colour_classifier()), list[int]()
+    answer = predictor.answer_seen
+
+    def counting(squares: Any) -> Any:
+        calls.append(len(squares))
+        return answer(squares)
+
+    monkeypatch.setattr(predictor, "answer_seen", counting)
+    monkeypatch.setattr(predict_run, "load_predictor", lambda _id: predictor)
+    return calls
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "artifacts" / "answers.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_picture_has_a_row_in_order(album: Path, answers: list[int], tmp_path: Path, home: Path) -> None:
+    spec = PredictSpec(model=LITE0, file=str(album))
+    assert not check_spec(spec)
+    summary = answer_file(spec, tmp_path, Silence(), False)
+    rows = _rows(tmp_path)
+    assert [row["file"] for row in rows] == ["a.png", "deep/=c.png", "deep/b.jpg", "deep/er/猫.PNG"]
+    assert [row["label"] for row in rows] == ["red", "green", "", "green"]
+    assert list(rows[0])[:5] == ["file", "label", "confidence", "label 2", "confidence 2"]
+    assert (rows[0]["label 2"], rows[0]["label 3"]) == ("green", "")
+    assert float(rows[0]["confidence"]) > 0.9
+    assert (summary["kind"], summary["rows"]) == ("pictures", 4)
+    assert summary["counts"] == {"green": 2, "red": 1, "": 1}
+    codes = {problem["code"]: problem["values"] for problem in summary["problems"]}
+    assert codes["predict.unreadable_pictures"] == {"n": 1, "names": "deep/b.jpg"}
+    assert codes["data.other_files"]["names"] == "notes.txt"
+    assert answers == [3]
+    shown = json.loads((tmp_path / "artifacts" / "report.json").read_text(encoding="utf-8"))["rows"]
+    assert shown[0]["file"] == "a.png"
+
+
+def test_stopped_run_goes_on_where_it_was(
+    answers: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setattr(predict_run, "PICTURES_PART", 4)
+    monkeypatch.setattr(predict_run, "PICTURES_AT_ONCE", 3)
+    (tmp_path / "set").mkdir()
+    for place in range(10):
+        (tmp_path / "set" / f"{place}.png").write_bytes(_picture("red" if place % 2 else "green"))
+
+    class Stops(Silence):
+        def should_stop(self) -> bool:
+            return len(list((tmp_path / "checkpoint").glob("*.json"))) >= 2
+
+    spec = PredictSpec(model=LITE0, file=str(tmp_path / "set"))
+    with pytest.raises(StoppedError):
+        answer_file(spec, tmp_path, Stops(), False)
+    assert answers == [3, 1, 3, 1]
+    answer_file(spec, tmp_path, Silence(), True)
+    assert answers == [3, 1, 3, 1, 2], "what was answered is not asked again"
+    assert [row["label"] for row in _rows(tmp_path)] == ["green", "red"] * 5
+
+
+def test_hostile_zip_is_refused_with_its_reason(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("../../out.png", _picture("red"))
+    with pytest.raises(DataError, match="point outside it"):
+        open_album(tmp_path / "x.zip")
+    (tmp_path / "y.zip").write_bytes(b"PK this is no zip")
+    with pytest.raises(DataError, match="cannot be read"):
+        open_album(tmp_path / "y.zip")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="No pictures were found in empty"):
+        open_album(tmp_path / "empty")
+
+
+def test_uploaded_zip_is_kept_as_one_and_deleted_with_its_run(home: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("a.png", _picture("red"))
+    path = store_questions(content, "my ../pictures.zip", "upload-9")
+    assert path.suffix == ".zip"
+    assert path.is_relative_to(settings.folder("asked"))
+    run = submit.new_run(PredictSpec(model=LITE0, file=str(path)))
+    assert kinds.command_line(manage.spec_of(run)).startswith(f"python -m core predict --model {LITE0} --file")
+
+
+def test_rows_of_pictures_hold_five_answers_and_no_formula() -> None:
+    found = [(f"class {place}", 0.5 / 2**place) for place in range(9)]
+    rows = [picture_row("=1+1.png", found), picture_row("none.png", [])]
+    assert len(rows[0]) == 11
+    assert (rows[0]["label 5"], rows[1]["label"], rows[1]["confidence"]) == ("class 4", "", None)
+    assert b"'=1+1.png" in answers_csv(rows)
