@@ -15,14 +15,14 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # A stamp for each set of requirements: it is older than a changed file, so the change is installed.
-$(VENV)/.run: requirements.txt | $(BIN)/python
+$(VENV)/.run: requirements.txt constraints.txt | $(BIN)/python
 	@echo "Installing what the app needs (some minutes, about 7 GB; README has the line for a smaller torch)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.dev: requirements.txt requirements-dev.txt constraints.txt | $(BIN)/python
 	@echo "Installing what the app and its tests need (some minutes, about 7 GB)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
 
 run: $(VENV)/.run
@@ -54,6 +54,14 @@ lint: $(VENV)/.dev
 
 texts: $(VENV)/.dev
 	@$(BIN)/python -m core.locales.texts
+
+# The newest versions within the ranges, in an environment of their own, written down; run the tests with them then.
+.PHONY: constraints
+constraints: | $(BIN)/python
+	@folder=$$(mktemp -d) && $(BIN)/python -m venv $$folder && \
+	$$folder/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt && \
+	{ sed -n '/^#/p' constraints.txt; $$folder/bin/python -m pip freeze --disable-pip-version-check; } > $$folder/new && \
+	cp $$folder/new constraints.txt; rm -rf $$folder
 
 bench: $(VENV)/.dev chromium
 	@test -n "$(DATA)" || { echo "Say what to race on: make bench DATA=path:/folder/of/cifar10"; exit 2; }

@@ -9,8 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.models import hubs
-from pages.ui import charts, live, parts, state
-from pages.ui import words as ui_words
+from pages.ui import charts, live, parts, state, words
 
 if get_script_run_ctx(suppress_warning=True) is None:  # not drawn by a server: become one
     from pages.ui.server import serve
@@ -33,19 +32,15 @@ _ = state.words()
 
 page = st.navigation(
     [
-        st.Page(ui_words.VIEWS["home"], title=_("Home"), icon=":material/home:", url_path="home", default=True),
-        st.Page(ui_words.VIEWS["models"], title=_("Models"), icon=":material/deployed_code:", url_path="models"),
-        st.Page(ui_words.VIEWS["data"], title=_("Data"), icon=":material/photo_library:", url_path="data"),
-        st.Page(
-            ui_words.VIEWS["compare"], title=_("Compare"), icon=":material/stacked_line_chart:", url_path="compare"
-        ),
-        st.Page(
-            ui_words.VIEWS["finetune"], title=_("Fine-tune"), icon=":material/model_training:", url_path="finetune"
-        ),
-        st.Page(ui_words.VIEWS["predict"], title=_("Predict"), icon=":material/chat:", url_path="predict"),
-        st.Page(ui_words.VIEWS["optimize"], title=_("Optimize"), icon=":material/speed:", url_path="optimize"),
-        st.Page(ui_words.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),
-        st.Page(ui_words.VIEWS["settings"], title=_("Settings"), icon=":material/settings:", url_path="settings"),
+        st.Page(words.VIEWS["home"], title=_("Home"), icon=":material/home:", url_path="home", default=True),
+        st.Page(words.VIEWS["models"], title=_("Models"), icon=":material/deployed_code:", url_path="models"),
+        st.Page(words.VIEWS["data"], title=_("Data"), icon=":material/photo_library:", url_path="data"),
+        st.Page(words.VIEWS["compare"], title=_("Compare"), icon=":material/stacked_line_chart:", url_path="compare"),
+        st.Page(words.VIEWS["finetune"], title=_("Fine-tune"), icon=":material/model_training:", url_path="finetune"),
+        st.Page(words.VIEWS["predict"], title=_("Predict"), icon=":material/chat:", url_path="predict"),
+        st.Page(words.VIEWS["optimize"], title=_("Optimize"), icon=":material/speed:", url_path="optimize"),
+        st.Page(words.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),
+        st.Page(words.VIEWS["settings"], title=_("Settings"), icon=":material/settings:", url_path="settings"),
     ]
 )
 with at_work:

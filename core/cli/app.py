@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from core import store as core_store
+from core import store
 from core.cli import ask
 from core.cli import models as cli_models
 from core.cli import results as cli_results
@@ -71,7 +71,7 @@ def data(
     spec = parse_spec(ImportSpec, {"data": ref})
     run = submit.submit(spec)
     ended = wait(run, quiet=json_)
-    report = core_store.read_report(ended.id) or {}
+    report = store.read_report(ended.id) or {}
     if ended.status != "done":
         end_with(ended, json_)
     told = [{**problem, "sentence": cli_results.sentence(problem)} for problem in report.get("problems", [])]

@@ -21,8 +21,7 @@ from core.runs import kinds, manage, submit
 from core.runs.kinds import check_spec
 from core.spec import Spec, parse_spec
 from core.store import open_store
-from pages.ui import parts, state
-from pages.ui import words as ui_words
+from pages.ui import parts, state, words
 from pages.ui.cached import machine as cached_machine
 from pages.ui.cached import models as cached_models
 from pages.ui.forms import Form
@@ -169,7 +168,7 @@ def show_estimate(estimates: list[EstimateReport]) -> None:
     longest, shortest = "–", None
     if known and len(known) == len(estimates):
         low, high = (sum(pair[i] for pair in known) for i in (0, 1))
-        longest, shortest = _.duration(ui_words.rough(high)), _("from {time}", time=_.duration(ui_words.rough(low)))
+        longest, shortest = _.duration(words.rough(high)), _("from {time}", time=_.duration(words.rough(low)))
     memory, disk = max(found.memory_mb for found in estimates), sum(found.disk_mb for found in estimates)
     free_memory, free_disk = cached_machine.machine().free_memory_mb, cached_machine.free_disk()
     parts.numbers(

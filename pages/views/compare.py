@@ -8,9 +8,7 @@ import streamlit as st
 
 from core.runs import queue
 from core.store import RESUMABLE, Run, open_store
-from pages.ui import live, parts, state
-from pages.ui import start as ui_start
-from pages.ui import words as ui_words
+from pages.ui import live, parts, start, state, words
 from pages.ui.compare import form as compare_form
 from pages.ui.compare import results as compare_results
 from pages.ui.runs import line
@@ -33,7 +31,7 @@ def actions(run: Run) -> Any:
     bar = st.container(horizontal=True, vertical_alignment="center", key="run_actions")
     with bar:
         if not run.is_active:
-            ui_words.badge(run.status)
+            words.badge(run.status)
         parts.link("compare", _("New comparison"), ":material/add:")
         parts.link("runs", _("Its record"), ":material/history:", run=run.id)
         if run.status in RESUMABLE:
@@ -42,7 +40,7 @@ def actions(run: Run) -> Any:
 
 
 queue.pump()
-ui_start.take_choices("cmp")
+start.take_choices("cmp")
 if state.query("run"):
     show_run(open_store().get_run(state.query("run")))
 else:

@@ -14,9 +14,7 @@ from core.registry.methods import METHODS
 from core.runs import queue
 from core.spec import ModelRef
 from core.store import RESUMABLE, Run, open_store
-from pages.ui import forms, live, parts, pickers, state
-from pages.ui import start as ui_start
-from pages.ui import words as ui_words
+from pages.ui import forms, live, parts, pickers, start, state, words
 from pages.ui.finetune import results as finetune_results
 from pages.ui.finetune import siblings as finetune_siblings
 from pages.ui.runs import line
@@ -47,7 +45,7 @@ def choose() -> None:
             empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
         forms.draw_fields(FinetuneSpec, form, skip=("model", "data"), many=("method",), placeholders=empty)
     with right:
-        ui_start.offer(form)
+        start.offer(form)
 
 
 def show_run(run: Run) -> None:
@@ -68,7 +66,7 @@ def actions(run: Run) -> Any:
     bar = st.container(horizontal=True, vertical_alignment="center", key="run_actions")
     with bar:
         if not run.is_active:
-            ui_words.badge(run.status)
+            words.badge(run.status)
         parts.link("finetune", _("New training"), ":material/add:")
         parts.link("runs", _("Its record"), ":material/history:", run=run.id)
         if run.sibling_group:
@@ -102,7 +100,7 @@ def show_group(group: str) -> None:
 
 
 queue.pump()
-ui_start.take_choices("ft")
+start.take_choices("ft")
 if state.query("run"):
     show_run(open_store().get_run(state.query("run")))
 elif state.query("group"):

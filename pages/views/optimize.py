@@ -8,9 +8,7 @@ import streamlit as st
 
 from core.runs import queue
 from core.store import RESUMABLE, Run, open_store
-from pages.ui import live, parts, state
-from pages.ui import start as ui_start
-from pages.ui import words as ui_words
+from pages.ui import live, parts, start, state, words
 from pages.ui.finetune import results as finetune_results
 from pages.ui.optimize import form as optimize_form
 from pages.ui.optimize import results as optimize_results
@@ -34,7 +32,7 @@ def actions(run: Run) -> Any:
     bar = st.container(horizontal=True, vertical_alignment="center", key="run_actions")
     with bar:
         if not run.is_active:
-            ui_words.badge(run.status)
+            words.badge(run.status)
         parts.link("optimize", _("New optimization"), ":material/add:")
         parts.link("runs", _("Its record"), ":material/history:", run=run.id)
         if run.parent:
@@ -51,7 +49,7 @@ if state.query("data") and state.query("model"):  # both were chosen elsewhere: 
     state.remember("opt_data_of", state.query("model"))
 elif state.query("model"):
     state.forget("opt_data_of")
-ui_start.take_choices("opt")
+start.take_choices("opt")
 if state.query("run"):
     show_run(open_store().get_run(state.query("run")))
 else:

@@ -20,8 +20,7 @@ from core.problems import Problem
 from core.registry.methods import METHODS
 from core.runs.kinds import check_spec
 from core.spec import parse_spec
-from pages.ui import forms, parts, pickers, state
-from pages.ui import start as ui_start
+from pages.ui import forms, parts, pickers, start, state
 
 KEY = "cmp"
 # Many trainings from scratch take long on a processor: they begin with smaller pictures than the network's own.
@@ -58,19 +57,19 @@ def _offer(form: forms.Form, _: Translator) -> None:
         problems = check_spec(spec) if spec else []
     except GraftError as error:
         spec, problems = None, list(error.problems)
-    problems += ui_start.look_into(form) + (_beyond(spec, _) if spec else [])
+    problems += start.look_into(form) + (_beyond(spec, _) if spec else [])
     form.tell(problems)
     is_blocked = spec is None or any(problem.severity == "error" for problem in problems)
     st.header(_("What it will cost here"), anchor=False)
     if spec and spec.sizes and spec.methods:
-        ui_start.show_estimate([estimate_compare(spec)])
+        start.show_estimate([estimate_compare(spec)])
         _show_grid(spec, _)
     else:
         st.caption(_("Known when model, data, methods and sizes are chosen."))
     parts.show_problems(problem for problem in problems if problem.field not in form.slots)
-    if ui_start.offer_start(KEY, _("Start comparison"), [spec] if spec else [], is_blocked=is_blocked):
+    if start.offer_start(KEY, _("Start comparison"), [spec] if spec else [], is_blocked=is_blocked):
         assert spec is not None
-        ui_start.start_one(KEY, spec)
+        start.start_one(KEY, spec)
 
 
 def _sizes_within(form: forms.Form) -> tuple[int, ...]:

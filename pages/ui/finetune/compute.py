@@ -10,8 +10,7 @@ import streamlit as st
 from core.finetune.records import DataFacts, EngineFacts, TimingRow, summary_of
 from core.i18n import N_, Translator
 from core.store import Run
-from pages.ui import parts
-from pages.ui import words as ui_words
+from pages.ui import parts, words
 
 _PHASES = {
     "libraries": N_("loading libraries"),
@@ -39,7 +38,7 @@ def show_engine(run: Run, _: Translator) -> None:
         [
             *_engine_facts(engine, _),
             (_("Picture size"), f"{summary['image_size']} px" if "image_size" in summary else ""),
-            (_("Length that is read"), ui_words.length_words(summary, _)),
+            (_("Length that is read"), words.length_words(summary, _)),
             (_("Learning rate"), f"{summary['learning_rate']:g}" if "learning_rate" in summary else ""),
             (_("Examples"), _rows(summary.get("data"), _)),
             (_("Peak memory"), _.size(summary["peak_memory_mb"] * 1e6) if summary.get("peak_memory_mb") else ""),

@@ -16,8 +16,7 @@ from core.i18n import Translator
 from core.runs import export as runs_export
 from core.runs import kinds, manage
 from core.store import Run
-from pages.ui import live, parts, state
-from pages.ui import words as ui_words
+from pages.ui import live, parts, state, words
 from pages.ui.charts import draw_curves
 from pages.ui.finetune import text_results
 from pages.ui.finetune.compute import show_engine
@@ -84,7 +83,7 @@ def _show_numbers(run: Run, test: Scores, report: FinetuneReport | None, _: Tran
         gain = _.number(round(100 * (test["accuracy"] - guess), 1))
         against = _("{points} points above guessing", points=gain)
     validation = summary.get("val")
-    seconds = ui_words.seconds_of(run)
+    seconds = words.seconds_of(run)
     rate = summary.get("images_per_s")
     trained, total = summary.get("trainable_parameters"), summary.get("parameters")
     parts.numbers(

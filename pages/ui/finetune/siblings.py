@@ -15,7 +15,7 @@ from core.problems import Problem
 from core.runs import siblings as runs_siblings
 from core.runs.siblings import SiblingRow
 from core.store import Run, open_store
-from pages.ui import words as ui_words
+from pages.ui import words
 from pages.ui.cached import machine as cached_machine
 from pages.ui.charts import draw_curves
 
@@ -51,7 +51,7 @@ def _comparison_row(row: SiblingRow, _: Translator) -> dict[str, Any]:
     interval = row["interval"]
     return {
         "method": _(look_of({"method": row["method"], "model": row}).word),
-        "status": ui_words.status_words(row["status"], _),
+        "status": words.status_words(row["status"], _),
         "accuracy": None if row["accuracy"] is None else 100 * row["accuracy"],
         "interval": " – ".join(_.percent(share) for share in interval) if interval else "",
         "seconds": row["seconds"],

@@ -11,8 +11,7 @@ from core.i18n import Translator
 from core.measurement.report import Measurement
 from core.models.card import ModelCard
 from core.models.families import get_family
-from pages.ui import parts, state
-from pages.ui import words as ui_words
+from pages.ui import parts, state, words
 
 MOST = 4
 Measured = Mapping[str, Measurement]
@@ -81,7 +80,7 @@ def _rows(pairs: Sequence[tuple[ModelCard, bool]], measured: Measured, _: Transl
     yes_no = {True: _("yes"), False: _("no"), None: ""}
     local = {card.id: is_local for card, is_local in pairs}
     return [
-        row(_("For"), lambda card: ui_words.reads_words(card, _)),
+        row(_("For"), lambda card: words.reads_words(card, _)),
         row(_("Family"), lambda card: _family_words(card)),
         row(_("Accuracy"), share("acc@1")),
         row(_("Top-5 accuracy"), share("acc@5")),
@@ -99,7 +98,7 @@ def _rows(pairs: Sequence[tuple[ModelCard, bool]], measured: Measured, _: Transl
         row(_("Licence"), lambda card: _(card.licence) if card.licence else _("not stated by the publisher")),
         row(_("Licence allows commerce"), lambda card: yes_no[card.allows_commerce]),
         row(_("On this machine"), lambda card: yes_no[local[card.id]]),
-        row(_("Source"), lambda card: ui_words.source_words(card, _)),
+        row(_("Source"), lambda card: words.source_words(card, _)),
         row("id", lambda card: card.id),
     ]
 

@@ -20,8 +20,7 @@ from core.registry.passes import PASSES, Pass, name_of
 from core.runs.kinds import check_spec
 from core.spec import parse_spec
 from core.store import open_store
-from pages.ui import forms, parts, pickers, state
-from pages.ui import start as ui_start
+from pages.ui import forms, parts, pickers, start, state
 from pages.ui.cached import models as cached_models
 
 KEY = "opt"
@@ -169,21 +168,21 @@ def _offer(form: forms.Form, _: Translator) -> None:
         problems = _of_the_form(check_spec(spec)) if spec else []
     except GraftError as error:
         spec, problems = None, list(error.problems)
-    problems += ui_start.look_into(form)
+    problems += start.look_into(form)
     if not form.values["passes"] and not any(problem.field == "passes" for problem in problems):
         problems.append(Problem("form.no_method", field="passes"))
     form.tell(problems)
     is_blocked = spec is None or any(problem.severity == "error" for problem in problems)
     st.header(_("What it will cost here"), anchor=False)
     if spec and spec.passes:
-        ui_start.show_estimate([estimate_optimize(spec)])
+        start.show_estimate([estimate_optimize(spec)])
         _show_variants(spec, _)
     else:
         st.caption(_("Known when model, data and ways are chosen."))
     parts.show_problems(problem for problem in problems if problem.field not in form.slots)
-    if ui_start.offer_start(KEY, _("Start optimizing"), [spec] if spec else [], is_blocked=is_blocked):
+    if start.offer_start(KEY, _("Start optimizing"), [spec] if spec else [], is_blocked=is_blocked):
         assert spec is not None
-        ui_start.start_one(KEY, spec)
+        start.start_one(KEY, spec)
 
 
 def _of_the_form(problems: Iterable[Problem]) -> list[Problem]:

@@ -14,8 +14,7 @@ from core.runs import kinds, manage, queue
 from core.runs.kinds import KINDS
 from core.spec import metadata
 from core.store import RESUMABLE, Run, open_store
-from pages.ui import live, parts, state
-from pages.ui import words as ui_words
+from pages.ui import live, parts, state, words
 from pages.ui.cached import answers as cached_answers
 from pages.ui.cached import machine as cached_machine
 from pages.ui.charts import draw_curves
@@ -79,7 +78,7 @@ def _word(value: Any, choices: Mapping[Any, str], _: Translator) -> str:
 
 def _actions(run: Run, _: Translator) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="record_actions"):
-        ui_words.badge(run.status)
+        words.badge(run.status)
         parts.link("runs", _("All runs"), ":material/arrow_back:")
         parts.link(KINDS[run.kind].view, _("Open"), ":material/open_in_full:", run=run.id)
         if run.status in RESUMABLE:
@@ -99,7 +98,7 @@ def _actions(run: Run, _: Translator) -> None:
         ):
             with parts.guarded():
                 again = manage.repeat_run(run.id)
-                st.switch_page(ui_words.VIEWS[KINDS[run.kind].view], query_params={"run": again.id})
+                st.switch_page(words.VIEWS[KINDS[run.kind].view], query_params={"run": again.id})
         finetune_results.export_button(run, _)
         if st.button(_("Delete"), key="record_delete", icon=":material/delete:"):
             ask_delete([run.id])
