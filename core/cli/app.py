@@ -82,7 +82,6 @@ def data(
     print_json({**report, "problems": told, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))
 
 
-@app.command()
 def doctor(
     calibrate: Annotated[bool, typer.Option(help="Time this machine, about 20 s, for estimates.")] = True,
     json_: JsonOption = False,
@@ -100,7 +99,6 @@ def doctor(
 
 app.command(name="runs")(list_runs)
 app.command(name="run")(one_run)
-app.command()(predict)
 app.command(name="finetune", help="Adapt a pretrained classifier to your own data.")(finetune)
 app.command(
     name="compare",
@@ -110,5 +108,7 @@ app.command(
     name="optimize",
     help="Make a trained model smaller and faster, and measure on your own data what each way costs.",
 )(optimize)
+app.command()(predict)
+app.command()(doctor)
 ask.add_commands(app, print_json)
 cli_models.add_commands(app, follow, print_json)
