@@ -90,10 +90,7 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
         fingerprint=collection.fingerprint,
         labels=collection.labels,
         num_images=len(rows),
-        counts={
-            name: np.bincount(collection.targets[found], minlength=len(collection.labels)).tolist()
-            for name, found in collection.splits.items()
-        },
+        counts=_counts(collection),
         planned=planned,
         checked=len(checked),
         problems=problems,
@@ -126,10 +123,7 @@ def _describe_texts(collection: Collection) -> DataReport:
         task="text-classification",
         labels=collection.labels,
         num_images=len(rows),
-        counts={
-            name: np.bincount(collection.targets[found], minlength=len(collection.labels)).tolist()
-            for name, found in collection.splits.items()
-        },
+        counts=_counts(collection),
         planned=planned,
         checked=len(rows),
         problems=problems,
@@ -178,6 +172,15 @@ def _duplicates(facts: Facts, collection: Collection, checked: Ints) -> list[Pro
             problems.append(Problem("data.leak", "warning", "data", {"n": n, "total": len(hashes[name])}))
             break
     return problems
+
+
+def _counts(collection: Collection) -> dict[str, list[int]]:
+    """Rows of each class, by split."""
+    classes = len(collection.labels)
+    return {
+        name: np.bincount(collection.targets[rows], minlength=classes).tolist()
+        for name, rows in collection.splits.items()
+    }
 
 
 def _sizes(facts: Facts, rows: Ints) -> dict[str, list[int]]:

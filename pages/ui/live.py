@@ -6,7 +6,8 @@ Fragments tick once a second, read only what is new, and stop when the run has e
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -16,7 +17,7 @@ from core.messages import explain
 from core.problems import Problem
 from core.runs import kinds, manage, queue
 from core.runs.kinds import KINDS, TRAININGS
-from core.store import ACTIVE, Run, open_store
+from core.store import ACTIVE, RESUMABLE, Run, open_store
 from pages.ui import parts, state
 from pages.ui import words as ui_words
 from pages.ui.cached import answers as cached_answers
@@ -203,6 +204,30 @@ def show_reason(run: Run, _: Translator) -> None:
         st.info(_("It was stopped before it began."), icon=":material/stop_circle:")
     elif manage.has_checkpoint(run):
         st.caption(_("A checkpoint is kept: resuming goes on from there and gives the same numbers."))
+
+
+def show_ending(run: Run, _: Translator, *, is_empty: bool) -> None:
+    """Why an ended run ended, where it did not end well, and its command where it kept nothing to show."""
+    if run.status != "done":
+        show_reason(run, _)
+    elif is_empty:
+        st.info(_("This run kept no result."), icon=":material/info:")
+    if is_empty:
+        show_command(run, _)
+
+
+@contextmanager
+def actions(run: Run, view: str, again: str, _: Translator) -> Iterator[Any]:
+    """What can be done with a run, in one row, which is given out: a page's own go between, resuming stands last."""
+    bar = st.container(horizontal=True, vertical_alignment="center", key="run_actions")
+    with bar:
+        if not run.is_active:
+            ui_words.badge(run.status)
+        parts.link(view, again, ":material/add:")
+        parts.link("runs", _("Its record"), ":material/history:", run=run.id)
+        yield bar
+        if run.status in RESUMABLE:
+            resume_button(run, _)
 
 
 def resume_button(run: Run, _: Translator) -> None:

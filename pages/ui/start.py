@@ -94,6 +94,14 @@ def start_one(prefix: str, spec: Spec) -> None:
     st.rerun()
 
 
+def show_refused(prefix: str) -> None:
+    """What spoke against the last press of the button, once."""
+    refused = state.recall(f"{prefix}_refused")
+    if refused:
+        parts.show_problems(refused)
+        state.forget(f"{prefix}_refused")
+
+
 def look_into(form: Form) -> list[Problem]:
     """What is known of the data that speaks against this model; texts nobody looked into are looked into now."""
     data = form.values.get("data")

@@ -13,7 +13,7 @@ from core.problems import Problem
 from core.runs import queue, submit
 from core.spec import DataRef
 from core.store import Run, open_store
-from pages.ui import live, parts, pickers, state
+from pages.ui import live, parts, pickers, start, state
 from pages.ui.cached import data as cached_data
 from pages.ui.data import report as data_report
 
@@ -41,10 +41,7 @@ def latest_check(data_id: str) -> Run | None:
 def show_list() -> None:
     """What there is, and two ways to bring more."""
     parts.head(_("Data"), _("Labelled pictures and texts to learn from: what is here, and how to bring your own."))
-    refused = state.recall("data_refused")
-    if refused:
-        parts.show_problems(refused)
-        state.forget("data_refused")
+    start.show_refused("data")
     sets = list(cached_data.data_sets().items())
     with st.grid(min_column_width=260, key="data_cards"):
         for data_id, card in sets:

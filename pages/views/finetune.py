@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core.finetune.recipe import usual_rate
@@ -13,8 +11,8 @@ from core.problems import Problem
 from core.registry.methods import METHODS
 from core.runs import queue
 from core.spec import ModelRef
-from core.store import RESUMABLE, Run, open_store
-from pages.ui import forms, live, parts, pickers, start, state, words
+from core.store import Run, open_store
+from pages.ui import forms, live, parts, pickers, start, state
 from pages.ui.finetune import results as finetune_results
 from pages.ui.finetune import siblings as finetune_siblings
 from pages.ui.runs import line
@@ -51,24 +49,7 @@ def choose() -> None:
 def show_run(run: Run) -> None:
     """One run: at work, finished, or ended in another way."""
     parts.head(run.name, line.one_line(run, _))
-    bar = actions(run)
-    if run.is_active:
-        live.follow([run.id], "live", bar)
-        return
-    if run.status == "done":
-        finetune_results.show_result(run)
-        return
-    live.show_end(run, _)
-
-
-def actions(run: Run) -> Any:
-    """What can be done with a run, in one row, which is returned."""
-    bar = st.container(horizontal=True, vertical_alignment="center", key="run_actions")
-    with bar:
-        if not run.is_active:
-            words.badge(run.status)
-        parts.link("finetune", _("New training"), ":material/add:")
-        parts.link("runs", _("Its record"), ":material/history:", run=run.id)
+    with live.actions(run, "finetune", _("New training"), _) as bar:
         if run.sibling_group:
             parts.link("finetune", _("Compare with its siblings"), ":material/compare_arrows:", group=run.sibling_group)
         if run.status == "done":
@@ -76,9 +57,13 @@ def actions(run: Run) -> Any:
             parts.link("optimize", _("Make it smaller"), ":material/speed:", model=f"run/{run.id}")
             parts.link("finetune", _("Train it further"), ":material/model_training:", model=f"run/{run.id}")
             finetune_results.export_button(run, _)
-        if run.status in RESUMABLE:
-            live.resume_button(run, _)
-    return bar
+    if run.is_active:
+        live.follow([run.id], "live", bar)
+        return
+    if run.status == "done":
+        finetune_results.show_result(run)
+        return
+    live.show_end(run, _)
 
 
 def show_group(group: str) -> None:
@@ -107,8 +92,5 @@ elif state.query("group"):
     show_group(state.query("group"))
 else:
     parts.head(_("Fine-tune"), _("Teach a pretrained network your own classes and watch it learn."))
-    refused = state.recall("ft_refused")
-    if refused:
-        parts.show_problems(refused)
-        state.forget("ft_refused")
+    start.show_refused("ft")
     choose()

@@ -37,12 +37,8 @@ def show_ended(run: Run) -> None:
     """Everything a comparison has found: all of it when done, what there is when it ended before."""
     _ = state.words()
     report = _read_report(run)
-    if run.status != "done":
-        live.show_reason(run, _)
+    live.show_ending(run, _, is_empty=report is None)
     if report is None:
-        if run.status == "done":
-            st.info(_("This run kept no result."), icon=":material/info:")
-        live.show_command(run, _)
         return
     _show_answer(run, report, _)
     show_charts(run, report, _)

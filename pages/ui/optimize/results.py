@@ -31,12 +31,8 @@ def show_found(run: Run) -> None:
     """Everything an optimization has found: all of it when done, what there is when it ended before."""
     _ = state.words()
     report = read_report(run)
-    if run.status != "done":
-        live.show_reason(run, _)
+    live.show_ending(run, _, is_empty=report is None)
     if report is None:
-        if run.status == "done":
-            st.info(_("This run kept no result."), icon=":material/info:")
-        live.show_command(run, _)
         return
     _show_answer(run, report, _)
     show_chart(run, report, _)
