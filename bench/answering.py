@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def race(data_id: str, out: Path, *, sentences: int, rounds: int) -> dict[str, A
     trial = texts[: max(256, sentences // 8)]
     theirs(trial, batch_size=32)
     ours.answer(trial)
-    speeds = {size: len(trial) / _seconds(lambda size=size: theirs(trial, batch_size=size)) for size in BATCHES}
+    speeds = {size: len(trial) / _seconds(partial(theirs, trial, batch_size=size)) for size in BATCHES}
     best = max(speeds, key=speeds.__getitem__)
     print(f"pipeline, texts per second by batch size: {speeds}; best {best}", file=sys.stderr)
     times: dict[str, list[float]] = {"pipeline": [], "graft": []}

@@ -35,8 +35,9 @@ def _network(job: dict[str, Any]) -> Any:
     from core.models.weight_files import find_weights
 
     torch.manual_seed(0)
-    net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     path = find_weights(get_model("bundled/efficientnet_lite0"))
+    assert path is not None, "the package with the weights is not installed"
     tensors = torch.load(path, map_location="cpu", weights_only=True)
     net.load_state_dict(dict(zip(net.state_dict(), tensors.values(), strict=True)))
     net.reset_classifier(job["classes"])

@@ -116,7 +116,8 @@ def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, fl
     for _ in range(STEPS):
         with autocast:
             logits = model(x)
-        torch.nn.functional.cross_entropy(logits.float(), y).backward()
+        loss: Any = torch.nn.functional.cross_entropy(logits.float(), y)
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return {"peak_mb": _peak_mb(), "alone_mb": alone}

@@ -161,7 +161,8 @@ def _fit_sharpness(logits: Floats, truth: Ints) -> float:
 
 def _is_positive(targets: Ints, labels: Sequence[str]) -> Ints:
     place = next(i for i, name in enumerate(labels) if str(name).lower() in ("1", "positive", "pos"))
-    return (targets == place).astype(np.int64)
+    matches: Ints = (targets == place).astype(np.int64)
+    return matches
 
 
 # -- measuring ---------------------------------------------------------------------------------------------

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.measurement import runtimes, stopwatch
 
+if TYPE_CHECKING:
+    from torch import nn
 
-def _module(source: str) -> object:
+
+def _module(source: str) -> nn.Module:
     from bench.optimize import NETWORKS
     from core.networks.exportable import exportable
 

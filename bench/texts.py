@@ -61,7 +61,7 @@ def usual(job: dict[str, Any]) -> dict[str, Any]:
         output_dir=job["scratch"], num_train_epochs=1, per_device_train_batch_size=16, learning_rate=LR,
         save_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True,
     )  # fmt: skip
-    trainer = Trainer(model=net, args=arguments, train_dataset=encoded(data.train), callbacks=[Stop()])
+    trainer: Any = Trainer(model=net, args=arguments, train_dataset=encoded(data.train), callbacks=[Stop()])
     trainer.train()
     if job["steps"]:
         return watch.result(batches=-(-len(data.train) // 16))

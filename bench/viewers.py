@@ -14,12 +14,14 @@ import time
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.typing import Origin, Subprotocol
 
 
 async def _view(url: str, run: str, stop: float, count: dict[str, int]) -> None:
     address = url.replace("http", "ws") + "/_stcore/stream"
     query = f"run={run}"
-    async with websockets.connect(address, subprotocols=["streamlit"], max_size=None, origin=url) as socket:
+    streamlit = [Subprotocol("streamlit")]
+    async with websockets.connect(address, subprotocols=streamlit, max_size=None, origin=Origin(url)) as socket:
         opening = BackMsg()
         opening.rerun_script.query_string = query
         opening.rerun_script.page_name = "finetune"

@@ -16,6 +16,9 @@ _EPOCHS_IN_VIEW = 50  # a longer run scales as it grows, else its beginning woul
 # Comparing more runs of one method than there are colours: the next lines differ by dash.
 _DASHES = ("solid", "dot", "dashdot", "longdash", "longdashdot")
 
+CurveKind = Literal["loss", "accuracy"]
+CURVES: tuple[CurveKind, ...] = ("loss", "accuracy")
+
 
 @dataclass(frozen=True, slots=True)
 class RunCurves:
@@ -30,7 +33,7 @@ class RunCurves:
     planned: int | None = None  # epochs, while the run is at work
 
 
-def curve_chart(runs: Sequence[RunCurves], what: Literal["loss", "accuracy"], _: Translator, *, keep: str) -> Chart:
+def curve_chart(runs: Sequence[RunCurves], what: CurveKind, _: Translator, *, keep: str) -> Chart:
     """Data and layout of a chart for the live component: training thin, validation thick, the test a diamond.
 
     While `keep` stays the same, zoom and hover survive new points.
@@ -55,7 +58,7 @@ def curve_chart(runs: Sequence[RunCurves], what: Literal["loss", "accuracy"], _:
     return {"traces": traces, "layout": layout}
 
 
-def _curves_of(run: RunCurves, dash: str, what: str, _: Translator, *, is_alone: bool) -> list[Trace]:
+def _curves_of(run: RunCurves, dash: str, what: CurveKind, _: Translator, *, is_alone: bool) -> list[Trace]:
     colour, percent = run.look.colour, "%{y:.1%}" if what == "accuracy" else "%{y:.3f}"
     training, checked = _("training"), _("validation")
     if not is_alone:

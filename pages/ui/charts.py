@@ -15,7 +15,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.charts.curves import RunCurves, curve_chart
+from core.charts.curves import CURVES, CurveKind, RunCurves, curve_chart
 from core.charts.theme import look_of
 from core.files import forget_unfinished, replacing
 from core.i18n import Translator
@@ -69,7 +69,7 @@ def draw_curves(found: Sequence[Run], key: str, _: Translator) -> None:
     """Loss and accuracy of one run or several, side by side."""
     keep = f"{key}-{'-'.join(run.id for run in found)}"
     columns = st.columns(2, gap="medium")
-    for column, what in zip(columns, ("loss", "accuracy"), strict=True):
+    for column, what in zip(columns, CURVES, strict=True):
         drawn = [_curves_of(run, what, name) for run, name in zip(found, _short_names(found, _), strict=True)]
         title = _("Loss") if what == "loss" else _("Accuracy")
         chart = curve_chart(drawn, what, _, keep=keep)
@@ -87,7 +87,7 @@ def _short_names(found: Sequence[Run], _: Translator) -> list[str]:
     return names if len(set(names)) == len(found) else [f"{run.name} ({run.id[-3:]})" for run in found]
 
 
-def _curves_of(run: Run, what: str, name: str) -> RunCurves:
+def _curves_of(run: Run, what: CurveKind, name: str) -> RunCurves:
     buffer = cached_machine.fresh_curves(run.id)
     test = run.summary.get("test")
     look = look_of(run.spec)
@@ -102,7 +102,7 @@ def _curves_of(run: Run, what: str, name: str) -> RunCurves:
     )
 
 
-def curves_alt(title: str, drawn: Sequence[RunCurves], what: str, _: Translator) -> str:
+def curves_alt(title: str, drawn: Sequence[RunCurves], what: CurveKind, _: Translator) -> str:
     """A chart in a sentence, for those who do not see it."""
     told = []
     for run in drawn:

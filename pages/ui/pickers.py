@@ -159,9 +159,9 @@ def upload_zip(key: str) -> str | None:
     st.caption(_("At most {size}. Larger data: name its folder on this machine.", size=_.size(limit * 1e6)))
     if file is None or state.recall(f"{key}_taken") == file.file_id:
         return None
+    data_id: str | None = None
     with parts.guarded():
         with st.spinner(_("Checking the file")):
             data_id = cached_data.store_upload(file, file.name)
         state.remember(f"{key}_taken", file.file_id)
-        return data_id
-    return None
+    return data_id

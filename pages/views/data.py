@@ -54,12 +54,9 @@ def show_list() -> None:
             check(uploaded)
             st.rerun()
     with right:
-        data_id = pickers.ask_path("data_path")
-        if (
-            st.button(_("Check this"), key="data_check_path", icon=":material/fact_check:", disabled=not data_id)
-            and data_id
-        ):
-            check(data_id)
+        path = pickers.ask_path("data_path")
+        if st.button(_("Check this"), key="data_check_path", icon=":material/fact_check:", disabled=not path) and path:
+            check(path)
             st.rerun()
 
 

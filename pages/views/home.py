@@ -37,7 +37,7 @@ def show_machine() -> None:
 
 def show_ways() -> None:
     """Ways to begin."""
-    ways = [
+    ways: list[tuple[str, str, str, str, dict[str, str]]] = [
         (
             "finetune",
             ":material/model_training:",

@@ -38,8 +38,8 @@ def filters(found: list[Run]) -> list[Run]:
         placeholder=_("any"),
         persist_state="session",
     )
-    kinds = {"": _("All kinds"), **{kind: _(row.word) for kind, row in KINDS.items()}}
-    kind = right.selectbox(_("Kind"), list(kinds), format_func=kinds.get, key="runs_kind", persist_state="session")
+    word_of = {"": _("All kinds"), **{kind: _(row.word) for kind, row in KINDS.items()}}.__getitem__
+    kind = right.selectbox(_("Kind"), ["", *KINDS], format_func=word_of, key="runs_kind", persist_state="session")
     wanted = (text or "").lower().split()
     return [
         run

@@ -78,8 +78,8 @@ def show_table() -> None:
         for item in settings.SETTINGS.values()
     ]
     config = {
-        "name": _("Name"),
-        "value": _("Now"),
+        "name": st.column_config.Column(_("Name")),
+        "value": st.column_config.Column(_("Now")),
         "help": st.column_config.TextColumn(_("What it does"), width="large"),
     }
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="settings_table", column_config=config)

@@ -19,6 +19,7 @@ from pages.ui.cached.models import models, stored_weights
 
 if TYPE_CHECKING:
     from core.predict.sentiment.model import Sentiment
+    from core.predict.tasks.load import TaskModel
     from core.predict.tasks.records import AnswerReport, Box, Segment
     from core.problems import Problem
 
@@ -32,7 +33,7 @@ def predictor(model_id: str) -> Any:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _task_model(task_id: str, model_id: str) -> Any:
+def _task_model(task_id: str, model_id: str) -> TaskModel:
     from core.predict.tasks.load import load_task
 
     return load_task(task_id, model_id)

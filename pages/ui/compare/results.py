@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 import streamlit as st
 
@@ -135,7 +135,7 @@ def show_charts(run: Run, report: CompareReport, _: Translator) -> None:
             draw_chart(time_chart(report, _, keep=run.id), f"times_{run.id}", _alt(report, "seconds", _))
 
 
-def _alt(report: CompareReport, what: str, _: Translator) -> str:
+def _alt(report: CompareReport, what: Literal["accuracy", "seconds"], _: Translator) -> str:
     """A chart in a sentence, for those who do not see it."""
     curves = []
     for family in report["families"]:

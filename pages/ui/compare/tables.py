@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.curve_data import read_curves
-from core.charts.curves import RunCurves, curve_chart
+from core.charts.curves import CURVES, RunCurves, curve_chart
 from core.compare.figure_words import family_word
 from core.compare.figures import family_look
 from core.compare.grid import SCRATCH
@@ -86,6 +86,7 @@ def show_sizes(report: CompareReport, _: Translator) -> None:
 
 
 def _size_cells(row: ComparedSize, _: Translator) -> dict[str, Any]:
+    better = row.get("dominated_by")
     return {
         "size": row["size"],
         "family": family_word(row["family"], _),
@@ -96,7 +97,7 @@ def _size_cells(row: ComparedSize, _: Translator) -> dict[str, Any]:
         "seconds": row["seconds"],
         "learned": row.get("trainable_parameters"),
         "memory": row.get("peak_memory_mb"),
-        "dominated": _(family_look(row["dominated_by"]).word) if row.get("dominated_by") else None,
+        "dominated": _(family_look(better).word) if better else None,
     }
 
 
@@ -136,6 +137,7 @@ def show_cells(run: Run, report: CompareReport, _: Translator) -> None:
 
 def _cell_table(cells: list[CellRow], key: str, take_row: Any, _: Translator) -> None:
     words = {"done": _("done"), "running": _("at work"), "failed": _("failed")}
+    converged = {True: _("yes"), False: _("still improving"), None: None}
     rows = [
         {
             "size": cell["size"],
@@ -145,7 +147,7 @@ def _cell_table(cells: list[CellRow], key: str, take_row: Any, _: Translator) ->
             "accuracy": None if cell.get("accuracy") is None else 100 * cell["accuracy"],
             "seconds": cell.get("train_seconds"),
             "steps": cell.get("steps"),
-            "converged": {True: _("yes"), False: _("still improving")}.get(cell.get("converged")),
+            "converged": converged.get(cell.get("converged")),
         }
         for cell in cells
     ]
@@ -178,17 +180,17 @@ def _draw_cell(run: Run, cell: CellRow, _: Translator) -> None:
         st.caption(_("This training kept no curves."))
         return
     interval = cell.get("interval")
-    for column, what in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+    for column, what in zip(st.columns(2, gap="medium"), CURVES, strict=True):
         drawn = RunCurves(
             name=cell_word(cell, _),
             look=family_look(cell["family"]),
             train=curves[f"{cell['id']}/train/{what}"],
             validation=curves[f"{cell['id']}/val/{what}"],
             best_epoch=cell.get("best_epoch"),
-            test=(cell["accuracy"], *interval) if interval else None,
+            test=(cell["accuracy"], interval[0], interval[1]) if interval else None,
         )
         title = _("Loss") if what == "loss" else _("Accuracy")
-        chart = curve_chart([drawn], "loss" if what == "loss" else "accuracy", _, keep=f"{run.id}-{cell['id']}")
+        chart = curve_chart([drawn], what, _, keep=f"{run.id}-{cell['id']}")
         with column:
             st.markdown(f"**{title}**")
             draw_chart(chart, f"cell_curve_{what}_{run.id}", curves_alt(title, [drawn], what, _))

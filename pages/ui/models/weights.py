@@ -54,7 +54,7 @@ def _offer(card: ModelCard, before: Run | None, _: Translator) -> None:
     with st.container(border=True, key="getting"):
         if before is not None and not blocking:
             live.show_reason(before, _)
-            came = (before.phase or {}).get("values", {}).get("done_mb")
+            came = _numbers(before).get("done_mb")
             if came:
                 st.caption(_("{size} came already: it goes on from there.", size=_.size(came * 1e6)))
         label = _("Resume the download") if before is not None else _("Download")
@@ -105,14 +105,20 @@ def _tick(run_id: str) -> None:
 
 def _doing(run: Run, _: Translator) -> str:
     """What a download does now; how far it is stands below, in the reader's own units."""
-    phase = run.phase or {}
-    if run.status == "running" and phase.get("code") == "fetch" and not run.stop_requested:
+    phase = run.phase
+    if run.status == "running" and phase and phase["code"] == "fetch" and not run.stop_requested:
         return _("Fetching {file}", file=f"`{phase['values']['file']}`")
     return ui_words.phase_words(run, _)
 
 
+def _numbers(run: Run) -> dict[str, float]:
+    """What a download counts while it fetches."""
+    values = run.phase["values"] if run.phase else {}
+    return {name: value for name, value in values.items() if not isinstance(value, str)}
+
+
 def _how_far(run: Run, _: Translator) -> str:
-    values = (run.phase or {}).get("values", {})
+    values = _numbers(run)
     if "done_mb" not in values:
         return _("The size is known in a moment.")
     done, total = (_.size(values[name] * 1e6) for name in ("done_mb", "total_mb"))

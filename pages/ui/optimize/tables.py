@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.curve_data import Curve, CurveBuffer
-from core.charts.curves import RunCurves, curve_chart
+from core.charts.curves import CURVES, RunCurves, curve_chart
 from core.i18n import N_, Translator
 from core.messages import explain, explain_finding
 from core.optimize.figures import look_of_kind, sensitivity_chart, variant_word
@@ -325,7 +325,7 @@ def draw_variant_curves(
 ) -> None:
     """Loss and accuracy while a variant learns or learned, side by side."""
     columns: Sequence[Any] = st.columns(2, gap="medium")
-    for column, what in zip(columns, ("loss", "accuracy"), strict=True):
+    for column, what in zip(columns, CURVES, strict=True):
         drawn = RunCurves(
             name=variant_word(row, _),
             look=look_of_kind(row.kind),
@@ -334,7 +334,7 @@ def draw_variant_curves(
             planned=planned,
         )
         title = _("Loss") if what == "loss" else _("Accuracy")
-        chart = curve_chart([drawn], "loss" if what == "loss" else "accuracy", _, keep=f"{run.id}-{row.name}-{key}")
+        chart = curve_chart([drawn], what, _, keep=f"{run.id}-{row.name}-{key}")
         with column:
             st.markdown(f"**{title}**")
             draw_chart(chart, f"{key}_{what}_{run.id}", curves_alt(title, [drawn], what, _))

@@ -63,13 +63,13 @@ def _text(run: Run, _: Translator) -> str | None:
 
 def _picture(run: Run, _: Translator) -> Any:
     file = st.file_uploader(_("A picture of your own"), type=TYPES, key=f"try_picture_{run.id}", max_upload_size=25)
+    picture = None
     if file is None:
         return None
     with parts.guarded():
         picture = cached_answers.read_picture(file.getvalue())
         st.image(picture, width=140, alt=file.name, caption=file.name)
-        return picture
-    return None
+    return picture
 
 
 def _answer(model: Any, given: Any) -> Answer:

@@ -75,7 +75,8 @@ def one_text(model_id: str, key: str) -> None:
         if len(text) > MOST_CHARS:
             st.caption(_("Only the first {n} characters are read here.", n=_.number(MOST_CHARS)))
         if answer.probabilities:
-            show_why(*model.explain(text[:MOST_CHARS]), _)
+            label, pieces = model.explain(text[:MOST_CHARS])
+            show_why(label, pieces, _)
 
 
 def show_answer(answer: TextAnswer, latency_ms: float | None, _: Translator) -> None:

@@ -47,13 +47,15 @@ def settings_of(run: Run, _: Translator) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, info in KINDS[run.kind].spec.model_fields.items():
         value = run.spec.get(name)
+        if value is None:
+            continue
         if name == "model" and isinstance(value, str):
             found[_("Model")] = value
         elif name == "model":
             found[_("Model")] = value["id"] + (f" ({_('Random weights')})" if value["weights"] == "random" else "")
         elif name == "data":
             found[_("Data")] = value["id"]
-        elif value is not None:
+        else:
             facts = metadata(info)
             condition = facts.get("shown_when")
             if condition and not _is_any_of(run.spec.get(condition[0]), condition[1]):
