@@ -9,8 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tests.fixtures.homes import living_in
+
+# The same examples every time, however slow the machine is.
+settings.register_profile("graft", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("graft")
 
 _WORTH_FREEZING = 50  # modules
 _frozen = 0
