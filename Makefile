@@ -1,4 +1,4 @@
-# `make run` opens the app, `make test` passes the tests: each does all its own set-up.
+# `make run` opens the app, `make test` passes the tests (`make test-all` those for the night too): each does all its own set-up.
 
 # The first Python that really runs, is new enough, and can make virtual environments (3.11 is what is tried most).
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8501
 
-.PHONY: run test lint texts bench clean
+.PHONY: run test test-all lint texts bench clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -44,8 +44,14 @@ chromium: | $(BIN)/python
 
 # Threads that wait for their kind give the processor away at once: where several trainings share two cores, spinning
 # made each step ten times as long.
+PYTEST := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=1000 $(BIN)/python -m pytest -n auto --dist loadgroup --durations 20
+
 test: $(VENV)/.dev chromium lint
-	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=1000 $(BIN)/python -m pytest -n auto --dist loadgroup --durations 20
+	@$(PYTEST) -m "not nightly"
+
+# With every network of the long walks, which are otherwise walked whole only where a change touches them.
+test-all: $(VENV)/.dev chromium lint
+	@$(PYTEST)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -38,6 +38,7 @@ from core.runs.kinds import check_spec
 from core.snapshot.timm_sizes import sizes_of
 from core.spec import ModelRef
 from core.store import open_store
+from tests.fixtures.walks import walk
 from tests.unit.finetune.test_run import Listener
 
 # A small network of every class of timm's that is a chain of blocks: its stages, and the px at which it is quick.
@@ -77,6 +78,8 @@ NETWORKS: dict[str, tuple[int, int]] = {
     "vit_tiny_r_s16_p8_224.augreg_in21k": (13, 32), "volo_d1_224.sail_in1k": (19, 32),
     "xception41p.ra3_in1k": (14, 32), "xcit_nano_12_p16_224.fb_dist_in1k": (13, 32),
 }  # fmt: skip
+# timm's own for tests, and those that are one stage.
+FEW = [name for name, (blocks, _) in NETWORKS.items() if name.startswith("test_") or blocks == 1]
 # Modules of timm whose networks are no chain of blocks: several maps at once, states beside the tokens, encoders.
 WHOLE = {
     "coat", "convit", "deepseek_vit", "gemma4_vit", "hrnet", "mobilenetv5", "mvitv2", "naflexvit", "nasnet", "pnasnet",
@@ -123,7 +126,7 @@ def with_values(name: str, size: int) -> nn.Module:
     return net.eval()
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", walk(sorted(NETWORKS), by_day=FEW))
 def test_network_in_stages_is_the_network(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks, size = NETWORKS[name]
     net = with_values(name, size)

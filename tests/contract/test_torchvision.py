@@ -22,6 +22,7 @@ from core.networks.image import ImageClassifier, build_classifier, load_classifi
 from core.networks.tuning import set_trainable
 from core.registry.methods import MethodSettings
 from core.spec import ModelRef
+from tests.fixtures.walks import walk
 
 CARDS = {
     card.architecture: card
@@ -39,6 +40,7 @@ def _smallest_of_each_family() -> list[ModelCard]:
 
 
 FAMILIES = _smallest_of_each_family()
+LIGHT = [card for card in FAMILIES if card.parameters < 30e6]
 
 
 def _smallest_size(card: ModelCard) -> int:
@@ -52,7 +54,7 @@ def _plain_network(card: ModelCard, size: int) -> nn.Module:
     return build._create(card, size, is_whole=False).eval()
 
 
-@pytest.mark.parametrize("architecture", sorted(CARDS))
+@pytest.mark.parametrize("architecture", walk(sorted(CARDS), by_day=[card.architecture for card in FAMILIES]))
 def test_every_classifier_takes_a_new_head_freezes_and_counts(architecture: str) -> None:
     card = CARDS[architecture]
     with init_empty_weights():
@@ -77,7 +79,7 @@ def test_every_classifier_takes_a_new_head_freezes_and_counts(architecture: str)
     assert learning[0] < learning[1] < learning[2] < learning[3] == total
 
 
-@pytest.mark.parametrize("card", FAMILIES, ids=lambda card: card.architecture)
+@pytest.mark.parametrize("card", walk(FAMILIES, by_day=LIGHT), ids=lambda card: card.architecture)
 def test_stages_and_head_compute_what_the_network_does(card: ModelCard) -> None:
     size = _smallest_size(card)
     net = _plain_network(card, size)
@@ -99,7 +101,7 @@ def test_stages_and_head_compute_what_the_network_does(card: ModelCard) -> None:
     assert plan_head
 
 
-@pytest.mark.parametrize("card", FAMILIES, ids=lambda card: card.architecture)
+@pytest.mark.parametrize("card", walk(FAMILIES, by_day=LIGHT), ids=lambda card: card.architecture)
 def test_smallest_of_each_family_learns_saves_and_loads_to_the_same_logits(card: ModelCard, tmp_path) -> None:
     size = _smallest_size(card)
     ref = ModelRef(id=card.id, weights="random")
@@ -127,7 +129,10 @@ def test_smallest_of_each_family_learns_saves_and_loads_to_the_same_logits(card:
     assert loaded.preprocessing.image_size == size
 
 
-@pytest.mark.parametrize("name", ["mnasnet0_5", "densenet121", "googlenet", "inception_v3", "vit_b_32"])
+PECULIAR = ["mnasnet0_5", "densenet121", "googlenet", "inception_v3", "vit_b_32"]
+
+
+@pytest.mark.parametrize("name", walk(PECULIAR, by_day=PECULIAR[:4]))
 def test_published_files_fit_networks_with_peculiar_ones(name: str, tmp_path, monkeypatch) -> None:
     """Files as torchvision publishes them: auxiliary heads, dots in names, versions, another picture size."""
     card = CARDS[name]

@@ -74,7 +74,6 @@ def test_models_are_narrowed_down_by_the_options_of_the_page() -> None:
     assert families == {"ERNIE", "MacBERT"}
 
 
-@pytest.mark.slow
 def test_a_run_from_start_to_deletion(tmp_path: Path) -> None:
     options = ["--data", "builtin/digits", "--image-size", "32", "--epochs", "2", "--train-size", "200"]
     done = _core("finetune", "--model", "bundled/efficientnet_lite0", *options, "--test-size", "100", "--lr", "0.01")
