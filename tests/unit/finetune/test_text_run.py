@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -23,22 +22,13 @@ from core.registry.methods import MethodSettings
 from core.runs.kinds import check_spec
 from core.spec import DataRef
 from tests.contract.test_text_networks import plant
+from tests.fixtures.reviews import write_reviews
 from tests.unit.finetune.test_run import Listener
 
 
-@pytest.fixture
-def reviews(tmp_path: Path) -> Path:
-    """Two classes told by one word, of different lengths."""
-    random = np.random.default_rng(0)
-    path = tmp_path / "reviews.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        for i in range(160):
-            words = random.choice(list("abcdef"), random.integers(1, 9)).tolist()
-            words.insert(int(random.integers(0, len(words) + 1)), "good" if i % 2 else "bad")
-            writer.writerow([" ".join([*words, "film" * (i % 3 == 0), str(i)]), "positive" if i % 2 else "negative"])
-    return path
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reviews(tmp_path_factory.mktemp("data"))
 
 
 def _spec(reviews: Path, model: str, **changes: Any) -> FinetuneSpec:

@@ -37,6 +37,7 @@ from core.optimize.trained_model import TrainedImageModel, TrainedModel, Trained
 from core.progress import PhaseClock, Silence
 from core.spec import DataRef, ModelRef
 from tests.contract.test_text_networks import plant
+from tests.fixtures.reviews import write_reviews
 from tests.unit.finetune.test_run import Listener
 
 SMALL, DEEP = "torchvision/shufflenet_v2_x0_5", "torchvision/resnet18"
@@ -50,6 +51,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reviews(tmp_path_factory.mktemp("data"))
 
 
 def _spec(model: str, data: str, **changes: Any) -> OptimizeSpec:
@@ -111,39 +117,7 @@ def _assert_exports_equal(trained: TrainedModel, network: Any, folder: Path) -> 
     np.testing.assert_allclose(found, trained.logits(network, rows), atol=1e-3, rtol=1e-3)
 
 
-# -- masks -----------------------------------------------------------------------------------------------
-
-
-def test_masks_take_the_smallest_of_all_layers_to_the_last_one_and_only_grow() -> None:
-    torch.manual_seed(0)
-    wide, narrow = nn.Linear(40, 50), nn.Linear(10, 20)
-    with torch.no_grad():
-        narrow.weight *= 0.2
-    masks = Masks({"wide": wide.weight, "narrow": narrow.weight})
-    before = torch.cat([wide.weight.detach().flatten(), narrow.weight.detach().flatten()]).abs()
-    masks.draw(0.3)
-    after = torch.cat([wide.weight.detach().flatten(), narrow.weight.detach().flatten()]).abs()
-    assert int((after == 0).sum()) == masks.zeros == 660
-    assert before[after == 0].max() <= before[after > 0].min()
-    first = wide.weight == 0
-    with torch.no_grad():
-        wide.weight.add_(1.0)  # what is out stays out, however large it would be
-    masks.draw(0.5)
-    assert bool((wide.weight == 0)[first].all())
-    assert masks.zeros == 1100
-
-
-def test_no_layer_is_emptied() -> None:
-    torch.manual_seed(0)
-    large, tiny = nn.Linear(60, 60), nn.Linear(10, 10)
-    with torch.no_grad():
-        tiny.weight *= 1e-6
-    weights = {"large": large.weight, "tiny": tiny.weight}
-    Masks(weights).draw(0.9)
-    left = int((tiny.weight != 0).sum())
-    assert left == round(KEPT_AT_LEAST * 100), "the tiny weights are the first to go, and some have to stay"
-    zeros = sum(int((weight == 0).sum()) for weight in weights.values())
-    assert zeros == round(0.9 * 3700), "what was spared is taken elsewhere"
+# -- layers ----------------------------------------------------------------------------------------------
 
 
 def test_layers_leave_out_heads_norms_and_embeddings(reviews: Path, home: Path) -> None:

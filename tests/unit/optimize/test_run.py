@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 from PIL import Image
 
 from core.data.images import load_images
@@ -20,11 +20,11 @@ from core.errors import DataError, InputError, RunError, StoppedError
 from core.finetune.spec import FinetuneSpec
 from core.measurement import timing
 from core.networks.image import build_classifier, save_classifier
-from core.optimize import int8_search, steps
 from core.optimize import original as optimize_original
 from core.optimize import run as optimize_run
+from core.optimize import steps
 from core.optimize.export import export_onnx, export_program
-from core.optimize.int8_search import GuardedInt8, groups_of
+from core.optimize.int8_search import groups_of
 from core.optimize.passes.base import FileResult, NetworkResult, PassContext
 from core.optimize.report import raise_if_nothing_worked
 from core.optimize.rows import VariantRow
@@ -38,8 +38,9 @@ from core.runs import submit
 from core.runs.kinds import check_spec
 from core.spec import DataRef, ModelRef
 from core.store import open_store
+from tests.fixtures.homes import living_in
 
-SMALL = "torchvision/shufflenet_v2_x0_5"
+SMALL = "torchvision/squeezenet1_1"
 
 
 class Listener(Silence):
@@ -55,9 +56,8 @@ class Listener(Silence):
         return bool(self.stop_at) and self.stop_at in self.phases
 
 
-@pytest.fixture
-def trained() -> str:
-    """A network for digits, as a training run leaves it (its values are random): its model id."""
+def train() -> str:
+    """A network for digits, as a training run leaves it (its values are random, the same each time): its model id."""
     asked = {
         "model": {"id": SMALL, "weights": "random"},
         "data": {"id": "builtin/digits"},
@@ -77,6 +77,26 @@ def trained() -> str:
     known = {"id": data.id, "fingerprint": data.fingerprint, "train": len(data.train), "test": len(data.test)}
     open_store().update_run(run.id, status="done", summary={"data": known})
     return f"run/{run.id}"
+
+
+@pytest.fixture
+def trained() -> str:
+    return train()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The ONNX file of the network that `train` makes."""
+    with living_in(tmp_path_factory.mktemp("exported")) as home:
+        loaded = load_trained_model(make_spec(train(), "onnx"), PhaseClock(Silence()))
+        export_onnx(loaded, loaded.model, home / "model.onnx")
+        return (home / "model.onnx").read_bytes()
+
+
+@pytest.fixture
+def soon_exported(exported: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is there at once, where exporting is not what is tested."""
+    monkeypatch.setattr(steps, "export_onnx", lambda _trained, _network, path: path.write_bytes(exported))
 
 
 @pytest.fixture
@@ -173,7 +193,7 @@ def check_measured(row: dict[str, Any], folder: Path) -> None:
 
 
 def test_what_fails_or_answers_otherwise_is_kept_apart_and_not_offered(
-    trained: str, untimed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: str, untimed: None, soon_exported: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other(name: str, context: PassContext) -> FileResult:
         if name == "half":
@@ -267,7 +287,9 @@ def test_a_network_without_classes_is_refused() -> None:
     assert [problem.code for problem in refused.value.problems] == ["model.no_classifier"]
 
 
-def test_other_labels_are_measured_by_agreement(trained: str, untimed: None, tmp_path: Path) -> None:
+def test_other_labels_are_measured_by_agreement(
+    trained: str, untimed: None, soon_exported: None, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     for label in ("left", "right"):
         (tmp_path / "data" / label).mkdir(parents=True)
@@ -325,9 +347,9 @@ def test_a_refused_way_warns_while_another_is_left(trained: str) -> None:
 # -- files ----------------------------------------------------------------------------------------------------
 
 
-def test_files_name_layers_and_tell_nothing_of_this_machine(trained: str, tmp_path: Path) -> None:
+def test_files_name_layers_and_tell_nothing_of_this_machine(trained: str, exported: bytes, tmp_path: Path) -> None:
     loaded = load_trained_model(make_spec(trained, "onnx"), PhaseClock(Silence()))
-    export_onnx(loaded, loaded.model, tmp_path / "model.onnx")
+    (tmp_path / "model.onnx").write_bytes(exported)
     export_program(loaded, loaded.model, tmp_path / "model.pt2")
     here = str(Path(optimize_run.__file__).parents[2]).encode()
     for name in ("model.onnx", "model.pt2"):
@@ -337,104 +359,3 @@ def test_files_name_layers_and_tell_nothing_of_this_machine(trained: str, tmp_pa
     assert len(set(names)) == len(names)
     assert any(name.startswith("head.linear/") for name in names)
     assert 1 < len(groups_of(model)) <= 20
-
-
-class _TwoLayers:
-    """Two matrix products as one ONNX file, and a way to spoil those that are not left in float."""
-
-    def __init__(self, path: Path) -> None:
-        rng = np.random.default_rng(0)
-        self.path = path
-        self.weights = {f"{name}/MatMul": rng.normal(size=(4, 4)).astype(np.float32) for name in ("calm", "touchy")}
-        self.harm = {"calm/MatMul": 0.001, "touchy/MatMul": 2.0}
-        self.write({}, path)
-        self.calls: list[list[str]] = []
-
-    def write(self, noise: dict[str, float], path: Path) -> None:
-        rng = np.random.default_rng(1)
-        nodes, tensors, last = [], [], "pixels"
-        for name, weight in self.weights.items():
-            spoiled = weight + rng.normal(size=weight.shape).astype(np.float32) * np.float32(noise.get(name, 0.0))
-            tensors.append(numpy_helper.from_array(spoiled.astype(np.float32), f"w_{name}"))
-            nodes.append(helper.make_node("MatMul", [last, f"w_{name}"], [f"out_{name}"], name=name))
-            last = f"out_{name}"
-        shape = ["batch", 4]
-        graph = helper.make_graph(
-            nodes,
-            "two",
-            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info(last, TensorProto.FLOAT, shape)],
-            tensors,
-        )
-        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
-
-    def quantize(self, in_float: list[str], target: Path) -> None:
-        self.calls.append(in_float)
-        self.write({name: harm for name, harm in self.harm.items() if name not in in_float}, target)
-
-
-class _Rows:
-    """As much of a trained model as the search looks at."""
-
-    is_labelled = True
-    labels = ["a", "b", "c", "d"]
-    input_names = ("pixels",)
-
-    def __init__(self, two: _TwoLayers) -> None:
-        rng = np.random.default_rng(2)
-        self.inputs_ = rng.normal(size=(300, 4)).astype(np.float32)
-        first, second = two.weights.values()
-        targets = (self.inputs_ @ first @ second).argmax(1)
-        self.data = type("Data", (), {"validation": np.arange(300), "targets": targets})()
-
-    def batches(self, rows: Any, size: int) -> Any:
-        yield np.arange(len(rows)), {"pixels": self.inputs_[rows]}
-
-
-def search(tmp_path: Path, **values: Any) -> tuple[FileResult, _TwoLayers]:
-    two = _TwoLayers(tmp_path / "plain.onnx")
-    rows: Any = _Rows(two)
-    (tmp_path / "made").mkdir()
-    spec = make_spec(SMALL, "static_int8", **values)
-    network: Any = None
-    context = PassContext(spec, rows, network, tmp_path / "made", PhaseClock(Silence()), lambda: two.path)
-    return GuardedInt8(context, two.path, two.quantize).run(), two
-
-
-def test_search_leaves_the_layer_in_float_that_costs_the_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(int8_search, "_MOST_IN_FLOAT", 0.5)
-    made, _ = search(tmp_path, max_drop=2.0)
-    assert [row["group"] for row in made.sensitivity or [] if row["in_float"]] == ["touchy"]
-    assert made.facts == {"quantized": 1, "in_float": 1}
-    assert made.search is not None
-    assert made.search["reason"] == "within_limit"
-    assert made.search["kept"]["points"] < made.search["full"]["points"]
-    assert made.search["kept"]["agreement"] > made.search["full"]["agreement"]
-
-
-def test_search_is_left_out_when_plain_int8_keeps_the_limit_or_nobody_wants_it(tmp_path: Path) -> None:
-    made, two = search(tmp_path, max_drop=100.0)
-    assert made.search is not None
-    assert made.search["reason"] == "not_needed"
-    assert two.calls == [[]]
-    (tmp_path / "b").mkdir()
-    made, two = search(tmp_path / "b", search=False)
-    assert made.search is None
-    assert two.calls == [[]]
-
-
-def test_search_says_when_it_found_nothing_that_keeps_the_limit(tmp_path: Path) -> None:
-    made, two = search(tmp_path, max_drop=0.0)
-    assert made.search is not None
-    assert made.search["reason"] == "best_found"
-    # What was chosen is what lies there.
-    kept = [row["group"] for row in made.sensitivity or [] if row["in_float"]]
-    model = onnx.load(made.path)
-    changed = {
-        tensor.name
-        for tensor in model.graph.initializer
-        if not np.allclose(numpy_helper.to_array(tensor), two.weights[tensor.name.removeprefix("w_")])
-    }
-    assert changed == {f"w_{name}" for name in two.weights if name.partition("/")[0] not in kept}
