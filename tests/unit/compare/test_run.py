@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,21 +27,23 @@ from core.runs import manage, queue, submit
 from core.runs.kinds import check_spec, command_line
 from core.spec import parse_spec
 from core.store import Run, open_store
+from tests.fixtures.homes import living_in
 from tests.unit.finetune.test_run import Listener
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Two classes told by colour, 32 px, with a test split."""
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes told by colour, 32 px, with a test split. Nobody changes them."""
+    home = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(0)
     for split, n in (("train", 40), ("test", 10)):
         for name, colour in (("red", (180, 60, 60)), ("blue", (60, 60, 180))):
-            folder = tmp_path / "pictures" / split / name
+            folder = home / "pictures" / split / name
             folder.mkdir(parents=True)
             for i in range(n):
                 noise = random.integers(-50, 50, (32, 32, 3))
                 Image.fromarray(np.clip(noise + colour, 0, 255).astype(np.uint8)).save(folder / f"{i}.png")
-    return tmp_path / "pictures"
+    return home / "pictures"
 
 
 def _spec(data: Path | str, **changes: Any) -> CompareSpec:
@@ -211,16 +214,30 @@ def _report(folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.slow
-def test_every_cell_is_trained_kept_and_told(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@dataclass(frozen=True)
+class Whole:
+    """A comparison that nothing interrupted."""
+
+    folder: Path
+    summary: dict[str, Any]
+    shares: list[float]
+
+
+@pytest.fixture(scope="module")
+def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    home, listener = tmp_path_factory.mktemp("whole"), Listener()
     # Whatever script this process came from: cells must not run it.
     script = ModuleType("__main__")
-    script.__file__ = str(tmp_path / "script.py")
+    script.__file__ = str(home / "script.py")
     Path(script.__file__).write_text("raise SystemExit(9)\n", encoding="utf-8")
-    monkeypatch.setitem(sys.modules, "__main__", script)
-    listener = Listener()
-    summary = compare(_spec(pictures), tmp_path / "run", listener, resume=False)
-    report = _report(tmp_path / "run")
+    with living_in(home), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", script)
+        summary = compare(_spec(pictures), home / "runs" / "whole", listener, resume=False)
+    return Whole(home / "runs" / "whole", summary, listener.shares)
+
+
+def test_every_cell_is_trained_kept_and_told(whole: Whole) -> None:
+    report, summary = _report(whole.folder), whole.summary
     assert {cell["status"] for cell in report["cells"]} == {"done"}
     assert len(report["cells"]) == summary["cells_done"] == 8
     assert {cell["n"] for cell in report["cells"]} == {20}, "one test for all"
@@ -229,18 +246,18 @@ def test_every_cell_is_trained_kept_and_told(pictures: Path, tmp_path: Path, mon
     assert [row["size"] for row in report["families"][0]["sizes"]] == [8, 16]
     assert {pair["test"] for pair in report["pairs"]} == {"crossed"}
     assert report["conclusions"]
-    assert listener.shares[-1] == pytest.approx(1.0)
-    assert not (tmp_path / "run" / "cells").exists()
+    assert whole.shares[-1] == pytest.approx(1.0)
+    assert not (whole.folder / "cells").exists()
     scratch = next(cell for cell in report["cells"] if cell["start"] == "scratch")
     head = next(cell for cell in report["cells"] if cell["start"] == "pretrained")
     assert scratch["trainable_parameters"] == scratch["parameters"] > 100 * head["trainable_parameters"]
     assert all(cell["peak_memory_mb"] > 100 and cell["train_seconds"] > 0 for cell in report["cells"])
 
 
-@pytest.mark.slow
-def test_stopped_comparison_keeps_what_is_done_and_resumes_to_the_same_numbers(pictures: Path, tmp_path: Path) -> None:
+def test_stopped_comparison_keeps_what_is_done_and_resumes_to_the_same_numbers(
+    pictures: Path, tmp_path: Path, whole: Whole
+) -> None:
     spec = _spec(pictures)
-    compare(spec, tmp_path / "whole", Listener(), resume=False)
 
     class AfterTwo(Listener):
         def phase(self, code: str, **values: object) -> None:
@@ -253,7 +270,7 @@ def test_stopped_comparison_keeps_what_is_done_and_resumes_to_the_same_numbers(p
     assert 2 <= len(kept) < 8
     files = {name: (tmp_path / "run" / "artifacts" / "cells" / f"{name}.json").stat().st_mtime_ns for name in kept}
     compare(spec, tmp_path / "run", Listener(), resume=True)
-    assert _numbers(_report(tmp_path / "run")) == _numbers(_report(tmp_path / "whole"))
+    assert _numbers(_report(tmp_path / "run")) == _numbers(_report(whole.folder))
     for name, written in files.items():
         path = tmp_path / "run" / "artifacts" / "cells" / f"{name}.json"
         assert path.stat().st_mtime_ns == written, "what is done is not trained again"
@@ -267,7 +284,6 @@ def test_more_examples_than_there_are_is_refused_with_the_number_there_is(pictur
     assert 8 < problem.values["n"] < 80
 
 
-@pytest.mark.slow
 def test_cell_that_fails_is_told_and_the_others_are_kept(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,7 +317,6 @@ def _wait(run_id: str, until: Callable[[Run], bool], *, seconds: float = 150) ->
     return run
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("no_worker_survives")
 def test_killed_comparison_leaves_no_process_behind_and_resumes_without_training_again(pictures: Path) -> None:
     run = submit.submit(_spec(pictures, steps=12, seeds=1))

@@ -22,8 +22,7 @@ from core.errors import StoreError
 from core.finetune.spec import FinetuneSpec
 from core.runs import manage, queue, submit
 from core.store import Run, open_store
-
-pytestmark = pytest.mark.slow
+from tests.fixtures.workers import forking_executor
 
 
 @pytest.fixture
@@ -67,6 +66,18 @@ def _steps(run_id: str) -> dict[tuple[str, int], float]:
     return {(m.name, m.step): m.value for m in open_store().read_metrics(run_id, names=wanted)}
 
 
+@pytest.fixture(scope="module")
+def forking() -> Iterator[type[queue.LocalExecutor]]:
+    with forking_executor("core.runs.worker", "core.finetune.run") as executor:
+        yield executor
+
+
+@pytest.fixture
+def loaded_workers(forking: type[queue.LocalExecutor], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers start with their libraries loaded, where it is not their start that is tested."""
+    monkeypatch.setattr(queue, "LocalExecutor", forking)
+
+
 @pytest.fixture(autouse=True)
 def no_worker_survives() -> Iterator[None]:
     yield
@@ -74,6 +85,7 @@ def no_worker_survives() -> Iterator[None]:
         queue.kill_run(run.id)
 
 
+@pytest.mark.usefixtures("loaded_workers")
 def test_killed_worker_becomes_interrupted_and_resumes_to_the_same_numbers(pictures: Path) -> None:
     spec = _spec(pictures, epochs=8, batch_size=16)
     run = submit.submit(spec)
@@ -98,6 +110,7 @@ def test_killed_worker_becomes_interrupted_and_resumes_to_the_same_numbers(pictu
     assert resumed.summary["test"] == open_store().get_run(whole.id).summary["test"]
 
 
+@pytest.mark.usefixtures("loaded_workers")
 def test_stop_is_heard_within_a_second_and_keeps_a_checkpoint(pictures: Path) -> None:
     run = submit.submit(_spec(pictures))
     _wait(run.id, lambda r: len(open_store().read_metrics(r.id, names=["train/loss"])) > 3)
@@ -111,11 +124,12 @@ def test_stop_is_heard_within_a_second_and_keeps_a_checkpoint(pictures: Path) ->
     assert stopped.ended_at - asked < 20
 
 
+@pytest.mark.usefixtures("loaded_workers")
 def test_queued_runs_follow_one_another_without_anybody_watching(pictures: Path) -> None:
     first = submit.submit(_spec(pictures, epochs=1))
     second = submit.submit(_spec(pictures, epochs=1, seed=1))
     assert open_store().get_run(second.id).status == "queued"
-    # Nobody pumps here: the worker that ends starts the next.
+    # Nobody pumps here: the worker that ends starts the next, as a process of its own.
     _wait(second.id, lambda r: not r.is_active)
     a, b = open_store().get_run(first.id), open_store().get_run(second.id)
     assert (a.status, b.status) == ("done", "done")
@@ -127,9 +141,9 @@ def test_queued_runs_follow_one_another_without_anybody_watching(pictures: Path)
 def test_worker_outlives_the_process_that_started_it(pictures: Path, home: Path) -> None:
     """The web server is killed: its workers go on."""
     code = f"""
-from core import runs
+from core.runs import submit
 from core.finetune.spec import FinetuneSpec
-print(runs.submit(FinetuneSpec.model_validate({_spec(pictures, epochs=2).model_dump(mode="json")!r})).id, flush=True)
+print(submit.submit(FinetuneSpec.model_validate({_spec(pictures, epochs=2).model_dump(mode="json")!r})).id, flush=True)
 import time
 time.sleep(600)
 """
@@ -142,6 +156,7 @@ time.sleep(600)
     assert _wait(run_id, lambda r: not r.is_active).status == "done"
 
 
+@pytest.mark.usefixtures("loaded_workers")
 def test_full_disk_is_told_and_the_run_resumes_once_there_is_room(tmp_path: Path, home: Path, monkeypatch: Any) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -213,8 +213,8 @@ def test_each_run_is_started_once_when_two_processes_submit_at_once(
     script = (
         "from tests.fixtures.processes import IdleExecutor, tiny\n"
         "idle = IdleExecutor()\n"
-        "jobs.LocalExecutor = lambda: idle\n"
-        "mine = [runs.submit(tiny('done')).id for _ in range(15)]\n"
+        "queue.LocalExecutor = lambda: idle\n"
+        "mine = [submit.submit(tiny('done')).id for _ in range(15)]\n"
         "print(' '.join(idle.started), '/', ' '.join(mine))\n"
     )
     halves = [text.strip().split("/") for text in spawn_together(home, script, 2)]

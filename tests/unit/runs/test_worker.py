@@ -6,18 +6,26 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from core.files import unshared
 from core.runs import manage, queue, submit
 from core.store import Run, open_store
-from tests.fixtures.processes import ROOT, TinyExecutor, tiny, wait_until
+from tests.fixtures.processes import ROOT, tiny, wait_until
+from tests.fixtures.workers import forking_executor
+
+
+@pytest.fixture(scope="module")
+def forking() -> Iterator[type[queue.LocalExecutor]]:
+    with forking_executor("tests.fixtures.processes") as executor:
+        yield executor
 
 
 @pytest.fixture(autouse=True)
-def _tiny_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "LocalExecutor", TinyExecutor)
+def _tiny_workers(forking: type[queue.LocalExecutor], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "LocalExecutor", forking)
 
 
 def _ended(run: Run) -> Run:
