@@ -117,5 +117,9 @@ def problems_of(error: BaseException) -> list[Problem]:
 
 
 def first_line(error: object, most: int = 200) -> str:
-    """An error of a library in a line: the first of its own, at most so many letters of it, or what it is called."""
+    """An error of a library in a line: the first of its own, at most so many letters of it, or what it is called.
+
+    >>> first_line(ValueError("no such operator\\nin line 3")), first_line(KeyboardInterrupt())
+    ('no such operator', 'KeyboardInterrupt')
+    """
     return str(error).strip().split("\n")[0][:most] or type(error).__name__

@@ -54,7 +54,12 @@ class Comparison(TypedDict):
 
 
 def wilson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The Wilson score interval of a share (Wilson 1927): honest near 0 and 1 and for few items."""
+    """The Wilson score interval of a share (Wilson 1927): honest near 0 and 1 and for few items.
+
+    >>> low, high = wilson(10, 10)
+    >>> round(low, 4), round(high, 4)
+    (0.7225, 1.0)
+    """
     from scipy.stats import binomtest
 
     interval = binomtest(right, n).proportion_ci(confidence_level=level, method="wilson")
@@ -62,7 +67,12 @@ def wilson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
 
 def calibration_error(confidence: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:
-    """Expected calibration error (Naeini et al. 2015): the mean gap between confidence and accuracy."""
+    """Expected calibration error (Naeini et al. 2015): the mean gap between confidence and accuracy.
+
+    >>> gap = calibration_error(np.full(4, 0.9), np.array([True, True, True, False]))
+    >>> round(gap, 2)
+    0.15
+    """
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
         abs(confidence[index == b].mean() - correct[index == b].mean()) * (index == b).mean()
@@ -139,6 +149,11 @@ def paired_test(right_a: Bools, right_b: Bools) -> Comparison:
     Exact McNemar test on the items where only one of them is right (McNemar 1947) and the 95% interval of
     the difference of accuracies a - b for paired shares (Agresti & Min 2005: half an item is added to each of
     the four cells). `better` is "a" or "b" when p < 0.05, else None.
+
+    >>> right_a, right_b = np.ones(20, dtype=bool), np.arange(20) >= 8
+    >>> found = paired_test(right_a, right_b)
+    >>> found["difference"], round(found["p"], 4), found["better"]
+    (0.4, 0.0078, 'a')
     """
     from scipy.stats import binomtest, norm
 

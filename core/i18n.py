@@ -120,12 +120,20 @@ class Translator:
         return str(format_decimal(value, locale=self._locale))
 
     def percent(self, fraction: float, decimals: int = 1) -> str:
-        """0.756 → 75.6%."""
+        """A share of a whole, of a hundred.
+
+        >>> translator("en").percent(0.756)
+        '75.6%'
+        """
         pattern = "#,##0%" if decimals == 0 else "#,##0." + "0" * decimals + "%"
         return str(format_percent(fraction, format=pattern, locale=self._locale))
 
     def count(self, value: float) -> str:
-        """11,689,512 → 11.7 M, 1170 万."""
+        """A large number in a few letters.
+
+        >>> translator("en").count(11_689_512), translator("zh_CN").count(11_689_512)
+        ('11.7 M', '1170 万')
+        """
         steps = self.language.counts
         for size, unit in steps:
             # Rounded first: 999,999 is 1 M, not 1000 k; below the smallest unit the number is told in full.
@@ -134,14 +142,22 @@ class Translator:
         return self.number(round(value, 2) if value != int(value) else int(value))
 
     def size(self, num_bytes: float) -> str:
-        """44,700,000 → 44.7 MB (decimal units)."""
+        """So many bytes, in decimal units.
+
+        >>> translator("en").size(44_700_000)
+        '44.7 MB'
+        """
         for step, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
             if _rounded(num_bytes / step) >= 1 and num_bytes >= 1e3:
                 return f"{self.number(num_bytes / step, 3)} {unit}"
         return f"{self.number(int(num_bytes))} B"
 
     def duration(self, seconds: float) -> str:
-        """130 → 2 min 10 s, 2 分 10 秒."""
+        """A time in its two largest units.
+
+        >>> translator("en").duration(130), translator("zh_CN").duration(130)
+        ('2 min 10 s', '2 分 10 秒')
+        """
         units = self.language.durations
         if seconds < 0.995:
             return f"{self.number(seconds * 1000, 2)} {units[4]}"
@@ -178,7 +194,11 @@ def _rounded(value: float) -> float:
 
 
 def pick_language(wanted: str | None) -> str:
-    """The language to speak for a browser's or a user's wish ("zh-Hans-CN" → "zh_CN")."""
+    """The language to speak for a browser's or a user's wish.
+
+    >>> pick_language("zh-Hans-CN"), pick_language("de"), pick_language(None)
+    ('zh_CN', 'en', 'en')
+    """
     code = (wanted or "").replace("-", "_").lower().partition("_")[0]
     return next((row.id for row in LANGUAGES.values() if row.code == code), SOURCE.id)
 

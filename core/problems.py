@@ -10,7 +10,11 @@ _SHOWN = 3
 
 
 def shown(name: str) -> str:
-    """A name from a file as it may be shown: short, without control characters."""
+    """A name from a file as it may be shown: short, without control characters.
+
+    >>> shown("cat\\x07.png")
+    'cat�.png'
+    """
     return "".join(c if c.isprintable() else "�" for c in name)[:80]
 
 

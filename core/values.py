@@ -66,7 +66,12 @@ class Count(Value):
 
 @dataclass(frozen=True)
 class Times(Value):
-    """A ratio, no finer than measuring it twice would give: 6.8."""
+    """A ratio, no finer than measuring it twice would give.
+
+    >>> from core.i18n import translator
+    >>> Times(6.8421).said(translator("en"))
+    '6.8'
+    """
 
     ratio: float
 
@@ -87,7 +92,12 @@ class Share(Value):
 
 @dataclass(frozen=True)
 class Points(Value):
-    """Points of a hundred, no finer than a tenth: 0.3, 25."""
+    """Points of a hundred, no finer than a tenth.
+
+    >>> from core.i18n import translator
+    >>> Points(0.349).said(translator("en"))
+    '0.3'
+    """
 
     points: float
 
@@ -118,7 +128,12 @@ class Seconds(Value):
 
 @dataclass(frozen=True)
 class PValue(Value):
-    """A p value as far as it is worth telling, with its sign: = 0.021, < 0.001."""
+    """A p value as far as it is worth telling, with its sign.
+
+    >>> from core.i18n import translator
+    >>> PValue(0.0213).said(translator("en")), PValue(0.00002).said(translator("en"))
+    ('= 0.021', '< 0.001')
+    """
 
     p: float
 
@@ -166,7 +181,15 @@ class Each:
 
 @dataclass(frozen=True)
 class Within(Joint):
-    """A share or a gap told as finely as its 95% interval supports; `low` and `high` name its ends."""
+    """A share or a gap told as finely as its 95% interval supports; `low` and `high` name its ends.
+
+    >>> from core.i18n import translator
+    >>> accuracy = Within(Share, "low", "high")
+    >>> accuracy.read("share", {"share": 0.787, "low": 0.76, "high": 0.81}).said(translator("en"))
+    '78.7%'
+    >>> accuracy.read("share", {"share": 0.787, "low": 0.6, "high": 0.9}).said(translator("en"))
+    '79%'
+    """
 
     kind: type[Share] | type[Gap]
     low: str

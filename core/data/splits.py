@@ -25,7 +25,13 @@ class Split:
 
 
 def stratified_order(targets: NDArray[np.int64], rows: Rows, seed: int) -> Rows:
-    """The rows in a random order of which every beginning holds the classes in their proportions."""
+    """The rows in a random order of which every beginning holds the classes in their proportions.
+
+    >>> targets = np.array([0] * 6 + [1] * 3)
+    >>> order = stratified_order(targets, np.arange(9), seed=0)
+    >>> [int(targets[order[:n]].sum()) for n in (3, 6, 9)]
+    [1, 2, 3]
+    """
     generator = np.random.default_rng(seed)
     places = np.empty(len(rows))
     for label in np.unique(targets[rows]):

@@ -14,7 +14,11 @@ Table = dict[str, list[Any]]
 
 
 def column_names(header: Sequence[Any], file: str) -> list[str]:
-    """Names of columns, each once. Raises `DataError` for more than any table of texts has."""
+    """Names of columns, each once. Raises `DataError` for more than any table of texts has.
+
+    >>> column_names(["text", "", "text"], "some.csv")
+    ['text', 'column (2)', 'text (3)']
+    """
     if len(header) > MAX_COLUMNS:
         raise DataError("data.no_table", name=file)
     names: list[str] = []

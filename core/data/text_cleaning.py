@@ -28,7 +28,11 @@ class Cleaned:
 
 
 def clean_texts(raw: Sequence[object]) -> Cleaned:
-    """Take markup, control characters and superfluous blanks out; nothing else is changed."""
+    """Take markup, control characters and superfluous blanks out; nothing else is changed.
+
+    >>> clean_texts(["<b>Good</b>   film &amp; book"]).texts
+    ['Good film & book']
+    """
     texts, markup, cut, control = [], 0, 0, 0
     for value in raw:
         text = "" if value is None or value != value else str(value)  # NaN is not itself

@@ -241,13 +241,21 @@ def is_table(name: PurePath) -> bool:
 
 
 def split_word(path: PurePath) -> str | None:
-    """The split a file is named after, at the beginning or the end: train-2.csv, reviews_test.csv."""
+    """The split a file is named after, at the beginning or the end.
+
+    >>> split_word(PurePath("train-2.csv")), split_word(PurePath("reviews_test.csv")), split_word(PurePath("pets.csv"))
+    ('train', 'test', None)
+    """
     parts = re.split(r"[-_. ]", path.stem.lower())
     return SPLIT_WORDS.get(parts[0]) or SPLIT_WORDS.get(parts[-1])
 
 
 def without_ending(name: str) -> str:
-    """A file's name without the ending of a format or an archive."""
+    """A file's name without the ending of a format or an archive.
+
+    >>> without_ending("reviews.csv"), without_ending("pets.tar.gz"), without_ending("my.pets")
+    ('reviews', 'pets', 'my.pets')
+    """
     known = (*(suffix for row in FORMATS.values() for suffix in row.suffixes), *ARCHIVES)
     endings = "|".join(sorted({re.escape(suffix) for suffix in known}))
     return re.sub(rf"(\.tar)?({endings})$", "", name, flags=re.IGNORECASE)

@@ -62,5 +62,9 @@ def model_name(ref: ModelRef) -> str:
 
 
 def data_name(name: str) -> str:
-    """The last part of a path or hub id, without a format's or an archive's ending."""
+    """The last part of a path or hub id, without a format's or an archive's ending.
+
+    >>> data_name("path:/home/ada/pets.zip"), data_name("hub/org/reviews")
+    ('pets', 'reviews')
+    """
     return without_ending(re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name)
