@@ -133,15 +133,16 @@ new = replace(last, id="norms", choice="Train the norms", word="Norms", pretrain
 methods.METHODS = build_table([*methods.METHODS.values(), new])
 methods.MethodId = Literal[tuple(methods.METHODS)]
 
-from core import runs
 from core.inspection.report import tuning_rows
 from core.finetune.estimate import estimate_finetune
 from core.charts.theme import LOOKS
 from core.compare.grid import grid
 from core.i18n import translator
 from core.compare.figures import family_word
-from core.runs.kinds import check_spec
-from core.finetune.spec import CompareSpec, FinetuneSpec, parse_spec
+from core.runs.kinds import check_spec, command_line, name_for
+from core.compare.spec import CompareSpec
+from core.finetune.spec import FinetuneSpec
+from core.spec import parse_spec
 from core.cli.app import finetune
 import inspect
 from typing import get_args
@@ -150,8 +151,8 @@ values = {"model": {"id": "bundled/efficientnet_lite0"}, "data": {"id": "builtin
 spec = parse_spec(FinetuneSpec, {**values, "method": "norms"})
 assert check_spec(spec) == []
 assert estimate_finetune(spec).memory_mb > 0
-assert runs.name_for(spec).endswith("norms")
-assert "--method norms" in runs.command_line(spec)
+assert name_for(spec).endswith("norms")
+assert "--method norms" in command_line(spec)
 assert LOOKS["norms"].marker == "hexagon"
 compared = parse_spec(CompareSpec, {**values, "methods": ["norms", "head"]})
 assert compared.methods == ("head", "norms")

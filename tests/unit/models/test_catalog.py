@@ -120,7 +120,7 @@ def test_parameters_equal_the_published_ones(model_id: str) -> None:
 
 
 def test_accuracies_of_timm_are_those_of_its_table() -> None:
-    path = catalog.SNAPSHOT.with_name("catalog_timm.csv")
+    path = catalog.SNAPSHOT.parents[1] / "snapshot" / "timm.csv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["model"] for row in rows] == sorted({row["model"] for row in rows})

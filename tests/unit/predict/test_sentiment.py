@@ -106,7 +106,7 @@ from core.predict.sentiment.model import Sentiment
 assert Sentiment().answer([{PRAISE!r}])[0].label == "positive"
 assert "torch" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", script], cwd=FOLDER.parents[1], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], cwd=FOLDER.parents[2], check=True, timeout=60)
 
 
 def test_card_tells_what_was_trained_on_and_meets_the_bar() -> None:

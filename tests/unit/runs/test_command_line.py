@@ -13,7 +13,7 @@ from core.data.spec import ImportSpec
 from core.finetune.spec import FinetuneSpec
 from core.measurement.spec import MeasureSpec
 from core.predict.spec import PredictSpec
-from core.runs import manage
+from core.runs import submit
 from core.runs.kinds import command_line
 from core.spec import DataRef, Spec, option_name, parse_spec, spec_options
 
@@ -43,7 +43,7 @@ def _parsed_again(line: str, monkeypatch: pytest.MonkeyPatch) -> Spec:
         raise _CaughtError
 
     for name in ("submit", "new_run"):
-        monkeypatch.setattr(manage, name, catch)
+        monkeypatch.setattr(submit, name, catch)
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "core"]
     result = CliRunner().invoke(app, words[3:])
