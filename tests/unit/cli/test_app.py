@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from core.cli.app import main
 from core.compare.spec import CompareSpec
 from core.finetune.spec import FinetuneSpec
 from core.optimize.spec import OptimizeSpec
@@ -25,16 +28,26 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def _core(*words: str, expect: int = 0) -> Any:
+    """What `python -m core …` does, in this process; returns its JSON."""
+    out, err = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["core", *words, "--json"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert (ended.value.code or 0) == expect, out.getvalue() + err.getvalue()
+    return json.loads(out.getvalue())
+
+
+def _core_anew(*words: str) -> Any:
     """Run `python -m core …`; returns its JSON."""
-    done = subprocess.run(
-        [sys.executable, "-m", "core", *words, "--json"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
+    command = [sys.executable, "-m", "core", *words, "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
 def test_models_lists_every_published_entry_without_torch() -> None:
-    rows = _core("models")
+    rows = _core_anew("models")
     assert len([row for row in rows if row["source"] == "torchvision"]) == 115
     wanted = {"id", "family", "task", "parameters", "gmacs", "metrics", "size_mb", "source", "local"}
     assert all(wanted <= row.keys() for row in rows)
@@ -76,7 +89,9 @@ def test_models_are_narrowed_down_by_the_options_of_the_page() -> None:
 
 def test_a_run_from_start_to_deletion(tmp_path: Path) -> None:
     options = ["--data", "builtin/digits", "--image-size", "32", "--epochs", "2", "--train-size", "200"]
-    done = _core("finetune", "--model", "bundled/efficientnet_lite0", *options, "--test-size", "100", "--lr", "0.01")
+    done = _core_anew(
+        "finetune", "--model", "bundled/efficientnet_lite0", *options, "--test-size", "100", "--lr", "0.01"
+    )
     assert done["status"] == "done"
     assert done["test"]["n"] == 100
     low, high = done["test"]["interval"]
