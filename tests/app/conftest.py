@@ -28,6 +28,12 @@ from tests.fixtures.checkout import link_app
 
 LABELS = ["cat", "dog", "数字"]
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+# Runs that did not get to their end, with what is told of them.
+ENDED = {
+    "failed": [{"code": "run.out_of_memory", "severity": "error", "field": None, "values": {}}],
+    "interrupted": [{"code": "run.process_gone", "severity": "error", "field": None, "values": {"pid": 7}}],
+    "stopped": [{"code": "run.stopped", "severity": "error", "field": None, "values": {}}],
+}
 
 
 @pytest.fixture(autouse=True)

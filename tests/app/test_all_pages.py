@@ -15,7 +15,7 @@ from core.i18n import LANGUAGES, translator
 from core.models.families import FAMILIES
 from core.store import Run
 from pages.ui.cached import models as cached_models
-from tests.app.conftest import assert_sound, texts_of
+from tests.app.conftest import ENDED, assert_sound, texts_of
 
 TITLES = {
     "home": "Graft",
@@ -27,11 +27,6 @@ TITLES = {
     "optimize": "Optimize",
     "runs": "Runs",
     "settings": "Settings",
-}
-ENDED = {
-    "failed": [{"code": "run.out_of_memory", "severity": "error", "field": None, "values": {}}],
-    "interrupted": [{"code": "run.process_gone", "severity": "error", "field": None, "values": {"pid": 7}}],
-    "stopped": [{"code": "run.stopped", "severity": "error", "field": None, "values": {}}],
 }
 
 

@@ -11,8 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.charts.theme import LOOKS
 from core.i18n import LANGUAGES
 from core.store import open_store
-from tests.app.conftest import assert_sound, texts_of
-from tests.app.test_all_pages import ENDED
+from tests.app.conftest import ENDED, assert_sound, texts_of
 from tests.fixtures.comparisons import make_comparison
 
 

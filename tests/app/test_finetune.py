@@ -165,7 +165,7 @@ def test_done_run_gives_the_answer_first(
 def test_ended_run_tells_why_and_begins_again(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], status: str
 ) -> None:
-    from tests.app.test_all_pages import ENDED
+    from tests.app.conftest import ENDED
 
     run = make_run(status, error=ENDED[status])
     at = open_page("finetune", run=run.id)

@@ -18,8 +18,7 @@ from core.store import Run, open_store
 from pages.ui.cached import answers as cached_answers
 from pages.ui.cached import models as cached_models
 from pages.ui.cached import runs as cached_runs
-from tests.app.conftest import assert_sound, texts_of
-from tests.app.test_all_pages import ENDED
+from tests.app.conftest import ENDED, assert_sound, texts_of
 from tests.fixtures.optimizations import able_machine, make_optimization
 
 

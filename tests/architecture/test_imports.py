@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
-from ast import get_docstring
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests.architecture.trees import (
     MODULES,
     ORDER,
     ROOT,
+    TESTS,
     TORCH_FAMILY,
     circles,
     foreign,
@@ -95,7 +96,7 @@ def test_every_job_room_has_its_files_and_names_those_with_torch(room: str) -> N
     folder = ROOT / "core" / room
     here = {path.stem for path in folder.glob("*.py")}
     assert {"__init__", "spec", "run"} <= here
-    words = get_docstring(tree_of(folder / "__init__.py")) or ""
+    words = ast.get_docstring(tree_of(folder / "__init__.py")) or ""
     named = re.search(r"Torch: (.*?)\.$", " ".join(words.split()))
     assert named, f"core/{room}/__init__.py does not say which files bring torch"
     prefix = f"core.{room}."
@@ -128,6 +129,18 @@ def test_pages_import_no_worker_no_race_and_no_other_view() -> None:
 def test_nothing_of_the_house_imports_races_or_tests() -> None:
     for module in MODULES:
         assert not {name.partition(".")[0] for name in ours(imports(module))} & {"bench", "tests"}, module
+
+
+def test_no_file_imports_from_a_test() -> None:
+    """What several tests need stands in `tests/fixtures` or in a `conftest.py`: a test says nothing to another."""
+    is_test = re.compile(r"\btest_\w+$")
+    for path in TESTS:
+        for node in ast.walk(tree_of(path)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{name}" for name in names)]
+            wrong = [name for name in names if name.startswith("tests.") and is_test.search(name)]
+            assert not wrong, f"{path} imports {wrong}"
 
 
 def test_torch_and_streamlit_stay_unloaded_when_every_light_module_is_imported() -> None:

@@ -40,8 +40,8 @@ from core.progress import PhaseClock
 from core.registry.model_formats import FORMATS
 from core.registry.passes import PASSES, Pass, check_row
 from core.spec import ModelRef
-from tests.contract.test_text_networks import FAMILIES, plant
-from tests.unit.finetune.test_run import Listener
+from tests.fixtures.listening import Listener
+from tests.fixtures.text_models import FAMILIES, plant
 
 FILES = [row.id for row in PASSES.values() if not row.learns]
 ROUNDED = {row.id for row in PASSES.values() if row.rounds}

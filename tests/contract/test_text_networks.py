@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from core.errors import InputError, NotFoundError
 from core.models.catalog import get_model, list_models
@@ -24,39 +22,7 @@ from core.networks.text import (
 from core.networks.tuning import set_trainable
 from core.registry.methods import MethodSettings
 from core.spec import ModelRef
-
-_SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
-_BERT = {**_SMALL, "intermediate_size": 32, "max_position_embeddings": 64}
-FAMILIES: dict[str, dict[str, Any]] = {
-    "bert": _BERT,
-    "distilbert": {"vocab_size": 40, "dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 32},
-    "roberta": {**_BERT, "pad_token_id": 1},
-    "xlm-roberta": {**_BERT, "pad_token_id": 1},
-    "albert": {**_BERT, "embedding_size": 8},
-    "electra": {**_BERT, "embedding_size": 8},
-    "deberta-v2": {**_BERT, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
-    "gpt2": {"vocab_size": 40, "n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 64},
-    "t5": {"vocab_size": 40, "d_model": 16, "num_layers": 3, "num_heads": 2, "d_ff": 32, "d_kv": 8},
-}
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *["a", "b", "c", "d", "e", "f", "good", "bad", "very", "not", "film"]]
-
-
-def plant(kind: str, home: Path) -> str:
-    """Put a tiny random model of a family into the Hugging Face cache; returns its id."""
-    torch.manual_seed(0)
-    folder = Path(os.environ["HF_HOME"]) / "hub" / f"models--tiny--{kind}" / "snapshots" / "0"
-    config = transformers.AutoConfig.for_model(kind, **FAMILIES[kind])
-    auto = transformers.AutoModelForTextEncoding if kind == "t5" else transformers.AutoModel
-    auto.from_config(config).save_pretrained(folder)
-    words = Tokenizer(models.WordLevel({word: place for place, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
-    ).save_pretrained(folder)
-    return f"hub/tiny/{kind}"
+from tests.fixtures.text_models import FAMILIES, plant
 
 
 def _batch() -> TokenBatch:
@@ -137,7 +103,7 @@ def test_random_weights_are_random_and_the_same_for_a_seed(home: Path) -> None:
 def test_published_classifier_answers_with_its_own_labels(home: Path) -> None:
     folder = Path(os.environ["HF_HOME"]) / "hub" / "models--tiny--bert" / "snapshots" / "0"
     plant("bert", home)
-    config = transformers.AutoConfig.for_model("bert", **_BERT, id2label={0: "bad", 1: "good"})
+    config = transformers.AutoConfig.for_model("bert", **FAMILIES["bert"], id2label={0: "bad", 1: "good"})
     transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
     assert get_model("hub/tiny/bert").labels == ("bad", "good")
     model = build_text_classifier(ModelRef(id="hub/tiny/bert"), None, seed=0)

@@ -38,8 +38,8 @@ from core.runs.kinds import check_spec
 from core.snapshot.timm_sizes import sizes_of
 from core.spec import ModelRef
 from core.store import open_store
+from tests.fixtures.listening import Listener
 from tests.fixtures.walks import walk
-from tests.unit.finetune.test_run import Listener
 
 # A small network of every class of timm's that is a chain of blocks: its stages, and the px at which it is quick.
 NETWORKS: dict[str, tuple[int, int]] = {

@@ -6,7 +6,7 @@ import pytest
 
 from core.i18n import translator
 from core.messages import explain_finding
-from tests.unit.compare.test_findings import HEAD, SCRATCH, codes_of, findings_of, trained, values_of
+from tests.fixtures.trainings import HEAD, SCRATCH, codes_of, findings_of, trained, values_of
 
 
 def test_pretrained_is_ahead_and_no_difference_is_left_at_the_end() -> None:

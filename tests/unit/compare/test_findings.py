@@ -2,79 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import t
 
-from core.compare.findings import Result, find
+from core.compare.findings import find
 from core.evaluate import crossed_test, paired_test, wilson
-from core.i18n import LANGUAGES, translator
-from core.messages import SENTENCES, explain_finding
-
-ITEMS = 1000
-SIZES = [100, 300, 1000, 3000, 10_000]
-ORDER = ["scratch", "head", "last", "lora", "full"]
-SCRATCH = {100: 0.30, 300: 0.554, 1000: 0.71, 3000: 0.79, 10_000: 0.84}  # 1 - 0.1 - 6 n^-0.5
-HEAD = {100: 0.70, 300: 0.75, 1000: 0.79, 3000: 0.82, 10_000: 0.842}
-
-
-def _right(accuracy: float, salt: list[int], n: int = ITEMS) -> np.ndarray:
-    """Right on this share of the items, exactly: the easy ones first, as every training finds them, with some luck."""
-    luck = np.random.default_rng(0).random(n) + 0.15 * np.random.default_rng(salt).random(n)
-    right = np.zeros(n, dtype=bool)
-    right[np.argsort(luck)[: round(accuracy * n)]] = True
-    return right
-
-
-def _result(family: str, size: int, seed: int, accuracy: float, **facts: Any) -> Result:
-    right = _right(accuracy, [seed, ORDER.index(family)], facts.pop("n", ITEMS))
-    start, method = ("scratch", "full") if family == "scratch" else ("pretrained", family)
-    given = {"train_seconds": 60.0 if method == "full" else 5.0, "converged": True, **facts}
-    return Result(family, start, method, size, seed, right, peak_memory_mb=900.0, trainable_parameters=7, **given)
-
-
-def trained(family: str, curve: dict[int, float], seeds: int = 3, spread: float = 0.004, **facts: Any) -> list[Result]:
-    """A curve; from seed to seed the accuracy goes up and down by `spread` around its mean."""
-    steps = {1: [0.0], 2: [-1.0, 1.0], 3: [-1.0, 0.0, 1.0]}[seeds]
-    return [
-        _result(family, size, seed, accuracy + spread * step, **facts)
-        for size, accuracy in curve.items()
-        for seed, step in enumerate(steps)
-    ]
-
-
-def findings_of(*curves: Iterable[Result], planned: int | None = None) -> dict[str, Any]:
-    found = find([result for curve in curves for result in curve], ORDER, planned)
-    json.dumps(found, allow_nan=False)
-    for told in (found["conclusions"], [row["reason"] for row in found["equivalents"]]):
-        for one in filter(None, told):
-            _check_words(one)
-    return found
-
-
-def _check_words(conclusion: dict[str, Any]) -> None:
-    """A filled sentence in every language, its numbers rounded."""
-    assert conclusion["code"] in SENTENCES
-    told = [explain_finding(conclusion, translator(language)) for language in LANGUAGES]
-    assert len(set(told)) == len(LANGUAGES)
-    for sentence in told:
-        assert not re.search(r"[{}]|None|nan|compare\.|\d\.\d\d", sentence), sentence
-    assert explain_finding(conclusion) == told[0]
-    assert told[0][0] == told[0][0].upper()
-
-
-def codes_of(found: dict[str, Any]) -> list[str]:
-    return [conclusion["code"].removeprefix("compare.") for conclusion in found["conclusions"]]
-
-
-def values_of(found: dict[str, Any], code: str) -> dict[str, Any]:
-    (values,) = [one["values"] for one in found["conclusions"] if one["code"] == f"compare.{code}"]
-    return values
+from core.messages import explain_finding
+from tests.fixtures.trainings import (
+    HEAD,
+    ITEMS,
+    ORDER,
+    SCRATCH,
+    SIZES,
+    codes_of,
+    findings_of,
+    result_of,
+    trained,
+    values_of,
+)
 
 
 def _at(found: dict[str, Any], family: str, size: int) -> dict[str, Any]:
@@ -128,7 +77,7 @@ def test_band_stays_between_nothing_and_all() -> None:
 
 
 def test_time_is_told_with_its_range() -> None:
-    results = [_result("head", 100, seed, 0.5, train_seconds=seconds) for seed, seconds in enumerate((4.0, 5.0, 9.0))]
+    results = [result_of("head", 100, seed, 0.5, train_seconds=seconds) for seed, seconds in enumerate((4.0, 5.0, 9.0))]
     point = _at(findings_of(results), "head", 100)
     assert (point["seconds"], point["seconds_low"], point["seconds_high"]) == (6.0, 4.0, 9.0)
 
@@ -182,8 +131,8 @@ def test_pairs_are_tested_at_every_size_both_have() -> None:
 
 
 def test_pair_of_one_seed_is_tested_by_mcnemar_on_the_seeds_both_have() -> None:
-    scratch = [_result("scratch", 100, seed, 0.4) for seed in (0, 1)]
-    head = [_result("head", 100, seed, 0.7) for seed in (1, 2)]
+    scratch = [result_of("scratch", 100, seed, 0.4) for seed in (0, 1)]
+    head = [result_of("head", 100, seed, 0.7) for seed in (1, 2)]
     (pair,) = findings_of(scratch, head)["pairs"]
     by_hand = paired_test(head[0].right, scratch[1].right)
     assert (pair["test"], pair["seeds"]) == ("mcnemar", 1)
@@ -193,7 +142,7 @@ def test_pair_of_one_seed_is_tested_by_mcnemar_on_the_seeds_both_have() -> None:
 
 def test_results_of_different_tests_are_refused() -> None:
     with pytest.raises(ValueError, match="same items"):
-        find([_result("head", 100, 0, 0.5), _result("head", 300, 0, 0.5, n=50)], ORDER)
+        find([result_of("head", 100, 0, 0.5), result_of("head", 300, 0, 0.5, n=50)], ORDER)
 
 
 # -- examples saved --------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from core.runs.kinds import check_spec, command_line
 from core.spec import parse_spec
 from core.store import Run, open_store
 from tests.fixtures.homes import living_in
-from tests.unit.finetune.test_run import Listener
+from tests.fixtures.listening import Listener
 
 
 @pytest.fixture(scope="module")

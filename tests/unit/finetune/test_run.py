@@ -23,37 +23,10 @@ from core.finetune.spec import FinetuneSpec
 from core.networks.image import load_classifier
 from core.predict.pictures import Predictor
 from tests.fixtures.homes import living_in
+from tests.fixtures.listening import Listener
 
 LITE0 = "bundled/efficientnet_lite0"
 SMALL = "torchvision/shufflenet_v2_x0_5"
-
-
-class Listener:
-    """A reporter that keeps everything and stops after a number of steps."""
-
-    def __init__(self, stop_after: int | None = None) -> None:
-        self.rows: dict[tuple[str, int], float] = {}
-        self.phases: list[str] = []
-        self.shares: list[float] = []
-        self.stop_after, self.steps = stop_after, 0
-
-    def phase(self, code: str, **values: object) -> None:
-        self.phases.append(code)
-
-    def progress(self, done: float, total: float) -> None:
-        self.shares.append(done / total)
-
-    def metrics(self, step: int, epoch: float, **values: float) -> None:
-        for name, value in values.items():
-            if name in {"train__loss", "train__accuracy", "train__lr", "val__loss", "val__accuracy"}:
-                self.rows[name, step] = value
-
-    def log(self, text: str) -> None: ...
-
-    def should_stop(self) -> bool:
-        # Asked after every step and between validation batches: counting calls stops in the middle of an epoch.
-        self.steps += 1
-        return self.stop_after is not None and self.steps > self.stop_after
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,9 @@ from core.predict.texts import TextPredictor
 from core.registry.methods import MethodSettings
 from core.runs.kinds import check_spec
 from core.spec import DataRef
-from tests.contract.test_text_networks import plant
+from tests.fixtures.listening import Listener
 from tests.fixtures.reviews import write_reviews
-from tests.unit.finetune.test_run import Listener
+from tests.fixtures.text_models import plant
 
 
 @pytest.fixture(scope="module")

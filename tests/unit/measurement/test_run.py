@@ -23,7 +23,7 @@ from core.progress import PhaseClock, Silence
 from core.runs import submit
 from core.runs.kinds import check_spec
 from core.spec import ModelRef
-from tests.unit.finetune.test_run import Listener
+from tests.fixtures.listening import Listener
 
 LITE0, MINILM, ABSENT = "bundled/efficientnet_lite0", "bundled/minilm-l6", "torchvision/resnet18.imagenet1k_v1"
 

@@ -2,191 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
-import types
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from core.errors import GraftError, NotFoundError, RunError
-from core.optimize.bundle.write import script, template, write_bundle
+from core.optimize.bundle.write import script, write_bundle
 from core.registry.model_formats import FORMATS
-from core.store import Run, open_store
-
-LABELS = ["cat", "dog", "cow"]
-VISION = {
-    "image_size": 24,
-    "resize_size": 28,
-    "interpolation": "bicubic",
-    "mean": [0.485, 0.456, 0.406],
-    "std": [0.229, 0.224, 0.225],
-}
-IMAGES = {"task": "image-classification", "labels": LABELS, "input": "pixels", **VISION}
-TEXTS = {"task": "text-classification", "labels": LABELS, "max_length": 12, "pad_id": 0, "pad_to": 8}
-WORDS = ["a good film", "<b>bad</b> film &amp; a bad book", "good " * 40, "book"]
-Template = types.ModuleType
-
-
-def load(path: Path) -> Template:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PICTURES, WRITINGS = load(template("image-classification")), load(template("text-classification"))
-
-
-# -- a run that was never run ------------------------------------------------------------------------------
-
-
-def tiny_onnx(path: Path, *, is_text: bool, seed: int = 0) -> None:
-    """One layer: the means of the colours, or the mean of the tokens' vectors."""
-    random = np.random.default_rng(seed)
-    weights = {"w": random.normal(size=(3, 3)).astype(np.float32)}
-    if is_text:
-        weights["table"] = random.normal(size=(20, 3)).astype(np.float32)
-        nodes = [
-            helper.make_node("Gather", ["table", "input_ids"], ["vectors"]),
-            helper.make_node("Cast", ["attention_mask"], ["kept"], to=TensorProto.FLOAT),
-            helper.make_node("Unsqueeze", ["kept", "last"], ["column"]),
-            helper.make_node("Mul", ["vectors", "column"], ["seen"]),
-            helper.make_node("ReduceSum", ["seen", "one"], ["means"], keepdims=0),
-        ]
-        inputs = [(name, TensorProto.INT64, ["n", "t"]) for name in ("input_ids", "attention_mask")]
-    else:
-        nodes = [helper.make_node("ReduceMean", ["pixels", "edges"], ["means"], keepdims=0)]
-        inputs = [("pixels", TensorProto.FLOAT, ["n", 3, 24, 24])]
-    nodes.append(helper.make_node("MatMul", ["means", "w"], ["logits"]))
-    axes: dict[str, Any] = {"last": np.array([2]), "one": np.array([1]), "edges": np.array([2, 3])}
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info(*one) for one in inputs],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
-        [numpy_helper.from_array(value, name) for name, value in (weights | axes).items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
-
-
-def tiny_tokenizer() -> Tokenizer:
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "good", "bad", "film", "book", "&"]
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    return tokenizer
-
-
-def sample_pictures() -> list[Image.Image]:
-    random = np.random.default_rng(1)
-    return [Image.fromarray(random.integers(0, 256, (30 + i, 40, 3), dtype=np.uint8)) for i in range(11)]
-
-
-def onnx_logits(path: Path) -> Callable[[dict[str, Any]], Any]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return lambda arrays: session.run(None, arrays)[0]
-
-
-def make_run(
-    *, is_text: bool = False, data: str = "builtin/digits", write: Any = None, **changes: Any
-) -> tuple[Run, dict[str, Any]]:
-    """A done optimize run with one variant; `write(folder)` makes another file and gives what answers for it."""
-    facts = TEXTS if is_text else IMAGES
-    model = "bundled/minilm-l6" if is_text else "bundled/efficientnet_lite0"
-    spec = {"model": {"id": model, "weights": "pretrained"}, "data": {"id": data}}
-    open_store().create_run("op-1", kind="optimize", name="Lite0 · my pets!", spec=spec, device="cpu")
-    run = open_store().get_run("op-1")
-    artifacts = run.folder / "artifacts"
-    folder, samples = artifacts / "variants" / "static_int8", artifacts / "samples"
-    folder.mkdir(parents=True)
-    samples.mkdir()
-    tiny_onnx(folder / "model.onnx", is_text=is_text)
-    answer = write(folder) if write else onnx_logits(folder / "model.onnx")
-    (folder / "preprocessing.json").write_text(json.dumps(facts), encoding="utf-8")
-    if is_text:
-        tokenizer = tiny_tokenizer()
-        tokenizer.save(str(folder / "tokenizer.json"))
-        (samples / "texts.json").write_text(json.dumps(WORDS), encoding="utf-8")
-        asked = [WRITINGS.read_texts([text], tokenizer, facts) for text in WORDS]
-    else:
-        for i, picture in enumerate(sample_pictures()):
-            picture.save(samples / f"{i}.png")
-        asked = [{"pixels": PICTURES.read_picture(picture, facts)[None]} for picture in sample_pictures()]
-    logits = np.concatenate([answer(arrays) for arrays in asked])
-    expected = {"labels": [LABELS[i] for i in logits.argmax(1)], "logits": logits.tolist()}
-    (folder / "expected.json").write_text(json.dumps(expected), encoding="utf-8")
-    variant = make_variant() | changes
-    report = {
-        "original": {**make_variant(), "name": "original", "format": "eager", "runtime": "PyTorch 2.14.1"},
-        "variants": [variant],
-        "conditions": {"test": 1000, "threads": 2, "batch": 32, "processor": "AMD EPYC", "is_labelled": True}
-        | {"data": {"id": data, "fingerprint": "abc123"}, "labels": LABELS, "task": facts["task"], "limit": 1.0},
-    }
-    (artifacts / "report.json").write_text(json.dumps(report), encoding="utf-8")
-    return run, variant
-
-
-def make_variant() -> dict[str, Any]:
-    return {
-        "name": "static_int8",
-        "passes": ["static_int8"],
-        "parent": "original",
-        "kind": "onnx",
-        "status": "done",
-        "problems": [],
-        "format": "onnx",
-        "runtime": "ONNX Runtime 1.32.0",
-        "file": "variants/static_int8/model.onnx",
-        "size_mb": 3.9,
-        "gzip_mb": 3.4,
-        "latency_p50_ms": 0.91,
-        "latency_p95_ms": 1.2,
-        "throughput": 1222.0,
-        "memory_mb": None,
-        "load_ms": 45.0,
-        "accuracy": 0.787,
-        "interval": [0.76, 0.81],
-        "agreement": 0.924,
-        "n": 1000,
-        "ratios": {"size": 3.5, "latency": [9.6, 9.1, 10.2], "throughput": [10.7, 10.0, 11.4]},
-        "loss": {"points": 0.2, "low": -0.4, "high": 0.8, "n": 1000, "needed": None, "of": "accuracy"},
-        "gate": {"passed": True, "samples": 11, "max_difference": 1e-6, "tolerance": 1e-3, "labels_equal": 11},
-        "verdict": {
-            "code": "optimize.take",
-            "values": {
-                "name": "onnx",
-                "points": 0.2,
-                "low": 0.1,
-                "high": 0.3,
-                "limit": 1.0,
-                "latency": 2.4,
-                "of": "accuracy",
-            },
-        },
-        "offered": True,
-        "facts": {"quantized": 3},
-    }
+from core.store import Run
+from tests.fixtures.bundles import LABELS, load, make_run, onnx_logits, tiny_onnx
 
 
 def unpack(run: Run, folder: Path) -> Path:

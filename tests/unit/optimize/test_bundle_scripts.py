@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.optimize.bundle.write import TEMPLATES, script
 from core.registry.model_formats import BUNDLED, FORMATS
-from tests.unit.optimize.test_bundle import IMAGES, PICTURES, TEXTS, VISION, WORDS, WRITINGS, tiny_tokenizer
+from tests.fixtures.bundles import IMAGES, PICTURES, TEXTS, VISION, WORDS, WRITINGS, tiny_tokenizer
 
 
 def test_scripts_suit_python_3_9_and_every_format() -> None:

@@ -36,9 +36,9 @@ from core.optimize.teacher import ask_teacher
 from core.optimize.trained_model import TrainedImageModel, TrainedModel, TrainedTextModel
 from core.progress import PhaseClock, Silence
 from core.spec import DataRef, ModelRef
-from tests.contract.test_text_networks import plant
+from tests.fixtures.listening import Listener
 from tests.fixtures.reviews import write_reviews
-from tests.unit.finetune.test_run import Listener
+from tests.fixtures.text_models import plant
 
 SMALL, DEEP = "torchvision/shufflenet_v2_x0_5", "torchvision/resnet18"
 SIZE, CPU = 32, torch.device("cpu")

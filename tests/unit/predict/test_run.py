@@ -20,7 +20,7 @@ from core.runs import kinds, manage, submit
 from core.runs.kinds import check_spec
 from core.runs.worker import work
 from core.store import open_store
-from tests.unit.finetune.test_run import Listener
+from tests.fixtures.listening import Listener
 
 GOOD, BAD = "房间很干净，服务非常好，下次还来", "太差了，又脏又吵，非常失望"
 
