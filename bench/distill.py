@@ -18,6 +18,7 @@ from core.files import to_json
 from core.hardware import describe_machine, keep_freed_memory
 from core.optimize.passes.base import PassContext
 from core.optimize.passes.distill import run
+from core.optimize.rows import PassFacts
 from core.optimize.spec import OptimizeSpec
 from core.optimize.trained_model import load_trained_model
 from core.progress import PhaseClock, Silence
@@ -27,7 +28,7 @@ def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> d
     """Train `seeds` students of each kind, test all on the same rows, and save the table."""
     keep_freed_memory()
     right: dict[str, list[Any]] = {"taught": [], "alone": []}
-    facts: dict[str, Any] = {}
+    facts: PassFacts = {}
     trained: Any = None
     for seed in range(seeds):
         for kind, weight in (("taught", None), ("alone", 0.0)):

@@ -35,7 +35,7 @@ class ProblemRow(TypedDict):
     code: str
     severity: Severity
     field: str | None
-    values: dict[str, Any]  # whatever the code's sentence names
+    values: dict[str, object]  # whatever the code's sentence names
     sentence: NotRequired[str]
 
 

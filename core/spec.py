@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -56,10 +56,20 @@ def knob(
     )
 
 
-def metadata(field: FieldInfo) -> dict[str, Any]:
+class Metadata(TypedDict, total=False):
+    """What `knob` keeps of a field."""
+
+    unit: str
+    level: Level
+    task: str | None
+    choices: dict[Any, str] | None
+    shown_when: list[Any] | None  # the field's name and its values
+
+
+def metadata(field: FieldInfo) -> Metadata:
     """The unit, level, choices and `shown_when` of a spec's field."""
     extra = field.json_schema_extra
-    return dict(extra) if isinstance(extra, dict) else {}
+    return cast(Metadata, dict(extra)) if isinstance(extra, dict) else {}
 
 
 def seed_knob() -> Any:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar, overload
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -92,6 +92,43 @@ class Phase(TypedDict):
 
     code: str
     values: dict[str, str | int | float]
+
+
+class RunState(TypedDict, total=False):
+    """What can be written of a run while it is claimed and at work."""
+
+    status: Status
+    parent: str | None
+    sibling_group: str | None
+    owner: str | None
+    note: str
+    tags: list[str]
+    attempt: int
+    stop_requested: bool
+    phase: Phase | None
+    progress: float | None
+    eta_s: float | None
+    error: list[ProblemRow] | None
+    summary: Mapping[str, object]
+    host: str | None
+    pid: int | None
+    pid_started: float | None
+    heartbeat_at: float | None
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+
+
+class NewRun(RunState, total=False):
+    """What can be written of a run that begins, beside its id, kind, name and spec."""
+
+    device: str
+
+
+class RunColumns(NewRun, total=False):
+    """What can be written of a run that is there."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +243,9 @@ class Store:
         except sa.exc.OperationalError as error:  # even reading wants a little room for the file's shared memory
             raise StoreError("store.cannot_read", path=str(self.path), detail=str(error.orig)) from error
 
-    def create_run(self, run_id: str, *, kind: str, name: str, spec: Mapping[str, Any], **columns: Any) -> None:
+    def create_run(
+        self, run_id: str, *, kind: str, name: str, spec: Mapping[str, object], **columns: Unpack[NewRun]
+    ) -> None:
         """Add a run, queued unless `columns` say otherwise."""
         values = {"status": "queued", "created_at": time.time(), **columns}
         values |= {"id": run_id, "kind": kind, "name": name, "spec": dict(spec)}
@@ -240,7 +279,7 @@ class Store:
         with self._reading() as connection:
             return [Run(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
-    def update_run(self, run_id: str, *, only_if: Iterable[str] | None = None, **columns: Any) -> bool:
+    def update_run(self, run_id: str, *, only_if: Iterable[str] | None = None, **columns: Unpack[RunColumns]) -> bool:
         """Set columns; with `only_if`, only while the status is one of these. Returns whether it was done."""
         change = sa.update(_run).where(_run.c.id == run_id).values(**columns)
         if only_if is not None:
@@ -248,7 +287,7 @@ class Store:
         with self._begin() as connection:
             return connection.execute(change).rowcount == 1
 
-    def claim_next(self, device: str, slots: int, **columns: Any) -> Run | None:
+    def claim_next(self, device: str, slots: int, **columns: Unpack[RunState]) -> Run | None:
         """Turn the oldest queued run of a device to running if fewer than `slots` run there, in one transaction."""
         with self._begin() as connection:
             here = _run.c.device == device

@@ -21,7 +21,7 @@ class Finding(TypedDict):
     """What a report says, as it keeps it: a code of `core.messages` and the plain values of its sentence."""
 
     code: str
-    values: dict[str, Any]
+    values: dict[str, object]
 
 
 class Value(ABC):

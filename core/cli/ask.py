@@ -80,7 +80,7 @@ def _line(row: _TaskRow) -> str:
 
 def _ask(
     task: Task, model: str, given: Mapping[str, object], options: list[str], out: Path | None
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, object], list[str]]:
     """The answer as a document and in lines. `given`: what each option of the command line holds, None for nothing."""
     from core.predict.tasks.load import load_task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import typer
 
@@ -135,10 +135,19 @@ def _add_keeping(app: typer.Typer, show: Show) -> None:
         show({"run": run.id, "name": run.name, "status": run.status, "notes": notes}, json_, text)
 
 
+class _WeightsRow(TypedDict):
+    """A model's weights in the list."""
+
+    model: str
+    bytes: int
+    whole: bool
+    folder: str
+
+
 def _list(as_json: bool, show: Show) -> None:
     from core.models.weight_cache import list_weights
 
-    rows: list[dict[str, Any]] = [
+    rows: list[_WeightsRow] = [
         {"model": one.model, "bytes": one.bytes, "whole": one.is_whole, "folder": str(one.folder)}
         for one in list_weights()
     ]

@@ -40,7 +40,7 @@ class Lead:
         """Whoever it favours, where none is shown to be ahead."""
         return self if self.difference >= 0 else self.turned()
 
-    def values(self, before: str = "") -> dict[str, Any]:
+    def values(self, before: str = "") -> dict[str, float]:
         """As the values of a sentence."""
         return {f"{before}{name}": getattr(self, name) for name in ("difference", "low", "high")}
 
@@ -176,10 +176,10 @@ def _labels(main: str, rows: Rows, equivalents: Sequence[EquivalentRow]) -> list
     return [_say("compare.labels_unknown", **values, reason=reason)]
 
 
-def _label_values(row: EquivalentRow, rows: Rows) -> dict[str, Any]:
+def _label_values(row: EquivalentRow, rows: Rows) -> dict[str, object]:
     """What the sentences on saved labels may tell; where a measured size is told, what it reached."""
     size, scratch, reason = rows[row["family"]][row["size"]], rows[SCRATCH], row["reason"]
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "family": row["family"],
         "size": row["size"],
         "accuracy": row["accuracy"],

@@ -13,7 +13,7 @@ from typing import Any
 
 from plotly.subplots import make_subplots
 
-from core.charts.theme import FONT, LOOKS, TEXT, Look, layout_of_axes, resolve
+from core.charts.theme import FONT, LOOKS, TEXT, Chart, Layout, Look, Trace, layout_of_axes, resolve
 from core.compare.figure_words import families_of, family_word, headline, worth_words
 from core.compare.grid import SCRATCH
 from core.compare.records import CompareReport, FamilyRow, SizeRow
@@ -27,15 +27,13 @@ _LABEL_PX = 110  # the room beside a chart for the names at the ends of its line
 _CLOSEST_TICKS = 0.09  # of the axis: nearer ones would write over each other
 _SECONDS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 36_000, 86_400)
 
-Trace = dict[str, Any]
-
 
 def family_look(family: str) -> Look:
     """How a family is drawn."""
     return LOOKS["random"] if family == SCRATCH else LOOKS[family]
 
 
-def size_chart(report: CompareReport, _: Translator, *, keep: str) -> dict[str, Any]:
+def size_chart(report: CompareReport, _: Translator, *, keep: str) -> Chart:
     """Accuracy against size: means with their intervals, single trainings faint, fitted laws thin.
 
     While `keep` stays the same, zoom and hover survive new points.
@@ -55,7 +53,7 @@ def size_chart(report: CompareReport, _: Translator, *, keep: str) -> dict[str, 
     return {"traces": traces + _keys(report, families, _), "layout": layout}
 
 
-def time_chart(report: CompareReport, _: Translator, *, keep: str) -> dict[str, Any]:
+def time_chart(report: CompareReport, _: Translator, *, keep: str) -> Chart:
     """Seconds of training against size, both on log axes, with the span over the repeats."""
     families, axis = families_of(report), _Axis(report)
     traces = _in_front([_times(family, _, is_named=not axis.is_direct) for family in families])
@@ -96,7 +94,7 @@ class _Axis:
         return shown
 
 
-def _layout(axis: _Axis, y: str, _: Translator, keep: str) -> dict[str, Any]:
+def _layout(axis: _Axis, y: str, _: Translator, keep: str) -> Layout:
     layout = layout_of_axes(_("Training examples (log axis)"), y)
     ticks = axis.ticks()
     layout["xaxis"] = {name: value for name, value in layout["xaxis"].items() if name != "rangemode"}
@@ -165,7 +163,7 @@ def _hover_text(row: SizeRow, _: Translator) -> str:
     return "<br>".join(lines)
 
 
-def _whiskers(rows: Sequence[Mapping[str, Any]], value: str, low: str, high: str, look: Look) -> dict[str, Any]:
+def _whiskers(rows: Sequence[Mapping[str, Any]], value: str, low: str, high: str, look: Look) -> Trace:
     return {
         "type": "data",
         "symmetric": False,

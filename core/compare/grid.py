@@ -11,7 +11,7 @@ import dataclasses
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from core.compare.spec import CompareSpec
 from core.finetune.spec import FinetuneSpec
@@ -114,7 +114,7 @@ _SHARED = (
 class CellJob:
     """What a cell's process needs to know."""
 
-    spec: dict[str, Any]
+    spec: dict[str, object]
     cell: Cell
     folder: str  # the run's
     home: str  # the server it is forked from may have been started for another one

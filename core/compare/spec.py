@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import ValidationInfo, field_validator
+from pydantic.config import JsonDict
 
 from core.finetune.spec import FinetuneSpec
 from core.i18n import N_
@@ -19,7 +20,7 @@ def _same(name: str) -> Any:
     facts = metadata(field)
     if facts["shown_when"] and facts["shown_when"][0] == "method":
         facts["shown_when"] = ["methods", facts["shown_when"][1]]
-    field.json_schema_extra = facts
+    field.json_schema_extra = cast(JsonDict, facts)
     return field
 
 

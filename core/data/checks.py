@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from core.data.collection import Collection
@@ -18,7 +16,7 @@ _UNBALANCED = 5
 def check_collection(collection: Collection, usable: dict[str, Ints]) -> list[Problem]:
     """Everything that speaks against training on what can be read of a data set."""
     problems = [*collection.problems, *_labels_alike(collection.labels)]
-    values: dict[str, Any]
+    values: dict[str, object]
     own = collection.splits.get("train", np.zeros(0, dtype=np.int64))
     train = usable.get("train", own[:0])
     if not len(train):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from core import settings
 from core.data.spec import ImportSpec
@@ -60,7 +59,7 @@ def check_model(spec: FinetuneSpec) -> list[Problem]:
     if card.is_text:
         longest = card.reading.max_length
         if spec.max_length is not None and spec.max_length > longest:
-            told: dict[str, Any] = {"model": card.name, "longest": longest, "length": spec.max_length}
+            told = {"model": card.name, "longest": longest, "length": spec.max_length}
             problems.append(Problem("model.length_too_large", field="max_length", values=told))
         return problems
     if METHODS[spec.method].needs_attention and not card.has_attention:

@@ -89,7 +89,7 @@ class Tuning:
 
 def tuning_of(report: InspectionReport) -> Tuning | None:
     """The ways of tuning that a report tells of; None for a network that is not tuned here."""
-    kept: dict[str, Any] = report["tuning"]
+    kept = report["tuning"]
     if not kept:
         return None
     ways = {name: row for name, row in METHODS.items() if name in kept}

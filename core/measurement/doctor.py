@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
 
@@ -25,11 +25,34 @@ _SIZE, _BATCH, _BUDGET_S = 128, 32, 8.0
 _PACKAGES = ("torch", "torchvision", "timm", "transformers", "datasets", "onnxruntime", "streamlit", "plotly", "pandas")
 
 
-def examine(*, calibrate: bool, tell: Callable[[str], None]) -> dict[str, Any]:
+class Rates(TypedDict):
+    """How fast a machine computes: billions of multiply-adds a second."""
+
+    host: str
+    measured_at: float
+    model: str
+    forward_gmacs_per_s: float
+    learning_gmacs_per_s: float
+
+
+class Examination(TypedDict):
+    """What a machine has and what of Graft's needs is met."""
+
+    machine: dict[str, object]  # `core.hardware.Machine` in JSON
+    packages: dict[str, str]
+    home: str
+    free_disk_mb: int
+    runs: int
+    local_models: list[str]
+    offline: bool
+    calibration: NotRequired[Rates]
+
+
+def examine(*, calibrate: bool, tell: Callable[[str], None]) -> Examination:
     """The machine, packages, folders and, with `calibrate`, the rates it reaches (kept for estimates)."""
     machine = describe_machine()
     home = settings.home()
-    report: dict[str, Any] = {
+    report: Examination = {
         "machine": machine.model_dump(mode="json"),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "home": str(home),
@@ -44,7 +67,7 @@ def examine(*, calibrate: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     return report
 
 
-def measure_rates() -> dict[str, Any]:
+def measure_rates() -> Rates:
     """Billions of multiply-adds a second, forward and learning, of the bundled network; estimates ask for them."""
     keep_freed_memory()
     device = pick_device("auto")
@@ -69,12 +92,14 @@ def measure_rates() -> dict[str, Any]:
         loss.backward()  # type: ignore[no-untyped-call]
         model.zero_grad(set_to_none=True)
 
-    rates = {
+    report: Rates = {
+        "host": this_host(),
+        "measured_at": time.time(),
+        "model": _MODEL,
         "forward_gmacs_per_s": gmacs * _BATCH / _median_seconds(forward, device),
         # A learning step costs about three forward passes: estimates count it so.
         "learning_gmacs_per_s": 3 * gmacs * _BATCH / _median_seconds(learn, device),
     }
-    report = {"host": this_host(), "measured_at": time.time(), "model": _MODEL, **rates}
     write_atomically(settings.home() / "calibration.json", to_json(report) + "\n")
     return report
 

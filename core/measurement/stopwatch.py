@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GraftError
+from core.problems import ProblemRow
 
 WARM_UPS = 10
 
@@ -34,9 +35,19 @@ class Order(TypedDict, total=False):
     inputs: str
 
 
+class Answered(TypedDict, total=False):
+    """What the process tells: when the file is open, then to every order."""
+
+    load_ms: float
+    runtime: str
+    problems: list[ProblemRow]  # where the file could not be opened
+    times_ms: list[float]
+    memory_mb: float
+
+
 Sets = list[dict[str, NDArray[Any]]]  # the inputs of some calls, which take turns
 # (session, sets by kind, order) -> the answer to it.
-Answer = Callable[[Any, Mapping[str, Sets], Order], Mapping[str, Any]]
+Answer = Callable[[Any, Mapping[str, Sets], Order], Mapping[str, object]]
 
 
 def main(more: Mapping[str, Answer] | None = None) -> None:
@@ -82,7 +93,7 @@ def _nth(sets: Sets, place: int) -> dict[str, NDArray[Any]]:
     return sets[place % len(sets)]
 
 
-def _warm(session: Any, work: Mapping[str, Sets], order: Order) -> dict[str, Any]:
+def _warm(session: Any, work: Mapping[str, Sets], order: Order) -> Answered:
     """Some calls of every kind (of `kinds` alone if given), or as many as `seconds` allow each."""
     kinds = order.get("kinds") or list(work)
     limit = order.get("seconds") or float("inf")
@@ -96,7 +107,7 @@ def _warm(session: Any, work: Mapping[str, Sets], order: Order) -> dict[str, Any
     return {}
 
 
-def _time(session: Any, work: Mapping[str, Sets], order: Order) -> dict[str, Any]:
+def _time(session: Any, work: Mapping[str, Sets], order: Order) -> Answered:
     """Milliseconds of call after call, all inputs in turn, for so long and at least so often."""
     sets = work[order["kind"]]
     times: list[float] = []
@@ -109,7 +120,7 @@ def _time(session: Any, work: Mapping[str, Sets], order: Order) -> dict[str, Any
     return {"times_ms": times}
 
 
-def _memory(session: Any, work: Mapping[str, Sets], order: Order) -> dict[str, Any]:
+def _memory(session: Any, work: Mapping[str, Sets], order: Order) -> Answered:
     return {"memory_mb": _peak_mb()}
 
 
@@ -129,7 +140,7 @@ def _peak_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def _tell(out: Any, answer: Mapping[str, Any]) -> None:
+def _tell(out: Any, answer: Mapping[str, object]) -> None:
     out.write(json.dumps(answer) + "\n")
     out.flush()
 

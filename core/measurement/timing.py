@@ -20,7 +20,7 @@ from core import settings
 from core.errors import RunError
 from core.files import to_json, write_atomically
 from core.measurement.runtimes import InputArrays
-from core.measurement.stopwatch import Order
+from core.measurement.stopwatch import Answered, Order
 from core.problems import Problem
 from core.progress import PhaseClock
 
@@ -138,7 +138,7 @@ class Stopwatch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ask(self, order: Order) -> dict[str, Any]:
+    def ask(self, order: Order) -> Answered:
         """Give the process an order (core.measurement.stopwatch) and wait for its answer."""
         try:
             self._orders.write(json.dumps(order) + "\n")
@@ -147,12 +147,12 @@ class Stopwatch:
             raise self._died() from error
         return self._read()
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> Answered:
         line = self._answers.readline()
         if not line:
             raise self._died()
-        found: dict[str, Any] = json.loads(line)
-        return found
+        answered: Answered = json.loads(line)
+        return answered
 
     def _died(self) -> RunError:
         self._process.wait()

@@ -7,7 +7,7 @@ import importlib.util
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from pydantic import TypeAdapter
 
@@ -20,10 +20,18 @@ from core.settings import hub_folder
 SNAPSHOT = Path(__file__).with_name("catalog.json")
 
 
+class Snapshot(TypedDict):
+    """The published models as a file keeps them."""
+
+    models: list[dict[str, object]]  # cards
+    labels: dict[str, list[str]]  # class names by data set
+    versions: dict[str, str]  # of the packages whose tables it was made of
+
+
 @lru_cache(maxsize=1)
-def _snapshot() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
-    return found
+def _snapshot() -> Snapshot:
+    kept: Snapshot = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    return kept
 
 
 @lru_cache(maxsize=1)
@@ -71,7 +79,7 @@ def _card_of_run(model_id: str) -> ModelCard:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         base = get_model(facts["base"])
-        kind: dict[str, Any] = {"labels": tuple(facts["labels"])} if base.is_text else {}
+        kind: dict[str, object] = {"labels": tuple(facts["labels"])} if base.is_text else {}
         if base.preprocessing is not None:
             seen = Preprocessing.model_validate(facts["preprocessing"])
             kind = {

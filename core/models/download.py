@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import TypedDict
 
 import filelock
 import huggingface_hub as hub
@@ -63,13 +63,29 @@ class Plan:
     revision: str = ""
 
 
-def download(spec: DownloadSpec, folder: Path, reporter: Reporter) -> dict[str, Any]:
+FetchedFile = dict[str, str | int]  # name, bytes, and the sum by the name of its kind
+Downloaded = TypedDict(  # "from" is a word of Python's
+    "Downloaded",
+    {
+        "model": str,
+        "folder": str,
+        "repository": str,
+        "revision": str,
+        "from": str,
+        "bytes": int,
+        "fetched_bytes": int,
+        "seconds": float,
+    },
+)
+
+
+def download(spec: DownloadSpec, folder: Path, reporter: Reporter) -> Downloaded:
     """Fetch a model's weights; returns what came, from where, and how fast.
 
     It works in a thread of its own, so that a server that sends nothing does not keep a stop waiting; what came is
     kept then, and goes on from there. Raises `InputError`, `RunError`, `StoppedError`.
     """
-    stop, outcome = Event(), list[dict[str, Any] | BaseException]()
+    stop, outcome = Event(), list[tuple[Downloaded, list[FetchedFile]] | BaseException]()
 
     def work() -> None:
         try:
@@ -86,14 +102,16 @@ def download(spec: DownloadSpec, folder: Path, reporter: Reporter) -> dict[str, 
             thread.join(_STOP_GRACE_S)
             if thread.is_alive():
                 raise StoppedError
-    found = outcome[0]
-    if isinstance(found, BaseException):
-        raise found
-    write_atomically(folder / "artifacts" / "report.json", to_json(found))
-    return {name: value for name, value in found.items() if name != "files"}
+    result = outcome[0]
+    if isinstance(result, BaseException):
+        raise result
+    summary, files = result
+    write_atomically(folder / "artifacts" / "report.json", to_json({**summary, "files": files}))
+    return summary
 
 
-def _download(spec: DownloadSpec, reporter: Reporter, stop: Event) -> dict[str, Any]:
+def _download(spec: DownloadSpec, reporter: Reporter, stop: Event) -> tuple[Downloaded, list[FetchedFile]]:
+    """(summary, files): the report holds both."""
     began = time.monotonic()
     problems = [problem for problem in hubs.check_download(spec.model) if problem.severity == "error"]
     if problems:
@@ -111,7 +129,7 @@ def _download(spec: DownloadSpec, reporter: Reporter, stop: Event) -> dict[str, 
     finally:
         lock.release()
     seconds = time.monotonic() - began
-    return {
+    summary: Downloaded = {
         "model": plan.model,
         "folder": str(plan.folder),
         "repository": plan.repository,
@@ -120,11 +138,11 @@ def _download(spec: DownloadSpec, reporter: Reporter, stop: Event) -> dict[str, 
         "bytes": sum(_size(wanted.target) for wanted in plan.files),
         "fetched_bytes": came,
         "seconds": seconds,
-        "files": [
-            {"name": wanted.name, "bytes": _size(wanted.target), wanted.digest or "sha256": wanted.sum}
-            for wanted in plan.files
-        ],
     }
+    return summary, [
+        {"name": wanted.name, "bytes": _size(wanted.target), wanted.digest or "sha256": wanted.sum}
+        for wanted in plan.files
+    ]
 
 
 def lock_of(model_id: str) -> filelock.BaseFileLock:

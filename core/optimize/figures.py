@@ -7,12 +7,11 @@ what may be lost. `pareto_chart` gives plain data with both themes' colours for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 
 from core.charts.scatter import Point, View, front, front_line, key, labels, marks
-from core.charts.theme import BRAND, LOOKS, TEXT, Look, Theme, Trace, layout_of_axes, resolve, shorten
+from core.charts.theme import BRAND, LOOKS, TEXT, Chart, Look, Theme, Trace, layout_of_axes, resolve, shorten
 from core.i18n import N_, Translator
 from core.optimize.rows import GroupGain, MeasuredRow, OptimizeReport, VariantRow
 from core.registry.passes import KINDS, name_of
@@ -41,7 +40,7 @@ def variant_word(row: MeasuredRow, _: Translator) -> str:
     return name_of("+".join(row.passes), _) if isinstance(row, VariantRow) else _(KIND_LOOKS[ORIGINAL].word)
 
 
-def pareto_chart(report: OptimizeReport, _: Translator, *, keep: str) -> dict[str, Any]:
+def pareto_chart(report: OptimizeReport, _: Translator, *, keep: str) -> Chart:
     """Accuracy (agreement where the data has no labels of the model) against latency on a log axis.
 
     Only what was measured and agrees with its own network is drawn. While `keep` stays the same, zoom survives.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,8 @@ from torch import nn
 
 # However small its weights are beside those of other layers, each layer keeps this share of them: one whose weights
 # are all zero lets nothing through any more, and no training brings it back.
+from core.optimize.rows import LayerSparsity, PassFacts
+
 KEPT_AT_LEAST = 0.05
 
 
@@ -73,10 +74,10 @@ class Masks:
         for name, weight in self._weights.items():
             weight.masked_fill_(self._zero[name], 0.0)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> PassFacts:
         """What the report tells, counted in the weights themselves."""
         zeros = {name: int((weight == 0).sum()) for name, weight in self._weights.items()}
-        layers = [
+        layers: list[LayerSparsity] = [
             {"layer": name, "sparsity": zeros[name] / weight.numel(), "weights": weight.numel()}
             for name, weight in self._weights.items()
         ]

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from core.errors import RunError
 from core.files import to_json, write_atomically
-from core.optimize.rows import Conditions, OptimizeReport, OriginalRow, VariantRow, Verdict
+from core.optimize.rows import Conditions, OptimizeReport, OptimizeSummary, OriginalRow, VariantRow
 from core.optimize.variants import Variant
 from core.optimize.verdicts import conclude, recommend
 from core.problems import Problem
+from core.values import Finding
 
 # What of the original and of the recommended variant stands in the summary of a run.
 _OF_ORIGINAL = ("accuracy", "interval", "n", "latency_p50_ms", "throughput", "size_mb")
@@ -26,7 +26,7 @@ class ReportWriter:
     def __init__(self, path: Path, rows: Iterable[VariantRow], limit: float) -> None:
         self._path, self._limit = path, limit
         self._rows = {row.name: row for row in rows}
-        self._always: tuple[Verdict, ...] = ()
+        self._always: tuple[Finding, ...] = ()
         self.report = OptimizeReport()
         self._write()
 
@@ -45,7 +45,7 @@ class ReportWriter:
         self._write()
         return row
 
-    def begin(self, conditions: Conditions, always: Iterable[Verdict]) -> None:
+    def begin(self, conditions: Conditions, always: Iterable[Finding]) -> None:
         """What holds from now on: how everything is measured, and what is to be said whatever comes out."""
         self._always = tuple(always)
         self.report = replace(self.report, conditions=conditions)
@@ -91,9 +91,8 @@ def raise_if_nothing_worked(rows: Sequence[VariantRow]) -> None:
         raise RunError([Problem("optimize.all_failed", values={"n": len(failed)}), *first])
 
 
-def summary_of(report: OptimizeReport, seconds: dict[str, float]) -> dict[str, Any]:
+def summary_of(report: OptimizeReport, seconds: dict[str, float]) -> OptimizeSummary:
     """What a run keeps in the store of a finished report."""
-    original = report.original.as_dict() if report.original else {}
     row = report.row(report.recommended)
     best = row.as_dict() if row else None
     conditions = report.conditions
@@ -103,7 +102,7 @@ def summary_of(report: OptimizeReport, seconds: dict[str, float]) -> dict[str, A
         "done": len(report.measured),
         "recommended": report.recommended,
         "conclusions": list(report.conclusions),
-        "original": {name: original.get(name) for name in _OF_ORIGINAL},
+        "original": {name: getattr(report.original, name, None) for name in _OF_ORIGINAL},
         "best": {name: best[name] for name in _OF_BEST} if best else None,
         "data": {**conditions["data"], "test": conditions["test"]},
         "phases": seconds,

@@ -22,6 +22,7 @@ from core.finetune.spec import FinetuneSpec
 from core.networks.exportable import Network
 from core.networks.tuning import set_trainable
 from core.optimize.passes.base import PassContext
+from core.optimize.rows import Learned
 from core.problems import Problem
 
 BATCH_SIZE = 32
@@ -51,7 +52,7 @@ def retrain(
     heat: float = 1.0,
     precision: Literal["auto", "fp32"] = "auto",
     only_last: bool = False,
-) -> dict[str, Any]:
+) -> Learned:
     """Train all layers of `network` on the training rows and leave it as it was in its best epoch.
 
     `lr` holds where the user asks for none; `teacher` are logits [rows of the data, C] to learn from too, with that

@@ -11,18 +11,13 @@ from typing import Any, Literal, NotRequired, Self, TypedDict
 
 from core.optimize.variants import Variant
 from core.problems import Problem
+from core.spec import Weights
+from core.values import Finding
 
 Status = Literal["waiting", "running", "done", "refused", "failed", "broken"]
 Step = Literal["make", "gate", "test", "time"]
 Reason = Literal["not_needed", "within_limit", "best_found"]
 Ratio = list[float]  # [middle, low, high], with its 95% interval
-
-
-class Verdict(TypedDict):
-    """A verdict or conclusion: the code of a sentence and what fills it."""
-
-    code: str
-    values: dict[str, Any]
 
 
 class Loss(TypedDict):
@@ -83,6 +78,62 @@ class GroupGain(TypedDict):
     in_float: bool
 
 
+class LayerSparsity(TypedDict):
+    """How much of a layer is zero."""
+
+    layer: str
+    sparsity: float
+    weights: int
+
+
+class Learned(TypedDict, total=False):
+    """What a training within a pass came to."""
+
+    epochs: int
+    best_epoch: float
+    validation: float
+    train_seconds: float
+    train_rows: int
+    learning_rate: float
+
+
+class Student(TypedDict, total=False):
+    """What a student is: another model, or the original's own layers without some."""
+
+    student: str  # empty for the original's own layers
+    student_weights: Weights
+    layers_before: int
+    layers_kept: list[int]
+
+
+class PassFacts(Learned, Student, total=False):
+    """What passes changed: each says what is its own."""
+
+    parameters: int
+    parameters_before: int
+    gmacs: float
+    gmacs_before: float
+    channel_ratio: float
+    sparsity: float
+    weights: int
+    zeros: int
+    layers: int | list[LayerSparsity]  # of a student how many, of a pruned network each
+    layers_quantized: int
+    teacher: str
+    teacher_validation: float
+    teacher_weight: float
+    temperature: float
+    calibration: str
+    calibration_rows: int
+    quantizers: int
+    quantized: int
+    in_float: int
+    numbers: str
+    batch: int
+    largest_batch: int
+    length: int
+
+
 @dataclass(frozen=True)
 class MeasuredRow:
     """What is measured of the original and of every variant alike."""
@@ -103,7 +154,7 @@ class MeasuredRow:
     runtime: str | None = None
     memory_mb: float | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The row in JSON: what is known, and None for what was looked for and is not there."""
         kept = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: value for name, value in kept.items() if value is not None or self._is_told(name)}
@@ -139,7 +190,7 @@ class VariantRow(MeasuredRow):
     offered: bool = False
     file: str | None = None  # below the run's artifacts
     sha256: str | None = None  # empty for a folder
-    facts: dict[str, Any] | None = None  # what the passes changed
+    facts: PassFacts | None = None  # what the passes changed
     search: Search | None = None
     sensitivity: list[GroupGain] | None = None
     gate: Gate | None = None
@@ -147,7 +198,7 @@ class VariantRow(MeasuredRow):
     interval_agreement: list[float] | None = None
     loss: Loss | None = None
     ratios: Ratios | None = None
-    verdict: Verdict | None = None
+    verdict: Finding | None = None
     seconds: float | None = None
 
     @classmethod
@@ -167,7 +218,7 @@ class VariantRow(MeasuredRow):
         """Whether nothing more is done with it."""
         return self.status not in ("waiting", "running")
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The row in JSON."""
         problems = [problem.as_dict() for problem in self.problems]
         return super().as_dict() | {"passes": list(self.passes), "problems": problems, "doing": self.doing}
@@ -185,6 +236,12 @@ class DataFacts(TypedDict):
 
     id: str
     fingerprint: NotRequired[str | None]
+
+
+class DataTested(DataFacts):
+    """The same with the number of its rows that were asked."""
+
+    test: int
 
 
 class Measures(TypedDict, total=False):
@@ -214,6 +271,20 @@ class Conditions(Measures, total=False):
     labels: list[str]
 
 
+class OptimizeSummary(TypedDict):
+    """What a run keeps in the store of a finished report."""
+
+    task: str
+    variants: int
+    done: int
+    recommended: str | None
+    conclusions: list[Finding]
+    original: dict[str, float | list[float] | None]  # what of it stands beside a recommended variant
+    best: dict[str, object] | None
+    data: DataTested
+    phases: dict[str, float]
+
+
 @dataclass(frozen=True)
 class OptimizeReport:
     """Everything an optimization has found so far."""
@@ -222,7 +293,7 @@ class OptimizeReport:
     variants: tuple[VariantRow, ...] = ()
     conditions: Conditions = field(default_factory=lambda: Conditions())
     recommended: str | None = None
-    conclusions: tuple[Verdict, ...] = ()
+    conclusions: tuple[Finding, ...] = ()
 
     @property
     def is_labelled(self) -> bool:
@@ -238,7 +309,7 @@ class OptimizeReport:
         """The variant of this name."""
         return next((row for row in self.variants if row.name == name), None)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The report in JSON: artifacts/report.json."""
         return {
             "original": self.original.as_dict() if self.original else None,

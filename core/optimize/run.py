@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from core.errors import GraftError, StoppedError, problems_of
 from core.hardware import usable_threads
@@ -18,12 +17,13 @@ from core.optimize import steps
 from core.optimize.checks import check_pass
 from core.optimize.original import Original, kept_test, measure_original
 from core.optimize.report import ReportWriter, raise_if_nothing_worked, read_done, summary_of
-from core.optimize.rows import Step, VariantRow, Verdict
+from core.optimize.rows import OptimizeSummary, Step, VariantRow
 from core.optimize.spec import OptimizeSpec
 from core.optimize.steps import Bench
 from core.optimize.trained_model import TrainedModel, load_trained_model
 from core.optimize.variants import Variant, variants_of
 from core.progress import PhaseClock, Reporter
+from core.values import Finding
 
 # What a variant counts for the bar, as the original does: a training takes longer than writing a file. And how much
 # of it is done when a step of it begins.
@@ -31,7 +31,7 @@ _WORK = {"file": 1.0, "learn": 4.0}
 _BEGUN: dict[Step | None, float] = {None: 0.0, "make": 0.0, "gate": 0.3, "test": 0.35, "time": 0.6}
 
 
-def optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, *, resume: bool) -> dict[str, Any]:
+def optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, *, resume: bool) -> OptimizeSummary:
     """Make, check, test and time every variant into `folder`; returns the summary of the run.
 
     With `resume`, variants that are done are kept as they are. Raises `StoppedError` when the reporter asks to stop
@@ -82,7 +82,7 @@ def _planned(variant: Variant, trained: TrainedModel) -> VariantRow:
     return replace(row, problems=problems, status="refused" if is_refused else "waiting")
 
 
-def _always(trained: TrainedModel) -> list[Verdict]:
+def _always(trained: TrainedModel) -> list[Finding]:
     if trained.is_labelled:
         return []
     return [{"code": "optimize.labels_differ", "values": {"model": trained.card.name}}]
@@ -140,7 +140,7 @@ def _follow(bench: Bench, report: ReportWriter, original: Original, watch: Stopw
     report.put(steps.conclude(variant, row, bench.trained.spec.max_drop))
 
 
-def _begin(bench: Bench, report: ReportWriter, name: str, step: Step) -> dict[str, Any]:
+def _begin(bench: Bench, report: ReportWriter, name: str, step: Step) -> dict[str, str | int]:
     """Note what is done with a variant now; returns the values of the phase. Raises `StoppedError` on request."""
     bench.clock.raise_if_stopped()
     report.put(replace(report.row(name), doing=step))

@@ -18,7 +18,7 @@ from core.optimize.export import export_onnx
 from core.optimize.int8_search import answers
 from core.optimize.original import Original, score_of, size_on_disk
 from core.optimize.passes.base import FileResult, NetworkResult, PassContext
-from core.optimize.rows import Ratios, VariantRow
+from core.optimize.rows import PassFacts, Ratios, VariantRow
 from core.optimize.trained_model import TrainedModel
 from core.optimize.variants import Variant
 from core.optimize.verdicts import judge, measure_loss
@@ -124,7 +124,7 @@ def make(bench: Bench, variant: Variant, row: VariantRow) -> tuple[VariantRow, M
     """Write the file, with what it needs to read pictures or texts beside it."""
     context, last = bench.context_of(variant), PASSES[variant.passes[-1]]
     result: FileResult = run_pass(last.id, context)
-    facts = {"parameters": count_parameters(context.network)[0], **(row.facts or {}), **result.facts}
+    facts: PassFacts = {"parameters": count_parameters(context.network)[0], **(row.facts or {}), **result.facts}
     bench.trained.write_preprocessing(context.folder)
     made = replace(
         row,

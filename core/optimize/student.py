@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -17,12 +15,13 @@ from core.networks.stages import Stage
 from core.networks.text import TextClassifier, build_text_classifier
 from core.optimize.passes.base import PassContext
 from core.optimize.retrain import copy_of
+from core.optimize.rows import PassFacts
 from core.optimize.teacher import check_task
 from core.problems import Problem
 from core.spec import ModelRef
 
 
-def build_student(context: PassContext) -> tuple[Network, dict[str, Any]]:
+def build_student(context: PassContext) -> tuple[Network, PassFacts]:
     """The student before it has learned, and what it is.
 
     Raises `InputError` where none is named and none can be made, for one of another task, and for one that splits
@@ -41,7 +40,7 @@ def build_student(context: PassContext) -> tuple[Network, dict[str, Any]]:
     return network.eval(), {"student": card.id, "student_weights": ref.weights}
 
 
-def _halved(context: PassContext) -> tuple[Network, dict[str, Any]]:
+def _halved(context: PassContext) -> tuple[Network, PassFacts]:
     """Layers 0, 2, 4 of 6: half of them at most."""
     network = copy_of(context.network)
     if not isinstance(network, TextClassifier) or len(network.layers) < 2:
@@ -66,7 +65,7 @@ def _text_student(context: PassContext, card: ModelCard, ref: ModelRef) -> Netwo
         values = {"student": card.name, "model": trained.card.name}
         raise InputError([Problem("optimize.other_tokens", field="student", values=values)])
     if network.max_length < trained.size:
-        lengths: dict[str, Any] = {"model": card.name, "longest": network.max_length, "length": trained.size}
+        lengths = {"model": card.name, "longest": network.max_length, "length": trained.size}
         raise InputError([Problem("model.length_too_large", field="student", values=lengths)])
     network.tokenizer = trained.model.tokenizer
     return network

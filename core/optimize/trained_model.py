@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -40,6 +40,14 @@ from core.store import open_store
 
 Ints = NDArray[np.int64]
 _CPU = torch.device("cpu")
+
+
+class SplitFields(TypedDict, total=False):
+    """What draws the same rows of data again; a number that is not given stands for all."""
+
+    seed: int
+    train_size: int | None
+    test_size: int | None
 
 
 class TrainedModel(ABC):
@@ -111,7 +119,7 @@ class TrainedModel(ABC):
         """Write `preprocessing.json` (and a text's `tokenizer.json`): what a file needs to read pictures or texts."""
 
     # -- shared ------------------------------------------------------------------------------------------
-    def _split_of_parent(self) -> dict[str, Any]:
+    def _split_of_parent(self) -> SplitFields:
         """train_size, test_size and seed of the run that made the model, if it was trained on this data."""
         if self.card.source != "run":
             return {}
@@ -122,9 +130,10 @@ class TrainedModel(ABC):
         if not known.get("fingerprint"):
             raise DataError([Problem("optimize.no_split", field="data", values={"id": self.card.id})])
         self._fingerprint = known["fingerprint"]
-        return {name: run.spec.get(name) for name in ("train_size", "test_size", "seed")}
+        sizes: SplitFields = {"train_size": run.spec.get("train_size"), "test_size": run.spec.get("test_size")}
+        return {**sizes, "seed": run.spec["seed"]}
 
-    def split(self) -> dict[str, Any]:
+    def split(self) -> SplitFields:
         """What draws the same rows from the same data again: seed and, if given, the numbers of rows."""
         return {"seed": self.spec.seed, **self._split_of_parent()}
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from core.evaluate import Bools, paired_test
-from core.optimize.rows import Loss, Ratio, Search, VariantRow, Verdict
+from core.optimize.rows import Loss, Ratio, Search, VariantRow
+from core.values import Finding
 
 # A ratio this near to 1 is no reason to take another file.
 _WORTH = 1.05
@@ -35,7 +35,7 @@ def measure_loss(right_original: Bools, right_variant: Bools, limit: float) -> L
     return {"points": points, "low": low, "high": high, "n": test["n"], "needed": needed}
 
 
-def judge(row: VariantRow, limit: float) -> Verdict:
+def judge(row: VariantRow, limit: float) -> Finding:
     """The verdict on a measured variant."""
     loss, ratios = row.result
     latency, throughput = ratios["latency"], ratios["throughput"]
@@ -85,10 +85,10 @@ def _gain(row: VariantRow) -> float:
     return gain
 
 
-def conclude(variants: Sequence[VariantRow], recommended: str | None, limit: float) -> list[Verdict]:
+def conclude(variants: Sequence[VariantRow], recommended: str | None, limit: float) -> list[Finding]:
     """What follows from all variants, the answer first."""
     done = [row for row in variants if row.status == "done"]
-    conclusions: list[Verdict] = []
+    conclusions: list[Finding] = []
     if recommended is not None:
         conclusions += [row.verdict for row in variants if row.name == recommended and row.verdict]
     elif done:
@@ -107,7 +107,7 @@ def conclude(variants: Sequence[VariantRow], recommended: str | None, limit: flo
     return conclusions
 
 
-def _searched(row: VariantRow, search: Search) -> dict[str, Any]:
+def _searched(row: VariantRow, search: Search) -> dict[str, object]:
     facts = row.facts or {}
     return {
         "name": row.name,

@@ -50,7 +50,7 @@ class PicturePart(NamedTuple):
     answers: Ranking
 
 
-def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> dict[str, Any]:
+def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
     """Write `artifacts/answers.csv`: the table with the answer, its probabilities and what answered.
 
     For a model that sees pictures: a row for each, with its likeliest classes. Returns the summary. Raises
@@ -58,8 +58,8 @@ def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: boo
     """
     reporter.phase("data")
     if spec.model != SENTIMENT and not get_model(spec.model).is_text:
-        return dict(_answer_album(spec, folder, reporter, resume))
-    return dict(_answer_table(spec, folder, reporter, resume))
+        return _answer_album(spec, folder, reporter, resume)
+    return _answer_table(spec, folder, reporter, resume)
 
 
 def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:

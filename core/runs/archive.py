@@ -18,7 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, get_args
+from typing import IO, Any, TypedDict, get_args
 
 from core import settings
 from core.cache import with_lock
@@ -29,7 +29,7 @@ from core.problems import Problem
 from core.registry.formats import FORMATS
 from core.runs.export import FORMAT
 from core.runs.kinds import KINDS
-from core.spec import parse_spec
+from core.spec import Spec, parse_spec
 from core.store import ACTIVE, Artifact, Run, Status, Store, open_store
 
 _FIXED = {"manifest.json", "run.json", "spec.json", "metrics.csv", "worker.log"}
@@ -43,6 +43,15 @@ _DATA = {
     ".md", ".log", ".safetensors", ".onnx", ".tflite", ".xml", ".model", ".png", ".jpg", ".jpeg", ".webp", ".data",
     *(suffix for row in FORMATS.values() if row.is_inert for suffix in row.suffixes),
 }  # fmt: skip
+
+
+class ListedFile(TypedDict):
+    """What an archive's list says of a file."""
+
+    bytes: int
+    sha256: str
+
+
 _ENDED = set(get_args(Status)) - set(ACTIVE)
 
 
@@ -93,7 +102,9 @@ def _take_in(
         for text, info in entries.items():
             if text == "worker.log" or (text not in left_out and text not in _FIXED):
                 _unpack(archive, info, unfinished / text, listed[text], text, name)
-        write_atomically(unfinished / "spec.json", to_json({"kind": facts["kind"], **spec}) + "\n")
+        write_atomically(
+            unfinished / "spec.json", to_json({"kind": facts["kind"], **spec.model_dump(mode="json")}) + "\n"
+        )
         metrics = _metrics(_read(archive, entries["metrics.csv"]).decode(), facts)
     try:
         _write_row(run_id, facts, spec, parent, store)
@@ -106,14 +117,14 @@ def _take_in(
     return store.get_run(run_id), told
 
 
-def _listed(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], name: str) -> dict[str, dict[str, Any]]:
+def _listed(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], name: str) -> dict[str, ListedFile]:
     """What the archive's list says of each file. Raises `DataError` where list and contents differ."""
     if "manifest.json" not in entries:
         raise DataError("run.archive_unreadable", name=name, detail="manifest.json is missing")
     manifest = json.loads(_read(archive, entries["manifest.json"]))
     if manifest["format"] != FORMAT:
         raise DataError("run.archive_version", name=name, found=str(manifest["format"])[:20], wanted=FORMAT)
-    listed: dict[str, dict[str, Any]] = manifest["files"]
+    listed: dict[str, ListedFile] = manifest["files"]
     named = set(entries) - {"manifest.json"}
     wrong = named ^ set(listed)
     wrong |= {text for text in named & set(listed) if entries[text].file_size != listed[text]["bytes"]}
@@ -165,7 +176,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return archive.read(info)
 
 
-def _check_facts(facts: Any, name: str) -> dict[str, Any]:
+def _check_facts(facts: Any, name: str) -> Spec:
     """The spec of a run, parsed anew. Raises `DataError` for a row that no run could have."""
     if not isinstance(facts, dict) or facts.get("kind") not in KINDS or not _ID.fullmatch(str(facts.get("id"))):
         raise DataError("run.archive_unreadable", name=name, detail="run.json describes no run")
@@ -180,7 +191,7 @@ def _check_facts(facts: Any, name: str) -> dict[str, Any]:
     if wrong or facts.get("created_at") is None:
         raise DataError("run.archive_unreadable", name=name, detail=f"run.json: {', '.join(wrong) or 'created_at'}")
     try:
-        return parse_spec(KINDS[facts["kind"]].spec, facts["spec"]).model_dump(mode="json")
+        return parse_spec(KINDS[facts["kind"]].spec, facts["spec"])
     except GraftError as error:
         raise DataError("run.archive_unreadable", name=name, detail=str(error)[:300]) from error
 
@@ -241,13 +252,13 @@ def _metrics(text: str, facts: Mapping[str, Any]) -> list[tuple[str, int, float 
     return [row for row in rows if math.isfinite(row[3])]
 
 
-def _write_row(run_id: str, facts: Mapping[str, Any], spec: dict[str, Any], parent: Any, store: Store) -> None:
+def _write_row(run_id: str, facts: Mapping[str, Any], spec: Spec, parent: Any, store: Store) -> None:
     tags = sorted({*(str(tag)[:50] for tag in facts["tags"][:50]), "imported"})
     store.create_run(
         run_id,
         kind=facts["kind"],
         name=facts["name"][:200] or run_id,
-        spec=spec,
+        spec=spec.model_dump(mode="json"),
         status=facts["status"],
         parent=parent,
         sibling_group=str(facts["sibling_group"])[:100] if facts.get("sibling_group") else None,

@@ -9,13 +9,15 @@ import csv
 import hashlib
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from core import settings
 from core.errors import RunError
 from core.files import is_unfinished, replacing, sha256, to_json
-from core.store import Run, Store, open_store
+from core.problems import ProblemRow
+from core.store import Run, Status, Store, open_store
 
 FORMAT = 1  # of the archive
 _STORED_AS_IS = {".safetensors", ".parquet", ".webp", ".png", ".jpg", ".onnx"}
@@ -51,11 +53,45 @@ def export_run(run_id: str, store: Store | None = None) -> Path:
     return target
 
 
-def run_facts(run: Run) -> dict[str, Any]:
-    """What a reader of a run needs to know, as plain values."""
-    names = ("id", "kind", "name", "status", "spec", "parent", "sibling_group", "note", "tags", "attempt", "error")
-    times = ("summary", "created_at", "started_at", "ended_at")
-    return {name: getattr(run, name) for name in (*names, *times)}
+class RunFacts(TypedDict):
+    """What a reader of a run needs to know: run.json."""
+
+    id: str
+    kind: str
+    name: str
+    status: Status
+    spec: Mapping[str, object]
+    parent: str | None
+    sibling_group: str | None
+    note: str
+    tags: list[str]
+    attempt: int
+    error: list[ProblemRow] | None
+    summary: Mapping[str, object]
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+
+
+def run_facts(run: Run) -> RunFacts:
+    """The facts of a run as it stands now."""
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "name": run.name,
+        "status": run.status,
+        "spec": run.spec,
+        "parent": run.parent,
+        "sibling_group": run.sibling_group,
+        "note": run.note,
+        "tags": run.tags,
+        "attempt": run.attempt,
+        "error": run.error,
+        "summary": run.summary,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+    }
 
 
 def _files(run: Run) -> list[Path]:
@@ -75,9 +111,12 @@ def _metrics_csv(run: Run, store: Store) -> str:
     return text.getvalue()
 
 
-def metric_rows(run_id: str, store: Store) -> list[dict[str, Any]]:
+MetricRow = dict[str, float | int | None]  # the epoch is None before the first
+
+
+def metric_rows(run_id: str, store: Store) -> list[MetricRow]:
     """One object per logged step: {"step", "epoch", "train/loss": …}, in the order of the steps."""
-    rows: dict[int, dict[str, Any]] = {}
+    rows: dict[int, MetricRow] = {}
     for metric in store.read_metrics(run_id):
         row = rows.setdefault(metric.step, {"step": metric.step, "epoch": metric.epoch})
         row[metric.name] = metric.value

@@ -17,7 +17,7 @@ from core.runs import queue
 from core.runs.kinds import KINDS
 from core.runs.submit import submit
 from core.spec import Spec, parse_spec
-from core.store import RESUMABLE, Run, Store, open_store
+from core.store import RESUMABLE, Run, RunColumns, Store, open_store
 
 
 def rename_run(run_id: str, name: str) -> None:
@@ -46,10 +46,9 @@ def resume_run(run_id: str, store: Store | None = None) -> Run:
     """Queue an ended run again: it goes on from its checkpoint, or begins anew where it left none."""
     store = store or open_store()
     run = store.get_run(run_id)
-    change: dict[str, Any] = dict.fromkeys(
-        ("error", "phase", "eta_s", "pid", "pid_started", "heartbeat_at", "ended_at")
-    )
-    change |= {"status": "queued", "stop_requested": False, "attempt": run.attempt + 1}
+    change: RunColumns = {"status": "queued", "stop_requested": False, "attempt": run.attempt + 1}
+    change |= {"error": None, "phase": None, "eta_s": None, "ended_at": None}
+    change |= {"pid": None, "pid_started": None, "heartbeat_at": None}
     if not store.update_run(run_id, only_if=RESUMABLE, **change):
         raise RunError("run.not_resumable", id=run_id, status=store.get_run(run_id).status)
     queue.pump(store)

@@ -22,7 +22,7 @@ import psutil
 from core import settings
 from core.hardware import this_host
 from core.problems import Problem
-from core.store import Run, Store, open_store
+from core.store import Phase, Run, RunColumns, Store, open_store
 
 CLAIM_GRACE_S = 15.0  # between claiming a run and knowing its pid lie milliseconds; this much means the claimer died
 LOST_AFTER_S = 300.0  # a run of another host is given up when it has not been heard of for so long
@@ -158,7 +158,7 @@ def pump(store: Store | None = None, executor: Executor | None = None) -> list[s
 
 def _claim(store: Store, device: str) -> Run | None:
     now = time.time()
-    phase = {"code": "starting", "values": {}}
+    phase: Phase = {"code": "starting", "values": {}}
     return store.claim_next(
         device, slots(), host=this_host(), pid=None, pid_started=None, heartbeat_at=now, started_at=now, phase=phase
     )
@@ -184,7 +184,12 @@ def reconcile(store: Store | None = None, executor: Executor | None = None) -> l
         problem = _what_happened(run, executor)
         # Ask again before writing: the run may have ended well between the listing and the look.
         if problem is not None and store.get_run(run.id).pid == run.pid:
-            change = {"status": "interrupted", "error": [problem.as_dict()], "ended_at": time.time(), "eta_s": None}
+            change: RunColumns = {
+                "status": "interrupted",
+                "error": [problem.as_dict()],
+                "ended_at": time.time(),
+                "eta_s": None,
+            }
             if store.update_run(run.id, only_if=["running"], **change):
                 lost.append(run.id)
     return lost
@@ -230,7 +235,7 @@ def kill_run(run_id: str, store: Store | None = None, executor: Executor | None 
     if run.status == "running" and run.host == this_host():
         executor.stop(run, force=True)
         problem = Problem("run.killed").as_dict()
-        change = {"status": "stopped", "error": [problem], "ended_at": time.time(), "eta_s": None}
+        change: RunColumns = {"status": "stopped", "error": [problem], "ended_at": time.time(), "eta_s": None}
         if not executor.is_alive(run):
             store.update_run(run_id, only_if=["running"], **change)
         pump(store, executor)

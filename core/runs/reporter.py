@@ -19,7 +19,7 @@ import psutil
 from core.errors import GraftError, StoreError
 from core.problems import Problem
 from core.progress import TimeLeft
-from core.store import Run, Status, Store
+from core.store import Run, RunColumns, Status, Store
 
 WRITE_EVERY_S = 0.25
 HEARTBEAT_EVERY_S = 1.0
@@ -35,7 +35,7 @@ class StoreReporter:
         self._store, self._run = store, run
         self._lock = threading.Lock()
         self._metrics: list[_MetricRow] = []
-        self._columns: dict[str, Any] = {}
+        self._columns: RunColumns = {}
         self._position: tuple[int, float] = (0, 0.0)
         self._time_left = TimeLeft()
         self._stop = False  # a plain flag: a signal handler that took a lock could wait for itself
@@ -106,7 +106,7 @@ class StoreReporter:
         while True:
             try:
                 self._write_all(time.monotonic())
-                end: dict[str, Any] = {"status": status, "error": told or None, "ended_at": time.time(), "eta_s": None}
+                end: RunColumns = {"status": status, "error": told or None, "ended_at": time.time(), "eta_s": None}
                 if summary:
                     end["summary"] = dict(summary)
                 if status == "done":

@@ -134,11 +134,11 @@ def _conclude(runs: list[Run], ranked: list[Run], pairs: list[SiblingPair]) -> F
         return None
     best, second = ranked[:2]
     pair = pairs[0]  # combinations() begins with the first two
-    names = {"best": best.name, "second": second.name, "best_run": best.id, "second_run": second.id}
+    names: dict[str, object] = {"best": best.name, "second": second.name, "best_run": best.id, "second_run": second.id}
     if not pair["comparable"]:
         return {"code": "compare.not_comparable", "values": names}
     low, high = pair["interval"]
-    values = {
+    values: dict[str, object] = {
         **names,
         "best_accuracy": pair["a_accuracy"],
         "second_accuracy": pair["b_accuracy"],

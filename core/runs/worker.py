@@ -28,7 +28,7 @@ from core.runs import kinds, queue
 from core.runs.kinds import Summary
 from core.runs.reporter import StoreReporter
 from core.spec import Spec, parse_spec
-from core.store import Artifact, Run, Status, Store, open_store
+from core.store import Artifact, Phase, Run, RunColumns, Status, Store, open_store
 
 _EXIT: dict[Status, int] = {"done": 0, "stopped": 130}
 _FINISH_PATIENCE_S = 60.0
@@ -64,9 +64,10 @@ def _take(run_id: str, store: Store) -> Run | None:
     if run.pid not in (None, me.pid) and queue.find_process(run) is not None:
         return None
     now = time.time()
-    mine = {"pid": me.pid, "pid_started": me.create_time(), "host": this_host()}
-    phase = {"code": "starting", "values": {}}
-    taken = store.update_run(run_id, only_if=["running"], **mine, heartbeat_at=now, started_at=now, phase=phase)
+    mine: RunColumns = {"pid": me.pid, "pid_started": me.create_time(), "host": this_host()}
+    phase: Phase = {"code": "starting", "values": {}}
+    mine |= {"heartbeat_at": now, "started_at": now, "phase": phase}
+    taken = store.update_run(run_id, only_if=["running"], **mine)
     return store.get_run(run_id) if taken else None
 
 

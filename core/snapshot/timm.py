@@ -46,15 +46,18 @@ class Counts(TypedDict):
     size_mb: float
 
 
+Counted = Mapping[str, Counts]  # by the ids of cards
+
+
 class VisionCounts(Counts, Sizes):
     """The same of a network for pictures, with what was tried: attention to adapt, and other sizes of pictures."""
 
     has_attention_layers: bool
 
 
-def timm_models(counted: Mapping[str, Any] | None = None) -> list[ModelCard]:
+def timm_models(counted: Counted | None = None) -> list[ModelCard]:
     """Every card; what `counted` holds of an id is not counted again. What has no card is told on stderr, and why."""
-    cards, counts = [], dict[str, Any]()
+    cards, counts = [], dict[str, Counts]()
     for name in list_pretrained():
         card = describe(name)
         if card is None:

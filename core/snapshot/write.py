@@ -10,9 +10,8 @@ import json
 import math
 import re
 import sys
-from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torchvision
@@ -21,19 +20,19 @@ from torchvision.models import get_model_weights, list_models
 
 from core.files import sha256, write_atomically
 from core.models.card import ModelCard, Preprocessing
-from core.models.catalog import SNAPSHOT
+from core.models.catalog import SNAPSHOT, Snapshot
 from core.models.families import family_name
 from core.models.weight_files import find_weights
 from core.networks.heads import IMAGENET
 from core.snapshot.hub import hub_models
 from core.snapshot.texts import text_models
-from core.snapshot.timm import Counts, VisionCounts, timm_models
+from core.snapshot.timm import Counted, Counts, VisionCounts, timm_models
 
 _PACKAGES = ("torchvision", "timm", "transformers")
 
 
-def snapshot(counted: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The catalogue as plain values: {"models": [cards], "labels": {data set: class names}, "versions": {package: …}}.
+def snapshot(counted: Counted | None = None) -> Snapshot:
+    """The catalogue as plain values.
 
     What `counted` holds of an id (`counts_of`) is not counted again.
     """
@@ -52,20 +51,20 @@ def versions() -> dict[str, str]:
     return {name: version(name).partition("+")[0] for name in _PACKAGES}
 
 
-def counts_of(kept: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def counts_of(kept: Snapshot) -> Counted:
     """Id → what was counted of it, from a snapshot."""
-    found = {}
+    counted = dict[str, Counts]()
     for row in kept["models"]:
         card = ModelCard.model_validate(row)
         wanted = VisionCounts if card.source == "timm" else Counts
-        found[card.id] = {name: getattr(card, name) for name in wanted.__annotations__}
-    return found
+        counted[card.id] = cast(Counts, {name: getattr(card, name) for name in wanted.__annotations__})
+    return counted
 
 
-def write_json(found: Mapping[str, Any]) -> str:
+def write_json(made: Snapshot) -> str:
     """The snapshot as text: one model a line, so that a difference can be read."""
-    models = ",\n".join(_line(row) for row in found["models"])
-    rest = ",\n".join(f'"{name}": {_line(found[name])}' for name in ("versions", "labels"))
+    models = ",\n".join(_line(row) for row in made["models"])
+    rest = ",\n".join([f'"versions": {_line(made["versions"])}', f'"labels": {_line(made["labels"])}'])
     return f'{{{rest},\n"models": [\n{models}\n]}}\n'
 
 
@@ -173,12 +172,12 @@ def _lite0() -> ModelCard:
 
 def main() -> None:
     """Write the snapshot, and say of what it was made."""
-    kept = json.loads(SNAPSHOT.read_text(encoding="utf-8")) if SNAPSHOT.exists() else {}
-    is_known = kept.get("versions") == versions() and "--recount" not in sys.argv[1:]
-    found = snapshot(counts_of(kept) if is_known else None)
-    write_atomically(SNAPSHOT, write_json(found))
-    made_of = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    print(f"{SNAPSHOT.name}: {len(found['models'])} models, {made_of}", file=sys.stderr)
+    kept: Snapshot | None = json.loads(SNAPSHOT.read_text(encoding="utf-8")) if SNAPSHOT.exists() else None
+    is_known = kept is not None and kept["versions"] == versions() and "--recount" not in sys.argv[1:]
+    made = snapshot(counts_of(kept) if kept is not None and is_known else None)
+    write_atomically(SNAPSHOT, write_json(made))
+    made_of = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+    print(f"{SNAPSHOT.name}: {len(made['models'])} models, {made_of}", file=sys.stderr)
 
 
 if __name__ == "__main__":

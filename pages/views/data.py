@@ -126,7 +126,7 @@ def show_check(run: Run) -> None:
         live.follow_check(run.id)
     elif report is None:
         live.show_end(run, _)
-        columns = next((p["values"]["columns"] for p in run.error or [] if "columns" in p["values"]), "")
+        columns = next((str(p["values"]["columns"]) for p in run.error or [] if "columns" in p["values"]), "")
         data_report.choose_columns([], [name for name in columns.split(", ") if name], check, asked["id"])
     else:
         parts.show_problems(Problem.from_dict(problem) for problem in report["problems"])

@@ -83,12 +83,12 @@ def test_every_phase_has_a_word_and_every_word_a_phase() -> None:
 
 
 def _phases_as_records() -> Iterator[str]:
-    """phase = {"code": …}, as the queue writes it into a row."""
+    """phase: Phase = {"code": …}, as the queue writes it into a row."""
     for path in HOUSE:
         for node in ast.walk(tree_of(path)):
-            if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Dict):
+            if not isinstance(node, ast.AnnAssign) or not isinstance(node.value, ast.Dict):
                 continue
-            if any(isinstance(target, ast.Name) and target.id == "phase" for target in node.targets):
+            if isinstance(node.annotation, ast.Name) and node.annotation.id == "Phase":
                 for key, value in zip(node.value.keys, node.value.values, strict=True):
                     if "code" in _texts(key):
                         yield from _texts(value)

@@ -16,10 +16,11 @@ from core.errors import NotFoundError
 from core.i18n import Translator
 from core.messages import explain, explain_finding
 from core.models.catalog import get_model
-from core.optimize.rows import DataFacts, Gate, Loss, OptimizeReport, Ratios, Search, VariantRow, Verdict
+from core.optimize.rows import DataFacts, Gate, Loss, OptimizeReport, PassFacts, Ratios, Search, VariantRow
 from core.problems import Problem, ProblemRow
 from core.registry.passes import KINDS, PASSES
 from core.store import Run
+from core.values import Finding
 
 
 class Origin(TypedDict):
@@ -51,9 +52,9 @@ class CardFacts(TypedDict):
     ratios: Ratios | None
     loss: Loss | None
     gate: Gate | None
-    verdict: Verdict | None
+    verdict: Finding | None
     search: Search | None
-    facts: dict[str, Any] | None
+    facts: PassFacts | None
     remarks: list[ProblemRow]
     sha256: dict[str, str]
     requirements: list[str]

@@ -31,13 +31,14 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from core.errors import GraftError, NotFoundError, RunError
 from core.files import replacing, sha256, to_json
 from core.i18n import LANGUAGES, SOURCE, Language, translator
+from core.measurement.runtimes import InputArrays
 from core.optimize.bundle.card import card_facts, markdown_card
 from core.optimize.rows import OptimizeReport, VariantRow
 from core.registry.model_formats import BUNDLED, FORMATS, Format
@@ -59,7 +60,7 @@ def template(task: str) -> Path:
     return TEMPLATES / _SCRIPTS[task]
 
 
-def load_reader(folder: Path) -> Callable[[list[Any]], dict[str, Any]]:
+def load_reader(folder: Path) -> Callable[[list[Any]], InputArrays]:
     """What makes inputs of pictures (PIL) or texts for the file in a variant's folder, as its bundle's script does."""
     facts = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
     path = template(facts["task"])
@@ -204,9 +205,20 @@ def requirements(format: Format, runtime: str, task: str) -> list[str]:
     return [*packages, "numpy>=1.24", _READERS[task]]
 
 
+class Expected(TypedDict):
+    """What `predict.py sample` compares with: sample/expected.json."""
+
+    inputs: list[str]
+    labels: list[str]
+    logits: list[list[float]]
+    tolerance: float
+    labels_decide: bool
+    sha256: dict[str, str]
+
+
 def _expected(
     found: Mapping[str, Any], row: VariantRow, files: Mapping[str, Path], sums: Mapping[str, str]
-) -> dict[str, Any]:
+) -> Expected:
     """What `predict.py sample` compares with."""
     logits, kind = found["logits"], KINDS[row.kind]
     samples = [name.removeprefix("sample/") for name in files if name.startswith("sample/")]

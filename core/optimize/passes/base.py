@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.files import replacing
 from core.hardware import describe_machine, usable_threads
 from core.networks.exportable import Network
-from core.optimize.rows import GroupGain, Search
+from core.optimize.rows import GroupGain, PassFacts, Search
 from core.optimize.spec import OptimizeSpec
 from core.optimize.trained_model import TrainedModel
 from core.progress import PhaseClock
@@ -61,7 +60,7 @@ class NetworkResult:
     """
 
     network: Network
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: PassFacts = field(default_factory=lambda: PassFacts())
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class FileResult:
     """What a pass that writes gives: a file, or a folder that holds it, of the format in the pass's row."""
 
     path: Path
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: PassFacts = field(default_factory=lambda: PassFacts())
     search: Search | None = None  # for layers to leave in float
     sensitivity: list[GroupGain] | None = None
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from core.networks.heads import count_parameters
 from core.optimize.passes.base import NetworkResult, PassContext
 from core.optimize.retrain import check_labels, retrain
+from core.optimize.rows import PassFacts
 from core.optimize.student import build_student
 from core.optimize.teacher import ask_teacher
 
@@ -32,7 +33,7 @@ def run(context: PassContext) -> NetworkResult:
         weight=spec.teacher_weight,
         heat=spec.temperature,
     )
-    facts = {
+    facts: PassFacts = {
         "teacher": spec.teacher or trained.card.id,
         "teacher_validation": _accuracy(context, logits),
         **student,

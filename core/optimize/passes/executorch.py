@@ -7,6 +7,7 @@ import torch
 from core.networks.exportable import exportable
 from core.optimize.export import exporting, one_sample
 from core.optimize.passes.base import FileResult, PassContext
+from core.optimize.rows import PassFacts
 
 
 def run(context: PassContext) -> FileResult:
@@ -19,5 +20,5 @@ def run(context: PassContext) -> FileResult:
         program = torch.export.export(exportable(context.network).eval(), one_sample(context.trained))
         lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
         target.write_bytes(lowered.to_executorch().buffer)
-    facts = {"batch": 1, "length": context.trained.size} if context.trained.card.is_text else {"batch": 1}
+    facts: PassFacts = {"batch": 1, "length": context.trained.size} if context.trained.card.is_text else {"batch": 1}
     return FileResult(path=target, facts=facts)

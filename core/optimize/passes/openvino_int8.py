@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import Any
 
 import numpy as np
 
+from core.measurement.runtimes import InputArrays
 from core.optimize.checks import is_transformer
 from core.optimize.export import exporting
 from core.optimize.passes.base import FileResult, PassContext
 from core.optimize.passes.openvino import convert, write
+from core.optimize.rows import PassFacts
 
 
 def run(context: PassContext) -> FileResult:
@@ -19,7 +20,7 @@ def run(context: PassContext) -> FileResult:
     model, trained = convert(context), context.trained
     rows = trained.data.train[: context.spec.calibration_rows].tolist()
 
-    def read(row: int) -> dict[str, Any]:
+    def read(row: int) -> InputArrays:
         context.clock.raise_if_stopped()
         return trained.inputs(np.array([row]))  # one by one: texts keep their own length
 
@@ -35,5 +36,9 @@ def run(context: PassContext) -> FileResult:
         )
     path = write(context, quantized)
     kinds = [node.get_type_name() for node in quantized.get_ops()]
-    facts = {"calibration": "minmax", "calibration_rows": len(rows), "quantizers": kinds.count("FakeQuantize")}
+    facts: PassFacts = {
+        "calibration": "minmax",
+        "calibration_rows": len(rows),
+        "quantizers": kinds.count("FakeQuantize"),
+    }
     return FileResult(path, facts)

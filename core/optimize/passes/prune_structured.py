@@ -6,8 +6,6 @@ hidden values of the feed-forward layers are taken out, as what lies between the
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -18,6 +16,7 @@ from core.networks.image import ImageClassifier
 from core.networks.text import TextClassifier
 from core.optimize.passes.base import NetworkResult, PassContext
 from core.optimize.retrain import check_labels, copy_of, retrain
+from core.optimize.rows import PassFacts
 from core.optimize.teacher import ask_teacher
 from core.problems import Problem
 
@@ -34,15 +33,15 @@ def run(context: PassContext) -> NetworkResult:
     """
     check_labels(context)
     network = copy_of(context.network)
-    before = _measure(context, network)
+    parameters_before, gmacs_before = _measure(context, network)
     ratio, card = context.spec.channel_ratio, context.trained.card
     try:
         if isinstance(network, TextClassifier) or card.has_attention:
             _thin_feed_forwards(network, ratio)
         else:
             _thin_convolutions(context, network, ratio)
-        after = _measure(context, network)
-        if after["parameters"] >= before["parameters"]:
+        parameters, gmacs = _measure(context, network)
+        if parameters >= parameters_before:
             raise ValueError("no channels that could be taken out were found")
     except (GraftError, MemoryError):
         raise
@@ -57,24 +56,24 @@ def run(context: PassContext) -> NetworkResult:
     teacher = ask_teacher(context, None)
     lr = TEXT_LR if card.is_text else LR
     learned = retrain(context, network, lr=lr, teacher=teacher, weight=TEACHER_WEIGHT, heat=HEAT)
-    facts = {
-        "parameters_before": before["parameters"],
-        "parameters": after["parameters"],
-        "gmacs_before": before["gmacs"],
-        "gmacs": after["gmacs"],
+    facts: PassFacts = {
+        "parameters_before": parameters_before,
+        "parameters": parameters,
+        "gmacs_before": gmacs_before,
+        "gmacs": gmacs,
         "channel_ratio": ratio,
         "teacher": context.trained.card.id,
     }
     return NetworkResult(network=network, facts={**facts, **learned})
 
 
-def _measure(context: PassContext, network: Network) -> dict[str, Any]:
+def _measure(context: PassContext, network: Network) -> tuple[int, float]:
     """Parameters, and billions of multiply-adds for one example."""
     import torch_pruning
 
     inputs = _example(context, 1)
     gmacs = torch_pruning.utils.count_ops_and_params(exportable(network), inputs)[0] / 1e9
-    return {"parameters": count_parameters(network)[0], "gmacs": gmacs}
+    return count_parameters(network)[0], float(gmacs)
 
 
 def _example(context: PassContext, n: int) -> tuple[torch.Tensor, ...]:

@@ -19,6 +19,7 @@ from core.optimize.layers import list_layers, list_weights
 from core.optimize.masks import Masks
 from core.optimize.passes.base import NetworkResult, PassContext
 from core.optimize.retrain import BATCH_SIZE, check_labels, copy_of, retrain
+from core.optimize.rows import PassFacts
 
 LR, TEXT_LR = 1e-4, 2e-5
 # The first ranges come from so many batches; then each training batch moves them by this part.
@@ -54,7 +55,7 @@ def run(context: PassContext) -> NetworkResult:
             handle.remove()
         for module in rounded:
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
-    facts: dict[str, Any] = {"layers_quantized": len(rounded)}
+    facts: PassFacts = {"layers_quantized": len(rounded)}
     return NetworkResult(network=network, facts={**facts, **learned})
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from core.measurement.runtimes import InputArrays
 from core.models.card import ModelCard
 from core.optimize.checks import is_transformer
 from core.optimize.int8_search import GuardedInt8
 from core.optimize.passes.base import FileResult, PassContext
+from core.optimize.rows import PassFacts
 
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 _BATCH = 8
@@ -37,7 +39,7 @@ def run(context: PassContext) -> FileResult:
         def __init__(self) -> None:
             self._left = _inputs(context, rows)
 
-        def get_next(self) -> dict[str, Any] | None:
+        def get_next(self) -> InputArrays | None:
             context.clock.raise_if_stopped()
             return next(self._left, None)
 
@@ -59,7 +61,7 @@ def run(context: PassContext) -> FileResult:
 
     made = GuardedInt8(context, source, quantize).run()
     kept.unlink(missing_ok=True)
-    facts = {**made.facts, "calibration": spec.calibration, "calibration_rows": len(rows)}
+    facts: PassFacts = {**made.facts, "calibration": spec.calibration, "calibration_rows": len(rows)}
     return replace(made, facts=facts)
 
 
@@ -74,6 +76,6 @@ def _calibration_rows(context: PassContext) -> Any:
     return rows[: context.spec.calibration_rows]
 
 
-def _inputs(context: PassContext, rows: Any) -> Iterator[dict[str, Any]]:
+def _inputs(context: PassContext, rows: Any) -> Iterator[InputArrays]:
     for start in range(0, len(rows), _BATCH):
         yield context.trained.inputs(np.asarray(rows[start : start + _BATCH]))

@@ -8,6 +8,7 @@ import io
 from core.networks.exportable import exportable
 from core.optimize.export import exporting, one_sample
 from core.optimize.passes.base import FileResult, PassContext
+from core.optimize.rows import PassFacts
 
 
 def run(context: PassContext) -> FileResult:
@@ -17,5 +18,5 @@ def run(context: PassContext) -> FileResult:
         import litert_torch
 
         litert_torch.convert(exportable(context.network).eval(), one_sample(context.trained)).export(str(target))
-    facts = {"batch": 1, "length": context.trained.size} if context.trained.card.is_text else {"batch": 1}
+    facts: PassFacts = {"batch": 1, "length": context.trained.size} if context.trained.card.is_text else {"batch": 1}
     return FileResult(path=target, facts=facts)

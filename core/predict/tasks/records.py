@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ class AnswerReport(Answer):
     latency_ms: float
     notes: tuple[Problem, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values; mask and picture are files of their own, and are left out."""
         lists = {name: [asdict(part) for part in getattr(self, name)] for name in _LISTS[self.output]}
         text = {"text": self.text} if self.output in ("text", "spans") else {}

@@ -11,8 +11,9 @@ import pytest
 
 from core.i18n import LANGUAGES, translator
 from core.messages import explain_finding
-from core.optimize.rows import OptimizeReport, VariantRow, Verdict
+from core.optimize.rows import OptimizeReport, VariantRow
 from core.optimize.verdicts import TAKEN, conclude, judge, measure_loss, recommend
+from core.values import Finding
 from tests.fixtures.optimizations import make_report, make_spec
 
 
@@ -40,7 +41,7 @@ def make_row(
     return replace(row, verdict=judge(row, 1.0))
 
 
-def verdict_of(row: VariantRow) -> Verdict:
+def verdict_of(row: VariantRow) -> Finding:
     assert row.verdict is not None
     return row.verdict
 
