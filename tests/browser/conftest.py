@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.fixtures.checkout import link_app
+from tests.fixtures.homes import living_in
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -107,6 +108,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(home: Path, app: Path) -> Iterator[Server]:
+    """A server and a home of the journey's own: one that trains, kills its server, or asks what is in its memory."""
     found = Server(home, app)
     found.start()
     yield found
@@ -116,6 +118,28 @@ def server(home: Path, app: Path) -> Iterator[Server]:
 
     for run in open_store().list_runs(statuses=["running", "queued"]):
         queue.kill_run(run.id)
+
+
+@pytest.fixture(scope="session")
+def reading_room(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server of all journeys that only read: their pages are of runs that the test has written."""
+    found = Server(tmp_path_factory.mktemp("reading"), app)
+    found.start()
+    yield found
+    found.kill()
+
+
+@pytest.fixture
+def shared_server(reading_room: Server) -> Iterator[Server]:
+    """The server of the readers with no run in its store; the test lives in its home."""
+    with living_in(reading_room.home):
+        yield reading_room
+        from core.runs import manage
+        from core.store import open_store
+
+        for run in open_store().list_runs():
+            open_store().update_run(run.id, status="stopped")
+            manage.delete_run(run.id)
 
 
 @pytest.fixture(scope="session")
@@ -133,8 +157,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, server: Server) -> Iterator[Any]:
+def open_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Any]:
     """Opens an address in a browser of its own: `open_page("/finetune", locale="zh-CN", width=390)`."""
+    name = "shared_server" if "shared_server" in request.fixturenames else "server"
+    server: Server = request.getfixturevalue(name)
     contexts = []
 
     def open_(path: str = "/", *, locale: str = "en-US", width: int = 1440, scheme: str = "light") -> Page:
@@ -153,7 +179,8 @@ def open_page(browser: Browser, server: Server) -> Iterator[Any]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
-    server = getattr(item, "funcargs", {}).get("server")
+    made = getattr(item, "funcargs", {})
+    server = made.get("shared_server") or made.get("server")
     if report.when == "call" and report.failed and server is not None and server.log.exists():
         report.sections.append(("server", server.log.read_text()[-5000:]))
     return report
