@@ -81,8 +81,8 @@ class RowStore:
 
     def missing(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of the rows that are not there yet."""
-        found: NDArray[np.int64] = rows[self._present[rows] == 0]
-        return found
+        absent: NDArray[np.int64] = rows[self._present[rows] == 0]
+        return absent
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """A copy of rows [n, *shape] that are there."""
@@ -157,9 +157,9 @@ def trim_cache() -> int:
     except ValueError:
         limit = float(settings.SETTINGS["GRAFT_CACHE_GB"].default) * 1e9
     root = settings.folder("cache")
-    found = [(_used_at(path), _disk_bytes(path), path) for kind in KINDS for path in _keys(root / kind)]
-    total, freed = sum(size for _, size, _ in found), 0
-    for used, size, path in sorted(found, key=lambda item: item[0]):
+    entries = [(_used_at(path), _disk_bytes(path), path) for kind in KINDS for path in _keys(root / kind)]
+    total, freed = sum(size for _, size, _ in entries), 0
+    for used, size, path in sorted(entries, key=lambda item: item[0]):
         if total - freed <= limit or time.time() - used < _IN_USE_S:
             break
         _remove(path)

@@ -217,5 +217,5 @@ def _tested(right_a: Bools, right_b: Bools, difference: float, middle: float, sp
 
 def right(logits: Any, targets: Any) -> Bools:
     """Which rows [N] are answered right, from logits [N, C]."""
-    found: Bools = np.asarray(logits.argmax(1) == targets)
-    return found
+    hits: Bools = np.asarray(logits.argmax(1) == targets)
+    return hits

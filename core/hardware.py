@@ -163,14 +163,14 @@ def _nvidia() -> tuple[Accelerator, ...]:
     if os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"} or shutil.which("nvidia-smi") is None:
         return ()
     rows = _output(["nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"])
-    found = []
+    accelerators = []
     for row in rows.splitlines():
         name, memory, capability = ([part.strip() for part in row.split(",")] + ["", "", ""])[:3]
         if not name or not memory.replace(".", "").isdigit():
             continue
         generation = float(capability) if capability.replace(".", "", 1).isdigit() else 0.0
         formats = ["fp32", *(["fp16"] if generation >= 5.3 else []), *(["bf16"] if generation >= 8.0 else [])]
-        found.append(
+        accelerators.append(
             Accelerator(
                 device="cuda",
                 name=name,
@@ -179,16 +179,16 @@ def _nvidia() -> tuple[Accelerator, ...]:
                 usable=torch_has_cuda(),
             )
         )
-    return tuple(found)
+    return tuple(accelerators)
 
 
 @lru_cache(maxsize=1)
 def torch_has_cuda() -> bool:
     """Whether the installed torch was built for NVIDIA GPUs, read from its version file without importing it."""
-    found = importlib.util.find_spec("torch")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("torch")
+    if package is None or package.origin is None:
         return False
-    version = _read(str(Path(found.origin).with_name("version.py")))
+    version = _read(str(Path(package.origin).with_name("version.py")))
     return re.search(r"^cuda\b[^=]*=\s*['\"]", version, flags=re.MULTILINE) is not None
 
 

@@ -210,10 +210,10 @@ class Sentence:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        told = {name for _, name, _, _ in string.Formatter().parse(self.text) if name is not None}
-        if told != set(self.kinds):
+        named = {name for _, name, _, _ in string.Formatter().parse(self.text) if name is not None}
+        if named != set(self.kinds):
             raise ValueError(
-                f"the sentence tells {sorted(told)}, kinds are given for {sorted(self.kinds)}: {self.text}"
+                f"the sentence tells {sorted(named)}, kinds are given for {sorted(self.kinds)}: {self.text}"
             )
 
     def fill(self, plain: Plain, translate: Translator) -> str:

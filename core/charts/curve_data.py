@@ -70,11 +70,11 @@ def read_curves(store: Store, run_id: str, names: Iterable[str]) -> dict[str, Cu
     points: dict[str, dict[int, tuple[float, float]]] = {name: {} for name in names}
     for metric in store.read_metrics(run_id, names=points):
         points[metric.name][metric.step] = (float(metric.step) if metric.epoch is None else metric.epoch, metric.value)
-    found = {}
+    curves = {}
     for name, steps in points.items():
         rows = np.array([steps[step] for step in sorted(steps)], dtype=np.float64).reshape(-1, 2)
-        found[name] = Curve(name, *thin(rows[:, 0], rows[:, 1]))
-    return found
+        curves[name] = Curve(name, *thin(rows[:, 0], rows[:, 1]))
+    return curves
 
 
 def thin(x: Floats, y: Floats, most: int = MOST_POINTS) -> tuple[Floats, Floats]:

@@ -66,7 +66,7 @@ def _curves_of(run: RunCurves, dash: str, what: CurveKind, _: Translator, *, is_
     epoch = _("epoch")
     base: Trace = {"type": "scatter"} if is_alone else {"type": "scatter", "legendgroup": run.name}
     marked = len(run.validation.x) <= 40
-    found = [
+    traces = [
         {
             **base,
             "x": _plain(run.train.x),
@@ -90,8 +90,8 @@ def _curves_of(run: RunCurves, dash: str, what: CurveKind, _: Translator, *, is_
         },
     ]
     if what == "accuracy" and run.test is not None and run.best_epoch is not None:
-        found.append(_test_mark(run, base, _("test"), is_alone=is_alone))
-    return [trace for trace in found if trace["x"]]
+        traces.append(_test_mark(run, base, _("test"), is_alone=is_alone))
+    return [trace for trace in traces if trace["x"]]
 
 
 def _test_mark(run: RunCurves, base: Trace, word: str, *, is_alone: bool) -> Trace:

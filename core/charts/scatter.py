@@ -56,10 +56,10 @@ class View:
         low, high = 10 ** self.x[0], 10 ** self.x[1]
         exponents = range(math.floor(self.x[0]), math.ceil(self.x[1]) + 1)
         for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), tuple(i / 10 for i in range(10, 100))):
-            found = [float(f"{step * 10**e:.3g}") for e in exponents for step in steps if low < step * 10**e < high]
-            if len(found) >= 3:
+            values = [float(f"{step * 10**e:.3g}") for e in exponents for step in steps if low < step * 10**e < high]
+            if len(values) >= 3:
                 break
-        return found
+        return values
 
     def score_ticks(self, _: Translator) -> dict[str, list[Any]]:
         """Shares in view, none above one."""
@@ -89,11 +89,11 @@ class View:
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
     """Places of the (latency, score) pairs that no other one beats in both, the fastest first."""
     order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
-    found: list[int] = []
+    places: list[int] = []
     for i in order:
-        if not found or points[i][1] > points[found[-1]][1]:
-            found.append(i)
-    return found
+        if not places or points[i][1] > points[places[-1]][1]:
+            places.append(i)
+    return places
 
 
 def front_line(points: Sequence[Point], _: Translator) -> list[Trace]:
@@ -200,12 +200,12 @@ def labels(named: Sequence[Point], points: Sequence[Point], view: View, best: st
 def _line_boxes(points: Sequence[Point], view: View) -> list[_Box]:
     """The line of the front as a row of small boxes."""
     ends = [view.px(points[i]) for i in front([(point.latency_ms, point.score) for point in points])]
-    found = []
+    boxes = []
     for (x0, y0), (x1, y1) in pairwise(ends):
         for step in range(1, 20):
             x, y = x0 + (x1 - x0) * step / 20, y0 + (y1 - y0) * step / 20
-            found.append((x - (x1 - x0) / 40, y - 4, x + (x1 - x0) / 40, y + 4))
-    return found
+            boxes.append((x - (x1 - x0) / 40, y - 4, x + (x1 - x0) / 40, y + 4))
+    return boxes
 
 
 def _mark_box(point: Point, points: Sequence[Point], view: View) -> _Box:

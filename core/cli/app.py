@@ -74,12 +74,12 @@ def data(
     report = store.read_report(ended.id) or {}
     if ended.status != "done":
         end_with(ended, json_)
-    told = [{**problem, "sentence": cli_results.sentence(problem)} for problem in report.get("problems", [])]
+    problems = [{**problem, "sentence": cli_results.sentence(problem)} for problem in report.get("problems", [])]
     counts = report.get("counts", {})
     lines = [f"{report.get('name', data_id)}: {report.get('num_images', 0)} examples, {len(report['labels'])} classes"]
     lines += [f"  {split:11} {sum(numbers):7}  {numbers}" for split, numbers in counts.items()]
-    lines += [f"  {problem['sentence']}" for problem in told]
-    print_json({**report, "problems": told, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))
+    lines += [f"  {problem['sentence']}" for problem in problems]
+    print_json({**report, "problems": problems, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))
 
 
 def doctor(

@@ -55,11 +55,11 @@ def _add_reading(app: typer.Typer, show: Show) -> None:
         here = find_local(cards)
         kinds: dict[str, Any] = {"task": task, "group": group, "families": family or (), "sources": source or ()}
         limits: dict[str, Any] = {"max_parameters_m": max_parameters_m, "min_accuracy": min_accuracy}
-        found = search_models(cards, here, text=query, commercial=commercial, only_local=local, **kinds, **limits)[
+        matches = search_models(cards, here, text=query, commercial=commercial, only_local=local, **kinds, **limits)[
             :limit
         ]
-        rows = [{**card.model_dump(mode="json"), "local": card.id in here} for card in found]
-        show(rows, json_, "\n".join(line_of(card, card.id in here) for card in found))
+        rows = [{**card.model_dump(mode="json"), "local": card.id in here} for card in matches]
+        show(rows, json_, "\n".join(line_of(card, card.id in here) for card in matches))
 
     @app.command()
     def model(
@@ -129,8 +129,8 @@ def _add_keeping(app: typer.Typer, show: Show) -> None:
         """Take in a run that was exported elsewhere, after a look through everything in it."""
         from core.runs.archive import import_run
 
-        run, told = import_run(file)
-        notes = [{**problem.as_dict(), "sentence": explain(problem)} for problem in told]
+        run, problems = import_run(file)
+        notes = [{**problem.as_dict(), "sentence": explain(problem)} for problem in problems]
         text = "\n".join([f"{run.id} {run.status}  {run.name}", *(f"  {note['sentence']}" for note in notes)])
         show({"run": run.id, "name": run.name, "status": run.status, "notes": notes}, json_, text)
 

@@ -51,11 +51,11 @@ def predict(
         raise InputError("predict.both")
     from core.predict.at_once import ask_pictures, ask_texts
 
-    told = ask_pictures(model_id, paths, top) if paths else ask_texts(model_id, text or [], top)
+    predictions = ask_pictures(model_id, paths, top) if paths else ask_texts(model_id, text or [], top)
     if out is not None:
         with replacing(out) as unfinished:
-            unfinished.write_bytes(answers_csv(told.rows))
-    print_json(told.values, json_, "\n".join(told.lines))
+            unfinished.write_bytes(answers_csv(predictions.rows))
+    print_json(predictions.values, json_, "\n".join(predictions.lines))
 
 
 def _answer_file(values: dict[str, Any], out: Path | None, json_: bool, detach: bool) -> None:

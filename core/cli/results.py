@@ -27,16 +27,16 @@ def print_json(value: Any, as_json: bool, text: str) -> None:
 def results(run: Run) -> dict[str, Any]:
     """What a run found out, for the top level of the JSON."""
     seconds = None if run.started_at is None or run.ended_at is None else run.ended_at - run.started_at
-    found = {**{name: run.summary[name] for name in _SUMMARY if name in run.summary}, "seconds": seconds}
+    values = {**{name: run.summary[name] for name in _SUMMARY if name in run.summary}, "seconds": seconds}
     if run.kind == "compare":
-        found |= _compared(run)
+        values |= _compared(run)
     if run.kind == "optimize":
-        found |= _optimized(run)
+        values |= _optimized(run)
     if run.kind == "measure":
-        found |= store.read_report(run.id) or {}
+        values |= store.read_report(run.id) or {}
     if run.kind in ("measure", "predict"):
-        found["problems"] = [{**problem, "sentence": sentence(problem)} for problem in found.get("problems", [])]
-    return found
+        values["problems"] = [{**problem, "sentence": sentence(problem)} for problem in values.get("problems", [])]
+    return values
 
 
 def sentence(problem: Mapping[str, Any]) -> str:
@@ -47,11 +47,11 @@ def sentence(problem: Mapping[str, Any]) -> str:
 def _compared(run: Run) -> dict[str, Any]:
     """What a comparison found so far: its cells, and its conclusions with their sentences."""
     report = store.read_report(run.id) or {}
-    told = [{**finding, "sentence": explain_finding(finding)} for finding in report.get("conclusions", [])]
+    conclusions = [{**finding, "sentence": explain_finding(finding)} for finding in report.get("conclusions", [])]
     parts: dict[str, Any] = {
         name: report[name] for name in ("cells", "families", "pairs", "equivalents") if name in report
     }
-    return {**parts, "conclusions": told}
+    return {**parts, "conclusions": conclusions}
 
 
 def _optimized(run: Run) -> dict[str, Any]:
@@ -59,12 +59,12 @@ def _optimized(run: Run) -> dict[str, Any]:
     report = store.read_report(run.id) or {}
     variants = []
     for row in report.get("variants", []):
-        told = [{**problem, "sentence": sentence(problem)} for problem in row.get("problems") or []]
+        problems = [{**problem, "sentence": sentence(problem)} for problem in row.get("problems") or []]
         verdict = row.get("verdict")
         variants.append(
             {
                 **row,
-                "problems": told,
+                "problems": problems,
                 "verdict": {**verdict, "sentence": explain_finding(verdict)} if verdict else None,
             }
         )
@@ -73,24 +73,24 @@ def _optimized(run: Run) -> dict[str, Any]:
     return {**parts, "variants": variants, "conclusions": conclusions}
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def lines(values: Mapping[str, Any]) -> list[str]:
     """What `results` gave for a terminal, where it is more than a line: variants, measured numbers, what was odd."""
-    told = _measured_lines(found) if "latency_p50_ms" in found else _variant_lines(found)
-    return [f"  {problem['sentence']}" for problem in found.get("problems", [])] + told
+    more = _measured_lines(values) if "latency_p50_ms" in values else _variant_lines(values)
+    return [f"  {problem['sentence']}" for problem in values.get("problems", [])] + more
 
 
-def _measured_lines(found: Mapping[str, Any]) -> list[str]:
+def _measured_lines(values: Mapping[str, Any]) -> list[str]:
     """The numbers of a measurement, what they hold for, and where the time goes."""
-    memory = "" if found["memory_mb"] is None else f", {found['memory_mb']:.0f} MB at most"
-    shown = f"texts of {found['tokens']} tokens" if "tokens" in found else f"pictures of {found['image_size']} px"
-    random = ", random weights" if found["is_random"] else ""
-    told = [
-        f"  {found['latency_p50_ms']:.2f} ms p50, {found['latency_p95_ms']:.2f} ms p95, one at a time",
-        f"  {found['throughput']:.1f} a second, {found['batch_size']} at once",
-        f"  {found['load_s']:.1f} s to load{memory}",
-        f"  {shown}, {found['runtime']}, {found['precision']}, {found['threads']} threads{random}",
+    memory = "" if values["memory_mb"] is None else f", {values['memory_mb']:.0f} MB at most"
+    shown = f"texts of {values['tokens']} tokens" if "tokens" in values else f"pictures of {values['image_size']} px"
+    random = ", random weights" if values["is_random"] else ""
+    numbers = [
+        f"  {values['latency_p50_ms']:.2f} ms p50, {values['latency_p95_ms']:.2f} ms p95, one at a time",
+        f"  {values['throughput']:.1f} a second, {values['batch_size']} at once",
+        f"  {values['load_s']:.1f} s to load{memory}",
+        f"  {shown}, {values['runtime']}, {values['precision']}, {values['threads']} threads{random}",
     ]
-    return told + [f"  {row['ms']:9.2f} ms {row['share']:6.1%}  {row['name']}" for row in found["blocks"]]
+    return numbers + [f"  {row['ms']:9.2f} ms {row['share']:6.1%}  {row['name']}" for row in values["blocks"]]
 
 
 def download_words(run: Run) -> str:
@@ -100,19 +100,19 @@ def download_words(run: Run) -> str:
     return f": {run.summary['bytes'] / 1e6:.1f} MB in {run.summary['folder']}"
 
 
-def _variant_lines(found: Mapping[str, Any]) -> list[str]:
+def _variant_lines(values: Mapping[str, Any]) -> list[str]:
     """An optimization's variants: a line of numbers each, its verdict or reason below."""
-    rows = [found["original"]] if found.get("original") else []
+    rows = [values["original"]] if values.get("original") else []
     told_lines = []
-    for row in [*rows, *found.get("variants", [])]:
+    for row in [*rows, *values.get("variants", [])]:
         numbers = [f"{row['size_mb']:8.1f} MB"] if row.get("size_mb") is not None else []
         numbers += [f"{row['latency_p50_ms']:8.2f} ms"] if row.get("latency_p50_ms") is not None else []
         numbers += [f"{row['accuracy']:7.1%}"] if row.get("accuracy") is not None else []
-        mark = "*" if row["name"] == found.get("recommended") else " "
+        mark = "*" if row["name"] == values.get("recommended") else " "
         told_lines.append(f"{mark} {row['name']:32} {row['status']:8}" + "".join(numbers))
-        told = [row["verdict"]["sentence"]] if row.get("verdict") else []
-        told += [problem["sentence"] for problem in row.get("problems") or [] if not told]
-        told_lines += [f"      {words}" for words in told]
+        sentences = [row["verdict"]["sentence"]] if row.get("verdict") else []
+        sentences += [problem["sentence"] for problem in row.get("problems") or [] if not sentences]
+        told_lines += [f"      {words}" for words in sentences]
     return told_lines
 
 

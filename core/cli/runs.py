@@ -24,9 +24,9 @@ def list_runs(
 ) -> None:
     """List the runs, the newest first."""
     queue.pump()
-    found = open_store().list_runs(kind=kind or None, limit=limit)
-    rows = [run_facts(run) for run in found]
-    lines = [f"{run.id}  {run.status:11}  {_accuracy(run):>6}  {run.name}" for run in found]
+    runs = open_store().list_runs(kind=kind or None, limit=limit)
+    rows = [run_facts(run) for run in runs]
+    lines = [f"{run.id}  {run.status:11}  {_accuracy(run):>6}  {run.name}" for run in runs]
     print_json(rows, json_, "\n".join(lines))
 
 

@@ -27,10 +27,12 @@ def _check_grid(spec: CompareSpec) -> list[Problem]:
         return problems
     trained = [cell_spec(spec, cell) for cell in grid(spec)]
     largest = {(one.model.weights, one.method): one for one in trained}.values()
-    found = [problem for one in largest for problem in check_model(one)] + check_precision(trained[0])
+    of_cells = [problem for one in largest for problem in check_model(one)] + check_precision(trained[0])
     renamed = {"method": "methods"}
-    told = [dataclasses.replace(problem, field=renamed.get(str(problem.field), problem.field)) for problem in found]
-    problems += {repr(problem): problem for problem in told}.values()
+    as_asked = [
+        dataclasses.replace(problem, field=renamed.get(str(problem.field), problem.field)) for problem in of_cells
+    ]
+    problems += {repr(problem): problem for problem in as_asked}.values()
     if spec.scratch and spec.steps < FAIR_STEPS:
         problems.append(Problem("compare.few_steps", "warning", "steps", {"steps": spec.steps, "fair": FAIR_STEPS}))
     if spec.seeds == 1:

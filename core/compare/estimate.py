@@ -88,8 +88,8 @@ def estimate_compare(spec: CompareSpec, store: Store | None = None) -> EstimateR
     return EstimateReport(
         time_s=time_s,
         reason=None if time_s else "estimate.unknown",
-        memory_mb=lanes * max(found.memory_mb for found in estimates),
-        disk_mb=max(found.disk_mb for found in estimates) * spec.seeds,
+        memory_mb=lanes * max(estimate.memory_mb for estimate in estimates),
+        disk_mb=max(estimate.disk_mb for estimate in estimates) * spec.seeds,
         download_mb=estimates[0].download_mb,
         from_run=from_run,
         rows=most_examples(spec, store),
@@ -111,9 +111,9 @@ def _grid_time(
     total, from_run = START_S, None
     for family in work:
         one = max((cell for cell in cells if cell.family == family), key=lambda cell: cell.size)
-        found, calibration = nearest_run(cell_spec(spec, one), store), read_calibration()
-        if found is not None:
-            from_run, rate = found[0].id, found[1]
+        nearest, calibration = nearest_run(cell_spec(spec, one), store), read_calibration()
+        if nearest is not None:
+            from_run, rate = nearest[0].id, nearest[1]
         elif calibration is not None:
             rate = calibration["forward_gmacs_per_s" if METHODS[one.method].only_head else "learning_gmacs_per_s"]
         else:

@@ -81,10 +81,10 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
     classes = {label for _, label in layout.placed}
     above = layout.pictures[0].parts[:depth]
     inside = [parts[depth:] for parts in folders if parts[:depth] == above and not is_junk(parts)]
-    found = {rest[0] for split, rest in (_split_of(parts, has_splits) for parts in inside) if split and len(rest) == 1}
+    labels = {rest[0] for split, rest in (_split_of(parts, has_splits) for parts in inside) if split and len(rest) == 1}
     layout.problems += told("data.loose_pictures", [_where(entry) for entry in loose])
     layout.problems += told("data.nested_folders", [_where(entry) for entry in nested])
-    layout.problems += told("data.empty_folder", sorted(found - classes))
+    layout.problems += told("data.empty_folder", sorted(labels - classes))
     layout.problems += told("data.other_files", [_where(entry) for entry in others])
     return layout
 

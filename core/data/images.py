@@ -45,9 +45,9 @@ class Pixels:
         """Pictures [n, size, size, 3]; rows never decoded are decoded now, unreadable ones are grey."""
         missing = np.unique(self._store.missing(rows))
         bad = self.decode(missing, None) if len(missing) else missing
-        found: NDArray[np.uint8] = self._store.read(rows)
-        found[np.isin(rows, bad)] = _GREY
-        return found
+        pixels: NDArray[np.uint8] = self._store.read(rows)
+        pixels[np.isin(rows, bad)] = _GREY
+        return pixels
 
     def pictures(self, rows: Ints) -> list[Image.Image]:
         """Whole pictures as they were brought, upright or not, for what reads files itself."""
@@ -55,8 +55,8 @@ class Pixels:
 
         from core.data.picture import open_image
 
-        found = dict(self._collection.items.read_many(np.asarray(rows)))
-        raw = [found[row] for row in np.asarray(rows).tolist()]
+        by_row = dict(self._collection.items.read_many(np.asarray(rows)))
+        raw = [by_row[row] for row in np.asarray(rows).tolist()]
         return [Image.fromarray(one) if isinstance(one, np.ndarray) else open_image(one or b"") for one in raw]
 
     def ensure(self, rows: Ints, reporter: Reporter) -> None:

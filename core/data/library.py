@@ -36,12 +36,13 @@ def list_data() -> list[DataCard]:
         note = N_("60,000 pictures of 10 kinds, 32 × 32 px")
         cards.append(DataCard(id="torchvision/cifar10", name="CIFAR-10", note=note))
     note = N_("uploaded")
-    found = []
+    listed = []
     for path in uploads_folder().iterdir():
         if path.name.startswith(".") or path.suffix not in upload_suffixes():
             continue
         with suppress(FileNotFoundError):  # deleted a moment ago
-            found.append((path.stat().st_mtime, path.stem, path.stat().st_size))
+            listed.append((path.stat().st_mtime, path.stem, path.stat().st_size))
     return cards + [
-        DataCard(id=f"upload/{stem}", name=stem, note=note, bytes=size) for _, stem, size in sorted(found, reverse=True)
+        DataCard(id=f"upload/{stem}", name=stem, note=note, bytes=size)
+        for _, stem, size in sorted(listed, reverse=True)
     ]

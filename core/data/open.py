@@ -74,8 +74,8 @@ def read(row: Format, paths: list[Path], ref: DataRef, name: str) -> Collection:
 
 def _below(folder: Path, is_wanted: Callable[[Path], bool]) -> list[Path]:
     """The files of a kind in a folder and the folders in it; hidden ones are passed over."""
-    found = (path for path in folder.rglob("*") if is_wanted(path) and path.is_file() and is_allowed(path))
-    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
+    paths = (path for path in folder.rglob("*") if is_wanted(path) and path.is_file() and is_allowed(path))
+    return sorted(path for path in paths if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def _upload(ref: DataRef) -> Collection:

@@ -74,7 +74,7 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     preview, modes, damaged = _preview(collection, checked[facts.is_fine(checked)])
     facts.mark_unreadable(damaged)  # a header may be fine and the body not
     unusable, good = facts.unusable(checked), checked[facts.is_fine(checked)]
-    usable = {name: found[~np.isin(found, unusable)] for name, found in collection.splits.items()}
+    usable = {name: members[~np.isin(members, unusable)] for name, members in collection.splits.items()}
     problems = check_collection(collection, usable)
     problems += unreadable_problems(collection, facts, unusable)
     planned: dict[str, int] = {}

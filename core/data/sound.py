@@ -68,10 +68,10 @@ def read_sound(source: bytes | Path | Any, name: str = "") -> Sound:
         raise
     except Exception as error:  # a reader of a damaged file fails in many ways
         raise DataError("sound.damaged", name=name, detail=str(error)[:200] or type(error).__name__) from error
-    found = Sound(mono, int(rate))
-    if found.seconds > 60 * MAX_MINUTES:
-        raise DataError("sound.too_long", name=name, minutes=f"{found.seconds / 60:.1f}", limit=MAX_MINUTES)
-    return found
+    sound = Sound(mono, int(rate))
+    if sound.seconds > 60 * MAX_MINUTES:
+        raise DataError("sound.too_long", name=name, minutes=f"{sound.seconds / 60:.1f}", limit=MAX_MINUTES)
+    return sound
 
 
 def _mono(samples: NDArray[Any]) -> NDArray[np.float32]:

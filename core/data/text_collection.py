@@ -65,7 +65,7 @@ def collect_texts(
         "data.control_characters": cleaned.control,
     }
     targets = np.where(usable, targets, -1)
-    told = [Problem(code, "warning", "data", {"n": n, "limit": MAX_CHARS}) for code, n in counts.items() if n]
+    changed = [Problem(code, "warning", "data", {"n": n, "limit": MAX_CHARS}) for code, n in counts.items() if n]
     kept = {split: rows[usable[rows]] for split, rows in splits.items() if usable[rows].any()}
     # What is trained on, not the file: another column of it, or another way of cleaning, is other data.
     parts = [*cleaned.texts, *names, *(f"{split}:{len(rows)}" for split, rows in sorted(kept.items()))]
@@ -78,7 +78,7 @@ def collect_texts(
         targets=targets,
         splits=kept,
         items=TextItems(cleaned.texts),
-        problems=[*problems, *told],
+        problems=[*problems, *changed],
         num_bytes=num_bytes,
         kind="text",
         columns=columns,

@@ -57,10 +57,10 @@ def find_column_of_texts(columns: dict[str, Sequence[Any]], wanted: str | None =
     shown = ", ".join(columns)[:200]
     if wanted is not None and wanted not in columns:
         raise DataError("data.no_such_column", column=wanted, columns=shown)
-    found = wanted or _named(columns, _TEXT_NAMES, None) or _longest(columns, None)
-    if found is None:
+    column = wanted or _named(columns, _TEXT_NAMES, None) or _longest(columns, None)
+    if column is None:
         raise DataError("data.no_text_column", columns=shown)
-    return found
+    return column
 
 
 def _named(columns: dict[str, Sequence[Any]], names: tuple[str, ...], taken: str | None) -> str | None:

@@ -21,8 +21,8 @@ _QUANTILES = 200
 @lru_cache(maxsize=1)
 def _tokenizer() -> Any:
     """The bundled tokenizer, or None where its package is not installed. The package is not imported."""
-    found = importlib.util.find_spec(_PACKAGE)
-    folders = found.submodule_search_locations or [] if found else []
+    package = importlib.util.find_spec(_PACKAGE)
+    folders = package.submodule_search_locations or [] if package else []
     path = next((Path(folder) / _FILE for folder in folders if (Path(folder) / _FILE).is_file()), None)
     if path is None:
         return None

@@ -41,9 +41,9 @@ def check_zip(path: Path, name: str) -> list[tuple[zipfile.ZipInfo, str]]:
         "data.zip_bomb": [text for info, text in entries if _is_bomb(info)],
     }
     problems = [
-        Problem(code, values={"name": name, "entry": shown(found[0]), "n": len(found)})
-        for code, found in checks.items()
-        if found
+        Problem(code, values={"name": name, "entry": shown(unsafe[0]), "n": len(unsafe)})
+        for code, unsafe in checks.items()
+        if unsafe
     ]
     unpacked = sum(info.file_size for info in infos)
     # Entries that overlap in the file are another kind of bomb: together they claim more than there is.

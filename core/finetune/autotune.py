@@ -126,11 +126,11 @@ def time_training(
         if time.perf_counter() - start + 3 * batch / best > BUDGET_S:
             table.append(Timing("train", name, None, reason="out_of_time"))
             continue
-        found = rate(candidate)
-        table.append(Timing("train", name, found))
+        timing = rate(candidate)
+        table.append(Timing("train", name, timing))
         # A tenth or less is noise on a shared machine: the default stays.
-        if found > 1.1 * best:
-            best, chosen = found, candidate
+        if timing > 1.1 * best:
+            best, chosen = timing, candidate
     return chosen, table
 
 

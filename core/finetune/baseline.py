@@ -52,13 +52,13 @@ def run_baseline(
         min_df=1 if len(rows) < 5000 else 2,
         max_features=MAX_FEATURES,
     )
-    found = np.zeros((len(test), num_classes))
+    votes = np.zeros((len(test), num_classes))
     present = np.unique(targets[rows])
     if len(present) == 1:
-        found[:, present[0]] = 1.0
+        votes[:, present[0]] = 1.0
     else:
         model = LogisticRegression(C=10.0, max_iter=200, random_state=seed)
         model.fit(vectorizer.fit_transform(learned), targets[rows])
-        found[:, model.classes_] = model.predict_proba(vectorizer.transform([texts[row] for row in test]))
+        votes[:, model.classes_] = model.predict_proba(vectorizer.transform([texts[row] for row in test]))
     name = "words" if is_spaced else "characters"
-    return Baseline(name, found, time.perf_counter() - began, len(rows))
+    return Baseline(name, votes, time.perf_counter() - began, len(rows))

@@ -38,8 +38,8 @@ class Checkpoints:
 
     def last(self) -> Path | None:
         """The newest checkpoint that is complete and can be read."""
-        found = [path for path in self.folder.glob("checkpoint-*") if (path / MARK).exists()]
-        for path in sorted(found, key=lambda p: int(p.name.rpartition("-")[2]), reverse=True):
+        folders = [path for path in self.folder.glob("checkpoint-*") if (path / MARK).exists()]
+        for path in sorted(folders, key=lambda p: int(p.name.rpartition("-")[2]), reverse=True):
             if _is_readable(path):
                 return path
         return None

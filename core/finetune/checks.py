@@ -59,8 +59,8 @@ def check_model(spec: FinetuneSpec) -> list[Problem]:
     if card.is_text:
         longest = card.reading.max_length
         if spec.max_length is not None and spec.max_length > longest:
-            told = {"model": card.name, "longest": longest, "length": spec.max_length}
-            problems.append(Problem("model.length_too_large", field="max_length", values=told))
+            values = {"model": card.name, "longest": longest, "length": spec.max_length}
+            problems.append(Problem("model.length_too_large", field="max_length", values=values))
         return problems
     if METHODS[spec.method].needs_attention and not card.has_attention:
         problems.append(Problem("model.no_attention", field="method", values={"id": card.name}))

@@ -105,9 +105,9 @@ def _time(
     spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: int, store: Store
 ) -> tuple[tuple[float, float] | None, str | None]:
     work = work_of(spec, gmacs, train, validation, test)
-    found = nearest_run(spec, store)
-    if found is not None:
-        run, rate = found
+    nearest = nearest_run(spec, store)
+    if nearest is not None:
+        run, rate = nearest
         seconds = START_S + work.total / rate
         return (LOW * seconds, HIGH * seconds), run.id
     calibration = read_calibration()

@@ -50,9 +50,9 @@ def predict_rows(
             part = rows[order[start : start + batch_size]]
             logits.append(learner(torch.from_numpy(part))["logits"].float().cpu())
             clock.work("predict", len(part))
-    found = torch.cat(logits)
-    ordered = torch.empty_like(found)
-    ordered[torch.from_numpy(order)] = found
+    answers = torch.cat(logits)
+    ordered = torch.empty_like(answers)
+    ordered[torch.from_numpy(order)] = answers
     return ordered
 
 
@@ -211,14 +211,14 @@ class _Trainer(Trainer):
         if is_saved:
             self._save_now()
         try:
-            found = self.loop.validate(self.state.global_step, epoch)
+            measured = self.loop.validate(self.state.global_step, epoch)
         except StoppedError:
             if self.loop.resumable and not is_saved:
                 self._save_now()
             raise
         if self.loop.is_patience_over(epoch):
             self.control.should_training_stop = True
-        return found
+        return measured
 
     def _save_now(self) -> None:
         self._save_checkpoint(self.loop.learner, trial=None)

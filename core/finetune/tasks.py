@@ -44,8 +44,8 @@ Floats = NDArray[np.float64]
 def _worst(targets: Ints, probabilities: Floats) -> Ints:
     """Places of the wrong answers the model was surest of."""
     wrong = np.flatnonzero(probabilities.argmax(1) != targets)
-    found: Ints = wrong[np.argsort(-probabilities.max(1)[wrong], kind="stable")][:MISTAKES_SHOWN]
-    return found
+    rows: Ints = wrong[np.argsort(-probabilities.max(1)[wrong], kind="stable")][:MISTAKES_SHOWN]
+    return rows
 
 
 class ImageTask:
@@ -206,7 +206,7 @@ class TextTask:
         report = report_classification(targets, rival.probabilities, list(data.labels))
         compared = compare_paired(folder / "predictions.parquet", folder / "baseline.parquet")
         better = compared["better"]
-        found: BaselineReport = {
+        baseline: BaselineReport = {
             "kind": rival.name,
             "seconds": rival.seconds,
             "trained_on": rival.rows,
@@ -219,7 +219,7 @@ class TextTask:
             "p": compared["p"],
             "better": None if better is None else "model" if better == "a" else "baseline",
         }
-        return {"baseline": found}
+        return {"baseline": baseline}
 
     def save_model(self, folder: Path, **facts: Any) -> None:
         save_text_classifier(self.model, folder, max_length=self.size, **facts)

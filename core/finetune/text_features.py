@@ -80,10 +80,10 @@ class FrozenEncoder:
         return batch.with_hidden(hidden.to(self.device))
 
     def _places(self, rows: Ints) -> Ints:
-        found: NDArray[np.int64] = np.concatenate(
+        places: NDArray[np.int64] = np.concatenate(
             [np.arange(self._starts[row], self._starts[row + 1]) for row in rows.tolist()]
         )
-        return found
+        return places
 
     def _compute(self, rows: Ints) -> None:
         batch = self.tokens(rows, self.device)

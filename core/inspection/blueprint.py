@@ -234,16 +234,16 @@ def _build(card: ModelCard, base: ModelCard, config: Any) -> nn.Module:
         if kind is None:
             raise InputError("model.no_blueprint", id=card.id, kind=base.architecture)
         try:
-            found: nn.Module = kind.from_config(config, **options)
+            net: nn.Module = kind.from_config(config, **options)
         except (ValueError, ImportError) as error:
             raise InputError("model.no_blueprint", id=card.id, kind=base.architecture) from error
-    if isinstance(found, transformers.PreTrainedModel):
-        found.tie_weights()  # what shares its values is counted once
-        writer: Any = found.get_output_embeddings()  # type: ignore[no-untyped-call]
+    if isinstance(net, transformers.PreTrainedModel):
+        net.tie_weights()  # what shares its values is counted once
+        writer: Any = net.get_output_embeddings()  # type: ignore[no-untyped-call]
         if writer is not None and base.config.get("tie_word_embeddings") is False:
             # transformers 5 ties T5's tables whatever the configuration says; the published file holds two.
             writer.weight = nn.Parameter(torch.empty_like(writer.weight))
-    return found
+    return net
 
 
 def _class_of(base: ModelCard, config: Any) -> tuple[Any | None, dict[str, Any]]:
@@ -275,17 +275,17 @@ def _inputs(net: nn.Module, config: Any, image_size: int | None) -> tuple[Callab
     shown |= {} if any(kinds.values()) else {"seconds": 30 if main == "input_features" else 10}
 
     def show(batch: int) -> Called:
-        found: dict[str, Tensor] = {}
+        inputs: dict[str, Tensor] = {}
         if kinds["text"]:
-            found["input_ids"] = torch.empty(batch, tokens, dtype=torch.int64, device="meta")
+            inputs["input_ids"] = torch.empty(batch, tokens, dtype=torch.int64, device="meta")
         if kinds["image"]:
             channels = int(getattr(how, "num_channels", 3) or 3)
-            found["pixel_values"] = torch.empty(batch, channels, edge, edge, device="meta")
-        if not found:
-            found[main] = _sound(config, batch, main)
+            inputs["pixel_values"] = torch.empty(batch, channels, edge, edge, device="meta")
+        if not inputs:
+            inputs[main] = _sound(config, batch, main)
         if getattr(config, "is_encoder_decoder", False) and hasattr(net, "get_decoder"):
-            found["decoder_input_ids"] = torch.empty(batch, tokens, dtype=torch.int64, device="meta")
-        return {"args": (found["input_ids"],)} if isinstance(net, nn.Sequential) else {"kwargs": found}
+            inputs["decoder_input_ids"] = torch.empty(batch, tokens, dtype=torch.int64, device="meta")
+        return {"args": (inputs["input_ids"],)} if isinstance(net, nn.Sequential) else {"kwargs": inputs}
 
     return show, shown
 

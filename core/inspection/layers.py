@@ -151,7 +151,7 @@ def list_blocks(blueprint: Blueprint, layers: list[LayerRow]) -> list[BlockRow]:
 
     A module that belongs to none by itself belongs to that of the module it lies in.
     """
-    found: list[BlockRow] = [
+    rows: list[BlockRow] = [
         {"name": name, "parameters": 0, "macs": 0, "output": None} for name in (*blueprint.blocks, "head")
     ]
     inner_macs: dict[str, int] = {}
@@ -164,7 +164,7 @@ def list_blocks(blueprint: Blueprint, layers: list[LayerRow]) -> list[BlockRow]:
         place = {"head": len(blueprint.blocks), "auxiliary": None}.get(row["part"], own)
         place_of[row["path"]] = place
         if place is not None:
-            found[place]["parameters"] += row["own"]
-            found[place]["macs"] += row["macs"] - inner_macs.get(row["path"], 0)
-            found[place]["output"] = row["output"] or found[place]["output"]
-    return found if found[-1]["parameters"] else found[:-1]
+            rows[place]["parameters"] += row["own"]
+            rows[place]["macs"] += row["macs"] - inner_macs.get(row["path"], 0)
+            rows[place]["output"] = row["output"] or rows[place]["output"]
+    return rows if rows[-1]["parameters"] else rows[:-1]

@@ -60,8 +60,8 @@ class _Passes:
                 self.between = torch.empty_like(self.between, device="meta")
             else:
                 model(self._batch())
-        found: Trace = ledger.trace()
-        return found
+        trace: Trace = ledger.trace()
+        return trace
 
     def learn(self) -> Trace:
         """One training step of the whole network; the optimizer's own memory left out."""
@@ -92,9 +92,9 @@ class _Passes:
         F.cross_entropy(logits.float(), y).backward()  # type: ignore[no-untyped-call]
 
     def _clean(self, ledger: Ledger) -> Trace:
-        found = ledger.trace()
+        trace = ledger.trace()
         self.model.zero_grad(set_to_none=True)
-        return found
+        return trace
 
     def _batch(self) -> Any:
         if isinstance(self.model, ImageClassifier):
@@ -170,26 +170,26 @@ def estimate_memory(blueprint: Blueprint, tunable: Any, baseline: Baseline) -> M
 
     `tunable` is the network as Graft tunes it (None: not tuned here), `baseline` what `read_baseline` told.
     """
-    found: Memory = {"baseline": baseline, "batches": list(BATCHES), "inference": {}, "training": {}}
+    memory: Memory = {"baseline": baseline, "batches": list(BATCHES), "inference": {}, "training": {}}
     weights = _bytes(blueprint.net)
     with fake_tensors():
         if tunable is None:
             net = as_if_here(blueprint.net)
             for precision in PRECISIONS:
                 trace = _answer_alone(net, blueprint, precision)
-                found["inference"][precision] = _table(trace.heap_bytes, weights, baseline["inference_mb"])
-            return found
+                memory["inference"][precision] = _table(trace.heap_bytes, weights, baseline["inference_mb"])
+            return memory
         model = as_if_here(tunable)
         for precision in PRECISIONS:
             answer, ways = _needs(model, _Passes(model, blueprint.input, precision))
             kept = weights + _laid_anew(model)
-            found["inference"][precision] = _table(answer, kept, baseline["inference_mb"])
+            memory["inference"][precision] = _table(answer, kept, baseline["inference_mb"])
             for method, (need, more) in ways.items():
                 kept = _bytes(model) + _laid_anew(model) + more
                 holes = _HOLES_OF_ADAPTERS if METHODS[method].adds_layers else _HOLES
                 table = _table(need, kept, baseline["training_mb"], holes)
-                found["training"].setdefault(method, {})[precision] = table
-    return found
+                memory["training"].setdefault(method, {})[precision] = table
+    return memory
 
 
 Told = Callable[[int], float]
@@ -204,13 +204,13 @@ def _needs(model: Tunable, passes: _Passes) -> tuple[Told, dict[str, tuple[Told,
         set_trainable(model, "full")
         return _Need(model, passes.learn)
 
-    found = {}
+    needs = {}
     for row in METHODS.values():
         need = _need_of_added(row, model, whole) if row.adds_layers else _need_of(row, model, passes, answer, whole)
         if need is not None:
-            found[row.id] = need
+            needs[row.id] = need
     set_trainable(model, "full")
-    return answer.alone, found
+    return answer.alone, needs
 
 
 def _need_of(
@@ -252,8 +252,8 @@ def _answer_alone(net: nn.Module, blueprint: Blueprint, precision: str) -> Trace
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
             net(*called.get("args", ()), **called.get("kwargs", {}))
         del called
-    found: Trace = ledger.trace()
-    return found
+    trace: Trace = ledger.trace()
+    return trace
 
 
 def _table(need: Told, kept: int, baseline_mb: float, holes: float = _HOLES) -> dict[str, float]:

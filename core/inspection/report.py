@@ -139,15 +139,15 @@ def tuning_rows(report: InspectionReport, last_blocks: int, _: Translator) -> li
         return []
     rows: list[TuningLine] = []
     for row in METHODS.values():
-        found = tuning.trained(row.id, last_blocks)
-        if found is None:
+        trained = tuning.trained(row.id, last_blocks)
+        if trained is None:
             continue
         rows.append(
             {
                 "method": f"{row.glyph} {_(row.word)}",
                 "what": row.trains(_, MethodSettings(last_blocks=last_blocks, lora_rank=tuning.rank)),
-                "parameters": found["parameters"],
-                "share": 100 * found["share"],
+                "parameters": trained["parameters"],
+                "share": 100 * trained["share"],
                 "key": row.id,
             }
         )

@@ -46,10 +46,10 @@ def _told_of_added(model: Tunable, method: str, head: int, total: int) -> Traine
 def _by_blocks(model: Tunable, method: str) -> list[int]:
     """Parameters that learn with the last 1, 2 … blocks; counted block by block where blocks share nothing."""
     if not isinstance(model, ImageClassifier):
-        found = []
+        counts = []
         for k in range(1, int(model.num_blocks) + 1):
             set_trainable(model, method, MethodSettings(last_blocks=k))
-            found.append(count_parameters(model)[1])
-        return found
+            counts.append(count_parameters(model)[1])
+        return counts
     sizes = [sum(p.numel() for p in stage.parameters()) for stage in reversed(model.stages)]
     return list(itertools.accumulate(sizes, initial=count_parameters(model.head)[0]))[1:]

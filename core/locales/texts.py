@@ -55,21 +55,21 @@ class Entry:
 
 def find_texts(root: Path = ROOT) -> dict[str, Text]:
     """Every text of the code by its English (singular) form. Raises ValueError for two plurals of one text."""
-    found: dict[str, Text] = {}
+    texts: dict[str, Text] = {}
     for path in [*sorted((root / "core").rglob("*.py")), *sorted((root / "pages").rglob("*.py")), root / "app.py"]:
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 place = f"{path.relative_to(root).as_posix()}:{node.lineno}"
                 for one, many in _texts_of(node):
-                    _add(found, Text(one, many, place))
-    return found
+                    _add(texts, Text(one, many, place))
+    return texts
 
 
-def _add(found: dict[str, Text], text: Text) -> None:
-    known = found.get(text.one)
+def _add(texts: dict[str, Text], text: Text) -> None:
+    known = texts.get(text.one)
     if known is None or known.many is None:  # gettext finds a plural's text under its singular form too
-        found[text.one] = text if known is None or text.many is not None else known
+        texts[text.one] = text if known is None or text.many is not None else known
     elif text.many is not None and text.many != known.many:
         raise ValueError(f"{text.place}: {text.one!r} has another plural form at {known.place}")
 

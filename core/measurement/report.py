@@ -45,13 +45,13 @@ class Measurement:
 
 def list_measurements(store: Store) -> dict[str, Measurement]:
     """The newest finished measurement on this machine of each model, by model id."""
-    found: dict[str, Measurement] = {}
+    measurements: dict[str, Measurement] = {}
     for run in store.list_runs(kind="measure", statuses=["done"]):
         summary = summary_of(run)
         if run.host == this_host() and summary is not None:
             measurement = _read(run, summary)
-            found.setdefault(measurement.model, measurement)
-    return found
+            measurements.setdefault(measurement.model, measurement)
+    return measurements
 
 
 def _read(run: Run, summary: MeasurementSummary) -> Measurement:

@@ -142,7 +142,7 @@ def _summary(
         watch.times["many"] = watch.times["one"]
     speed = speed_of(watch, batch)
     machine = describe_machine()
-    found: MeasurementSummary = {
+    summary: MeasurementSummary = {
         "model": spec.model.id,
         "is_random": spec.model.weights == "random",
         "latency_p50_ms": speed["latency_p50_ms"],
@@ -164,11 +164,11 @@ def _summary(
         "processors_of_others": others,
     }
     if card.is_text:
-        found["tokens"] = min(TOKENS, card.reading.max_length)
-        found |= {"short_p50_ms": float(np.median(watch.times["short"])), "short_tokens": SHORT_TOKENS}
+        summary["tokens"] = min(TOKENS, card.reading.max_length)
+        summary |= {"short_p50_ms": float(np.median(watch.times["short"])), "short_tokens": SHORT_TOKENS}
     else:
-        found["image_size"] = card.vision.image_size
-    return found
+        summary["image_size"] = card.vision.image_size
+    return summary
 
 
 # -- in the process that is timed --------------------------------------------------------------------------
@@ -224,14 +224,14 @@ def _time_blocks(session: _Session, work: Mapping[str, stopwatch.Sets], order: M
 
 
 def _image_blocks(network: ImageClassifier, x: Tensor) -> list[tuple[str, float]]:
-    found = []
+    blocks = []
     steps: list[tuple[str, Callable[[Tensor], Tensor]]] = [(stage.name, stage.run) for stage in network.stages]
     steps.append(("head", network.head))
     for name, run in steps:
         began = time.perf_counter()
         x = run(x)
-        found.append((name, (time.perf_counter() - began) * 1000))
-    return found
+        blocks.append((name, (time.perf_counter() - began) * 1000))
+    return blocks
 
 
 def _text_blocks(network: TextClassifier, batch: TokenBatch) -> list[tuple[str, float]]:

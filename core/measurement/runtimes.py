@@ -46,8 +46,8 @@ class _Onnx:
             raise RuntimeError(f"{wanted} is not there")
 
     def run(self, inputs: Inputs) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self._session.run(None, dict(inputs))[0]
-        return found
+        logits: NDArray[np.float32] = self._session.run(None, dict(inputs))[0]
+        return logits
 
 
 class TorchSession:
@@ -65,8 +65,8 @@ class TorchSession:
         torch = self._torch
         with torch.inference_mode():
             tensors = [torch.from_numpy(value).to(self._device) for value in inputs.values()]
-            found: NDArray[np.float32] = self._module(*tensors).float().cpu().numpy()
-        return found
+            logits: NDArray[np.float32] = self._module(*tensors).float().cpu().numpy()
+        return logits
 
 
 def _eager(source: str, threads: int, device: str) -> Session:
@@ -161,8 +161,8 @@ class _TfLite(_OneByOne):
         for (index, dtype), value in zip(self._inputs, one, strict=True):
             self._file.set_tensor(index, value.astype(dtype, copy=False))
         self._file.invoke()
-        found: NDArray[np.float32] = self._file.get_tensor(self._output)
-        return found
+        logits: NDArray[np.float32] = self._file.get_tensor(self._output)
+        return logits
 
 
 def _place(name: str) -> int:
@@ -189,8 +189,8 @@ class _ExecuTorch(_OneByOne):
 
     def answer(self, one: list[NDArray[Any]]) -> NDArray[np.float32]:
         tensors = [self._torch.from_numpy(np.ascontiguousarray(value)) for value in one]
-        found: NDArray[np.float32] = self._method.execute(tensors)[0].numpy().copy()
-        return found
+        logits: NDArray[np.float32] = self._method.execute(tensors)[0].numpy().copy()
+        return logits
 
 
 class _TensorRt:
@@ -226,8 +226,8 @@ class _TensorRt:
         if not context.execute_async_v3(stream.cuda_stream):
             raise RuntimeError("the engine did not run")
         stream.synchronize()
-        found: NDArray[np.float32] = logits.cpu().numpy()
-        return found
+        part: NDArray[np.float32] = logits.cpu().numpy()
+        return part
 
 
 OPENERS: dict[str, Callable[[str, int, str], Session]] = {

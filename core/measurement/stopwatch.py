@@ -79,13 +79,13 @@ def main(more: Mapping[str, Answer] | None = None) -> None:
 
 def _sets(path: str, names: list[str]) -> dict[str, Sets]:
     """The inputs of each kind: arrays are kept as KIND/NUMBER/NAME."""
-    found: dict[str, dict[int, dict[str, NDArray[Any]]]] = defaultdict(lambda: defaultdict(dict))
+    arrays: dict[str, dict[int, dict[str, NDArray[Any]]]] = defaultdict(lambda: defaultdict(dict))
     with np.load(path) as kept:
         for key in kept.files:
             kind, number, name = key.split("/")
-            found[kind][int(number)][name] = kept[key]
+            arrays[kind][int(number)][name] = kept[key]
     return {
-        kind: [{name: sets[number][name] for name in names} for number in sorted(sets)] for kind, sets in found.items()
+        kind: [{name: sets[number][name] for name in names} for number in sorted(sets)] for kind, sets in arrays.items()
     }
 
 

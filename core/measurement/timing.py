@@ -116,9 +116,9 @@ class Stopwatch:
 
     def time(self, kind: str, seconds: float, least: int) -> float:
         """Median milliseconds of a block of calls with inputs of a kind (`one`: one example, `many`: a batch)."""
-        found = self.ask({"do": "time", "kind": kind, "seconds": seconds, "least": least})["times_ms"]
-        self.times[kind] += found
-        return float(np.median(found))
+        times = self.ask({"do": "time", "kind": kind, "seconds": seconds, "least": least})["times_ms"]
+        self.times[kind] += times
+        return float(np.median(times))
 
     def close(self) -> None:
         """Note the peak memory and end the process."""
@@ -204,9 +204,9 @@ def time_alone(
     began = time.perf_counter()
 
     def turn(kind: str, _number: int) -> float:
-        found = math.log(watch.time(kind, _ROUND_S, 1))
+        logarithm = math.log(watch.time(kind, _ROUND_S, 1))
         tell(time.perf_counter() - began)
-        return found
+        return logarithm
 
     logs, others = _until_known(kinds, turn, [watch], clock, budget_s, _LEAST_ALONE)
     return {kind: _middle(logs[kind]) for kind in kinds}, others

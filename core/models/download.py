@@ -195,12 +195,12 @@ def _plan_of_hub(model_id: str, repository: str) -> Plan:
     if not names:
         raise RunError("download.no_weights", repository=repository)
     folder = hub_folder() / f"models--{repository.replace('/', '--')}"
-    found = {one.rfilename: one for one in info.siblings or []}
+    siblings = {one.rfilename: one for one in info.siblings or []}
     token = hub.get_token()  # the environment's, else the library's own file
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     files = []
     for name in names:
-        one = found[name]
+        one = siblings[name]
         kind: Digest = "sha256" if one.lfs else "git"
         total = str(one.lfs.sha256 if one.lfs else one.blob_id)
         if not _SUM.fullmatch(total):  # it becomes a file's name
@@ -378,7 +378,7 @@ def _explained(error: BaseException, model_id: str, repository: str) -> GraftErr
 
 def _causes(error: BaseException) -> Iterable[BaseException]:
     """An error and what it came from, the outermost first."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -315,8 +315,8 @@ def family_name(architecture: str, tag: str = "", module: str = "") -> str:
 
 
 def _by_prefix(name: str) -> str | None:
-    found = max((prefix for prefix in _PREFIXES if name.startswith(prefix)), key=len, default=None)
-    return None if found is None else _PREFIXES[found]
+    longest = max((prefix for prefix in _PREFIXES if name.startswith(prefix)), key=len, default=None)
+    return None if longest is None else _PREFIXES[longest]
 
 
 def get_family(name: str) -> Family | None:

@@ -227,21 +227,21 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         is_same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
         if not is_same and there.scheme != "https":
             raise urllib.error.URLError(f"it points to {there.scheme}://{there.netloc}, which is not safe")
-        found = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if found is not None and not is_same:
-            found.remove_header("Authorization")
-        return found
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None and not is_same:
+            request.remove_header("Authorization")
+        return request
 
 
 def check_file(wanted: Wanted) -> None:
     """Compare what came with its published size and checksum; what is wrong is removed. Raises `RunError`."""
-    found = sum_of(wanted.part, wanted.digest) if wanted.digest else ""
+    digest = sum_of(wanted.part, wanted.digest) if wanted.digest else ""
     is_short = wanted.size is not None and wanted.part.stat().st_size != wanted.size
-    if found.startswith(wanted.sum) and not is_short:
+    if digest.startswith(wanted.sum) and not is_short:
         return
     wanted.part.unlink()
     wanted.mark.unlink(missing_ok=True)
-    values = {"found": found[:8] or "–", "wanted": wanted.sum[:8]}
+    values = {"found": digest[:8] or "–", "wanted": wanted.sum[:8]}
     raise RunError("download.wrong_hash", host=host_of(wanted.url), file=wanted.name, **values)
 
 

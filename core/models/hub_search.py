@@ -66,17 +66,17 @@ def search_hub(text: str, task: str = "", limit: int = 20) -> list[HubRow]:
 
 
 def _rows(answer: Iterable[Mapping[str, Any]], limit: int) -> Iterable[HubRow]:
-    for found in list(answer)[:limit]:
-        repository = str(found["id"])
+    for row in list(answer)[:limit]:
+        repository = str(row["id"])
         if not _REPOSITORY.fullmatch(repository):  # old models without an owner cannot be named here
             continue
-        tags = [str(tag) for tag in found.get("tags") or ()]
+        tags = [str(tag) for tag in row.get("tags") or ()]
         yield HubRow(
             id=repository if repository.startswith("timm/") else f"hub/{repository}",
-            task=str(found.get("pipeline_tag") or ""),
-            downloads=int(found.get("downloads") or 0),
-            likes=int(found.get("likes") or 0),
+            task=str(row.get("pipeline_tag") or ""),
+            downloads=int(row.get("downloads") or 0),
+            likes=int(row.get("likes") or 0),
             licence=next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), ""),
-            is_gated=bool(found.get("gated")),
+            is_gated=bool(row.get("gated")),
             url=HUB + repository,
         )

@@ -59,10 +59,10 @@ def repository_of(model_id: str) -> str:
         url = ""
     source, _, name = model_id.partition("/")
     if url.startswith(f"{HUB}/") and source in ("hub", "timm"):
-        found = url.removeprefix(f"{HUB}/")
+        repository = url.removeprefix(f"{HUB}/")
     else:
-        found = "" if url and source != "hub" else {"hub": name, "timm": model_id}.get(source, "")
-    return found if _REPOSITORY.fullmatch(found) else ""
+        repository = "" if url and source != "hub" else {"hub": name, "timm": model_id}.get(source, "")
+    return repository if _REPOSITORY.fullmatch(repository) else ""
 
 
 def torch_address(card: ModelCard) -> str:

@@ -109,7 +109,7 @@ def find_local(cards: Iterable[ModelCard] | None = None) -> set[str]:
             files = {name for snapshot in _folders(folder / "snapshots") for name in _files(snapshot)}
             repositories[folder.name.removeprefix("models--").replace("--", "/")] = files
     anywhere = checkpoints.union(*repositories.values())
-    found = set()
+    ids = set()
     for card in list_models() if cards is None else cards:
         if card.source in ("run", "bundled"):
             is_here = find_weights(card) is not None
@@ -121,8 +121,8 @@ def find_local(cards: Iterable[ModelCard] | None = None) -> set[str]:
         else:
             is_here = card.file_name in anywhere
         if is_here:
-            found.add(card.id)
-    return found
+            ids.add(card.id)
+    return ids
 
 
 def _folders(path: Path) -> Iterator[Path]:

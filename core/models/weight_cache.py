@@ -45,24 +45,24 @@ class StoredWeights:
 
 def list_weights() -> list[StoredWeights]:
     """What lies in the caches of torch hub and of the Hugging Face libraries, the largest first."""
-    found = [*_in_torch_hub(), *_in_hub_cache()]
-    return sorted(found, key=lambda one: (-one.bytes, one.model))
+    stored = [*_in_torch_hub(), *_in_hub_cache()]
+    return sorted(stored, key=lambda one: (-one.bytes, one.model))
 
 
 def _in_torch_hub() -> list[StoredWeights]:
     cards = {card.file_name: card for card in catalog.list_models() if card.source in ("torchvision", "timm")}
-    folder, found = _checkpoints(), []
+    folder, stored = _checkpoints(), []
     for name, card in cards.items():
         if hubs.repository_of(card.id):
             continue
         size = sum(_bytes(path) for path in _files_of(card))
         if size:
-            found.append(StoredWeights(card.id, folder, size, (folder / name).is_file()))
-    return found
+            stored.append(StoredWeights(card.id, folder, size, (folder / name).is_file()))
+    return stored
 
 
 def _in_hub_cache() -> list[StoredWeights]:
-    found = []
+    stored = []
     ids = {
         card.url.removeprefix(f"{hubs.HUB}/"): card.id
         for card in reversed(catalog.list_models())
@@ -74,8 +74,8 @@ def _in_hub_cache() -> list[StoredWeights]:
         is_whole = any(path.suffix in (".safetensors", ".bin") for path in folder.glob("snapshots/*/*"))
         if size:
             model_id = ids.get(name) or (name if name.startswith("timm/") else f"hub/{name}")
-            found.append(StoredWeights(model_id, folder, size, is_whole))
-    return found
+            stored.append(StoredWeights(model_id, folder, size, is_whole))
+    return stored
 
 
 def _bytes(path: Path) -> int:
@@ -179,10 +179,10 @@ def import_weights(model_id: str, path: Path) -> int:
 def _import_file(card: ModelCard, path: Path) -> int:
     if not path.is_file():
         raise InputError("weights.import_not_a_file", path=str(path), file=card.file_name)
-    found, stamp = sum_of(path, "sha256"), re.search(r"-([0-9a-f]{8,})\.", card.file_name)
+    digest, stamp = sum_of(path, "sha256"), re.search(r"-([0-9a-f]{8,})\.", card.file_name)
     wanted = card.sha256 or (stamp[1] if stamp else "")
-    if not found.startswith(wanted):
-        values = {"found": found[:8], "wanted": wanted[:8]}
+    if not digest.startswith(wanted):
+        values = {"found": digest[:8], "wanted": wanted[:8]}
         raise InputError("weights.import_wrong_file", path=str(path), file=card.file_name, **values)
     if not wanted:  # nobody published a sum: at least it is of the kind
         _check_content(path, "weights.bin" if path.suffix != ".safetensors" else path.name)
@@ -232,13 +232,13 @@ def _look_through(root: Path, folder: Path) -> dict[str, Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in [*names, *(one for one in folders if (Path(base) / one).is_symlink())]:
             path = Path(base) / name
-            told = path.relative_to(folder).as_posix()
+            relative = path.relative_to(folder).as_posix()
             if not path.resolve().is_relative_to(top):
-                outside.append(told)
+                outside.append(relative)
             elif path.suffix.lower() in _CODE:
-                code.append(told)
+                code.append(relative)
             elif path.is_file():
-                files[told] = path
+                files[relative] = path
         if len(files) > _MOST_FILES:
             raise InputError("data.too_many_files", name=folder.name, limit=_MOST_FILES)
     if outside:
@@ -288,8 +288,8 @@ def _check_room(model_id: str, need: int, folder: Path) -> None:
     place = next(one for one in (folder, *folder.parents) if one.exists())
     free = shutil.disk_usage(place).free
     if need + SPARE_BYTES > free:
-        told = {"need": f"{(need + SPARE_BYTES) / 1e6:.0f} MB", "free": f"{free / 1e6:.0f} MB"}
-        raise RunError("download.no_room", id=model_id, folder=str(folder), **told)
+        values = {"need": f"{(need + SPARE_BYTES) / 1e6:.0f} MB", "free": f"{free / 1e6:.0f} MB"}
+        raise RunError("download.no_room", id=model_id, folder=str(folder), **values)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -30,8 +30,8 @@ def _places(card: ModelCard) -> list[Path]:
         return [model_folder(card) / card.file_name]
     if card.source == "bundled":
         package, _, name = card.file_name.partition("/")
-        found = importlib.util.find_spec(package)  # does not import it
-        return [Path(folder) / name for folder in (found.submodule_search_locations or [] if found else [])]
+        spec = importlib.util.find_spec(package)  # does not import it
+        return [Path(folder) / name for folder in (spec.submodule_search_locations or [] if spec else [])]
     if card.repository:
         pass
 
@@ -50,8 +50,8 @@ def file_names(card: ModelCard) -> tuple[str, ...]:
 def hub_snapshots(repository: str) -> list[Path]:
     """Where the Hugging Face cache keeps ORG/NAME (or `hub/ORG/NAME`), the newest first."""
     folder = repository.removeprefix("hub/").replace("/", "--")
-    found = hub_folder().glob(f"models--{folder}/snapshots/*")
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    folders = hub_folder().glob(f"models--{folder}/snapshots/*")
+    return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def model_source(card: ModelCard) -> Path:

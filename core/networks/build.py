@@ -122,8 +122,8 @@ def _resized(card: ModelCard, net: nn.Module, weights: dict[str, Tensor], size: 
 def _num_features(source: nn.Module | list[Stage]) -> int:
     """What a head takes in, or what the last convolution of some stages gives."""
     if isinstance(source, list):
-        found = [module for stage in source for part in stage.modules for module in part.modules()]
-        return next(module.out_channels for module in reversed(found) if isinstance(module, nn.Conv2d))
+        modules = [module for stage in source for part in stage.modules for module in part.modules()]
+        return next(module.out_channels for module in reversed(modules) if isinstance(module, nn.Conv2d))
     for module in source.modules():
         if isinstance(module, nn.Linear):
             return module.in_features

@@ -62,8 +62,8 @@ def fitted(net: Any, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     if translate is None:
         return weights
     takes_net = len(inspect.signature(translate).parameters) > 1
-    found: dict[str, Tensor] = translate(weights, net) if takes_net else translate(weights)
-    return found
+    tensors: dict[str, Tensor] = translate(weights, net) if takes_net else translate(weights)
+    return tensors
 
 
 def plan(net: Any, size: int) -> Plan:
@@ -97,8 +97,8 @@ def _trunk(net: Any, tail: Callable[[Any], Tensor], x: Tensor) -> Tensor:
 
 def _encoded(net: Any, x: Tensor) -> Tensor:
     """What an encoder without a classifier gives, on average over the picture."""
-    found: Tensor = net(x)
-    return found if found.ndim == 2 else found.flatten(1, -2).mean(1)
+    encoded: Tensor = net(x)
+    return encoded if encoded.ndim == 2 else encoded.flatten(1, -2).mean(1)
 
 
 # -- blocks ----------------------------------------------------------------------------------------------
@@ -183,8 +183,8 @@ def _run_with(
     size: int,
     x: Tensor,
 ) -> Tensor:
-    found: Tensor = block(x, **arguments(net, index, size))
-    return found
+    out: Tensor = block(x, **arguments(net, index, size))
+    return out
 
 
 def _rotary(net: Any, index: int, size: int) -> Mapping[str, object]:
@@ -231,20 +231,20 @@ def _class_token(net: Any, x: Tensor) -> Tensor:
 
 
 def _positions(net: Any, x: Tensor) -> Tensor:
-    found: Tensor = net.pos_drop(x if net.pos_embed is None else x + net.pos_embed)
-    return found
+    tokens: Tensor = net.pos_drop(x if net.pos_embed is None else x + net.pos_embed)
+    return tokens
 
 
 def _embed_eva(net: Any, x: Tensor) -> Tensor:
-    found: Tensor = net.norm_pre(net._pos_embed(net.patch_embed(x))[0])
-    return found
+    tokens: Tensor = net.norm_pre(net._pos_embed(net.patch_embed(x))[0])
+    return tokens
 
 
 def _embed_sam(net: Any, x: Tensor) -> Tensor:
     if net.pos_embed is not None:
         x = x + resample_abs_pos_embed_nhwc(net.pos_embed, x.shape[1:3])
-    found: Tensor = net.pos_drop(x)
-    return found
+    tokens: Tensor = net.pos_drop(x)
+    return tokens
 
 
 def _embed_xcit(net: Any, x: Tensor) -> Tensor:
@@ -252,18 +252,18 @@ def _embed_xcit(net: Any, x: Tensor) -> Tensor:
     x, (rows, columns) = net.patch_embed(x)
     if net.pos_embed is not None:
         x = x + net.pos_embed(n, rows, columns).reshape(n, -1, x.shape[1]).permute(0, 2, 1)
-    found: Tensor = net.pos_drop(x)
-    return found
+    tokens: Tensor = net.pos_drop(x)
+    return tokens
 
 
 def _neck(net: Any, x: Tensor) -> Tensor:
-    found: Tensor = net.neck(x.permute(0, 3, 1, 2))
-    return found
+    out: Tensor = net.neck(x.permute(0, 3, 1, 2))
+    return out
 
 
 def _norm_of_map(net: Any, x: Tensor) -> Tensor:
-    found: Tensor = net.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-    return found
+    out: Tensor = net.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    return out
 
 
 def _tokens_of_levit(net: Any, x: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ def lora_targets(net: nn.Module) -> list[str]:
     passed: tuple[str, ...] = tuple(
         f"{name}." for name, module in net.named_modules() if type(module).__name__ in _READ_DIRECTLY
     )
-    found = [name for name, module in net.named_modules() if isinstance(module, nn.Linear) or _is_conv1d(module)]
-    return [name for name in found if not name.startswith(passed or ("\0",))]
+    names = [name for name, module in net.named_modules() if isinstance(module, nn.Linear) or _is_conv1d(module)]
+    return [name for name in names if not name.startswith(passed or ("\0",))]
 
 
 def _is_attention(module: nn.Module) -> bool:

@@ -64,9 +64,9 @@ class TextClassifier(Tunable):
 
     @property
     def layers(self) -> nn.ModuleList:
-        found = self.net.get_submodule(self.layers_name)
-        assert isinstance(found, nn.ModuleList)
-        return found
+        modules = self.net.get_submodule(self.layers_name)
+        assert isinstance(modules, nn.ModuleList)
+        return modules
 
     @property
     def num_blocks(self) -> int:
@@ -111,10 +111,10 @@ class TextClassifier(Tunable):
         """What the first `cut` blocks give: token states [n, T, H], or for all blocks the features [n, H]."""
         if cut == self.num_blocks:
             return self.run(batch, 0)
-        found: list[Tensor] = []
+        states: list[Tensor] = []
 
         def halt(module: nn.Module, args: Any, kwargs: Any) -> None:
-            found.append(args[0] if args else kwargs["hidden_states"])
+            states.append(args[0] if args else kwargs["hidden_states"])
             raise _Halted
 
         handle = self.layers[cut - 1].register_forward_pre_hook(halt, with_kwargs=True)
@@ -124,7 +124,7 @@ class TextClassifier(Tunable):
             pass
         finally:
             handle.remove()
-        return found[0]
+        return states[0]
 
     def _run_net(self, batch: TokenBatch) -> Tensor:
         hidden: Tensor = self.net(input_ids=batch.ids, attention_mask=batch.mask)[0]
@@ -231,10 +231,10 @@ def _backbone(folder: Path, card: ModelCard, *, is_pretrained: bool) -> Any:
     if not is_pretrained:
         return build_backbone(config)
     check_sum(folder / card.file_name.rpartition("/")[2], card)
-    found = encoder_class(config).from_pretrained(
+    backbone = encoder_class(config).from_pretrained(
         folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32, config=config
     )
-    return _trimmed(found)
+    return _trimmed(backbone)
 
 
 def build_backbone(config: Any) -> Any:
@@ -256,10 +256,10 @@ def _trimmed(net: Any) -> Any:
 
 
 def _tokenizer(folder: Path) -> Any:
-    found = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if found.pad_token is None:  # GPT-2 has none: its place is masked, so any token may stand there
-        found.pad_token = found.eos_token or found.unk_token
-    return found
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if tokenizer.pad_token is None:  # GPT-2 has none: its place is masked, so any token may stand there
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    return tokenizer
 
 
 class WholeClassifier(nn.Module):

@@ -75,27 +75,29 @@ def find_classifier(net: Any) -> str:
 
     Where that is not one module of the network, it is made and put there as `answer`.
     """
-    found = net.get_classifier() if hasattr(net, "get_classifier") else None
+    classifier = net.get_classifier() if hasattr(net, "get_classifier") else None
     kind = type(net).__name__
-    if found is None or not net.num_classes or isinstance(found, nn.Identity):
+    if classifier is None or not net.num_classes or isinstance(classifier, nn.Identity):
         return ""
     if kind.startswith("EfficientViM"):
         return _put(net, _weighted_heads(net), "heads", "heads_dist")
     if kind == "CrossVit":
-        return _put(net, _Together(found, [head.in_features for head in found]), "head")
-    if isinstance(found, tuple):
-        sizes = [head.in_features for head in found] if tail_of(net) is _both_tokens else None
-        return _put(net, _Together(found, sizes), "head", "head_dist")
+        return _put(net, _Together(classifier, [head.in_features for head in classifier]), "head")
+    if isinstance(classifier, tuple):
+        sizes = [head.in_features for head in classifier] if tail_of(net) is _both_tokens else None
+        return _put(net, _Together(classifier, sizes), "head", "head_dist")
     if kind == "VOLO" and net.aux_head is not None:
-        return _put(net, _OfTokens(found, net.aux_head), "head", "aux_head")
-    name: str = next(name for name, module in net.named_modules() if module is found)
-    if isinstance(found, ClassifierHead | NormMlpClassifierHead | ClNormMlpClassifierHead):  # with pooling and norm
-        found, name = found.fc, f"{name}.fc"
+        return _put(net, _OfTokens(classifier, net.aux_head), "head", "aux_head")
+    name: str = next(name for name, module in net.named_modules() if module is classifier)
+    if isinstance(
+        classifier, ClassifierHead | NormMlpClassifierHead | ClNormMlpClassifierHead
+    ):  # with pooling and norm
+        classifier, name = classifier.fc, f"{name}.fc"
     parent = net.get_submodule(name.rpartition(".")[0])
     if type(parent).__name__ == "NormLinear":  # the norm before the linear layer belongs to it
         return str(name.rpartition(".")[0])
-    if isinstance(found, nn.Conv2d):
-        flat = nn.Sequential(nn.Unflatten(1, (found.in_channels, 1, 1)), found, nn.Flatten(1))
+    if isinstance(classifier, nn.Conv2d):
+        flat = nn.Sequential(nn.Unflatten(1, (classifier.in_channels, 1, 1)), classifier, nn.Flatten(1))
         return _put(net, flat, name)
     return name
 

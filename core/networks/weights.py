@@ -29,14 +29,14 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
         raise WeightsError("weights.other_model", id=card.id, file=str(path), detail=first_line(error)) from error
     except Exception as error:  # the unpickler's refusals have no common base
         raise WeightsError("weights.other_model", id=card.id, file=str(path), detail=first_line(error)) from error
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise WeightsError("weights.other_model", id=card.id, file=str(path), detail="it holds more than tensors")
-    return found
+    return tensors
 
 
 def check_sum(path: Path, card: ModelCard) -> None:
@@ -46,9 +46,9 @@ def check_sum(path: Path, card: ModelCard) -> None:
     """
     if not card.sha256:
         return
-    found = sha256(path)
-    if not found.startswith(card.sha256):
-        raise WeightsError("weights.damaged", file=str(path), found=found[:8], wanted=card.sha256[:8])
+    digest = sha256(path)
+    if not digest.startswith(card.sha256):
+        raise WeightsError("weights.damaged", file=str(path), found=digest[:8], wanted=card.sha256[:8])
 
 
 FORMAT = 1

@@ -75,7 +75,9 @@ def _check_variants(spec: OptimizeSpec) -> list[Problem]:
     if "distill" in spec.passes and not card.is_text and not spec.student:
         problems.append(Problem("optimize.no_student", field="student", values={"model": card.name}))
     against = {name: check_pass(name, card, spec.device) for name in spec.passes}
-    is_left = any(all(problem.severity != "error" for problem in found) for found in against.values())
-    for problem in (problem for found in against.values() for problem in found):
+    is_left = any(
+        all(problem.severity != "error" for problem in problems_of_one) for problems_of_one in against.values()
+    )
+    for problem in (problem for problems_of_one in against.values() for problem in problems_of_one):
         problems.append(dataclasses.replace(problem, severity="warning") if is_left else problem)
     return problems

@@ -127,10 +127,10 @@ def _name_nodes(model: Any) -> None:
 def _layer(scopes: str) -> str:
     """The module that a node comes from: `network.net.blocks.3` → `net.blocks.3`."""
     try:
-        found = [str(part) for part in ast.literal_eval(scopes)]
+        names = [str(part) for part in ast.literal_eval(scopes)]
     except (ValueError, SyntaxError):
         return "net"
-    inside = found[1:-1] or ["net"]
+    inside = names[1:-1] or ["net"]
     return inside[-1].removeprefix("network.") or "net"
 
 

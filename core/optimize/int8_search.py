@@ -39,12 +39,12 @@ def groups_of(model: onnx.ModelProto) -> dict[str, list[str]]:
     layers = {node.name: node.name.rpartition("/")[0].split(".") for node in nodes}
     best: dict[str, list[str]] = {}
     for depth in range(1, 1 + max((len(parts) for parts in layers.values()), default=1)):
-        found: dict[str, list[str]] = {}
+        groups: dict[str, list[str]] = {}
         for node in nodes:
-            found.setdefault(".".join(layers[node.name][:depth]), []).append(node.name)
-        if len(found) > _MOST_GROUPS and best:
+            groups.setdefault(".".join(layers[node.name][:depth]), []).append(node.name)
+        if len(groups) > _MOST_GROUPS and best:
             break
-        best = found
+        best = groups
     return best
 
 
@@ -96,18 +96,18 @@ class GuardedInt8:
     def run(self) -> FileResult:
         """The file, with what was left in float and why."""
         self.quantize([], self.target)
-        found: Search | None = None
+        search: Search | None = None
         gains: list[GroupGain] | None = None
         if self.context.spec.search and len(self.groups) > 1:
             self.float_logits = self._answers(self.source, self.rows)
             full = self._look(self.target, self.rows)
             if full.loss()[1] <= self.context.spec.max_drop:
-                found = self._found(full, full, "not_needed")
+                search = self._found(full, full, "not_needed")
             else:
-                found, gains = self._search(full)
+                search, gains = self._search(full)
         nodes = {node.name for node in onnx.load(self.source).graph.node if node.op_type in HEAVY_OPS}
         out = sum(len(self.groups[row["group"]]) for row in gains or [] if row["in_float"])
-        return FileResult(self.target, {"quantized": len(nodes) - out, "in_float": out}, found, gains)
+        return FileResult(self.target, {"quantized": len(nodes) - out, "in_float": out}, search, gains)
 
     def _found(self, full: _Look, kept: _Look, reason: Reason) -> Search:
         return {
@@ -146,12 +146,12 @@ class GuardedInt8:
         chosen = order[: best[0]]
         if best[0] != tried[-1][0]:  # what lies there is what was tried last
             self.quantize([node for name in chosen for node in self.groups[name]], self.target)
-        found = self._found(full, best[1], reason)
-        found["error_left"] = best[1].error / max(full.error, 1e-12)
+        search = self._found(full, best[1], reason)
+        search["error_left"] = best[1].error / max(full.error, 1e-12)
         rows: list[GroupGain] = [
             {"group": name, "gain": gain, "in_float": name in chosen} for name, gain in gains.items()
         ]
-        return found, sorted(rows, key=lambda row: -row["gain"])
+        return search, sorted(rows, key=lambda row: -row["gain"])
 
     def _sensitivity(self) -> dict[str, float]:
         """For each group, the share of the squared error that goes when it alone stays in float."""
@@ -181,8 +181,8 @@ class GuardedInt8:
 def answers(context: PassContext, path: Path, format: str, rows: Ints) -> Floats:
     """Logits [n, C] of rows by a file. Raises `StoppedError` between batches."""
     session = open_file(str(path), format, threads=context.threads, device=context.spec.device)
-    found: Floats = np.zeros((len(rows), len(context.trained.labels)), dtype=np.float32)
+    logits: Floats = np.zeros((len(rows), len(context.trained.labels)), dtype=np.float32)
     for places, inputs in context.trained.batches(rows, 32):
         context.clock.raise_if_stopped()
-        found[places] = session.run(inputs)
-    return found
+        logits[places] = session.run(inputs)
+    return logits

@@ -35,10 +35,10 @@ def list_layers(network: Network) -> dict[str, nn.Module]:
 
 def list_weights(network: Network) -> dict[str, nn.Parameter]:
     """The weight of each of these layers, by the layer's name."""
-    found = {}
+    weights = {}
     for name, module in list_layers(network).items():
         attribute = next(attribute for kind, attribute in _WEIGHTS if isinstance(module, kind))
         weight = getattr(module, attribute)
         if isinstance(weight, nn.Parameter):
-            found[name] = weight
-    return found
+            weights[name] = weight
+    return weights

@@ -51,13 +51,13 @@ def ask_teacher(context: PassContext, name: str | None) -> Tensor:
     rows = np.unique(np.concatenate([train, trained.data.validation]))
     context.clock.phase("teacher")
     if name is None:
-        found = torch.from_numpy(trained.logits(trained.model, rows))
+        of_rows = torch.from_numpy(trained.logits(trained.model, rows))
     else:
         card = get_model(name)
         check_task(card, trained, "teacher")
-        found = _answers_of(context, card, rows)
+        of_rows = _answers_of(context, card, rows)
     logits = torch.zeros(len(trained.data.targets), len(trained.labels))
-    logits[torch.from_numpy(rows)] = found
+    logits[torch.from_numpy(rows)] = of_rows
     return logits
 
 
@@ -69,8 +69,8 @@ def _answers_of(context: PassContext, card: ModelCard, rows: Ints) -> Tensor:
     else:
         learner, labels = _learner_of(context, network, card), network.labels
     engine = default_engine("auto", learner.device, is_text=card.is_text)
-    found = predict_rows(learner, rows, context.clock, BATCH_SIZE, engine)
-    return found[:, [labels.index(label) for label in trained.labels]]
+    logits = predict_rows(learner, rows, context.clock, BATCH_SIZE, engine)
+    return logits[:, [labels.index(label) for label in trained.labels]]
 
 
 def _as_published(card: ModelCard) -> Network | None:

@@ -146,12 +146,12 @@ class TrainedModel(ABC):
     def logits(self, network: nn.Module, rows: Ints, batch_size: int = 32) -> NDArray[np.float32]:
         """Logits [n, C] of rows by a torch network, in fp32. Raises `StoppedError` between batches."""
         module = exportable(network).eval()
-        found = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
+        answers = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
         for places, inputs in self.batches(rows, batch_size):
             self.clock.raise_if_stopped()
             tensors = [torch.from_numpy(inputs[name]) for name in self.input_names]
-            found[places] = module(*tensors).float().numpy()
-        return found
+            answers[places] = module(*tensors).float().numpy()
+        return answers
 
 
 class TrainedImageModel(TrainedModel):

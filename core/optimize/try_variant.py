@@ -48,8 +48,8 @@ class Variant:
             return []
         with self._lock:
             logits = self._session.run(self._read(given))
-        found = softmax(logits.astype(np.float64), axis=1)
-        return [[(self.labels[c], float(row[c])) for c in np.argsort(-row, kind="stable")] for row in found]
+        probabilities = softmax(logits.astype(np.float64), axis=1)
+        return [[(self.labels[c], float(row[c])) for c in np.argsort(-row, kind="stable")] for row in probabilities]
 
 
 def load_variant(run_id: str, name: str) -> Variant:

@@ -59,8 +59,8 @@ def variants_of(passes: Sequence[str], *, combine: bool) -> list[Variant]:
     chains: list[tuple[str, ...]] = [(name,) for name in learn]
     if combine and len(learn) > 1:
         chains += [tuple(learn[:count]) for count in range(2, len(learn) + 1)]
-    found: list[tuple[str, ...]] = [(name,) for name in files]
+    combinations: list[tuple[str, ...]] = [(name,) for name in files]
     for chain in chains:
-        found.append((*chain, PASSES[chain[-1]].file_pass))
-        found += [(*chain, name) for name in quantized] if combine else []
-    return [Variant(names) for names in dict.fromkeys(found)]
+        combinations.append((*chain, PASSES[chain[-1]].file_pass))
+        combinations += [(*chain, name) for name in quantized] if combine else []
+    return [Variant(names) for names in dict.fromkeys(combinations)]

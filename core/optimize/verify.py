@@ -46,13 +46,13 @@ def check_file(
     tolerance = TOLERANCE * max(1.0, float(np.abs(wanted).max()) / 10)
     difference = float(np.abs(theirs - wanted).max())
     equal = int((theirs.argmax(1) == wanted.argmax(1)).sum())
-    told = {"difference": f"{difference:.2g}", "tolerance": f"{tolerance:.2g}", "equal": equal, "n": len(samples)}
+    values = {"difference": f"{difference:.2g}", "tolerance": f"{tolerance:.2g}", "equal": equal, "n": len(samples)}
     problems = []
     if not np.isfinite(theirs).all() or not np.isfinite(session.run(context.trained.prepare(samples))).all():
         problems.append(Problem("optimize.gate_not_finite"))
     elif difference > tolerance:
         code = "optimize.gate_differs" if is_exact else "optimize.gate_preprocessing"
-        problems.append(Problem(code, values=told))
+        problems.append(Problem(code, values=values))
     _write_expected(context, theirs, tolerance)
     gate: Gate = {
         "samples": len(samples),
@@ -68,8 +68,8 @@ def check_file(
 def _network(context: PassContext, asked: list[InputArrays]) -> Any:
     module = exportable(context.network).eval()
     with torch.inference_mode():
-        found = [module(*(torch.from_numpy(inputs[name]) for name in context.trained.input_names)) for inputs in asked]
-    return torch.cat(found).float().numpy()
+        logits = [module(*(torch.from_numpy(inputs[name]) for name in context.trained.input_names)) for inputs in asked]
+    return torch.cat(logits).float().numpy()
 
 
 def _prepared(session: Session, context: PassContext, samples: list[Any]) -> Any:

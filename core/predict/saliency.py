@@ -51,14 +51,14 @@ def find_heat(predictor: Predictor, picture: Image.Image, label: str) -> Heat:
             layout = _find_layout(outputs[place].shape)
             if layout is None:
                 continue
-            found = _grad_cam(outputs[place], layout, [*steps[place + 1 :], predictor.model.head], target)
-            if bool(found.any()):
-                return _as_heat(found, seen)
+            heat = _grad_cam(outputs[place], layout, [*steps[place + 1 :], predictor.model.head], target)
+            if bool(heat.any()):
+                return _as_heat(heat, seen)
     raise InputError("predict.no_places", id=predictor.model.base)
 
 
-def _as_heat(found: Tensor, seen: NDArray[np.uint8]) -> Heat:
-    kept = found.relu()
+def _as_heat(heat: Tensor, seen: NDArray[np.uint8]) -> Heat:
+    kept = heat.relu()
     kept = kept / kept.max().clamp(min=torch.finfo(kept.dtype).tiny)
     size = (seen.shape[0], seen.shape[1])
     large = LayerAttribution.interpolate(kept, size, interpolate_mode="bilinear")
@@ -68,19 +68,19 @@ def _as_heat(found: Tensor, seen: NDArray[np.uint8]) -> Heat:
 @torch.no_grad()
 def _outputs(steps: Sequence[Step], x: Tensor) -> list[Tensor]:
     """What each step gives. Copies, as later steps may change what they are given."""
-    found = []
+    outputs = []
     for step in steps:
         x = step(x)
-        found.append(x.clone())
-    return found
+        outputs.append(x.clone())
+    return outputs
 
 
 def _grad_cam(output: Tensor, layout: _Layout, rest: Sequence[Step], target: int) -> Tensor:
     """Grad-CAM [1, 1, h, w] of a class at a step's output, by the rest of the network alone."""
     behind = _Behind(layout, rest, output)
     cam = LayerGradCam(behind, behind.maps)
-    found: Tensor = cam.attribute(layout.to_map(output).detach().requires_grad_(), target=target)
-    return found.detach().float()
+    heat: Tensor = cam.attribute(layout.to_map(output).detach().requires_grad_(), target=target)
+    return heat.detach().float()
 
 
 class _Behind(nn.Module):

@@ -46,8 +46,8 @@ class Questions:
 def read_questions(path: Path, column: str | None = None) -> Questions:
     """Read a table of any format, or a text of one text a line. Raises `DataError`."""
     row = format_of(path)
-    found: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
-    table, problems = found
+    read: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
+    table, problems = read
     sample: dict[str, Sequence[Any]] = {name: values[:SAMPLE] for name, values in table.items()}
     return Questions(table, find_column_of_texts(sample, column), problems)
 
@@ -64,12 +64,12 @@ class Preview:
 
 def preview_questions(path: Path) -> Preview:
     """The first rows as words, the column found, and how many rows there are."""
-    found = read_questions(path)
+    questions = read_questions(path)
     table = {
         name: ["" if value is None else str(value)[:_SHOWN_CHARS] for value in values[:_SHOWN_ROWS]]
-        for name, values in found.table.items()
+        for name, values in questions.table.items()
     }
-    return Preview(table, found.column, len(found), found.problems)
+    return Preview(table, questions.column, len(questions), questions.problems)
 
 
 def store_questions(source: IO[bytes] | Any, name: str, key: str) -> Path:

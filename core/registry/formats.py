@@ -187,8 +187,8 @@ SPLIT_WORDS = {
 def load(function: str) -> Callable[..., Any]:
     """What a row names as `module:function`."""
     module, _, name = function.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
+    named: Callable[..., Any] = getattr(import_module(module), name)
+    return named
 
 
 # -- which format it is ------------------------------------------------------------------------------------
@@ -230,8 +230,8 @@ def by_name(name: PurePath) -> Format | None:
 def table_format(path: Path, head: bytes) -> Format:
     """The format whose `rows` read a table that begins like this; plain text where nothing speaks for another."""
     packed = [row for row in FORMATS.values() if row.rows and row.head and head.startswith(row.head)]
-    found = format_of(path) if packed else None
-    return found if found in packed and found is not None else next(iter(packed), FORMATS["csv"])
+    inside = format_of(path) if packed else None
+    return inside if inside in packed and inside is not None else next(iter(packed), FORMATS["csv"])
 
 
 def is_table(name: PurePath) -> bool:

@@ -39,8 +39,8 @@ class Rates:
     random_texts: float | None = None
 
     def at(self, *, is_text: bool, is_random: bool) -> float:
-        found = (self.random_texts if is_text else self.random_pictures) if is_random else None
-        return found or (self.texts if is_text else self.pictures)
+        rate = (self.random_texts if is_text else self.random_pictures) if is_random else None
+        return rate or (self.texts if is_text else self.pictures)
 
 
 @dataclass(frozen=True)

@@ -81,19 +81,19 @@ def _take_in(
     listed = _listed(archive, entries, name)
     facts = json.loads(_read(archive, entries["run.json"]))
     spec = _check_facts(facts, name)
-    told: list[Problem] = []
+    problems: list[Problem] = []
     run_id = str(facts["id"])
     if _exists(run_id, store):
         run_id = f"{run_id}-{secrets.token_hex(2)}"
-        told.append(Problem("run.archive_new_id", "warning", values={"id": facts["id"], "new": run_id}))
+        problems.append(Problem("run.archive_new_id", "warning", values={"id": facts["id"], "new": run_id}))
     _check_report(archive, entries, name)
     left_out = sorted(text for text in entries if _may_run(text, entries))
     if left_out:
         shown = ", ".join(left_out[:5])
-        told.append(Problem("run.archive_left_out", "warning", values={"n": len(left_out), "names": shown}))
+        problems.append(Problem("run.archive_left_out", "warning", values={"n": len(left_out), "names": shown}))
     parent = facts.get("parent") or None
     if parent is not None and not _exists(str(parent), store):
-        told.append(Problem("run.archive_no_parent", "warning", values={"id": str(parent)}))
+        problems.append(Problem("run.archive_no_parent", "warning", values={"id": str(parent)}))
         parent = None
     _check_room(sum(info.file_size for info in entries.values()), name)
     folder = settings.folder("runs") / run_id
@@ -114,7 +114,7 @@ def _take_in(
         shutil.rmtree(folder, ignore_errors=True)
         store.delete_run(run_id)
         raise
-    return store.get_run(run_id), told
+    return store.get_run(run_id), problems
 
 
 def _listed(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], name: str) -> dict[str, ListedFile]:

@@ -95,9 +95,9 @@ def run_facts(run: Run) -> RunFacts:
 
 
 def _files(run: Run) -> list[Path]:
-    found = [path for path in (run.folder / "spec.json", run.folder / "worker.log") if path.is_file()]
+    paths = [path for path in (run.folder / "spec.json", run.folder / "worker.log") if path.is_file()]
     kept = (path for path in (run.folder / "artifacts").rglob("*") if path.is_file() and not is_unfinished(path))
-    return found + sorted(kept)
+    return paths + sorted(kept)
 
 
 def _metrics_csv(run: Run, store: Store) -> str:

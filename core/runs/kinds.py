@@ -56,10 +56,10 @@ class Kind:
 
 def kind_of(spec: Spec) -> Kind:
     """The kind that a spec asks for. Raises `TypeError` for a record that asks for nothing."""
-    found = next((kind for kind in KINDS.values() if kind.spec is type(spec)), None)
-    if found is None:
+    row = next((kind for kind in KINDS.values() if kind.spec is type(spec)), None)
+    if row is None:
         raise TypeError(f"no kind of run for {type(spec).__name__}")
-    return found
+    return row
 
 
 def check_spec(spec: Spec) -> list[Problem]:

@@ -116,18 +116,18 @@ def find_process(run: Run) -> psutil.Process | None:
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
     """Everything a worker started, but not the worker of the next run, which it starts as it ends."""
-    found: list[psutil.Process] = []
+    alive: list[psutil.Process] = []
     try:
         children = process.children()
     except psutil.NoSuchProcess:
-        return found
+        return alive
     for child in children:
         try:
             if _WORKERS.isdisjoint(child.cmdline()):
-                found += [*_children(child), child]
+                alive += [*_children(child), child]
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-    return found
+    return alive
 
 
 def _windows_flags() -> int:

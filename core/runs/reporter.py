@@ -102,11 +102,11 @@ class StoreReporter:
         if self._thread.is_alive():
             self._thread.join(timeout=20)
         deadline = time.monotonic() + patience_s
-        told = [problem.as_dict() for problem in problems]
+        rows = [problem.as_dict() for problem in problems]
         while True:
             try:
                 self._write_all(time.monotonic())
-                end: RunColumns = {"status": status, "error": told or None, "ended_at": time.time(), "eta_s": None}
+                end: RunColumns = {"status": status, "error": rows or None, "ended_at": time.time(), "eta_s": None}
                 if summary:
                     end["summary"] = dict(summary)
                 if status == "done":

@@ -65,13 +65,13 @@ def timm_models(counted: Counted | None = None) -> list[ModelCard]:
             continue
         key = _network_key(name)
         try:
-            found = (counted or {}).get(card.id) or counts.get(key) or count(name)
+            numbers = (counted or {}).get(card.id) or counts.get(key) or count(name)
         except Exception as error:  # timm's constructors raise what they like
             reason = first_line(error, 160)
             print(f"{card.id}: cannot be counted on the meta device, left out: {reason}", file=sys.stderr)
             continue
-        counts[key] = found
-        cards.append(card.model_copy(update=dict(found)))
+        counts[key] = numbers
+        cards.append(card.model_copy(update=dict(numbers)))
     return cards
 
 
@@ -114,8 +114,8 @@ def describe(name: str) -> ModelCard | None:
 
 
 def _tags(architecture: str) -> list[str]:
-    found: list[str] = list(timm.models.get_arch_pretrained_cfgs(architecture))
-    return found
+    tags: list[str] = list(timm.models.get_arch_pretrained_cfgs(architecture))
+    return tags
 
 
 def _default_tag(architecture: str) -> str | None:
@@ -126,8 +126,8 @@ def _default_tag(architecture: str) -> str | None:
 
 def _module(architecture: str) -> str:
     """The file of timm that the network stands in."""
-    found: str = timm.models.model_entrypoint(architecture).__module__
-    return found.rpartition(".")[2]
+    module: str = timm.models.model_entrypoint(architecture).__module__
+    return module.rpartition(".")[2]
 
 
 def _preprocessing(cfg: Any) -> Preprocessing:

@@ -50,7 +50,7 @@ def _takes(name: str, published: nn.Module, size: int) -> bool:
         with torch.inference_mode():
             net(torch.zeros(1, 3, size, size, device="meta"))
         wanted: Any = {key: value.shape for key, value in net.state_dict().items()}
-        found = from_timm.fitted(net, dict(published.state_dict()))
+        tensors = from_timm.fitted(net, dict(published.state_dict()))
     except Exception:  # what a network does not take, it refuses in many ways
         return False
-    return bool(wanted == {key: value.shape for key, value in found.items()})
+    return bool(wanted == {key: value.shape for key, value in tensors.items()})

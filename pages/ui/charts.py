@@ -65,12 +65,12 @@ def draw_chart(chart: Mapping[str, Any], key: str, alt: str) -> None:
     _curve_component(key=key, data=data, height="content")
 
 
-def draw_curves(found: Sequence[Run], key: str, _: Translator) -> None:
+def draw_curves(runs: Sequence[Run], key: str, _: Translator) -> None:
     """Loss and accuracy of one run or several, side by side."""
-    keep = f"{key}-{'-'.join(run.id for run in found)}"
+    keep = f"{key}-{'-'.join(run.id for run in runs)}"
     columns = st.columns(2, gap="medium")
     for column, what in zip(columns, CURVES, strict=True):
-        drawn = [_curves_of(run, what, name) for run, name in zip(found, _short_names(found, _), strict=True)]
+        drawn = [_curves_of(run, what, name) for run, name in zip(runs, _short_names(runs, _), strict=True)]
         title = _("Loss") if what == "loss" else _("Accuracy")
         chart = curve_chart(drawn, what, _, keep=keep)
         with column:
@@ -78,13 +78,13 @@ def draw_curves(found: Sequence[Run], key: str, _: Translator) -> None:
             draw_chart(chart, f"{key}_{what}", curves_alt(title, drawn, what, _))
 
 
-def _short_names(found: Sequence[Run], _: Translator) -> list[str]:
+def _short_names(runs: Sequence[Run], _: Translator) -> list[str]:
     """Names for a legend: the method where that tells the runs apart, else the run's own name."""
-    methods = [_(look_of(run.spec).word) for run in found]
-    if len(set(methods)) == len(found):
+    methods = [_(look_of(run.spec).word) for run in runs]
+    if len(set(methods)) == len(runs):
         return methods
-    names = [run.name for run in found]
-    return names if len(set(names)) == len(found) else [f"{run.name} ({run.id[-3:]})" for run in found]
+    names = [run.name for run in runs]
+    return names if len(set(names)) == len(runs) else [f"{run.name} ({run.id[-3:]})" for run in runs]
 
 
 def _curves_of(run: Run, what: CurveKind, name: str) -> RunCurves:
@@ -104,9 +104,9 @@ def _curves_of(run: Run, what: CurveKind, name: str) -> RunCurves:
 
 def curves_alt(title: str, drawn: Sequence[RunCurves], what: CurveKind, _: Translator) -> str:
     """A chart in a sentence, for those who do not see it."""
-    told = []
+    ends = []
     for run in drawn:
         last = run.validation.last
         value = "–" if last is None else (_.percent(last) if what == "accuracy" else _.number(last, 3))
-        told.append(_("{name}: validation {value}", name=run.name, value=value))
-    return _("{title} over epochs. {runs}", title=title, runs="; ".join(told))
+        ends.append(_("{name}: validation {value}", name=run.name, value=value))
+    return _("{title} over epochs. {runs}", title=title, runs="; ".join(ends))

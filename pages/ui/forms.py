@@ -41,9 +41,9 @@ class Form:
         for problem in problems:
             if problem.field in self.slots:
                 by_field.setdefault(str(problem.field), []).append(problem)
-        for name, found in by_field.items():
+        for name, of_field in by_field.items():
             with self.slots[name]:
-                parts.show_problems(found)
+                parts.show_problems(of_field)
 
 
 def draw_fields(

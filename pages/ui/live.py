@@ -51,28 +51,28 @@ def _tick(run_ids: tuple[str, ...], key: str, show: Callable[[Run], None] | None
             st.rerun()
         store = open_store()
         cached_machine.pump()
-        found = [store.get_run(run_id) for run_id in run_ids]
-        if not any(run.is_active for run in found):
+        runs = [store.get_run(run_id) for run_id in run_ids]
+        if not any(run.is_active for run in runs):
             cached_answers.forget_models()
             st.rerun()
-        for run in found:
-            _show_progress(run, _, is_alone=len(found) == 1)
+        for run in runs:
+            _show_progress(run, _, is_alone=len(runs) == 1)
         if show is not None:
-            show(found[0])
+            show(runs[0])
         else:
-            _show_curves(found, key, _)
+            _show_curves(runs, key, _)
         log = _("Log")
-        for run in found:
-            show_log(run, _, key=f"log_{key}_{run.id}", label=log if len(found) == 1 else f"{log}: {run.name}")
+        for run in runs:
+            show_log(run, _, key=f"log_{key}_{run.id}", label=log if len(runs) == 1 else f"{log}: {run.name}")
 
 
-def _show_curves(found: Sequence[Run], key: str, _: Translator) -> None:
-    has_begun = any(cached_machine.fresh_curves(run.id).curve("train/loss").last is not None for run in found)
-    if len(found) == 1:
-        _show_numbers(found[0], _)
+def _show_curves(runs: Sequence[Run], key: str, _: Translator) -> None:
+    has_begun = any(cached_machine.fresh_curves(run.id).curve("train/loss").last is not None for run in runs)
+    if len(runs) == 1:
+        _show_numbers(runs[0], _)
     if has_begun:
-        draw_curves(found, key, _)
-    elif found[0].status == "running":
+        draw_curves(runs, key, _)
+    elif runs[0].status == "running":
         st.caption(_("Curves appear with the first training steps."))
 
 
@@ -288,7 +288,7 @@ def _tab_title(active: Sequence[Run], page_title: str, _: Translator) -> str:
         return f"{_.percent(running.progress or 0.0, 0)} · Graft"
     last = state.recall("ended_run")
     if last:
-        found = [run for run in open_store().list_runs(limit=50) if run.id == last]
-        if found:
-            return f"{ui_words.status_words(found[0].status, _)} · Graft"
+        runs = [run for run in open_store().list_runs(limit=50) if run.id == last]
+        if runs:
+            return f"{ui_words.status_words(runs[0].status, _)} · Graft"
     return f"{page_title} · Graft"

@@ -126,9 +126,9 @@ def look_into(form: Form) -> list[Problem]:
     if "max_length" in form.slots:
         with form.slots["max_length"]:
             tell_cut(report, form.values.get("max_length"))
-    told = [Problem.from_dict(problem) for problem in report["problems"]]
+    problems = [Problem.from_dict(problem) for problem in report["problems"]]
     is_minilm = TEXT_MODEL in model_and_base(form)
-    return [problem for problem in told if problem.code != "data.unknown_tokens" or is_minilm]
+    return [problem for problem in problems if problem.code != "data.unknown_tokens" or is_minilm]
 
 
 def model_and_base(form: Form) -> tuple[str, str]:
@@ -172,12 +172,12 @@ def start(specs: list[FinetuneSpec]) -> None:
 def show_estimate(estimates: list[EstimateReport]) -> None:
     """Time, memory and disk of what is about to start, and what that is known from."""
     _ = state.words()
-    known = [found.time_s for found in estimates if found.time_s]
+    known = [estimate.time_s for estimate in estimates if estimate.time_s]
     longest, shortest = "–", None
     if known and len(known) == len(estimates):
         low, high = (sum(pair[i] for pair in known) for i in (0, 1))
         longest, shortest = _.duration(words.rough(high)), _("from {time}", time=_.duration(words.rough(low)))
-    memory, disk = max(found.memory_mb for found in estimates), sum(found.disk_mb for found in estimates)
+    memory, disk = max(estimate.memory_mb for estimate in estimates), sum(estimate.disk_mb for estimate in estimates)
     free_memory, free_disk = cached_machine.machine().free_memory_mb, cached_machine.free_disk()
     parts.numbers(
         [
@@ -186,15 +186,15 @@ def show_estimate(estimates: list[EstimateReport]) -> None:
             (_("Disk"), _.size(disk * 1e6), _("{size} free", size=_.size(free_disk * 1e6)), None),
         ]
     )
-    basis = next((found.from_run for found in estimates if found.from_run), None)
+    basis = next((estimate.from_run for estimate in estimates if estimate.from_run), None)
     if shortest is None:
-        reason = next((found.reason for found in estimates if found.reason), "estimate.unknown")
+        reason = next((estimate.reason for estimate in estimates if estimate.reason), "estimate.unknown")
         st.caption(explain(Problem(reason), _))
     elif basis:
         parts.link("runs", _("Estimated from an earlier run on this machine"), ":material/speed:", run=basis)
     else:
         st.caption(_("Estimated from this machine's measured speed."))
-    if any(found.rows is None for found in estimates):
+    if any(estimate.rows is None for estimate in estimates):
         st.caption(_("This data set was not read yet: its size is assumed."))
 
 
@@ -209,12 +209,12 @@ def tell_cut(report: Mapping[str, Any], max_length: int | None) -> None:
     share = sum(length > limit for length in lengths) / len(lengths)
     longest = _.number(lengths[-1])
     if not share:
-        told = _("No text is longer: the longest has {longest} tokens, as MiniLM-L6 counts.", longest=longest)
+        sentence = _("No text is longer: the longest has {longest} tokens, as MiniLM-L6 counts.", longest=longest)
     else:
-        told = _(
+        sentence = _(
             "{share} of the texts are longer and lose their end; "
             "the longest has {longest} tokens, as MiniLM-L6 counts.",
             share=_.percent(share, 0 if share >= 0.01 else 1),
             longest=longest,
         )
-    st.caption(told)
+    st.caption(sentence)

@@ -34,8 +34,8 @@ def check(data_id: str, text_column: str | None = None, label_column: str | None
 
 def latest_check(data_id: str) -> Run | None:
     """The newest check of a data set that ended well."""
-    found = open_store().list_runs(kind="import", statuses=["done"], limit=200)
-    return next((run for run in found if (run.spec.get("data") or {}).get("id") == data_id), None)
+    runs = open_store().list_runs(kind="import", statuses=["done"], limit=200)
+    return next((run for run in runs if (run.spec.get("data") or {}).get("id") == data_id), None)
 
 
 def show_list() -> None:

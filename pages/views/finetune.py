@@ -68,19 +68,19 @@ def show_run(run: Run) -> None:
 
 def show_group(group: str) -> None:
     """Runs that were started together, side by side."""
-    found = sorted(open_store().list_runs(sibling_group=group), key=lambda run: run.created_at)
-    if not found:
+    runs = sorted(open_store().list_runs(sibling_group=group), key=lambda run: run.created_at)
+    if not runs:
         st.info(_("There are no runs of this comparison any more."), icon=":material/info:")
         return
-    parts.head(_("{n} methods compared", n=len(found)), line.one_line(found[0], _))
+    parts.head(_("{n} methods compared", n=len(runs)), line.one_line(runs[0], _))
     bar = st.container(horizontal=True, vertical_alignment="center", key="group_actions")
     with bar:
         parts.link("finetune", _("New training"), ":material/add:")
-    if any(run.is_active for run in found):
-        live.follow([run.id for run in found], "group", bar)
+    if any(run.is_active for run in runs):
+        live.follow([run.id for run in runs], "group", bar)
     else:
-        finetune_siblings.show_comparison(group, found, _)
-        for run in found:
+        finetune_siblings.show_comparison(group, runs, _)
+        for run in runs:
             line.run_link(run, _)
 
 

@@ -76,9 +76,9 @@ def show_ways() -> None:
 def show_runs() -> None:
     """Runs at work, then the last ones that ended."""
     listed = [run for kind in TRAININGS for run in open_store().list_runs(kind=kind, limit=30)]
-    found = sorted(listed, key=lambda run: -run.created_at)
-    active = [run for run in found if run.status in ACTIVE]
-    ended = [run for run in found if run.status not in ACTIVE][:RECENT]
+    runs = sorted(listed, key=lambda run: -run.created_at)
+    active = [run for run in runs if run.status in ACTIVE]
+    ended = [run for run in runs if run.status not in ACTIVE][:RECENT]
     if active:
         st.header(_("At work"), anchor=False)
         for run in active:
@@ -94,7 +94,7 @@ def show_runs() -> None:
             parts.link("finetune", _("Fine-tune on digits"), ":material/model_training:", data="builtin/digits")
     for run in ended:
         line.run_link(run, _)
-    if len(found) > RECENT:
+    if len(runs) > RECENT:
         parts.link("runs", _("All runs"), ":material/history:")
 
 

@@ -25,11 +25,11 @@ _ = state.words()
 
 def models_for(kind: str) -> dict[str, tuple[ModelCard | None, bool]]:
     """What can be asked: models with classes of their own, one's own runs first, then what is here."""
-    found: dict[str, tuple[ModelCard | None, bool]] = {SENTIMENT: (None, True)} if kind == "texts" else {}
+    choices: dict[str, tuple[ModelCard | None, bool]] = {SENTIMENT: (None, True)} if kind == "texts" else {}
     for card, is_local in cached_models.models():
         if card.num_classes and card.is_trainable and card.is_text == (kind == "texts"):
-            found[card.id] = (card, is_local)
-    return found
+            choices[card.id] = (card, is_local)
+    return choices
 
 
 def model_words(model_id: str, card: ModelCard | None, is_local: bool) -> str:
@@ -52,18 +52,18 @@ def model_words(model_id: str, card: ModelCard | None, is_local: bool) -> str:
 
 def pick_model(kind: str) -> tuple[str, ModelCard | None, bool]:
     """Choose what answers."""
-    found = models_for(kind)
+    choices = models_for(kind)
     key = f"predict_model_{kind}"
-    if state.recall(key) not in found:
+    if state.recall(key) not in choices:
         state.forget(key)
     chosen = st.selectbox(
         _("Model"),
-        list(found),
-        format_func=lambda model_id: model_words(model_id, *found[model_id]),
+        list(choices),
+        format_func=lambda model_id: model_words(model_id, *choices[model_id]),
         key=key,
         persist_state="session",
     )
-    card, is_local = found[chosen]
+    card, is_local = choices[chosen]
     return chosen, card, is_local
 
 

@@ -20,7 +20,7 @@ _ = state.words()
 MOST = 500
 
 
-def filters(found: list[Run]) -> list[Run]:
+def filters(runs: list[Run]) -> list[Run]:
     """Narrow the list by words, status and kind."""
     left, middle, right = st.columns([3, 4, 2], vertical_alignment="bottom")
     text = left.text_input(
@@ -43,7 +43,7 @@ def filters(found: list[Run]) -> list[Run]:
     wanted = (text or "").lower().split()
     return [
         run
-        for run in found
+        for run in runs
         if (not chosen or run.status in chosen)
         and (not kind or run.kind == kind)
         and all(word in f"{run.name} {run.id} {run.note} {' '.join(run.tags)}".lower() for word in wanted)
@@ -107,9 +107,9 @@ def show_selected(chosen: list[Run]) -> None:
         show_differences(trainings[:5])
 
 
-def show_differences(found: Sequence[Run]) -> None:
+def show_differences(runs: Sequence[Run]) -> None:
     """Settings in which runs differ, side by side."""
-    settings = {run.name + f" ({run.id[-3:]})": record.settings_of(run, _) for run in found}
+    settings = {run.name + f" ({run.id[-3:]})": record.settings_of(run, _) for run in runs}
     table = pd.DataFrame(settings)
     different = table[table.nunique(axis=1) > 1]
     st.header(_("Settings that differ"), anchor=False)
@@ -122,8 +122,8 @@ def show_differences(found: Sequence[Run]) -> None:
 def show_list() -> None:
     """The whole list, or what to do while it is empty."""
     parts.head(_("Runs"), _("Everything that ever ran here. Select rows to compare, open or delete them."))
-    found = open_store().list_runs(limit=MOST)
-    if not found:
+    runs = open_store().list_runs(limit=MOST)
+    if not runs:
         with parts.empty(
             _("Nothing ran yet"),
             _("Every training and every data check is kept here, with its settings, curves and results."),
@@ -132,7 +132,7 @@ def show_list() -> None:
         ):
             parts.link("finetune", _("Fine-tune on digits"), ":material/model_training:", data="builtin/digits")
         return
-    shown = filters(found)
+    shown = filters(runs)
     if not shown:
         st.info(_("No run fits these filters."), icon=":material/filter_alt_off:")
         return

@@ -79,13 +79,13 @@ def open_cifar10(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
 def _read(path: Path) -> dict[str, bytes]:
     if path.is_dir():
         return {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
-    found = {}
+    members = {}
     with tarfile.open(path) as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isfile() else None
             if content is not None:
-                found[Path(member.name).name] = content.read()
-    return found
+                members[Path(member.name).name] = content.read()
+    return members
 
 
 def _verified(name: str, data: bytes, md5: str) -> bytes:
@@ -102,8 +102,8 @@ class _Arrays(pickle.Unpickler):
 
 
 def _unpickle(data: bytes) -> dict[bytes, Any]:
-    found: dict[bytes, Any] = _Arrays(io.BytesIO(data), encoding="bytes").load()
-    return found
+    arrays: dict[bytes, Any] = _Arrays(io.BytesIO(data), encoding="bytes").load()
+    return arrays
 
 
 def _download(ref: DataRef) -> Path:

@@ -90,8 +90,8 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
             continue
         seen.add(real)
         try:
-            with os.scandir(root / place) as found:
-                entries = [e for e in found if not is_junk((e.name,)) and _is_allowed(e)]
+            with os.scandir(root / place) as listing:
+                entries = [e for e in listing if not is_junk((e.name,)) and _is_allowed(e)]
         except OSError:
             continue
         yield place, [entry for entry in entries if entry.is_file()]

@@ -47,8 +47,8 @@ class HubItems:
 
 def _bytes_of_hub(value: dict[str, Any]) -> bytes | None:
     if value.get("bytes"):
-        found: bytes = value["bytes"]
-        return found
+        content: bytes = value["bytes"]
+        return content
     try:
         path = Path(value["path"])
         return path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
@@ -69,15 +69,15 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
 
     _stay_offline()
     try:
-        found = datasets.load_dataset(name, config or None)
+        loaded = datasets.load_dataset(name, config or None)
     except Exception as error:  # the library has no common base for "not there", "no network", "a script"
         detail = first_line(error)
         raise DataError("data.hub_unreachable", id=ref.id, detail=detail) from error
-    parts = {SPLIT_WORDS.get(split, split): part for split, part in found.items()}
+    parts = {SPLIT_WORDS.get(split, split): part for split, part in loaded.items()}
     parts = {split: part for split, part in parts.items() if split in {"train", "validation", "test"}}
     first = next(iter(parts.values()), None)
     if first is None:
-        raise DataError("data.no_train_split", id=ref.id, splits=", ".join(found))
+        raise DataError("data.no_train_split", id=ref.id, splits=", ".join(loaded))
     column, label = find_columns(first.features.arrow_schema, named_features(first.features.to_dict()), ref)
     is_text = column is None
     if column is None:

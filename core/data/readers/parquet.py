@@ -44,10 +44,10 @@ class ParquetItems:
                 continue
             try:
                 column = pq.ParquetFile(path).read_row_group(group, columns=[self._column]).column(self._column)
-                found = column.take(wanted - first).to_pylist()
+                values = column.take(wanted - first).to_pylist()
             except (OSError, pa.ArrowException):  # a damaged page: its pictures cannot be read
-                found = [None] * len(wanted)
-            for row, content in zip(wanted.tolist(), found, strict=True):
+                values = [None] * len(wanted)
+            for row, content in zip(wanted.tolist(), values, strict=True):
                 yield row, content.get("bytes") if isinstance(content, dict) else content
 
     def name(self, row: int) -> str:
@@ -128,15 +128,15 @@ def read_columns(path: Path) -> tuple[Table, list[Problem]]:
         file = pyarrow.parquet.ParquetFile(path)
         if file.metadata.num_rows > MAX_ROWS:
             raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
-        found = file.read()
+        content = file.read()
     except pyarrow.ArrowException as error:
         raise DataError("data.unreadable_file", path=path.name, detail=str(error)[:200]) from error
-    if not found.num_rows:
+    if not content.num_rows:
         raise DataError("data.empty_table", name=path.name)
     table = {
-        name: found.column(name).to_pylist()
-        for name in found.column_names
-        if not pyarrow.types.is_nested(found.schema.field(name).type)
+        name: content.column(name).to_pylist()
+        for name in content.column_names
+        if not pyarrow.types.is_nested(content.schema.field(name).type)
     }
     return table, []
 

@@ -35,14 +35,14 @@ def open_table(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     text = label = ""
     # The training rows first: a test file often lacks the labels.
     for path in sorted(paths, key=lambda path: (split_word(path) != "train", path.name)):
-        table, found = read_table(path)
+        table, odd = read_table(path)
         if not columns:
             text, label = find_text_columns({column: values[:SAMPLE] for column, values in table.items()}, ref)
             columns, all_columns = {text: [], label: []}, list(table)
         if text not in table or label not in table:
             left_out.append(path.name)
             continue
-        problems += found
+        problems += odd
         for column in (text, label):
             columns[column] += table[column]
         splits += _splits_of(path, table, alone=len(paths) == 1)
@@ -203,26 +203,26 @@ def _lacks_header(table: Table) -> bool:
 
 def _read_json(text: str, name: str) -> tuple[Table, list[Problem]]:
     """One object a line, or a list of objects, alone or as the only list of an object."""
-    found: list[Any] = []
+    rows_read: list[Any] = []
     if not text.lstrip().startswith("["):
         # Not splitlines: it also breaks at characters that stand inside texts.
-        found = [_parse(line) for line in text.split("\n") if line.strip()]
-    if not any(isinstance(row, dict) for row in found) or len(found) == 1:
+        rows_read = [_parse(line) for line in text.split("\n") if line.strip()]
+    if not any(isinstance(row, dict) for row in rows_read) or len(rows_read) == 1:
         try:
             whole = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise DataError("data.unreadable_file", path=name, detail=str(error)[:200]) from error
         lists = [part for part in whole.values() if isinstance(part, list)] if isinstance(whole, dict) else [whole]
         if len(lists) == 1 and isinstance(lists[0], list):
-            found = lists[0]
-    records = [row for row in found if isinstance(row, dict)]
+            rows_read = lists[0]
+    records = [row for row in rows_read if isinstance(row, dict)]
     if not records:
         raise DataError("data.no_table", name=name)
     if len(records) > MAX_ROWS:
         raise DataError("data.too_many_rows", name=name, limit=MAX_ROWS)
     keys = list(dict.fromkeys(key for row in records for key in row))[:MAX_COLUMNS]
     table = {key: [_scalar(row.get(key)) for row in records] for key in keys}
-    bad = len(found) - len(records)
+    bad = len(rows_read) - len(records)
     values = {"name": name, "n": bad}
     return table, [Problem("data.bad_lines", "warning", "data", values)] if bad else []
 

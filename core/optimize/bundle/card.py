@@ -182,13 +182,13 @@ def _about(facts: CardFacts, _: Translator) -> str:
 def _usage(facts: CardFacts, _: Translator) -> list[str]:
     asked = '"some text"' if facts["task"] == "text-classification" else "picture.jpg"
     lines = ["```", "pip install -r requirements.txt", "python predict.py sample", f"python predict.py {asked}", "```"]
-    told = _(
+    check = _(
         "`predict.py sample` asks about the samples that lie here and tells whether the model answers as it did when "
         "it was measured. With `--json` the answers come as JSON. Nothing is downloaded."
     )
     if any(line.startswith("torch") for line in facts["requirements"]):
-        told += " " + _("A torch for the processor alone is enough.")
-    return [*lines, "", told]
+        check += " " + _("A torch for the processor alone is enough.")
+    return [*lines, "", check]
 
 
 def _bullets(sentences: Sequence[str]) -> list[str]:
@@ -228,18 +228,18 @@ def _table(facts: CardFacts, _: Translator) -> list[str]:
     for name, word, tell in _rows(_):
         cells = [side[name] for side in sides]
         if any(cell is not None for cell in cells):
-            told = ["–" if cell is None else tell(cell) for cell in cells]
+            values = ["–" if cell is None else tell(cell) for cell in cells]
             if name == "accuracy":
-                told = [_with_interval(side, text, _) for side, text in zip(sides, told, strict=True)]
-            lines.append([word, *told, _better(facts, name, _)])
+                values = [_with_interval(side, text, _) for side, text in zip(sides, values, strict=True)]
+            lines.append([word, *values, _better(facts, name, _)])
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
-def _with_interval(row: Mapping[str, Any], told: str, _: Translator) -> str:
+def _with_interval(row: Mapping[str, Any], value: str, _: Translator) -> str:
     if row["accuracy"] is None or not row["interval"]:
-        return told
+        return value
     low, high = (_.percent(edge) for edge in row["interval"])
-    return _("{value} ({low} to {high})", value=told, low=low, high=high)
+    return _("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
 def _better(facts: CardFacts, name: str, _: Translator) -> str:
@@ -260,15 +260,15 @@ def _better(facts: CardFacts, name: str, _: Translator) -> str:
 
 def _conditions(facts: CardFacts, _: Translator) -> list[str]:
     how = facts["conditions"]
-    told = []
+    sentences = []
     if facts["variant"]["n"]:
-        told.append(
+        sentences.append(
             _(
                 "Measured on {n} test examples that no choice was made on; intervals are those of 95%.",
                 n=_.number(facts["variant"]["n"]),
             )
         )
-    told.append(
+    sentences.append(
         _(
             "Timed on {processor} with {threads} threads, original and variants in turns; batches hold {batch}.",
             processor=how.get("processor") or "–",
@@ -276,34 +276,34 @@ def _conditions(facts: CardFacts, _: Translator) -> list[str]:
             batch=how.get("batch", "–"),
         )
     )
-    told.append(
+    sentences.append(
         _("Original: {original}. This model: {variant}.", original=facts["original"]["runtime"] or "–",
           variant=facts["variant"]["runtime"])
     )  # fmt: skip
     gate = facts["gate"]
     if gate and gate["passed"]:
-        told.append(
+        sentences.append(
             _("The file was opened again and asked about {n} samples before it was measured.", n=gate["samples"])
         )
-    return told
+    return sentences
 
 
 def _origins(facts: CardFacts, _: Translator) -> list[str]:
     model, data = facts["model"], facts["data"]
-    told = [_("Model: {name} (`{id}`)", name=model["name"], id=model["id"])]
+    sentences = [_("Model: {name} (`{id}`)", name=model["name"], id=model["id"])]
     if model["base"] and model["base"] != model["id"]:
-        told.append(_("Its network and first weights: `{id}`", id=model["base"]))
-    told.append(_licence(_("Licence of the base model"), model, _))
+        sentences.append(_("Its network and first weights: `{id}`", id=model["base"]))
+    sentences.append(_licence(_("Licence of the base model"), model, _))
     for role, origin in facts["distilled"].items():
         word = _("Student") if role == "student" else _("Teacher")
-        told.append(_.pair(word, f"{origin['name']} (`{origin['id']}`)"))
-        told.append(_licence(_("Licence of that model"), origin, _))
+        sentences.append(_.pair(word, f"{origin['name']} (`{origin['id']}`)"))
+        sentences.append(_licence(_("Licence of that model"), origin, _))
     for name in facts["passes"]:
-        told.append(_.pair(_(PASSES[name].label), _(PASSES[name].help)) if name in PASSES else name)
+        sentences.append(_.pair(_(PASSES[name].label), _(PASSES[name].help)) if name in PASSES else name)
     parents = " ← ".join(_("the original") if one == "original" else f"`{one}`" for one in facts["parents"])
-    told.append(_("Made from: {parents}", parents=parents))
-    told.append(_("Data: `{id}`, fingerprint `{sum}`", id=data["id"], sum=data["fingerprint"] or "–"))
-    return [*told, _("Run: {name}", name=facts["run"])]
+    sentences.append(_("Made from: {parents}", parents=parents))
+    sentences.append(_("Data: `{id}`, fingerprint `{sum}`", id=data["id"], sum=data["fingerprint"] or "–"))
+    return [*sentences, _("Run: {name}", name=facts["run"])]
 
 
 def _licence(word: str, origin: Origin, _: Translator) -> str:
@@ -313,9 +313,9 @@ def _licence(word: str, origin: Origin, _: Translator) -> str:
 
 
 def _limits(facts: CardFacts, _: Translator) -> list[str]:
-    told = [explain(Problem(one["code"], values=one.get("values") or {}), _) for one in facts["remarks"]]
+    sentences = [explain(Problem(one["code"], values=one.get("values") or {}), _) for one in facts["remarks"]]
     if facts["variant"]["accuracy"] is None:
-        told.append(
+        sentences.append(
             _(
                 "Accuracy was not measured: the classes of the data are not those of the model. What was measured is "
                 "how often it answers as the original."
@@ -323,15 +323,17 @@ def _limits(facts: CardFacts, _: Translator) -> list[str]:
         )
     missing = [word for name, word, _tell in _rows(_) if name not in _COUNTED and facts["variant"][name] is None]
     if missing:
-        told.append(_("Not measured: {names}.", names=_.listed(missing)))
-    told.append(_("On other data, and on examples of another kind, it may be less accurate: that was not measured."))
-    told.append(_("On another machine, times and memory differ: only the one named above was measured."))
-    told.append(_("Whether its probabilities are as often right as they say (calibration) was not measured."))
+        sentences.append(_("Not measured: {names}.", names=_.listed(missing)))
+    sentences.append(
+        _("On other data, and on examples of another kind, it may be less accurate: that was not measured.")
+    )
+    sentences.append(_("On another machine, times and memory differ: only the one named above was measured."))
+    sentences.append(_("Whether its probabilities are as often right as they say (calibration) was not measured."))
     if KINDS[facts["kind"]].is_rounded:
-        told.append(
+        sentences.append(
             _("It computes with rounded numbers, which differ between processors: answers near a border may change.")
         )
-    return told
+    return sentences
 
 
 def _contents(facts: CardFacts, _: Translator) -> list[str]:

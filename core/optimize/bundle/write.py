@@ -151,7 +151,7 @@ def _texts(
 ) -> dict[str, str]:
     """What is written, by its name in the bundle."""
     how = json.loads(files["preprocessing.json"].read_text(encoding="utf-8"))
-    found = json.loads((artifacts / "variants" / carried.row.name / "expected.json").read_text(encoding="utf-8"))
+    expected = json.loads((artifacts / "variants" / carried.row.name / "expected.json").read_text(encoding="utf-8"))
     sums = {name: sha256(path) for name, path in files.items() if name.startswith("model.")}
     packages = requirements(carried.format, carried.runtime, how["task"])
     facts = card_facts(run, report, carried.row, how, sums, packages)
@@ -159,7 +159,7 @@ def _texts(
         "labels.json": to_json(how["labels"]),
         "predict.py": script(how["task"], carried.format),
         "requirements.txt": "\n".join([f"# Measured with {carried.runtime}.", *packages]) + "\n",
-        "sample/expected.json": to_json(_expected(found, carried.row, files, sums)),
+        "sample/expected.json": to_json(_expected(expected, carried.row, files, sums)),
         **{_readme(row): markdown_card(facts, translator(row.id)) for row in LANGUAGES.values()},
         "MODEL_CARD.json": to_json(facts),
     }
@@ -194,8 +194,8 @@ def _with_imports_of(text: str, other: str) -> str:
 
 def _imports_in(text: str) -> tuple[int, int]:
     """The lines from the first import at a module's head to the last, without that of `__future__`."""
-    found = [one for one in ast.parse(text).body if isinstance(one, ast.Import | ast.ImportFrom)]
-    return found[1].lineno - 1, found[-1].end_lineno or found[-1].lineno
+    statements = [one for one in ast.parse(text).body if isinstance(one, ast.Import | ast.ImportFrom)]
+    return statements[1].lineno - 1, statements[-1].end_lineno or statements[-1].lineno
 
 
 def requirements(format: Format, runtime: str, task: str) -> list[str]:
@@ -217,18 +217,18 @@ class Expected(TypedDict):
 
 
 def _expected(
-    found: Mapping[str, Any], row: VariantRow, files: Mapping[str, Path], sums: Mapping[str, str]
+    answered: Mapping[str, Any], row: VariantRow, files: Mapping[str, Path], sums: Mapping[str, str]
 ) -> Expected:
     """What `predict.py sample` compares with."""
-    logits, kind = found["logits"], KINDS[row.kind]
+    logits, kind = answered["logits"], KINDS[row.kind]
     samples = [name.removeprefix("sample/") for name in files if name.startswith("sample/")]
     if samples != ["texts.json"] and len(samples) != len(logits):
         raise ValueError(f"{len(samples)} samples, {len(logits)} answers")
     spread = sum(max(one) - min(one) for one in logits) / max(1, len(logits))
-    given = found.get("tolerance") or (row.gate["tolerance"] if row.gate else 0.0) or 1e-3
+    given = answered.get("tolerance") or (row.gate["tolerance"] if row.gate else 0.0) or 1e-3
     return {
         "inputs": samples,
-        "labels": found["labels"],
+        "labels": answered["labels"],
         "logits": logits,
         "tolerance": max(float(given), (kind.logit_share or _LEAST_SHARE) * spread),
         "labels_decide": kind.is_rounded,

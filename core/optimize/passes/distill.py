@@ -48,5 +48,5 @@ def run(context: PassContext) -> NetworkResult:
 def _accuracy(context: PassContext, logits: Tensor) -> float:
     """The teacher's accuracy on the validation rows: what it can teach at most."""
     data = context.trained.data
-    found = logits[torch.from_numpy(data.validation)].argmax(1).numpy()
-    return float((found == data.targets[data.validation]).mean())
+    answers = logits[torch.from_numpy(data.validation)].argmax(1).numpy()
+    return float((answers == data.targets[data.validation]).mean())

@@ -102,9 +102,9 @@ def _thin_convolutions(context: PassContext, network: Network, ratio: float) -> 
     pruner.step()
     network.zero_grad(set_to_none=True)
     with torch.inference_mode():
-        found = network.eval()(pixels).shape[1]
-    if found != len(network.labels):
-        raise ValueError(f"{found} classes were left")
+        classes = network.eval()(pixels).shape[1]
+    if classes != len(network.labels):
+        raise ValueError(f"{classes} classes were left")
 
 
 # -- transformers ----------------------------------------------------------------------------------------

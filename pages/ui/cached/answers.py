@@ -118,8 +118,8 @@ def heat(model_id: str, data: bytes, label: str) -> tuple[Any, tuple[int, int] |
     """
     from core.predict.saliency import find_heat
 
-    found = find_heat(predictor(model_id), read_picture(data), label)
-    return lay_heat(found.seen, found.values), found.grid if found.values.any() else None
+    laid = find_heat(predictor(model_id), read_picture(data), label)
+    return lay_heat(laid.seen, laid.values), laid.grid if laid.values.any() else None
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

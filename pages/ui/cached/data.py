@@ -27,7 +27,7 @@ def data_sets() -> dict[str, DataCard]:
     """Data sets that can be chosen here, by id."""
     from core.data.library import list_data
 
-    return {found.id: found for found in list_data()}
+    return {card.id: card for card in list_data()}
 
 
 def store_upload(file: Any, name: str) -> str:

@@ -40,6 +40,6 @@ def bring_run(file: Any, name: str) -> tuple[str, str, list[Problem]]:
         kept = Path(folder) / "run.zip"
         with kept.open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        run, told = import_run(kept, name)
+        run, problems = import_run(kept, name)
     forget_models()
-    return run.id, run.name, told
+    return run.id, run.name, problems

@@ -22,10 +22,10 @@ def show_report(report: dict[str, Any]) -> None:
     planned, sizes = report["planned"], report["sizes"]
     if planned:
         counts = {name: _.number(planned[name]) for name in ("train", "validation", "test")}
-        told = _.plural("{n} picture", "{n} pictures", report["num_images"])
+        size = _.plural("{n} picture", "{n} pictures", report["num_images"])
         text = _(
             "{pictures}: a training on all learns from {train}, chooses on {validation}, tests on {test}.",
-            pictures=told,
+            pictures=size,
             **counts,
         )
         st.markdown(f"## {text}", anchors=False)
@@ -49,22 +49,22 @@ def show_report(report: dict[str, Any]) -> None:
 
 
 def choose_columns(
-    found: Sequence[str], every: Sequence[str], check: Callable[[str, str | None, str | None], None], data_id: str
+    likely: Sequence[str], every: Sequence[str], check: Callable[[str, str | None, str | None], None], data_id: str
 ) -> None:
     """Which columns hold texts and labels, and the way to others."""
     _ = state.words()
-    if len(found) == 2:
-        text, label = (f"**{name}**" for name in found)
+    if len(likely) == 2:
+        text, label = (f"**{name}**" for name in likely)
         st.caption(_("The texts are taken from column {text}, the labels from {label}.", text=text, label=label))
-    if len(every) < 2 or (len(every) == 2 and len(found) == 2):
+    if len(every) < 2 or (len(every) == 2 and len(likely) == 2):
         return
-    box = st.expander(_("Take other columns"), key="data_columns", icon=":material/view_column:", expanded=not found)
+    box = st.expander(_("Take other columns"), key="data_columns", icon=":material/view_column:", expanded=not likely)
     with box:
         left, right = st.columns(2)
-        places = [list(every).index(name) if name in every else 0 for name in (*found, "", "")[:2]]
+        places = [list(every).index(name) if name in every else 0 for name in (*likely, "", "")[:2]]
         text = left.selectbox(_("Column with the texts"), every, places[0], key="data_text_column")
         label = right.selectbox(_("Column with the labels"), every, places[1], key="data_label_column")
-        is_new = text != label and [text, label] != list(found)
+        is_new = text != label and [text, label] != list(likely)
         button = st.button(_("Check with these"), key="data_recheck", icon=":material/refresh:", disabled=not is_new)
         if button:
             check(data_id, text, label)
@@ -76,10 +76,10 @@ def show_texts(report: dict[str, Any], _: Translator) -> None:
     planned, tokens = report["planned"], report.get("tokens")
     if planned:
         counts = {name: _.number(planned[name]) for name in ("train", "validation", "test")}
-        told = _.plural("{n} text", "{n} texts", report["num_images"])
+        size = _.plural("{n} text", "{n} texts", report["num_images"])
         text = _(
             "{texts}: a training on all learns from {train}, chooses on {validation}, tests on {test}.",
-            texts=told,
+            texts=size,
             **counts,
         )
         st.markdown(f"## {text}", anchors=False)
@@ -111,8 +111,8 @@ def show_texts(report: dict[str, Any], _: Translator) -> None:
 
 def _show_classes(report: dict[str, Any], _: Translator) -> None:
     st.header(_("How many of each class"), anchor=False)
-    told = "; ".join(f"{name}: {sum(values)}" for name, values in report["counts"].items())
-    alt = _("Examples of each class. {counts}", counts=told)
+    counted = "; ".join(f"{name}: {sum(values)}" for name, values in report["counts"].items())
+    alt = _("Examples of each class. {counts}", counts=counted)
     st.plotly_chart(
         class_chart(report["counts"], report["labels"], _, state.theme()), theme=None, key="classes", alt=alt
     )

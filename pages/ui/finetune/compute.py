@@ -109,5 +109,5 @@ def _timings(run: Run) -> list[TimingRow]:
         kept = json.loads((run.folder / "artifacts" / "autotune.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    found: list[TimingRow] = kept.get("timings") or []
-    return found
+    rows: list[TimingRow] = kept.get("timings") or []
+    return rows

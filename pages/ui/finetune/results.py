@@ -129,13 +129,13 @@ def _show_mistakes(run: Run, report: FinetuneReport, _: Translator) -> None:
     shown = [row for row in mistakes[:SHOWN_MISTAKES] if (run.folder / "artifacts" / row["file"]).is_file()]
     with st.grid(min_column_width=140, key=f"mistakes_{run.id}"):
         for row in shown:
-            told = _(
+            caption = _(
                 "{answer} ({share}) instead of {truth}",
                 answer=row["predicted"],
                 share=_.percent(row["confidence"], 0),
                 truth=row["true"],
             )
-            st.image(run.folder / "artifacts" / row["file"], caption=told, width=128, alt=told)
+            st.image(run.folder / "artifacts" / row["file"], caption=caption, width=128, alt=caption)
 
 
 # -- tables ------------------------------------------------------------------------------------------------
@@ -181,8 +181,8 @@ def _confused(report: FinetuneReport) -> list[tuple[str, str, int]]:
 
 
 def _confusion_alt(report: FinetuneReport, pairs: Sequence[tuple[str, str, int]], _: Translator) -> str:
-    told = "; ".join(f"{truth} → {answer}: {n}" for truth, answer, n in pairs[:5])
-    return _("Confusion matrix of {n} classes. {pairs}", n=len(report["labels"]), pairs=told)
+    listed = "; ".join(f"{truth} → {answer}: {n}" for truth, answer, n in pairs[:5])
+    return _("Confusion matrix of {n} classes. {pairs}", n=len(report["labels"]), pairs=listed)
 
 
 def _show_classes(report: FinetuneReport, _: Translator) -> None:

@@ -36,18 +36,18 @@ def show(cards: Sequence[ModelCard]) -> None:
         persist_state="session",
     )
     words = (wanted or "").lower().split()
-    found = [
+    families = [
         family
         for family in FAMILIES.values()
         if family.group == group
         and counts[family.name]
         and all(word in f"{family.name} {family.year}".lower() for word in words)
     ]
-    st.caption(_.plural("{n} family", "{n} families", len(found)))
-    if not found:
+    st.caption(_.plural("{n} family", "{n} families", len(families)))
+    if not families:
         st.info(_("No family fits."), icon=":material/filter_alt_off:")
     with st.grid(3, min_column_width=300, key="families_grid"):
-        for family in sorted(found, key=lambda family: (-family.year, family.name)):
+        for family in sorted(families, key=lambda family: (-family.year, family.name)):
             _show(family, counts[family.name])
 
 

@@ -46,8 +46,8 @@ def _show_failure(run: Run, spec: InspectSpec, _: Translator) -> None:
 def show_report(report: InspectionReport, _: Translator) -> None:
     """Everything an inspection found: the answer in words, the picture, the layers, tuning, memory, the printout."""
     st.markdown(_in_words(report, _))
-    told = _("Each strip is a module as wide as its share of the parameters; what lies below it is inside it.")
-    st.caption(told + " " + _("Green is the backbone, blue the head. Select one to look into it."))
+    caption = _("Each strip is a module as wide as its share of the parameters; what lies below it is inside it.")
+    st.caption(caption + " " + _("Green is the backbone, blue the head. Select one to look into it."))
     with st.container(key="anatomy_chart"):
         alt = _("Parameters of every module of {name}; the table below has the same.", name=report["name"])
         st.plotly_chart(parameter_chart(report, _, state.theme()), theme=None, key="parameter_chart", alt=alt)
@@ -67,7 +67,7 @@ def _in_words(report: InspectionReport, _: Translator) -> str:
     sizes = [f"{shown['size']} px"] if "size" in shown else []
     sizes += [_("{n} tokens", n=shown["tokens"])] if "tokens" in shown else []
     sizes += [_.duration(shown["seconds"])] if "seconds" in shown else []
-    told = _(
+    words = _(
         "{parameters} parameters in {n} blocks; {macs} billion multiply-adds for one example of {size}.",
         parameters=_.number(report["parameters"]),
         n=_.number(len(report["blocks"]) - bool(head)),
@@ -75,13 +75,13 @@ def _in_words(report: InspectionReport, _: Translator) -> str:
         size=" + ".join(sizes),
     )
     if head:
-        told += " " + _("{share} of the parameters are in the head.", share=_.percent(head / report["parameters"]))
+        words += " " + _("{share} of the parameters are in the head.", share=_.percent(head / report["parameters"]))
     is_published = str(report["id"]).startswith("torchvision/")  # the others' are counted, when the table is made
     if published["parameters"] != report["parameters"]:
-        told += " " + _("In the table of models: {n} parameters.", n=_.number(published["parameters"]))
+        words += " " + _("In the table of models: {n} parameters.", n=_.number(published["parameters"]))
     elif is_published:
-        told += " " + _("The parameters are as many as published.")
-    return told
+        words += " " + _("The parameters are as many as published.")
+    return words
 
 
 def _show_layers(report: InspectionReport) -> None:
@@ -146,10 +146,10 @@ def _show_tuning(report: InspectionReport, tuning: Tuning) -> None:
                 ),
             },
         )
-        told = _("Counted with a new head for {n} classes.", n=tuning.classes)
+        caption = _("Counted with a new head for {n} classes.", n=tuning.classes)
         refused = [row for name, row in METHODS.items() if tuning.whole.get(name, False) is None]
-        told = " ".join([told, *(_(row.refusal) for row in refused)])
-        st.caption(told)
+        caption = " ".join([caption, *(_(row.refusal) for row in refused)])
+        st.caption(caption)
 
 
 def _show_memory(report: InspectionReport, _: Translator) -> None:

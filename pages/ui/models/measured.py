@@ -125,7 +125,7 @@ def _show_numbers(card: ModelCard, done: Measurement, report: MeasurementReport,
 
 def _conditions(report: MeasurementReport, _: Translator) -> str:
     """What the numbers hold for."""
-    told = _(
+    words = _(
         "{runtime}, {precision}, {threads} threads of {processor}.",
         runtime=report["runtime"],
         precision=report["precision"],
@@ -134,10 +134,10 @@ def _conditions(report: MeasurementReport, _: Translator) -> str:
     )
     if "short_p50_ms" in report:
         short = _.duration(report["short_p50_ms"] / 1000)
-        told += " " + _("A short text of {n} tokens: {time}.", n=report["short_tokens"], time=short)
+        words += " " + _("A short text of {n} tokens: {time}.", n=report["short_tokens"], time=short)
     else:
-        told += " " + _("Pictures of {size} px.", size=report["image_size"])
-    return told
+        words += " " + _("Pictures of {size} px.", size=report["image_size"])
+    return words
 
 
 def _show_blocks(report: MeasurementReport, _: Translator) -> None:
@@ -181,10 +181,10 @@ def chart() -> None:
     if not pairs:
         st.caption(_("Measured models with a published accuracy on ImageNet appear in this picture; none was yet."))
         return
-    told = "; ".join(
+    in_words = "; ".join(
         f"{card.name}: {_.percent(card.metrics['acc@1'] / 100)}, {_.duration(one.latency_p50_ms / 1000)}"
         for card, one in pairs
     )
     st.caption(_("Up and left is better. Each mark is as large as the model's file."))
-    alt = _("Accuracy against latency. {models}", models=told)
+    alt = _("Accuracy against latency. {models}", models=in_words)
     draw_chart(speed_chart(pairs, _, keep="measured"), "measured", alt)

@@ -51,8 +51,8 @@ def _leaders(cards: Sequence[ModelCard], measured: Measured, _: Translator) -> l
     known = [card for card in cards if card.metrics.get("acc@1") is not None]
     if len({card.metrics_on for card in known}) == 1 and len(known) > 1:
         best = max(known, key=lambda card: card.metrics["acc@1"])
-        told = {"model": best.name, "accuracy": _.percent(best.metrics["acc@1"] / 100), "data": best.metrics_on}
-        lines.append(_("Most accurate on {data}: **{model}**, {accuracy}.", **told))
+        values = {"model": best.name, "accuracy": _.percent(best.metrics["acc@1"] / 100), "data": best.metrics_on}
+        lines.append(_("Most accurate on {data}: **{model}**, {accuracy}.", **values))
     small = min(cards, key=lambda card: card.parameters)
     lines.append(_("Fewest parameters: **{model}**, {n}.", model=small.name, n=_.count(small.parameters)))
     timed = [card for card in cards if card.id in measured]
@@ -91,9 +91,9 @@ def _rows(pairs: Sequence[tuple[ModelCard, bool]], measured: Measured, _: Transl
         row(_("Picture size"), lambda card: f"{card.preprocessing.image_size} px" if card.preprocessing else ""),
         row(_("Reads at most"), lambda card: _("{n} tokens", n=_.number(card.text.max_length)) if card.text else ""),
         row(_("Classes"), lambda card: _.number(card.num_classes) if card.num_classes else _("none of its own")),
-        row(_("One at a time, here"), here(lambda found: _.duration(found.latency_p50_ms / 1000))),
-        row(_("In batches, here"), here(lambda found: _("{n} each second", n=_.number(found.throughput, 3)))),
-        row(_("Memory, here"), here(lambda found: _.size(found.memory_mb * 2**20) if found.memory_mb else "")),
+        row(_("One at a time, here"), here(lambda row_here: _.duration(row_here.latency_p50_ms / 1000))),
+        row(_("In batches, here"), here(lambda row_here: _("{n} each second", n=_.number(row_here.throughput, 3)))),
+        row(_("Memory, here"), here(lambda row_here: _.size(row_here.memory_mb * 2**20) if row_here.memory_mb else "")),
         row(_("Can be fine-tuned"), lambda card: yes_no[card.is_trainable]),
         row(_("Licence"), lambda card: _(card.licence) if card.licence else _("not stated by the publisher")),
         row(_("Licence allows commerce"), lambda card: yes_no[card.allows_commerce]),

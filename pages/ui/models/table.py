@@ -28,11 +28,11 @@ def show() -> None:
         pairs = cached_models.models()
         local = {card.id for card, is_local in pairs if is_local}
         asked = _ask(pairs, _)
-        found = search_models([card for card, _local in pairs], local, **asked)
-        counted = _("{n} of {total} models", n=_.number(len(found)), total=_.number(len(pairs)))
+        cards = search_models([card for card, _local in pairs], local, **asked)
+        counted = _("{n} of {total} models", n=_.number(len(cards)), total=_.number(len(pairs)))
         st.caption(" · ".join([counted, *_told(asked, _)]))
-        if found:
-            _table(found, local, _)
+        if cards:
+            _table(cards, local, _)
         else:
             st.info(_("No model fits these filters."), icon=":material/filter_alt_off:")
         words = asked["text"].strip()
@@ -161,10 +161,10 @@ def row_of(card: ModelCard, is_local: bool, measured: Measurement | None, _: Tra
     }
 
 
-def _table(found: list[ModelCard], local: set[str], _: Translator) -> None:
+def _table(cards: list[ModelCard], local: set[str], _: Translator) -> None:
     measured = cached_models.measurements()
     bar = st.container(horizontal=True, vertical_alignment="center", key="models_bar")
-    rows = [row_of(card, card.id in local, measured.get(card.id), _) for card in found]
+    rows = [row_of(card, card.id in local, measured.get(card.id), _) for card in cards]
     event = st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -172,13 +172,13 @@ def _table(found: list[ModelCard], local: set[str], _: Translator) -> None:
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         placeholder="–",
-        height=min(640, 40 + 35 * len(found)),
-        column_config=_columns(_, any(card.id in measured for card in found)),
+        height=min(640, 40 + 35 * len(cards)),
+        column_config=_columns(_, any(card.id in measured for card in cards)),
     )
-    chosen = [found[place] for place in event.selection.rows if place < len(found)]
+    chosen = [cards[place] for place in event.selection.rows if place < len(cards)]
     cells = event.selection.cells
-    if cells and not chosen and cells[0][0] < len(found):
-        state.set_query(model=found[cells[0][0]].id)
+    if cells and not chosen and cells[0][0] < len(cards):
+        state.set_query(model=cards[cells[0][0]].id)
         st.rerun()
     with bar:
         _offer(chosen, _)

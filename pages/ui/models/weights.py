@@ -40,8 +40,8 @@ def show(card: ModelCard) -> None:
 
 def _latest(model_id: str) -> Run | None:
     """The newest download of a model."""
-    found = open_store().list_runs(kind="download", limit=_LOOKED_BACK)
-    return next((run for run in found if run.spec["model"] == model_id), None)
+    runs = open_store().list_runs(kind="download", limit=_LOOKED_BACK)
+    return next((run for run in runs if run.spec["model"] == model_id), None)
 
 
 # -- fetching ----------------------------------------------------------------------------------------------
@@ -205,8 +205,8 @@ def _ask_delete(model_id: str) -> None:
             stored = next((one for one in cached_models.stored_weights() if one.model == model_id), None)
             st.markdown(f"`{model_id}`")
             if stored is not None:
-                told = {"size": _.size(stored.bytes), "folder": f"`{stored.folder}`"}
-                st.markdown(_("This frees {size} in {folder}, for every program that uses that cache.", **told))
+                values = {"size": _.size(stored.bytes), "folder": f"`{stored.folder}`"}
+                st.markdown(_("This frees {size} in {folder}, for every program that uses that cache.", **values))
             if settings.is_offline():
                 st.caption(_("The offline switch is on: they cannot be fetched again while it is."))
             if st.button(_("Delete"), key="delete_weights_confirmed", type="primary", icon=":material/delete:"):

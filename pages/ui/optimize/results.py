@@ -54,9 +54,9 @@ def show_so_far(run: Run) -> None:
     if report is None:
         st.caption(_("The original is measured first; then the variants arrive one by one."))
         return
-    told = [explain_finding(row, _) for row in report.conclusions]
-    if told:
-        st.markdown(f"**{_('So far')}**\n" + "".join(f"\n- {sentence}" for sentence in told))
+    sentences = [explain_finding(row, _) for row in report.conclusions]
+    if sentences:
+        st.markdown(f"**{_('So far')}**\n" + "".join(f"\n- {sentence}" for sentence in sentences))
     _show_learning(run, report, _)
     show_chart(run, report, _)
     show_variants(run, report, _, is_live=True)
@@ -66,11 +66,11 @@ def show_so_far(run: Run) -> None:
 def _show_learning(run: Run, report: OptimizeReport, _: Translator) -> None:
     """The curves of the variant that is being trained."""
     for row in (row for row in report.variants if row.status == "running"):
-        found = curves_of(cached_machine.fresh_curves(run.id), row)
-        if found:
+        curves = curves_of(cached_machine.fresh_curves(run.id), row)
+        if curves:
             planned = int(run.spec.get("epochs") or 0)
             st.markdown(f"### {_('{name} learns', name=variant_word(row, _))}", anchors=False)
-            draw_variant_curves(run, row, found, "learning", _, planned=planned)
+            draw_variant_curves(run, row, curves, "learning", _, planned=planned)
             return
 
 
@@ -78,18 +78,18 @@ def _show_learning(run: Run, report: OptimizeReport, _: Translator) -> None:
 
 
 def _show_answer(run: Run, report: OptimizeReport, _: Translator) -> None:
-    told = [explain_finding(row, _) for row in report.conclusions]
+    sentences = [explain_finding(row, _) for row in report.conclusions]
     if run.status != "done":
         done = sum(row.is_over for row in report.variants)
         words = _("{done} of {n} variants are dealt with.", done=_.number(done), n=_.number(len(report.variants)))
         st.markdown(f"**{words}**")
-    if not told:
+    if not sentences:
         if run.status == "done":
             st.markdown(f"## {_('Nothing can be concluded: no variant was measured.')}", anchors=False)
         return
-    st.markdown(f"## {told[0]}", anchors=False)
-    if told[1:]:
-        st.markdown("\n".join(f"- {sentence}" for sentence in told[1:]))
+    st.markdown(f"## {sentences[0]}", anchors=False)
+    if sentences[1:]:
+        st.markdown("\n".join(f"- {sentence}" for sentence in sentences[1:]))
     _show_numbers(report, _)
 
 
@@ -175,13 +175,13 @@ def _alt(report: OptimizeReport, _: Translator) -> str:
     """The picture in a sentence, for those who do not see it."""
     rows: list[MeasuredRow] = [*([report.original] if report.original else []), *report.measured]
     scores = [(row, score_of(row, report.is_labelled)) for row in rows]
-    told = [
+    points = [
         f"{variant_word(row, _)}: {_.percent(score)}, {ms(row.latency_p50_ms, _)}"
         for row, score in scores
         if score is not None and row.latency_p50_ms
     ]
     title = _("Accuracy and latency") if report.is_labelled else _("Agreement and latency")
-    return f"{title}. {'; '.join(told)}"
+    return f"{title}. {'; '.join(points)}"
 
 
 # -- what was not made, and how it was measured ------------------------------------------------------------
@@ -194,7 +194,7 @@ def show_refused(report: OptimizeReport, _: Translator) -> None:
         "failed": _("Failed"),
         "broken": _("Does not agree with its network, so it is not offered"),
     }
-    told = []
+    sentences = []
     for row in report.variants:
         if row.status in words:
             reasons = " ".join(explain(problem, _) for problem in row.problems)
@@ -204,18 +204,18 @@ def show_refused(report: OptimizeReport, _: Translator) -> None:
                 status=words[row.status],
                 reasons=reasons,
             )
-            told.append(f"- {line}")
-    if told:
+            sentences.append(f"- {line}")
+    if sentences:
         st.header(_("What was not made"), anchor=False)
-        st.markdown("\n".join(told))
+        st.markdown("\n".join(sentences))
 
 
 def _show_conditions(report: OptimizeReport, _: Translator) -> None:
-    found = report.conditions
-    if not found:
+    conditions = report.conditions
+    if not conditions:
         return
     st.header(_("How it was measured"), anchor=False)
-    test, every = found.get("test") or 0, found.get("test_all") or 0
+    test, every = conditions.get("test") or 0, conditions.get("test_all") or 0
     tested = _("{n} test examples, each shown to the original and to every variant", n=_.number(test))
     if every > test:
         tested = _("{n} of {all} test examples, the same for the original and every variant", n=_.number(test),
@@ -224,23 +224,23 @@ def _show_conditions(report: OptimizeReport, _: Translator) -> None:
     unlabelled = _("Agreement with the original alone: the classes of the data are not those of the model")
     made = [*([report.original] if report.original else []), *report.variants]
     runtimes = [row.runtime for row in made if row.runtime]
-    data: Mapping[str, Any] = {**found.get("data", {})}
+    data: Mapping[str, Any] = {**conditions.get("data", {})}
     rows = [
         (_("Tested on"), tested),
         (_("What counts"), labelled if report.is_labelled else unlabelled),
         (_("Other examples"), _("{train} training, {validation} validation",
-                                train=_.number(found.get("train") or 0),
-                                validation=_.number(found.get("validation") or 0))),
+                                train=_.number(conditions.get("train") or 0),
+                                validation=_.number(conditions.get("validation") or 0))),
         (_("Time"), _("Original and variants take turns, round by round: what else the machine did meets all alike. "
                       "Intervals come from the rounds.")),
         (_("Latency"), _("one example at a time")),
-        (_("Throughput"), _("{n} at once", n=found["batch"]) if found.get("batch") else ""),
-        (_("Threads"), _.number(found["threads"]) if found.get("threads") else ""),
-        (_("Processor"), str(found.get("processor") or "")),
-        (_("Cores"), _.number(found["cores"]) if found.get("cores") else ""),
-        (_("Picture size"), f"{found['image_size']} px" if found.get("image_size") else ""),
-        (_("Length of the texts"), _("{n} tokens (median)", n=_.number(found["median_tokens"]))
-         if found.get("median_tokens") else ""),
+        (_("Throughput"), _("{n} at once", n=conditions["batch"]) if conditions.get("batch") else ""),
+        (_("Threads"), _.number(conditions["threads"]) if conditions.get("threads") else ""),
+        (_("Processor"), str(conditions.get("processor") or "")),
+        (_("Cores"), _.number(conditions["cores"]) if conditions.get("cores") else ""),
+        (_("Picture size"), f"{conditions['image_size']} px" if conditions.get("image_size") else ""),
+        (_("Length of the texts"), _("{n} tokens (median)", n=_.number(conditions["median_tokens"]))
+         if conditions.get("median_tokens") else ""),
         (_("Original"), _("PyTorch as it comes: fp32, no compiling, the default memory allocation")),
         (_("Runtimes"), ", ".join(dict.fromkeys(runtimes))),
         (_("Data"), " · ".join(str(data[name]) for name in ("id", "fingerprint") if data.get(name))),

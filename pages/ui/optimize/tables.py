@@ -168,9 +168,9 @@ def show_detail(run: Run, report: OptimizeReport, _: Translator) -> None:
         parts.facts(detail_facts(run, report, row, _), key=f"facts_{run.id}")
     with right:
         _show_sensitivity(run, row, _)
-        found = curves_of(cached_machine.fresh_curves(run.id), row)
-        if found:
-            draw_variant_curves(run, row, found, "kept", _)
+        curves = curves_of(cached_machine.fresh_curves(run.id), row)
+        if curves:
+            draw_variant_curves(run, row, curves, "kept", _)
 
 
 def detail_facts(run: Run, report: OptimizeReport, row: VariantRow, _: Translator) -> list[tuple[str, str]]:
@@ -263,14 +263,14 @@ def _gate(gate: Gate | None, _: Translator) -> str:
     """Whether the reopened file answers as the network it was made from."""
     if not gate:
         return ""
-    told = _(
+    words = _(
         "{equal} of {n} answers equal, largest difference {difference} (limit {tolerance})",
         equal=_.number(gate["labels_equal"]),
         n=_.number(gate["samples"]),
         difference=f"{gate['max_difference']:.2g}",
         tolerance=f"{gate['tolerance']:.2g}",
     )
-    return f"{'✓' if gate['passed'] else '✕'} {told}"
+    return f"{'✓' if gate['passed'] else '✕'} {words}"
 
 
 def _search(search: Search | None, _: Translator) -> str:
@@ -312,16 +312,16 @@ def curves_of(buffer: CurveBuffer, row: VariantRow) -> dict[str, Curve]:
     name, learned = row.name, Variant(row.passes).learned
     if buffer.curve(f"{name}/train/loss").last is None and learned and row.passes[-1] == PASSES[learned[-1]].file_pass:
         name = "+".join(learned)  # the chain that learned, without the file it is written to
-    found = {
+    curves = {
         f"{part}/{what}": buffer.curve(f"{name}/{part}/{what}")
         for part in ("train", "val")
         for what in ("loss", "accuracy")
     }
-    return found if any(curve.last is not None for curve in found.values()) else {}
+    return curves if any(curve.last is not None for curve in curves.values()) else {}
 
 
 def draw_variant_curves(
-    run: Run, row: VariantRow, found: Mapping[str, Curve], key: str, _: Translator, *, planned: int | None = None
+    run: Run, row: VariantRow, curves: Mapping[str, Curve], key: str, _: Translator, *, planned: int | None = None
 ) -> None:
     """Loss and accuracy while a variant learns or learned, side by side."""
     columns: Sequence[Any] = st.columns(2, gap="medium")
@@ -329,8 +329,8 @@ def draw_variant_curves(
         drawn = RunCurves(
             name=variant_word(row, _),
             look=look_of_kind(row.kind),
-            train=found[f"train/{what}"],
-            validation=found[f"val/{what}"],
+            train=curves[f"train/{what}"],
+            validation=curves[f"val/{what}"],
             planned=planned,
         )
         title = _("Loss") if what == "loss" else _("Accuracy")

@@ -81,8 +81,8 @@ def _answer(model: Any, given: Any) -> Answer:
     take = ways[isinstance(given, str)]
     take()
     began = time.perf_counter()
-    found = take()
-    return found, (time.perf_counter() - began) * 1000
+    shares = take()
+    return shares, (time.perf_counter() - began) * 1000
 
 
 def _show(title: str, answer: Answer, key: str, _: Translator) -> None:

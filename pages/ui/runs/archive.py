@@ -25,8 +25,8 @@ def offer() -> None:
         st.caption(_("Larger ones: `python -m core run-import FILE`."))
     if file is not None:
         try:
-            run_id, name, told = cached_runs.bring_run(file, file.name)
-            state.remember("brought_run", (run_id, name, told))
+            run_id, name, problems = cached_runs.bring_run(file, file.name)
+            state.remember("brought_run", (run_id, name, problems))
         except GraftError as error:
             state.remember("brought_run", ("", "", list(error.problems)))
         state.remember("bring_round", round_ + 1)  # an empty place for the next one
@@ -35,10 +35,10 @@ def offer() -> None:
         _tell(*brought)
 
 
-def _tell(run_id: str, name: str, told: list[Problem]) -> None:
+def _tell(run_id: str, name: str, problems: list[Problem]) -> None:
     _ = state.words()
     if run_id:
         st.info(_("{name} is here now.", name=name), icon=":material/check_circle:")
-    parts.show_problems(told)
+    parts.show_problems(problems)
     if run_id:
         parts.link("runs", _("Open its record"), ":material/history:", run=run_id)

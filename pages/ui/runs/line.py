@@ -57,9 +57,9 @@ def best_words(run: Run, _: Translator) -> str:
 def optimize_line(run: Run, _: Translator) -> str:
     """What an optimization was asked for, in one line."""
     spec = run.spec
-    told = [spec["model"]["id"], spec["data"]["id"], _.plural("{n} way", "{n} ways", len(spec["passes"]))]
-    told.append(limit_words(spec["max_drop"], _))
-    return " · ".join(told)
+    words = [spec["model"]["id"], spec["data"]["id"], _.plural("{n} way", "{n} ways", len(spec["passes"]))]
+    words.append(limit_words(spec["max_drop"], _))
+    return " · ".join(words)
 
 
 def grid_line(run: Run, _: Translator) -> str:
@@ -71,11 +71,11 @@ def grid_line(run: Run, _: Translator) -> str:
     else:
         span = _.plural("{n} training example", "{n} training examples", sizes[0])
     cells = len(sizes) * spec["seeds"] * (len(spec["methods"]) + int(spec["scratch"]))
-    told = [spec["data"]["id"], span, _.plural("{n} repeat", "{n} repeats", spec["seeds"])]
-    told.append(_.plural("{n} training", "{n} trainings", cells))
+    words = [spec["data"]["id"], span, _.plural("{n} repeat", "{n} repeats", spec["seeds"])]
+    words.append(_.plural("{n} training", "{n} trainings", cells))
     if spec.get("image_size"):
-        told.append(f"{spec['image_size']} px")
-    return " · ".join(told)
+        words.append(f"{spec['image_size']} px")
+    return " · ".join(words)
 
 
 def one_line(run: Run, _: Translator) -> str:

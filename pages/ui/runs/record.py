@@ -44,17 +44,17 @@ def show_record(run: Run) -> None:
 
 def settings_of(run: Run, _: Translator) -> dict[str, str]:
     """A run's settings by their labels, choices in words; what was left empty is left out."""
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for name, info in KINDS[run.kind].spec.model_fields.items():
         value = run.spec.get(name)
         if value is None:
             continue
         if name == "model" and isinstance(value, str):
-            found[_("Model")] = value
+            settings[_("Model")] = value
         elif name == "model":
-            found[_("Model")] = value["id"] + (f" ({_('Random weights')})" if value["weights"] == "random" else "")
+            settings[_("Model")] = value["id"] + (f" ({_('Random weights')})" if value["weights"] == "random" else "")
         elif name == "data":
-            found[_("Data")] = value["id"]
+            settings[_("Data")] = value["id"]
         else:
             facts = metadata(info)
             condition = facts.get("shown_when")
@@ -62,8 +62,8 @@ def settings_of(run: Run, _: Translator) -> dict[str, str]:
                 continue
             choices = facts.get("choices") or {}
             several = value if isinstance(value, list) else [value]
-            found[_(info.title or name)] = ", ".join(_word(one, choices, _) for one in several)
-    return found
+            settings[_(info.title or name)] = ", ".join(_word(one, choices, _) for one in several)
+    return settings
 
 
 def _is_any_of(value: Any, wanted: Sequence[Any]) -> bool:
@@ -152,11 +152,11 @@ def ask_delete(run_ids: Sequence[str]) -> None:
     @st.dialog(_("Delete for good?"), icon=":material/delete:")
     def dialog() -> None:
         with parts.guarded():
-            found = [open_store().get_run(run_id) for run_id in run_ids]
-            for run in found[:10]:
+            runs = [open_store().get_run(run_id) for run_id in run_ids]
+            for run in runs[:10]:
                 st.markdown(f"- {run.name} `{run.id}`")
-            if len(found) > 10:
-                st.caption(_("and {n} more", n=len(found) - 10))
+            if len(runs) > 10:
+                st.caption(_("and {n} more", n=len(runs) - 10))
             size = sum(manage.run_size(run_id) for run_id in run_ids)
             st.markdown(_("This frees {size}. Model, curves and results are gone then.", size=_.size(size)))
             if st.button(_("Delete"), key="delete_confirmed", type="primary", icon=":material/delete:"):
