@@ -56,7 +56,7 @@ test-all: $(VENV)/.dev chromium lint
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy
+	@$(BIN)/mypy -n 2
 
 texts: $(VENV)/.dev
 	@$(BIN)/python -m core.locales.texts

@@ -21,7 +21,7 @@ from core.optimize.passes.distill import run
 from core.optimize.rows import PassFacts
 from core.optimize.spec import OptimizeSpec
 from core.optimize.trained_model import load_trained_model
-from core.progress import PhaseClock, Silence
+from core.progress import PhaseClock, SilentReporter
 
 
 def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> d
             }  # fmt: skip
             asked |= {} if weight is None else {"teacher_weight": weight}
             spec = OptimizeSpec.model_validate(asked)
-            clock = PhaseClock(Silence())
+            clock = PhaseClock(SilentReporter())
             trained = load_trained_model(spec, clock)
             with tempfile.TemporaryDirectory() as scratch:
                 made = run(PassContext(spec, trained, trained.model, Path(scratch), clock, lambda: Path()))

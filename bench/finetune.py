@@ -59,14 +59,14 @@ def _export(data: str, folder: Path, train: int) -> int:
     from PIL import Image
 
     from core.data.images import load_images
-    from core.progress import Silence
+    from core.progress import SilentReporter
 
     images = load_images(
         DataRef(id=data), image_size=224, resize_size=256, interpolation="bicubic", train_size=train, test_size=1000,
-        seed=0, reporter=Silence(),
+        seed=0, reporter=SilentReporter(),
     )  # fmt: skip
     for split, rows in (("train", images.train), ("val", images.validation), ("test", images.test)):
-        images.pixels.ensure(rows, Silence())
+        images.pixels.ensure(rows, SilentReporter())
         for row, picture in zip(rows, images.pixels.read(rows), strict=True):
             place = folder / split / f"{images.targets[row]:03d}"
             place.mkdir(parents=True, exist_ok=True)

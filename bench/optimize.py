@@ -23,7 +23,7 @@ from core.optimize.export import export_onnx
 from core.optimize.passes.base import FileResult, PassContext
 from core.optimize.spec import OptimizeSpec
 from core.optimize.trained_model import TrainedImageModel, TrainedModel, TrainedTextModel, write_inputs
-from core.progress import PhaseClock, Silence
+from core.progress import PhaseClock, SilentReporter
 from core.registry.passes import PASSES
 from core.spec import ModelRef
 
@@ -92,7 +92,7 @@ def _trained(network: RacedNetwork, data: str, clock: PhaseClock) -> TrainedMode
 
 
 def _race(name: str, network: RacedNetwork, data: str, *, compiled: bool) -> dict[str, Any]:
-    clock, threads = PhaseClock(Silence()), usable_threads()
+    clock, threads = PhaseClock(SilentReporter()), usable_threads()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         trained = _trained(network, data, clock)

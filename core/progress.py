@@ -107,7 +107,7 @@ class Reporter(Protocol):
         """Whether the user asked to stop. Cheap enough to ask after every step."""
 
 
-class Silence:
+class SilentReporter:
     """A reporter that listens to nothing and never stops anything."""
 
     def phase(self, code: str, **values: object) -> None: ...

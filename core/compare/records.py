@@ -45,7 +45,7 @@ class CellData(TypedDict):
 
 
 class CellEngine(TypedDict):
-    """How a training computed: see `core.finetune.autotune.Engine`."""
+    """How a training computed: see `core.finetune.autotune.ComputeChoice`."""
 
     device: str
     precision: str

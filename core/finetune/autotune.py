@@ -29,7 +29,7 @@ WORTH_TIMING_S = 60.0
 
 
 @dataclass(frozen=True)
-class Engine:
+class ComputeChoice:
     """The choice. `prefix` is who computes the frozen part: auto until measured, none when nothing is frozen."""
 
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -38,7 +38,7 @@ class Engine:
     prefix: str = "auto"
     prefix_precision: Literal["fp32", "bf16", "fp16"] = "fp32"
 
-    def replace(self, **changes: Any) -> Engine:
+    def replace(self, **changes: Any) -> ComputeChoice:
         return dataclasses.replace(self, **changes)
 
 
@@ -70,40 +70,40 @@ def has_fast_bf16(device: torch.device) -> bool:
     return False
 
 
-def default_engine(precision: str, device: torch.device, *, is_text: bool = False) -> Engine:
+def default_engine(precision: str, device: torch.device, *, is_text: bool = False) -> ComputeChoice:
     """The choice before any timing: the wanted precision everywhere, or fp32 with bf16 for the frozen part.
 
     Transformers are mostly matrix products: where bf16 has instructions of its own they learn in it from the start.
     """
     threads = torch.get_num_threads()
     if precision != "auto":
-        return Engine(precision=precision, prefix_precision=precision, threads=threads)  # type: ignore[arg-type]
+        return ComputeChoice(precision=precision, prefix_precision=precision, threads=threads)  # type: ignore[arg-type]
     frozen: Literal["fp32", "bf16"] = "bf16" if has_fast_bf16(device) else "fp32"
     is_preferred = frozen == "bf16" and (is_text or device.type == "cuda")
     train: Literal["fp32", "bf16"] = "bf16" if is_preferred else "fp32"
-    return Engine(precision=train, prefix_precision=frozen, threads=threads)
+    return ComputeChoice(precision=train, prefix_precision=frozen, threads=threads)
 
 
-def autocast(engine: Engine, device: torch.device) -> torch.autocast:
+def autocast(engine: ComputeChoice, device: torch.device) -> torch.autocast:
     """The precision of the part that learns."""
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(engine.precision, torch.bfloat16)
     return torch.autocast(device.type, dtype=dtype, enabled=engine.precision != "fp32")
 
 
 def time_training(
-    step: Callable[[Engine], None],
-    engine: Engine,
-    others: list[Engine],
+    step: Callable[[ComputeChoice], None],
+    engine: ComputeChoice,
+    others: list[ComputeChoice],
     batch: int,
     steps_left: int,
     device: torch.device,
-) -> tuple[Engine, list[Timing]]:
+) -> tuple[ComputeChoice, list[Timing]]:
     """Time two training steps of each candidate if the run is long enough; returns the fastest and the table.
 
     `others` are candidates beside `engine`; the other precision is added where this machine has it.
     """
 
-    def rate(candidate: Engine) -> float:
+    def rate(candidate: ComputeChoice) -> float:
         seconds = []
         for _ in range(3):
             start = time.perf_counter()
@@ -143,16 +143,16 @@ def engine_key(model: str, weights: str, cut: int, size: int, batch: int, device
     )
 
 
-def load_engine(key: str) -> Engine | None:
+def load_engine(key: str) -> ComputeChoice | None:
     """The choice kept for this key, if any. A damaged file counts as none: it is only a memory of timings."""
     try:
         kept = json.loads(_memory().read_text(encoding="utf-8"))
-        return Engine(**kept[key]) if key in kept else None
+        return ComputeChoice(**kept[key]) if key in kept else None
     except (OSError, ValueError, TypeError):
         return None
 
 
-def save_engine(key: str, engine: Engine) -> None:
+def save_engine(key: str, engine: ComputeChoice) -> None:
     """Keep the choice for equal runs."""
     with with_lock("autotune"):  # of two runs that end at once neither loses its choice
         try:

@@ -25,7 +25,7 @@ from core.cache import RowStore, cache_folder, with_lock
 from core.data.images import Pixels
 from core.errors import first_line
 from core.files import replacing
-from core.finetune.autotune import Engine, Timing
+from core.finetune.autotune import ComputeChoice, Timing
 from core.networks.image import ImageClassifier
 from core.networks.transforms import Batcher
 from core.progress import PhaseClock
@@ -45,7 +45,7 @@ class FrozenPrefix:
         cut: int,
         batcher: Batcher,
         pixels: Pixels,
-        engine: Engine,
+        engine: ComputeChoice,
         weights_key: str,
         clock: PhaseClock,
     ) -> None:

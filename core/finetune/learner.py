@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.data.images import ImageData
 from core.data.texts import TextData
-from core.finetune.autotune import Engine
+from core.finetune.autotune import ComputeChoice
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.text_features import FrozenEncoder
 from core.networks.image import ImageClassifier
@@ -80,14 +80,14 @@ class Learner(nn.Module):
         """Logits [n, C] of rows of the data set."""
         raise NotImplementedError
 
-    def use(self, engine: Engine) -> None:
+    def use(self, engine: ComputeChoice) -> None:
         """Lie in memory as this engine says."""
 
     def forgo_prefix(self) -> None:
         """Compute the frozen part anew for every batch."""
         self.prefix = None
 
-    def candidates(self, engine: Engine) -> list[Engine]:
+    def candidates(self, engine: ComputeChoice) -> list[ComputeChoice]:
         """Other ways to compute a training step that are worth timing."""
         return []
 
@@ -179,7 +179,7 @@ class ImageLearner(Learner):
         with torch.no_grad():
             return self.model.run(x, 0, self.cut)
 
-    def use(self, engine: Engine) -> None:
+    def use(self, engine: ComputeChoice) -> None:
         channels_last = engine.layout == "channels_last"
         if channels_last != self.batcher.channels_last:
             self.model.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
@@ -187,7 +187,7 @@ class ImageLearner(Learner):
             if self.prefix is not None:
                 self.prefix.batcher = self.batcher
 
-    def candidates(self, engine: Engine) -> list[Engine]:
+    def candidates(self, engine: ComputeChoice) -> list[ComputeChoice]:
         return [engine.replace(layout="contiguous")]
 
 

@@ -24,7 +24,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from core.errors import RunError, StoppedError
 from core.files import write_atomically
 from core.finetune import early_stopping
-from core.finetune.autotune import Engine, autocast
+from core.finetune.autotune import ComputeChoice, autocast
 from core.finetune.checkpoints import Checkpoints
 from core.finetune.learner import Learner, Rows
 from core.finetune.recipe import learning_rate
@@ -38,7 +38,7 @@ SAVE_AT_MOST_EVERY_S = 3.0
 
 
 def predict_rows(
-    learner: Learner, rows: NDArray[np.int64], clock: PhaseClock, batch_size: int, engine: Engine
+    learner: Learner, rows: NDArray[np.int64], clock: PhaseClock, batch_size: int, engine: ComputeChoice
 ) -> Tensor:
     """Logits [n, C] of rows, in order, on the CPU. Raises `StoppedError` between batches."""
     learner.eval()
@@ -68,7 +68,7 @@ class Loop:
         spec: FinetuneSpec,
         checkpoints: Checkpoints,
         clock: PhaseClock,
-        engine: Engine,
+        engine: ComputeChoice,
         *,
         resumable: bool = True,
         after_step: Callable[[int, int], None] | None = None,
@@ -88,7 +88,7 @@ class Loop:
         self.images_per_s: float | None = None
 
     # -- before --------------------------------------------------------------------------------------
-    def trial_step(self, engine: Engine) -> None:
+    def trial_step(self, engine: ComputeChoice) -> None:
         """One forward and backward pass as `engine` would do it; leaves the learner as it was."""
         self.use(engine)
         learner = self.learner
@@ -105,7 +105,7 @@ class Loop:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    def use(self, engine: Engine) -> None:
+    def use(self, engine: ComputeChoice) -> None:
         """Compute as this engine says from now on."""
         self.engine = engine
         self.learner.use(engine)

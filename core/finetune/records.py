@@ -87,7 +87,7 @@ class DataFacts(TypedDict):
 
 
 class EngineFacts(TypedDict):
-    """How a run computed: see `core.finetune.autotune.Engine`."""
+    """How a run computed: see `core.finetune.autotune.ComputeChoice`."""
 
     precision: str
     layout: str

@@ -20,7 +20,7 @@ from transformers import set_seed
 from core.evaluate import report_classification, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import (
-    Engine,
+    ComputeChoice,
     Timing,
     default_engine,
     engine_key,
@@ -68,7 +68,7 @@ class Finetuning:
         reporter: Reporter,
         *,
         resume: bool,
-        engine: Engine | None = None,
+        engine: ComputeChoice | None = None,
         resumable: bool = True,
     ) -> None:
         self.spec, self.clock, self.resume = spec, PhaseClock(reporter), resume
@@ -167,10 +167,10 @@ class Finetuning:
         self.timings += table
         loop.use(self.engine)
 
-    def _engine_of_run(self) -> Engine | None:
+    def _engine_of_run(self) -> ComputeChoice | None:
         """The engine this run used before it was interrupted."""
         try:
-            return Engine(**json.loads((self.artifacts / "autotune.json").read_text(encoding="utf-8"))["engine"])
+            return ComputeChoice(**json.loads((self.artifacts / "autotune.json").read_text(encoding="utf-8"))["engine"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

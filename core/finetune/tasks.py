@@ -17,7 +17,7 @@ from core.data.images import load_images
 from core.data.texts import load_texts
 from core.evaluate import compare_paired, report_classification, write_predictions
 from core.files import replacing
-from core.finetune.autotune import Engine
+from core.finetune.autotune import ComputeChoice
 from core.finetune.baseline import run_baseline
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.learner import ImageLearner, TextLearner, balanced_weights
@@ -79,7 +79,7 @@ class ImageTask:
         if METHODS[spec.method].kept and not self.cut:
             self.clock.log(f"All of {self.card.id} learns: it has {self.model.num_blocks} blocks")
 
-    def build_learner(self, engine: Engine) -> ImageLearner:
+    def build_learner(self, engine: ComputeChoice) -> ImageLearner:
         spec, model = self.spec, self.model
         channels_last = engine.layout == "channels_last"
         model.to(self.device)
@@ -153,7 +153,7 @@ class TextTask:
             f"{self.tokens.share_unknown:.1%} of the tokens are unknown"
         )
 
-    def build_learner(self, engine: Engine) -> TextLearner:
+    def build_learner(self, engine: ComputeChoice) -> TextLearner:
         spec, model = self.spec, self.model
         model.to(self.device)
         prefix, cut = None, self.cut

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.cache import RowStore, cache_folder
-from core.finetune.autotune import Engine, Timing, autocast
+from core.finetune.autotune import ComputeChoice, Timing, autocast
 from core.networks.text import TextClassifier, TokenBatch
 from core.networks.tokens import Ints, Tokens
 from core.progress import PhaseClock
@@ -29,7 +29,7 @@ class FrozenEncoder:
         cut: int,
         tokens: Tokens,
         data_key: str,
-        engine: Engine,
+        engine: ComputeChoice,
         weights_key: str,
         device: torch.device,
         clock: PhaseClock,

@@ -21,7 +21,7 @@ from core.inspection.spec import InspectSpec
 from core.inspection.tuning import count_tuning
 from core.models.card import ModelCard
 from core.models.catalog import check_image_size, get_model
-from core.progress import Reporter, Silence
+from core.progress import Reporter, SilentReporter
 
 _STRUCTURE_CHARS = 60_000
 
@@ -48,7 +48,7 @@ def inspect(spec: InspectSpec, folder: Path, reporter: Reporter) -> InspectionSu
 
 def take_apart(spec: InspectSpec, reporter: Reporter | None = None, *, with_memory: bool = True) -> InspectionReport:
     """The report: what the network is, layer by layer, what memory it needs and what each way of tuning trains."""
-    reporter = reporter or Silence()
+    reporter = reporter or SilentReporter()
     card = get_model(spec.model.id)
     if spec.image_size is not None and card.preprocessing is not None:
         problems = check_image_size(card, spec.image_size)

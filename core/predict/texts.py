@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data.text_cleaning import clean_texts
-from core.finetune.autotune import Engine, autocast, has_fast_bf16
+from core.finetune.autotune import ComputeChoice, autocast, has_fast_bf16
 from core.networks.text import TextClassifier
 from core.networks.tokens import Tokens
 from core.predict.answers import Piece, TextAnswer, split_pieces
@@ -28,7 +28,7 @@ class TextPredictor:
         self.labels: list[str] = list(model.labels)
         self.latency_ms: float | None = None
         self._cpu = torch.device("cpu")
-        self._in_bulk = Engine(precision="bf16" if has_fast_bf16(self._cpu) else "fp32")
+        self._in_bulk = ComputeChoice(precision="bf16" if has_fast_bf16(self._cpu) else "fp32")
         self._lock = threading.Lock()
 
     def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
@@ -60,7 +60,7 @@ class TextPredictor:
             cleaned = clean_texts(texts).texts
             tokens = Tokens(cleaned, np.arange(len(cleaned)), self.model.tokenizer, self.max_length, None)
             order = np.argsort(tokens.lengths, kind="stable")
-            engine = self._in_bulk if len(texts) > _TEXTS_AT_ONCE else Engine(precision="fp32")
+            engine = self._in_bulk if len(texts) > _TEXTS_AT_ONCE else ComputeChoice(precision="fp32")
             for first in range(0, len(order), _TEXTS_AT_ONCE):
                 rows = order[first : first + _TEXTS_AT_ONCE]
                 with autocast(engine, self._cpu):

@@ -13,7 +13,7 @@ from core.data.report import describe_data
 from core.data.spec import ImportSpec
 from core.files import to_json
 from core.i18n import LANGUAGES
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.runs.submit import new_run
 from core.spec import DataRef
 from core.store import Run, open_store
@@ -227,7 +227,7 @@ def test_texts_are_looked_into_before_a_training(
     data = DataRef(id="builtin/reviews-zh")
     check = new_run(ImportSpec(data=data))
     (check.folder / "artifacts").mkdir(parents=True, exist_ok=True)
-    report = describe_data(data, Silence()).model_dump(mode="json")
+    report = describe_data(data, SilentReporter()).model_dump(mode="json")
     (check.folder / "artifacts" / "report.json").write_text(to_json(report), encoding="utf-8")
     open_store().update_run(check.id, status="done")
     at = open_page("finetune", language, model="bundled/minilm-l6", data="builtin/reviews-zh")

@@ -104,12 +104,13 @@ def foreign(names: Iterable[str]) -> set[str]:
     return {name.partition(".")[0] for name in set(names) - ours(names)} - sys.stdlib_module_names
 
 
-def heavy() -> set[str]:
+@cache
+def heavy() -> frozenset[str]:
     """Modules that bring one of torch's family into memory as soon as they are imported, at once or through others."""
     found = {module for module in MODULES if foreign(imports(module, lazy=False)) & TORCH_FAMILY}
     while more := {m for m in set(MODULES) - found if imports(m, lazy=False) & found}:
         found |= more
-    return found
+    return frozenset(found)
 
 
 def circles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:

@@ -39,12 +39,10 @@ def _find_chromium() -> str | None:
     return found
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))  # one Chromium for all
             if os.environ.get("GRAFT_NO_BROWSER") == "1":
                 item.add_marker(pytest.mark.skip(reason="GRAFT_NO_BROWSER=1: skipped as asked"))
 

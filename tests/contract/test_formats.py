@@ -26,7 +26,7 @@ from core.predict.run import answer_file
 from core.predict.spec import PredictSpec
 from core.predict.text_files import read_questions, store_questions
 from core.problems import Problem
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.registry.formats import (
     FORMATS,
     PICTURE_FILES,
@@ -160,7 +160,7 @@ def test_example_is_read_to_be_answered_where_the_row_says_so(row: Format, examp
 
 @pytest.mark.parametrize("row", [row for row in FILES if row.texts], ids=lambda row: row.id)
 def test_texts_of_the_example_are_answered(row: Format, example: Path, tmp_path: Path) -> None:
-    told = answer_file(PredictSpec(file=str(example)), tmp_path, Silence(), resume=False)
+    told = answer_file(PredictSpec(file=str(example)), tmp_path, SilentReporter(), resume=False)
     assert told["rows"] == len(TEXTS) + (row.id == "txt")
 
 

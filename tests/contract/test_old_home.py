@@ -27,7 +27,7 @@ from core import settings, store
 from core.cli.app import app
 from core.compare.spec import CompareSpec
 from core.data.library import list_data
-from core.finetune.autotune import Engine
+from core.finetune.autotune import ComputeChoice
 from core.finetune.checkpoints import Checkpoints
 from core.finetune.run import Finetuning
 from core.finetune.spec import FinetuneSpec
@@ -35,7 +35,7 @@ from core.hardware import this_host
 from core.measurement.report import list_measurements
 from core.optimize.bundle.write import write_bundle
 from core.predict.at_once import ask_pictures, ask_texts
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.runs import kinds, manage, queue
 from core.runs.archive import import_run
 from core.runs.kinds import KINDS
@@ -177,13 +177,13 @@ def copy_of(folder: Path, target: Path) -> None:
             (target / path.relative_to(folder)).write_bytes(path.read_bytes())
 
 
-def engine_of(run: Run) -> Engine | None:
+def engine_of(run: Run) -> ComputeChoice | None:
     """How a run computed; None where it ended before that was written."""
     path = run.folder / "artifacts" / "autotune.json"
-    return Engine(**json.loads(path.read_text(encoding="utf-8"))["engine"]) if path.exists() else None
+    return ComputeChoice(**json.loads(path.read_text(encoding="utf-8"))["engine"]) if path.exists() else None
 
 
-class Heard(Silence):
+class Heard(SilentReporter):
     """Keeps the steps that were measured."""
 
     def __init__(self) -> None:
@@ -198,7 +198,7 @@ def test_cache_of_an_old_run_is_read_by_the_same_run_today(old: Path, tmp_path: 
     run = next(run for run in open_store().list_runs(kind="finetune") if is_head_of(run, model))
     spec, folders = manage.spec_of(run), cached(old)
     assert isinstance(spec, FinetuneSpec)
-    summary = Finetuning(spec, tmp_path, Silence(), resume=False, engine=engine_of(run)).run()
+    summary = Finetuning(spec, tmp_path, SilentReporter(), resume=False, engine=engine_of(run)).run()
     assert summary["engine"]["computed_rows"] == 0
     assert summary["test"]["accuracy"] == pytest.approx(run.summary["test"]["accuracy"], abs=0.05)
     assert cached(old) == folders

@@ -15,12 +15,12 @@ from core.data.images import ImageData, load_images
 from core.data.picture import decode
 from core.errors import DataError, StoppedError
 from core.messages import explain
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.spec import DataRef
 from tests.fixtures.pictures import codes, encoded, fill, load, pack
 
 
-class Listener(Silence):
+class Listener(SilentReporter):
     """A reporter that keeps what it is told and stops when asked for the nth time."""
 
     def __init__(self, stop_after: int | None = None) -> None:
@@ -119,7 +119,7 @@ def test_nothing_is_decoded_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     load(root)
     assert len(decoded) == 40
     data = load(root, seed=3)
-    data.pixels.ensure(data.train, Silence())
+    data.pixels.ensure(data.train, SilentReporter())
     data.pixels.read(data.test)
     assert len(decoded) == 40
 
@@ -361,7 +361,7 @@ def test_seed_draws_the_training_rows_and_never_the_test(tmp_path: Path) -> None
             train_size=30,
             test_size=10,
             seed=seed,
-            reporter=Silence(),
+            reporter=SilentReporter(),
         )
         for seed in (0, 0, 1)
     )

@@ -13,14 +13,14 @@ from PIL import Image
 from core.data import report as data_report
 from core.data.report import DataReport, describe_data
 from core.errors import DataError, StoppedError
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.spec import DataRef
 from tests.fixtures.pictures import encoded, fill, picture
 
 
-def _describe(source: Path | str, reporter: Silence | None = None) -> DataReport:
+def _describe(source: Path | str, reporter: SilentReporter | None = None) -> DataReport:
     name = f"path:{source}" if isinstance(source, Path) else source
-    return describe_data(DataRef(id=name), reporter or Silence())
+    return describe_data(DataRef(id=name), reporter or SilentReporter())
 
 
 def _codes(found: DataReport) -> dict[str, str]:
@@ -153,7 +153,7 @@ def test_second_report_opens_only_the_pictures_it_shows(tmp_path: Path, monkeypa
 
 
 def test_report_stops_when_asked(tmp_path: Path) -> None:
-    class Stop(Silence):
+    class Stop(SilentReporter):
         def should_stop(self) -> bool:
             return True
 

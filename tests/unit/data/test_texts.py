@@ -14,7 +14,7 @@ from core.data.text_cleaning import MAX_CHARS, clean_texts
 from core.data.texts import load_texts
 from core.data.uploads import store_upload
 from core.errors import DataError
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.spec import DataRef
 from tests.fixtures.pictures import codes
 
@@ -98,7 +98,7 @@ def test_texts_trained_on_and_chosen_by_are_no_copies(tmp_path: Path) -> None:
 @pytest.mark.parametrize("longest", [3, 300])
 def test_lengths_in_tokens_tell_what_a_limit_cuts(tmp_path: Path, longest: int) -> None:
     rows = [("word " * (longest if i % 4 == 0 else 2), "pos" if i % 2 else "neg") for i in range(40)]
-    tokens = describe_data(_write(tmp_path / "a.csv", rows), Silence()).tokens
+    tokens = describe_data(_write(tmp_path / "a.csv", rows), SilentReporter()).tokens
     assert tokens is not None
     assert (tokens.lengths[0], tokens.lengths[-1]) == (4, longest + 2)
     beyond = sum(length > 128 for length in tokens.lengths) / len(tokens.lengths)
@@ -134,9 +134,9 @@ def test_other_columns_are_taken_when_they_are_named(tmp_path: Path) -> None:
         {"text": f"note {i}", "body": f"long body number {i}", "label": i % 2, "kind": "ab"[i % 2]} for i in range(40)
     ]
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    guessed = describe_data(DataRef(id=f"path:{path}"), Silence())
+    guessed = describe_data(DataRef(id=f"path:{path}"), SilentReporter())
     assert (guessed.columns, guessed.all_columns) == (["text", "label"], ["text", "body", "label", "kind"])
-    named = describe_data(DataRef(id=f"path:{path}", text_column="body", label_column="kind"), Silence())
+    named = describe_data(DataRef(id=f"path:{path}", text_column="body", label_column="kind"), SilentReporter())
     assert (named.columns, named.labels) == (["body", "kind"], ["a", "b"])
     assert named.fingerprint != guessed.fingerprint
 
@@ -156,7 +156,7 @@ def test_table_whose_columns_have_to_be_named_is_kept(home: Path) -> None:
     rows = "".join(f"a long sentence number {i},unique {i}\n" for i in range(40))
     data_id = store_upload(io.BytesIO(("thoughts,remark\n" + rows).encode()), "odd.csv")
     with pytest.raises(DataError) as caught:
-        describe_data(DataRef(id=data_id), Silence())
+        describe_data(DataRef(id=data_id), SilentReporter())
     (problem,) = caught.value.problems
     assert problem.code == "data.no_label_column"
     assert problem.values["columns"] == "thoughts, remark"

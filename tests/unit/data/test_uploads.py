@@ -204,13 +204,13 @@ _ROWS = "".join(f"a {word} film number {i},{label}\n" for i in range(10) for wor
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_table_is_taken_in_and_described(encoding: str, home: Path) -> None:
     from core.data.report import describe_data
-    from core.progress import Silence
+    from core.progress import SilentReporter
     from core.spec import DataRef
 
     data_id = store_upload(io.BytesIO(("review,label\n" + _ROWS).encode(encoding)), "my reviews.csv")
     assert data_id == "upload/my-reviews"
     assert data_id in {card.id for card in list_data()}
-    report = describe_data(DataRef(id=data_id), Silence())
+    report = describe_data(DataRef(id=data_id), SilentReporter())
     assert (report.task, report.num_images, report.columns) == ("text-classification", 20, ["review", "label"])
     assert report.tokens is not None
     assert report.tokens.share_unknown == 0
@@ -228,10 +228,10 @@ def test_table_without_labels_and_unknown_kinds_are_refused(home: Path) -> None:
 
 def test_language_the_tokenizer_does_not_know_is_told(home: Path) -> None:
     from core.data.report import describe_data
-    from core.progress import Silence
+    from core.progress import SilentReporter
     from core.spec import DataRef
 
-    chinese, english = (describe_data(DataRef(id=f"builtin/reviews-{code}"), Silence()) for code in ("zh", "en"))
+    chinese, english = (describe_data(DataRef(id=f"builtin/reviews-{code}"), SilentReporter()) for code in ("zh", "en"))
     assert "data.unknown_tokens" in {problem.code for problem in chinese.problems}
     assert "data.unknown_tokens" not in {problem.code for problem in english.problems}
     assert chinese.counts["train"] == [148, 148]

@@ -275,8 +275,8 @@ def test_autotune_times_candidates_when_the_run_is_long(monkeypatch: pytest.Monk
     clock = iter(np.arange(0, 1000, 0.5).tolist())
     monkeypatch.setattr(autotune.time, "perf_counter", lambda: next(clock))
     start = autotune.default_engine("auto", torch.device("cpu"))
-    seen: list[autotune.Engine] = []
-    step: Callable[[autotune.Engine], None] = seen.append
+    seen: list[autotune.ComputeChoice] = []
+    step: Callable[[autotune.ComputeChoice], None] = seen.append
     chosen, table = autotune.time_training(
         step, start, [start.replace(layout="contiguous")], 32, 100_000, torch.device("cpu")
     )

@@ -6,10 +6,10 @@ import pytest
 
 from core import progress as core_progress
 from core.errors import StoppedError
-from core.progress import PhaseClock, Silence
+from core.progress import PhaseClock, SilentReporter
 
 
-class _Listener(Silence):
+class _Listener(SilentReporter):
     def __init__(self) -> None:
         self.phases: list[tuple[str, dict[str, object]]] = []
         self.shares: list[float] = []
@@ -34,7 +34,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_seconds_are_summed_by_phase(now: list[float]) -> None:
-    watch = PhaseClock(Silence())
+    watch = PhaseClock(SilentReporter())
     for moment, code in ((1.0, "data"), (4.0, "train"), (9.0, "validate"), (10.0, "train"), (12.0, "save")):
         now[0] = moment
         watch.phase(code)

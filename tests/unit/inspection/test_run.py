@@ -19,7 +19,7 @@ from core.inspection.run import inspect, take_apart
 from core.inspection.spec import InspectSpec
 from core.models.catalog import get_model
 from core.networks.meta import fake_tensors
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.runs import manage
 from core.spec import parse_spec
 from core.store import open_store
@@ -41,7 +41,7 @@ def test_report_tells_layers_memory_and_tuning_and_is_kept(home: Path, monkeypat
     monkeypatch.setattr("core.inspection.memory_baseline.measure_baseline", lambda: None)
     monkeypatch.setattr("core.inspection.memory.estimate_memory", lambda *_: {})
     (home / "run").mkdir()
-    summary = inspect(_spec(), home / "run", Silence())
+    summary = inspect(_spec(), home / "run", SilentReporter())
     kept = json.loads((home / "run" / "artifacts" / "report.json").read_text(encoding="utf-8"))
     assert summary["parameters"] == kept["parameters"] == get_model(SQUEEZE).parameters == 1_235_496
     assert summary["versions"]["torch"] == torch.__version__

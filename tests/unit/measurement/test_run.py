@@ -19,7 +19,7 @@ from core.measurement.timing import time_alone
 from core.models.catalog import get_model
 from core.networks.text import TokenBatch
 from core.problems import Problem
-from core.progress import PhaseClock, Silence
+from core.progress import PhaseClock, SilentReporter
 from core.runs import submit
 from core.runs.kinds import check_spec
 from core.spec import ModelRef
@@ -98,7 +98,7 @@ def test_two_files_race_in_turns_and_are_given_more_inputs_later(
     with watch("a") as first, watch("b") as second:
         for one in (first, second):
             one.ask({"do": "take", "inputs": str(tmp_path / "more.npz")})
-        ratios, others = timing.race(first, second, PhaseClock(Silence()))
+        ratios, others = timing.race(first, second, PhaseClock(SilentReporter()))
     assert all(low <= middle <= high for middle, low, high in ratios.values())
     assert others >= 0
     assert timing.speed_of(first, 8)["throughput"] > 0
@@ -134,7 +134,7 @@ def test_batch_that_would_take_too_long_is_cut_and_told(one_ms: float, batch: in
 
 def test_timing_ends_when_the_time_is_known_or_the_budget_spent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.measurement.timing._others_busy", lambda *_: 0.0)
-    clock = PhaseClock(Silence())
+    clock = PhaseClock(SilentReporter())
     steady = StillWatch(10.0, 10.1)
     times, others = time_alone(steady, ["one", "many"], clock, 60.0, lambda _: None)  # type: ignore[arg-type]
     assert steady.calls == 2 * 5
@@ -149,7 +149,7 @@ def test_timing_ends_when_the_time_is_known_or_the_budget_spent(monkeypatch: pyt
 def test_timing_stops_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.measurement.timing._others_busy", lambda *_: 0.0)
 
-    class Stops(Silence):
+    class Stops(SilentReporter):
         def should_stop(self) -> bool:
             return True
 

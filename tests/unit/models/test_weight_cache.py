@@ -23,7 +23,7 @@ from core.models import catalog, weight_cache, weight_files
 from core.models.download import download
 from core.models.spec import DownloadSpec
 from core.models.weight_cache import import_weights, list_weights, remove_weights
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.runs import submit
 from core.store import open_store
 from tests.fixtures.fake_hub import BERT, RESNET, FakeHub, forge, stand_in, tensors
@@ -40,7 +40,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
 
 def _fetch(model: str, folder: Path) -> None:
     (folder / "artifacts").mkdir(exist_ok=True)
-    download(DownloadSpec(model=model), folder, Silence())
+    download(DownloadSpec(model=model), folder, SilentReporter())
 
 
 def test_fetched_weights_are_listed_and_deleting_them_frees_their_bytes(fake: FakeHub, tmp_path: Path) -> None:

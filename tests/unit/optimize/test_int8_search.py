@@ -14,7 +14,7 @@ from core.optimize import int8_search
 from core.optimize.int8_search import GuardedInt8
 from core.optimize.passes.base import FileResult, PassContext
 from core.optimize.spec import OptimizeSpec
-from core.progress import PhaseClock, Silence
+from core.progress import PhaseClock, SilentReporter
 
 
 class _TwoLayers:
@@ -76,7 +76,7 @@ def search(tmp_path: Path, **values: Any) -> tuple[FileResult, _TwoLayers]:
     base = {"model": {"id": "torchvision/squeezenet1_1"}, "data": {"id": "builtin/digits"}, "passes": ("static_int8",)}
     spec = OptimizeSpec.model_validate({**base, "test_size": 100, **values})
     network: Any = None
-    context = PassContext(spec, rows, network, tmp_path / "made", PhaseClock(Silence()), lambda: two.path)
+    context = PassContext(spec, rows, network, tmp_path / "made", PhaseClock(SilentReporter()), lambda: two.path)
     return GuardedInt8(context, two.path, two.quantize).run(), two
 
 

@@ -34,7 +34,7 @@ from core.optimize.retrain import copy_of, retrain
 from core.optimize.spec import OptimizeSpec
 from core.optimize.teacher import ask_teacher
 from core.optimize.trained_model import TrainedImageModel, TrainedModel, TrainedTextModel
-from core.progress import PhaseClock, Silence
+from core.progress import PhaseClock, SilentReporter
 from core.spec import DataRef, ModelRef
 from tests.fixtures.listening import Listener
 from tests.fixtures.reviews import write_reviews
@@ -66,7 +66,7 @@ def _spec(model: str, data: str, **changes: Any) -> OptimizeSpec:
 def _digits(model: str = SMALL, **changes: Any) -> TrainedModel:
     """A random network on 200 digits of 32 px, as a trained model holds it."""
     spec, card = _spec(model, "builtin/digits", **changes), get_model(model)
-    trained = TrainedImageModel(spec, card, PhaseClock(Silence()))
+    trained = TrainedImageModel(spec, card, PhaseClock(SilentReporter()))
     trained.size = SIZE
     trained.data = load_images(
         DataRef(id="builtin/digits"), image_size=SIZE, resize_size=SIZE, interpolation="bilinear",
@@ -81,7 +81,7 @@ def _digits(model: str = SMALL, **changes: Any) -> TrainedModel:
 def _reviews(path: Path, home: Path, kind: str = "bert", **changes: Any) -> TrainedModel:
     """A tiny transformer of three layers on reviews that one word tells."""
     model = plant(kind, home)
-    trained = TrainedTextModel(_spec(model, f"path:{path}", **changes), get_model(model), PhaseClock(Silence()))
+    trained = TrainedTextModel(_spec(model, f"path:{path}", **changes), get_model(model), PhaseClock(SilentReporter()))
     trained.data = data = load_texts(DataRef(id=f"path:{path}"), seed=3)
     trained.model = build_text_classifier(ModelRef(id=model), list(data.labels), seed=0).eval()
     rows = np.concatenate([data.train, data.validation, data.test])
@@ -347,7 +347,7 @@ def test_same_seed_gives_the_same_weights_and_curves_are_told(tmp_path: Path) ->
     listener = Listener()
     networks = [
         prune_magnitude.run(_work(_digits(train_size=64), tmp_path, PhaseClock(reporter))).network
-        for reporter in (listener, Silence())
+        for reporter in (listener, SilentReporter())
     ]
     for name, value in networks[0].state_dict().items():
         assert torch.equal(value, networks[1].state_dict()[name]), name

@@ -33,7 +33,7 @@ from core.optimize.trained_model import load_trained_model
 from core.optimize.variants import Variant, variants_of
 from core.optimize.verdicts import TAKEN
 from core.problems import Problem
-from core.progress import PhaseClock, Silence
+from core.progress import PhaseClock, SilentReporter
 from core.runs import submit
 from core.runs.kinds import check_spec
 from core.spec import DataRef, ModelRef
@@ -43,7 +43,7 @@ from tests.fixtures.homes import living_in
 SMALL = "torchvision/squeezenet1_1"
 
 
-class Listener(Silence):
+class Listener(SilentReporter):
     """Stops when a phase begins."""
 
     def __init__(self, stop_at: str = "") -> None:
@@ -69,7 +69,7 @@ def train() -> str:
     run = submit.new_run(FinetuneSpec.model_validate(asked))
     data = load_images(
         DataRef(id="builtin/digits"), image_size=32, resize_size=32, interpolation="bilinear", train_size=200, seed=0,
-        reporter=Silence(),
+        reporter=SilentReporter(),
     )  # fmt: skip
     network = build_classifier(ModelRef(id=SMALL, weights="random"), data.labels, seed=0, image_size=32)
     test = {"accuracy": 0.1, "interval": [0.0, 0.2], "n": len(data.test), "macro_f1": 0.1}
@@ -88,7 +88,7 @@ def trained() -> str:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The ONNX file of the network that `train` makes."""
     with living_in(tmp_path_factory.mktemp("exported")) as home:
-        loaded = load_trained_model(make_spec(train(), "onnx"), PhaseClock(Silence()))
+        loaded = load_trained_model(make_spec(train(), "onnx"), PhaseClock(SilentReporter()))
         export_onnx(loaded, loaded.model, home / "model.onnx")
         return (home / "model.onnx").read_bytes()
 
@@ -243,7 +243,7 @@ def test_chains_start_from_what_the_passes_before_learned(
 
     monkeypatch.setattr(steps, "run_pass", learns)
     spec = make_spec(trained, "prune_magnitude", "prune_gradual", combine=True)
-    clock = PhaseClock(Silence())
+    clock = PhaseClock(SilentReporter())
     bench = steps.Bench(load_trained_model(spec, clock), tmp_path, tmp_path, clock, 1)
     ends, rows = {}, {}
     for variant in variants_of(spec.passes, combine=True):
@@ -262,7 +262,7 @@ def test_chains_start_from_what_the_passes_before_learned(
 
 
 def test_test_rows_are_those_of_the_training_run(trained: str) -> None:
-    loaded = load_trained_model(make_spec(trained, "onnx", seed=7), PhaseClock(Silence()))
+    loaded = load_trained_model(make_spec(trained, "onnx", seed=7), PhaseClock(SilentReporter()))
     known = open_store().get_run(trained.partition("/")[2]).summary["data"]
     assert len(loaded.data.train) == known["train"] == 200
     assert len(loaded.data.test) == known["test"]
@@ -275,14 +275,14 @@ def test_data_that_changed_since_training_is_refused(trained: str) -> None:
     summary["data"]["fingerprint"] = "another"
     store.update_run(run_id, summary=summary)
     with pytest.raises(DataError) as refused:
-        load_trained_model(make_spec(trained, "onnx"), PhaseClock(Silence()))
+        load_trained_model(make_spec(trained, "onnx"), PhaseClock(SilentReporter()))
     assert [problem.code for problem in refused.value.problems] == ["optimize.data_changed"]
 
 
 def test_a_network_without_classes_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         load_trained_model(
-            make_spec("bundled/minilm-l6", "onnx", data={"id": "builtin/reviews-en"}), PhaseClock(Silence())
+            make_spec("bundled/minilm-l6", "onnx", data={"id": "builtin/reviews-en"}), PhaseClock(SilentReporter())
         )  # fmt: skip
     assert [problem.code for problem in refused.value.problems] == ["model.no_classifier"]
 
@@ -348,7 +348,7 @@ def test_a_refused_way_warns_while_another_is_left(trained: str) -> None:
 
 
 def test_files_name_layers_and_tell_nothing_of_this_machine(trained: str, exported: bytes, tmp_path: Path) -> None:
-    loaded = load_trained_model(make_spec(trained, "onnx"), PhaseClock(Silence()))
+    loaded = load_trained_model(make_spec(trained, "onnx"), PhaseClock(SilentReporter()))
     (tmp_path / "model.onnx").write_bytes(exported)
     export_program(loaded, loaded.model, tmp_path / "model.pt2")
     here = str(Path(optimize_run.__file__).parents[2]).encode()

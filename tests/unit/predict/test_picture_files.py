@@ -20,7 +20,7 @@ from core.predict.picture_files import open_album
 from core.predict.run import answer_file
 from core.predict.spec import PredictSpec
 from core.predict.text_files import store_questions
-from core.progress import Silence
+from core.progress import SilentReporter
 from core.runs import kinds, manage, submit
 from core.runs.kinds import check_spec
 from tests.fixtures.tiny import colour_classifier, predictor_of
@@ -86,7 +86,7 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 def test_every_picture_has_a_row_in_order(album: Path, answers: list[int], tmp_path: Path, home: Path) -> None:
     spec = PredictSpec(model=LITE0, file=str(album))
     assert not check_spec(spec)
-    summary = answer_file(spec, tmp_path, Silence(), False)
+    summary = answer_file(spec, tmp_path, SilentReporter(), False)
     rows = _rows(tmp_path)
     assert [row["file"] for row in rows] == ["a.png", "deep/=c.png", "deep/b.jpg", "deep/er/猫.PNG"]
     assert [row["label"] for row in rows] == ["red", "green", "", "green"]
@@ -112,7 +112,7 @@ def test_stopped_run_goes_on_where_it_was(
     for place in range(10):
         (tmp_path / "set" / f"{place}.png").write_bytes(_picture("red" if place % 2 else "green"))
 
-    class Stops(Silence):
+    class Stops(SilentReporter):
         def should_stop(self) -> bool:
             return len(list((tmp_path / "checkpoint").glob("*.json"))) >= 2
 
@@ -120,7 +120,7 @@ def test_stopped_run_goes_on_where_it_was(
     with pytest.raises(StoppedError):
         answer_file(spec, tmp_path, Stops(), False)
     assert answers == [3, 1, 3, 1]
-    answer_file(spec, tmp_path, Silence(), True)
+    answer_file(spec, tmp_path, SilentReporter(), True)
     assert answers == [3, 1, 3, 1, 2], "what was answered is not asked again"
     assert [row["label"] for row in _rows(tmp_path)] == ["green", "red"] * 5
 
