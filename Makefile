@@ -44,7 +44,9 @@ chromium: | $(BIN)/python
 
 # Threads that wait for their kind give the processor away at once: where several trainings share two cores, spinning
 # made each step ten times as long.
-PYTEST := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=1000 $(BIN)/python -m pytest -n auto --dist loadgroup --durations 20
+# One more at work than there are processors: journeys and workers are waited for.
+WORKERS = $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+PYTEST = OMP_NUM_THREADS=1 GOMP_SPINCOUNT=1000 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 20
 
 test: $(VENV)/.dev chromium lint
 	@$(PYTEST) -m "not nightly"

@@ -33,6 +33,7 @@ def _violations(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.usefixtures("shared_server")
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en-US"), ("dark", "zh-CN")])
 def test_pages_have_no_violation_of_ours_and_fit_a_phone(open_page: Any, scheme: str, locale: str) -> None:
     found = []

@@ -86,11 +86,13 @@ def test_newcomer_compares_on_digits_and_reads_the_answer(open_page: Any) -> Non
     sizes.press_sequentially("30")
     sizes.press("Enter")
     sizes.press("Escape")
-    for name, value in (("Picture size", "32"), ("Repeats", "1")):
+    page.get_by_text("More settings").click()
+    for name, value in (("Picture size", "32"), ("Repeats", "1"), ("Steps at least", "60")):
         field = page.get_by_role("spinbutton", name=name)
         field.fill(value)
         field.press("Enter")
     expect(page.get_by_text("2 trainings")).to_be_visible()
+    expect(page.get_by_text("60 steps are few")).to_be_visible()
     page.get_by_role("button", name="Start comparison").click()
     expect(page.get_by_role("button", name="Stop and keep")).to_be_visible()
     expect(charts(page)).to_have_count(2, timeout=180_000)
