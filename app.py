@@ -8,15 +8,14 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.models import hubs
-from pages.ui import charts, live, parts, state, words
-
 if get_script_run_ctx(suppress_warning=True) is None:  # not drawn by a server: become one
     from pages.ui.server import serve
 
     serve(__file__, sys.argv[1:])
     sys.exit()
 
+from core.models import hubs
+from pages.ui import charts, live, parts, state, words
 
 BRAND = Path(__file__).parent / "pages" / "ui" / "brand"
 st.set_page_config(page_title="Graft", page_icon=str(BRAND / "mark.svg"), layout="wide")

@@ -126,6 +126,16 @@ def test_pages_import_no_worker_no_race_and_no_other_view() -> None:
         assert not foreign(imports(module)) & TORCH_FAMILY, module
 
 
+def test_the_server_starts_before_anything_of_the_house_is_imported() -> None:
+    """What caches speaks up where no server runs yet, and a newcomer's first lines would be warnings."""
+    body = tree_of(MODULES["app"]).body
+    door = next(place for place, node in enumerate(body) if isinstance(node, ast.If))
+    before = {name for node in body[:door] if isinstance(node, ast.ImportFrom) for name in [str(node.module)]}
+    after = {name for node in body[door:] if isinstance(node, ast.ImportFrom) for name in [str(node.module)]}
+    assert not ours(before)
+    assert "pages.ui" in ours(after)
+
+
 def test_nothing_of_the_house_imports_races_or_tests() -> None:
     for module in MODULES:
         assert not {name.partition(".")[0] for name in ours(imports(module))} & {"bench", "tests"}, module
