@@ -1,7 +1,7 @@
 """Nothing leaves unchecked: every file is opened again in its own runtime and asked about real samples.
 
-The samples go through the preparation that travels with the file (`core.bundles`), as its user's will. A file that
-is exactly the network must answer as the network does; a rounded one (int8, 16 bits) must answer the same through
+The samples go through the preparation that travels with the file (`core.optimize.bundle`), as its user's will. A file
+that is exactly the network must answer as the network does; a rounded one (int8, 16 bits) must answer the same through
 both preparations, and its distance from the network is what the test measures.
 """
 

@@ -19,6 +19,7 @@ from core.i18n import N_
 from core.inspection.spec import InspectSpec
 from core.measurement import checks as measurement_checks
 from core.measurement.spec import MeasureSpec
+from core.models import hubs
 from core.models.spec import DownloadSpec
 from core.optimize import checks as optimize_checks
 from core.optimize.spec import OptimizeSpec
@@ -27,7 +28,6 @@ from core.predict.spec import PredictSpec
 from core.problems import Problem
 from core.progress import Reporter
 from core.registry.table import build_table
-from core.runs import checks as runs_checks
 from core.runs import command_line as runs_command_line
 from core.runs import names as runs_names
 from core.spec import Spec
@@ -48,7 +48,7 @@ class Kind:
     view: str  # the page that shows it
     checks: Callable[[Any], list[Problem]]  # everything that speaks against it here; never raises
     name: Callable[[Any], str]
-    device: Callable[[Any], str]  # whose slots it takes
+    device: Callable[[Any], str]  # whose slots it takes; what computes nothing never waits behind a training
     words: Callable[[Any], Sequence[str]]  # of the command that does the same, without `python -m core`
     handler: Handler
     is_training: bool = False  # takes long: the side bar, the tab and Home tell of it
@@ -70,11 +70,6 @@ def check_spec(spec: Spec) -> list[Problem]:
 def name_for(spec: Spec) -> str:
     """A readable name: "EfficientNet-Lite0 · digits · head"."""
     return kind_of(spec).name(spec)
-
-
-def device_for(spec: Spec) -> str:
-    """The device whose slots a run takes. Reading data computes nothing: it never waits behind a training."""
-    return kind_of(spec).device(spec)
 
 
 def command_line(spec: Spec) -> str:
@@ -250,7 +245,7 @@ KINDS = build_table(
             prefix="dl",
             word=N_("Download"),
             view="models",
-            checks=runs_checks.check_download,
+            checks=lambda spec: hubs.check_download(spec.model),
             name=runs_names.name_download,
             device=lambda _spec: "network",
             words=lambda spec: ["download", spec.model],

@@ -11,7 +11,7 @@ from core.data.spec import ImportSpec
 from core.i18n import translator
 from core.registry.table import build_table
 from core.runs import kinds, manage, submit
-from core.runs.kinds import KINDS, Kind, check_spec, command_line, device_for, kind_of, name_for
+from core.runs.kinds import KINDS, Kind, check_spec, command_line, kind_of, name_for
 from core.spec import DataRef, Spec, parse_spec
 from core.store import open_store
 from pages.ui.words import VIEWS
@@ -40,7 +40,7 @@ def test_a_row_is_checked_named_placed_told_and_shown(kind: Kind, home: Path) ->
     assert kind_of(spec) is kind
     assert {problem.severity for problem in check_spec(spec)} <= {"error", "warning"}
     assert name_for(spec)
-    assert device_for(spec) in DEVICES
+    assert kind_of(spec).device(spec) in DEVICES
     assert command_line(spec).startswith("python -m core ")
     assert kind.view in VIEWS
     assert translator("zh_CN")(kind.word) != kind.word

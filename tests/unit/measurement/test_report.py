@@ -14,7 +14,7 @@ from core.measurement.report import blocks_chart, drawn, list_measurements, newe
 from core.measurement.spec import MeasureSpec
 from core.models.catalog import get_model
 from core.runs import kinds, manage
-from core.runs.kinds import device_for
+from core.runs.kinds import kind_of
 from core.spec import ModelRef
 from core.store import open_store
 from tests.fixtures.measurements import make_measurement, make_report
@@ -93,4 +93,4 @@ def test_name_and_host_of_a_measurement_are_its_models_and_this_machine(home: An
     assert run.name == get_model(RESNET).name
     assert time.time() - list_measurements(open_store())[RESNET].time < 60
     spec = MeasureSpec(model=ModelRef(id=RESNET, weights="random"))
-    assert device_for(spec) == "cpu"
+    assert kind_of(spec).device(spec) == "cpu"
