@@ -62,6 +62,18 @@ def _labels_alike(labels: list[str]) -> list[Problem]:
     return problems
 
 
+def one_sided(collection: Collection, split: Split) -> list[Problem]:
+    """A test or validation of a single class tells nothing of the others."""
+    problems = []
+    for code, rows in (("data.test_one_class", split.test), ("data.validation_one_class", split.validation)):
+        seen = np.unique(collection.targets[rows])
+
+        if len(seen) == 1 and len(np.unique(collection.targets[split.train])) > 1:
+            label = collection.labels[int(seen[0])][:80]
+            problems.append(Problem(code, "warning", "data", {"label": label, "n": len(rows)}))
+    return problems
+
+
 def too_few_for(split: Split, train_size: int | None) -> list[Problem]:
     """Fewer training pictures than were asked for: said, not hidden."""
     if train_size is None or len(split.train) >= train_size:
@@ -84,11 +96,3 @@ def unreadable_problems(collection: Collection, facts: Facts, bad: Ints) -> list
             names = _list([collection.items.name(int(row)) for row in rows], 3)
             problems.append(Problem(code, "warning", "data", {"n": len(rows), "names": names}))
     return problems
-
-
-def leaks(facts: Facts, split: Split) -> list[Problem]:
-    """Test pictures that are trained on too: the result would flatter."""
-    known = facts.hashes(np.concatenate([split.train, split.validation]))
-    tested = facts.hashes(split.test)
-    n = int(np.isin(tested, known).sum())
-    return [Problem("data.leak", "warning", "data", {"n": n, "total": len(tested)})] if n else []

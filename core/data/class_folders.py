@@ -154,6 +154,7 @@ def collect(data_id: str, name: str, layout: Layout, items: Items) -> Collection
         items=items,
         problems=layout.problems,
         num_bytes=sum(entry.size for entry in pictures),
+        sizes=np.array([entry.size for entry in pictures], dtype=np.int64),
     )
 
 

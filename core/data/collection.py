@@ -60,6 +60,7 @@ class Collection:
     kind: Literal["image", "text"] = "image"
     columns: tuple[str, str] | None = None  # of a table: where pictures or texts stand, and where labels
     all_columns: tuple[str, ...] = ()
+    sizes: NDArray[np.int64] | None = None  # bytes of each item, where that is known without reading it
 
     def __len__(self) -> int:
         return len(self.targets)

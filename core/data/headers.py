@@ -56,6 +56,26 @@ class Facts:
         """A hash of each picture's bytes."""
         return np.asarray(self._store.read(rows)[:, 3])
 
+    def possible_copies(self, rows: Ints) -> Ints:
+        """Those of the rows that may hold what another of them holds: files of a size of their own do not."""
+        sizes = self.collection.sizes
+        if sizes is None:
+            return rows
+        _, place, counts = np.unique(sizes[rows], return_inverse=True, return_counts=True)
+        return rows[counts[place] > 1]
+
+    def alike(self, rows: Ints) -> Ints:
+        """For every row of the collection the first that holds the same bytes, as far as these rows tell.
+
+        They were looked at; what holds nothing that can be read is no copy of anything.
+        """
+        first = np.arange(len(self.collection), dtype=np.int64)
+        known = np.unique(rows)
+        known = known[self.hashes(known) != 0]
+        _, earliest, place = np.unique(self.hashes(known), return_index=True, return_inverse=True)
+        first[known] = known[earliest[place]]
+        return first
+
     def unusable(self, rows: Ints) -> Ints:
         return rows[~self.is_fine(rows)]
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import RowStore, cache_folder, trim_cache, with_lock
-from core.data.checks import check_collection, leaks, too_few_for, unreadable_problems
+from core.data.checks import check_collection, one_sided, too_few_for, unreadable_problems
 from core.data.collection import Collection, Raw
+from core.data.copies import copy_problems, leak_problems, leaked_rows
 from core.data.headers import Facts, Ints, in_threads
 from core.data.open import open_collection
 from core.data.picture import Interpolation, decode
@@ -111,6 +112,7 @@ class ImageData:
     validation: Ints
     test: Ints
     pixels: Pixels
+    leaked: NDArray[np.bool_]  # of the test rows: those that are trained on or chosen by too
     is_native: bool  # kept at the pictures' own small size, whole: nothing is cropped
     problems: list[Problem]
 
@@ -137,14 +139,27 @@ def load_images(
     if collection.kind != "image":
         raise DataError("data.not_pictures", id=ref.id)
     facts = Facts(collection)
+    # Before anything is drawn: where a picture lies decides where its copies may lie.
+    likely = facts.possible_copies(np.concatenate([np.zeros(0, dtype=np.int64), *collection.splits.values()]))
+    facts.look(likely, reporter)
+    alike, broken = facts.alike(likely), facts.unusable(likely)
     bad: Ints = np.zeros(0, dtype=np.int64)
     while True:
         usable = {name: rows[~np.isin(rows, bad)] for name, rows in collection.splits.items() if len(rows)}
         problems = check_collection(collection, usable) + unreadable_problems(collection, facts, bad)
         if any(problem.severity == "error" for problem in problems):
             raise DataError(problems)
+        problems += copy_problems(collection, alike, np.setdiff1d(np.concatenate(list(usable.values())), broken))
+        if any(problem.severity == "error" for problem in problems):
+            raise DataError(problems)
         split = make_split(
-            collection.targets, collection.splits, train_size=train_size, test_size=test_size, seed=seed, unusable=bad
+            collection.targets,
+            collection.splits,
+            train_size=train_size,
+            test_size=test_size,
+            seed=seed,
+            unusable=bad,
+            alike=alike,
         )
         chosen = np.unique(np.concatenate([split.train, split.validation, split.test]))
         facts.look(chosen, reporter)
@@ -158,7 +173,8 @@ def load_images(
         if not len(new):
             break
         bad = np.union1d(bad, new)
-    problems += leaks(facts, split) + too_few_for(split, train_size)
+    leaked = leaked_rows(alike, split)
+    problems += leak_problems(collection, leaked) + one_sided(collection, split) + too_few_for(split, train_size)
     return ImageData(
         id=ref.id,
         fingerprint=collection.fingerprint,
@@ -167,6 +183,7 @@ def load_images(
         train=split.train,
         validation=split.validation,
         test=split.test,
+        leaked=leaked,
         pixels=pixels,
         is_native=edge is not None,
         problems=problems,

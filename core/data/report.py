@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.data.checks import check_collection, unreadable_problems
+from core.data.checks import check_collection, one_sided, unreadable_problems
 from core.data.collection import Collection
+from core.data.copies import alike_texts, copy_problems, leak_problems, leaked_rows
 from core.data.headers import Facts
 from core.data.open import open_collection
 from core.data.picture import open_image, to_rgb
 from core.data.splits import make_split, stratified_order
 from core.data.text_collection import texts_of
-from core.data.texts import text_leaks
 from core.data.token_lengths import MODEL, SAMPLE, TokenUse, measure_tokens
 from core.errors import GraftError, StoppedError
 from core.problems import Problem
@@ -77,13 +77,9 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     usable = {name: members[~np.isin(members, unusable)] for name, members in collection.splits.items()}
     problems = check_collection(collection, usable)
     problems += unreadable_problems(collection, facts, unusable)
-    planned: dict[str, int] = {}
-    if not any(problem.severity == "error" for problem in problems):
-        split = make_split(
-            collection.targets, collection.splits, train_size=None, test_size=None, seed=0, unusable=unusable
-        )
-        planned = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
-        problems += _duplicates(facts, collection, good)
+    alike = facts.alike(checked)
+    problems += copy_problems(collection, alike, good)
+    planned = _plan(collection, alike, problems, unusable)
     return DataReport(
         id=ref.id,
         name=collection.name,
@@ -106,11 +102,9 @@ def _describe_texts(collection: Collection) -> DataReport:
     rows = np.concatenate(list(collection.splits.values())) if collection.splits else np.zeros(0, dtype=np.int64)
     order = stratified_order(collection.targets, rows, 0)
     problems = check_collection(collection, collection.splits)
-    planned: dict[str, int] = {}
-    if not any(problem.severity == "error" for problem in problems):
-        split = make_split(collection.targets, collection.splits, train_size=None, test_size=None, seed=0)
-        planned = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
-        problems += text_leaks(collection, split)
+    alike = alike_texts(texts)
+    problems += copy_problems(collection, alike, rows)
+    planned = _plan(collection, alike, problems)
     tokens = measure_tokens([texts[row] for row in order[:SAMPLE]])
     if tokens is not None and tokens.share_unknown > _MANY_UNKNOWN:
         share = f"{tokens.share_unknown:.0%}"
@@ -145,6 +139,26 @@ def _describe_texts(collection: Collection) -> DataReport:
     )
 
 
+def _plan(collection: Collection, alike: Ints, problems: list[Problem], unusable: Ints | None = None) -> dict[str, int]:
+    """How many rows a training on everything would learn from, choose by and test on; what is odd is told as well.
+
+    Nothing where something speaks against a training.
+    """
+    if any(problem.severity == "error" for problem in problems):
+        return {}
+    split = make_split(
+        collection.targets,
+        collection.splits,
+        train_size=None,
+        test_size=None,
+        seed=0,
+        unusable=unusable,
+        alike=alike,
+    )
+    problems += leak_problems(collection, leaked_rows(alike, split)) + one_sided(collection, split)
+    return {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
+
+
 def _look(facts: Facts, order: Ints, reporter: Reporter) -> Ints:
     """Open pictures in this order until all are seen or time is over; returns those seen."""
     began = time.monotonic()
@@ -156,22 +170,6 @@ def _look(facts: Facts, order: Ints, reporter: Reporter) -> Ints:
         if time.monotonic() - began > _CHECK_S:
             return order[: start + 1000]
     return order
-
-
-def _duplicates(facts: Facts, collection: Collection, checked: Ints) -> list[Problem]:
-    """The same picture twice in training, or in training and test."""
-    problems = []
-    hashes = {name: facts.hashes(rows[np.isin(rows, checked)]) for name, rows in collection.splits.items()}
-    train = hashes.get("train", np.zeros(0, dtype=np.int64))
-    twice = len(train) - len(np.unique(train))
-    if twice:
-        problems.append(Problem("data.duplicates", "warning", "data", {"n": twice}))
-    for name in ("test", "validation"):
-        n = int(np.isin(hashes.get(name, train[:0]), train).sum())
-        if n:
-            problems.append(Problem("data.leak", "warning", "data", {"n": n, "total": len(hashes[name])}))
-            break
-    return problems
 
 
 def _counts(collection: Collection) -> dict[str, list[int]]:

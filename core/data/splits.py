@@ -1,7 +1,8 @@
 """Which rows are trained on, which choose the best epoch, and which measure the result.
 
 The test rows never depend on the seed or on the number of training rows, so that every run on a data set is
-measured on the same pictures. The training rows of a smaller run are among those of a larger one.
+measured on the same pictures. The training rows of a smaller run are among those of a larger one. Rows of equal
+content stay in one part wherever Graft draws the parts: a copy of what was trained on measures memory.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def make_split(
     test_size: int | None,
     seed: int,
     unusable: Rows | None = None,
+    alike: Rows | None = None,
 ) -> Split:
     """Split the rows of `official`: the data set's own "train" and maybe "validation" and "test" rows.
 
@@ -59,8 +61,13 @@ def make_split(
 
     `unusable` rows are passed over after everything was put in order, so that finding one more of them moves
     no other row: the test stays the same, and a smaller training set stays a part of a larger one.
+
+    `alike` holds, for every row, the first row of the same content. What is held out and what validates out of the
+    training rows holds each content once, and what is trained on none of them; of several copies the others are
+    trained on last.
     """
     bad: Rows = np.zeros(0, dtype=np.int64) if unusable is None else unusable
+    content: Rows = np.arange(len(targets), dtype=np.int64) if alike is None else alike
 
     def ordered(rows: Rows, draw: int) -> Rows:
         order = stratified_order(targets, rows, draw)
@@ -71,35 +78,46 @@ def make_split(
     if held_out is None or not len(held_out):
         held_out, own_validation = own_validation, None
     if held_out is None or not len(held_out):
-        pool, test = _hold_out(targets, pool, bad)
+        pool, test = _hold_out(targets, pool, bad, content)
         test = test[:test_size]
     else:
         test = ordered(held_out, _FIXED_SEED)[:test_size]
-    order = ordered(pool, seed)
-    wanted = len(order) if train_size is None else min(train_size, len(order))
-    aim = min(MAX_VALIDATION, max(MIN_VALIDATION, wanted // 5))
+    firsts = _one_of_each(pool, content)
+    order, copies = ordered(firsts, seed), ordered(np.setdiff1d(pool, firsts), seed)
+    every = np.concatenate([order, copies])
+    wanted = len(every) if train_size is None else min(train_size, len(every))
+    aim = min(MAX_VALIDATION, max(MIN_VALIDATION, min(wanted, len(order)) // 5))
     if own_validation is not None and len(own_validation):
         validation = ordered(own_validation, _FIXED_SEED)[:aim]
-        return Split(order[:wanted], np.sort(validation), np.sort(test))
+        return Split(every[:wanted], np.sort(validation), np.sort(test))
     if len(order) < 2:
-        return Split(order, order, np.sort(test))
-    left = len(order) - wanted
-    take = min(aim, left)
-    if left == 0:
-        take = min(aim, len(order) // 2)
-        wanted -= take
-    return Split(order[:wanted], np.sort(order[wanted : wanted + take]), np.sort(test))
+        return Split(every[:wanted], order, np.sort(test))
+    if wanted < len(order):
+        take = min(aim, len(order) - wanted)
+        return Split(order[:wanted], np.sort(order[wanted : wanted + take]), np.sort(test))
+    validation = order[len(order) - min(aim, len(order) // 2) :]
+    train = every[~np.isin(content[every], content[validation])][:wanted]
+    return Split(train, np.sort(validation), np.sort(test))
 
 
-def _hold_out(targets: NDArray[np.int64], rows: Rows, bad: Rows) -> tuple[Rows, Rows]:
-    """(rows to train on, a fifth to test on, in order); the only row of a class stays in training."""
-    counts = np.bincount(targets[rows])
+def _one_of_each(rows: Rows, content: Rows) -> Rows:
+    """A row of each content, in the order of the rows; which one is chance: copies may have different labels."""
+    mixed = np.random.default_rng(_FIXED_SEED).permutation(rows)
+    _, first = np.unique(content[mixed], return_index=True)
+    return rows if len(first) == len(rows) else rows[np.isin(rows, mixed[first])]
+
+
+def _hold_out(targets: NDArray[np.int64], rows: Rows, bad: Rows, content: Rows) -> tuple[Rows, Rows]:
+    """(rows to train on, a fifth to test on, in order); the only content of a class stays in training."""
+    firsts = _one_of_each(rows, content)
+    counts = np.bincount(targets[firsts], minlength=int(targets[rows].max()) + 1)
     several = counts > 1 if (counts > 1).any() else counts > 0
-    order = stratified_order(targets, rows, _FIXED_SEED)
+    order = stratified_order(targets, firsts, _FIXED_SEED)
     order = order[several[targets[order]]]
     n = max(1, round(HELD_OUT * int(counts[several].sum())))
     # What cannot be read leaves a gap: were it filled, the training rows would depend on how much was looked at.
     test, rest = order[:n], order[n:]
     if np.isin(test, bad).all():
         test = rest[~np.isin(rest, bad)][:n]
-    return np.setdiff1d(rows, test), test[~np.isin(test, bad)]
+    rows = np.unique(rows)
+    return rows[~np.isin(content[rows], content[test])], test[~np.isin(test, bad)]

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.data.checks import check_collection, too_few_for
-from core.data.collection import Collection, Ints
+from core.data.checks import check_collection, one_sided, too_few_for
+from core.data.collection import Ints
+from core.data.copies import alike_texts, copy_problems, leak_problems, leaked_rows
 from core.data.open import open_collection
-from core.data.splits import Split, make_split
+from core.data.splits import make_split
 from core.data.text_collection import texts_of
 from core.errors import DataError
 from core.problems import Problem
@@ -30,6 +32,7 @@ class TextData:
     train: Ints
     validation: Ints
     test: Ints
+    leaked: NDArray[np.bool_]  # of the test rows: those that are trained on or chosen by too
     texts: list[str]
     problems: list[Problem]
 
@@ -43,11 +46,16 @@ def load_texts(ref: DataRef, *, train_size: int | None = None, test_size: int | 
     """Read, check and split a set of texts. Raises `DataError` with everything that blocks, all at once."""
     collection = open_collection(ref)
     texts = texts_of(collection)
+    alike = alike_texts(texts)
     problems = check_collection(collection, collection.splits)
+    problems += copy_problems(collection, alike, np.concatenate([alike[:0], *collection.splits.values()]))
     if any(problem.severity == "error" for problem in problems):
         raise DataError(problems)
-    split = make_split(collection.targets, collection.splits, train_size=train_size, test_size=test_size, seed=seed)
-    problems += text_leaks(collection, split) + too_few_for(split, train_size)
+    split = make_split(
+        collection.targets, collection.splits, train_size=train_size, test_size=test_size, seed=seed, alike=alike
+    )
+    leaked = leaked_rows(alike, split)
+    problems += leak_problems(collection, leaked) + one_sided(collection, split) + too_few_for(split, train_size)
     return TextData(
         id=ref.id,
         fingerprint=collection.fingerprint,
@@ -56,23 +64,7 @@ def load_texts(ref: DataRef, *, train_size: int | None = None, test_size: int | 
         train=split.train,
         validation=split.validation,
         test=split.test,
+        leaked=leaked,
         texts=texts,
         problems=[problem if problem.field else replace(problem, field="data") for problem in problems],
     )
-
-
-def text_leaks(collection: Collection, split: Split) -> list[Problem]:
-    """Test texts that are trained on too, and copies within the training texts."""
-    texts = texts_of(collection)
-    # Once each: of few rows some are trained on and chosen by.
-    rows = np.unique(np.concatenate([split.train, split.validation]))
-    trained = [texts[row].casefold() for row in rows]
-    known = set(trained)
-    leaked = sum(texts[row].casefold() in known for row in split.test)
-    problems = []
-    if leaked:
-        values = {"n": leaked, "total": len(split.test)}
-        problems.append(Problem("data.text_leak", "warning", "data", values))
-    if len(trained) > len(known):
-        problems.append(Problem("data.text_duplicates", "warning", "data", {"n": len(trained) - len(known)}))
-    return problems

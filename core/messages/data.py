@@ -50,7 +50,23 @@ DATA_SENTENCES: dict[str, str] = {
     "data.unreadable": N_("{n} files are no readable pictures and are left out: {names}."),
     "data.too_large": N_("{n} pictures have more than 100 million pixels or 64 MB and are left out: {names}."),
     "data.leak": N_("{n} of {total} test pictures are among the training pictures too: the result will flatter."),
-    "data.duplicates": N_("{n} training pictures are exact copies of others."),
+    "data.duplicates": N_(
+        "{n} training pictures are exact copies of others. Where Graft draws the test it holds each picture once, "
+        "and none that is trained on."
+    ),
+    "data.contradictions": N_(
+        "{n} pictures stand under several classes, byte for byte the same: {names}. Decide on one class for each: "
+        "no model can be right about all of them."
+    ),
+    "data.all_alike": N_("All {n} training pictures are copies of one: there is nothing to learn from."),
+    "data.test_one_class": N_(
+        "All {n} test examples are of one class ({label}): the accuracy tells how often that class is found and "
+        "nothing of the others. Put examples of every class into the test."
+    ),
+    "data.validation_one_class": N_(
+        "All {n} validation examples are of one class ({label}): the best epoch is chosen by that class alone. "
+        "Put examples of every class into the validation."
+    ),
     "data.picture_unreadable": N_("{name} is not a picture that can be read, or it is cut short."),
     "data.picture_too_large": N_("{name} is too large: {size}; at most {limit} are read."),
     "data.no_pictures": N_(
@@ -102,7 +118,15 @@ DATA_SENTENCES: dict[str, str] = {
     "data.long_texts": N_("{n} texts are longer than {limit} characters; only their beginning is read."),
     "data.control_characters": N_("{n} texts held control characters, which were taken out."),
     "data.text_leak": N_("{n} of {total} test texts are among the training texts too: the result will flatter."),
-    "data.text_duplicates": N_("{n} training texts are copies of others."),
+    "data.text_duplicates": N_(
+        "{n} training texts are copies of others. Where Graft draws the test it holds each text once, "
+        "and none that is trained on."
+    ),
+    "data.text_contradictions": N_(
+        "{n} texts stand under several classes: {names}. Decide on one class for each: no model can be right about "
+        "all of them."
+    ),
+    "data.all_texts_alike": N_("All {n} training texts are copies of one: there is nothing to learn from."),
     "data.only_tables": N_("{name} holds tables ({entry}) and no pictures. Bring the table itself, not in a zip."),
     "data.too_many_tables": N_(
         "{name} holds {n} tables; at most {limit} are read. Put the texts into one table with columns text and label."

@@ -97,6 +97,22 @@ def test_held_out_rows_are_a_fifth_and_stratified(targets: np.ndarray, seed: int
     assert np.abs(np.bincount(targets[split.test], minlength=5) - shares * len(split.test)).max() <= several.sum()
 
 
+@given(TARGETS, st.integers(1, 4), SIZES, SEEDS)
+def test_no_content_lies_in_two_parts_that_are_drawn(
+    targets: np.ndarray, copies: int, train_size: int | None, seed: int
+) -> None:
+    rows = np.arange(len(targets))
+    alike = rows // copies * copies
+    if len(np.unique(alike)) < 3:  # less than one content for each part
+        return
+    split = make_split(targets, {"train": rows}, train_size=train_size, test_size=None, seed=seed, alike=alike)
+    train, validation, test = (set(alike[part].tolist()) for part in (split.train, split.validation, split.test))
+    assert not train & validation
+    assert not test & (train | validation)
+    assert (len(validation), len(test)) == (len(split.validation), len(split.test))
+    assert min(map(len, (train, validation, test))) > 0
+
+
 # -- tables ------------------------------------------------------------------------------------------------
 
 # Latin and Chinese letters, and all that csv itself is made of. Left out are files that no csv writer leaves behind (a

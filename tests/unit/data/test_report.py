@@ -100,7 +100,7 @@ def test_damaged_pictures_are_named_once_and_not_shown(tmp_path: Path) -> None:
 def test_duplicates_are_told_within_training_and_across(tmp_path: Path) -> None:
     root = fill(tmp_path, {"train/a": 10, "train/b": 10, "test/a": 4, "test/b": 4})
     first = (root / "train" / "a" / "000.png").read_bytes()
-    (root / "train" / "b" / "copy.png").write_bytes(first)
+    (root / "train" / "a" / "copy.png").write_bytes(first)
     (root / "test" / "a" / "000.png").write_bytes(first)
     values = {problem.code: problem.values for problem in _describe(root).problems}
     assert values == {"data.duplicates": {"n": 1}, "data.leak": {"n": 1, "total": 8}}

@@ -152,3 +152,51 @@ def test_readable_rows_are_tested_when_all_that_was_held_out_is_not() -> None:
     split = make_split(targets, {"train": rows}, train_size=None, test_size=None, seed=0, unusable=held_out)
     assert len(split.test) == 2
     assert not set(split.test.tolist()) & {*held_out.tolist(), *split.train.tolist()}
+
+
+def _copies(n: int, times: int) -> np.ndarray:
+    """For each of n * times rows the first of its content: every content this many times, far apart."""
+    return np.tile(np.arange(n), times)
+
+
+@pytest.mark.parametrize("official", ["train only", "own test"])
+@pytest.mark.parametrize("train_size", [None, 20, 150, 5000])
+def test_copies_stay_in_one_part_where_the_split_is_drawn(official: str, train_size: int | None) -> None:
+    alike = _copies(250, 4)
+    rows = np.arange(1000)
+    parts = {"train only": {"train": rows}, "own test": {"train": rows[rows % 5 > 0], "test": rows[rows % 5 == 0]}}
+    split = _split(parts[official], train_size=train_size, alike=alike)
+    train, validation, test = (set(alike[part].tolist()) for part in (split.train, split.validation, split.test))
+    assert not train & validation
+    assert min(map(len, (train, validation, test))) > 0
+    assert len(validation) == len(split.validation)
+    if official == "train only":
+        assert not test & (train | validation)
+        assert len(test) == len(split.test) == 50
+    assert len(split.train) == min(train_size or 5000, 4 * (len(train) if train_size is None else 150))
+
+
+def test_copies_change_neither_the_test_nor_what_a_smaller_training_is_part_of() -> None:
+    alike = _copies(250, 4)
+    wanted = _split(alike=alike).test
+    for seed, train_size in ((1, None), (2, 10), (3, 400)):
+        np.testing.assert_array_equal(_split(alike=alike, seed=seed, train_size=train_size).test, wanted)
+    small, large = (_split(alike=alike, train_size=size).train for size in (50, 120))
+    np.testing.assert_array_equal(small, large[:50])
+    assert len(np.unique(alike[large])) == 120
+
+
+def test_copies_of_one_content_do_not_fill_the_test() -> None:
+    alike = np.concatenate([np.arange(100), np.zeros(60, dtype=np.int64)])
+    split = make_split(
+        np.arange(160) % 2, {"train": np.arange(160)}, train_size=None, test_size=None, seed=0, alike=alike
+    )
+    assert len(split.test) == len(np.unique(alike[split.test])) == 20
+
+
+def test_a_class_that_is_copied_from_another_is_tested_too() -> None:
+    targets = np.repeat([0, 1], 50)
+    split = make_split(
+        targets, {"train": np.arange(100)}, train_size=None, test_size=None, seed=0, alike=_copies(50, 2)
+    )
+    assert set(targets[split.test].tolist()) == {0, 1}

@@ -1,0 +1,100 @@
+"""Rows of equal content: what is a copy of what, what is tested on and trained on too, what has two classes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.collection import Collection
+from core.data.splits import Split
+from core.data.text_collection import TextItems
+from core.problems import Problem, shown
+
+Ints = NDArray[np.int64]
+_SHOWN = 3
+_SHOWN_CHARS = 40
+
+
+def alike_texts(texts: Sequence[str]) -> Ints:
+    """For every text the first that is the same but for capitals.
+
+    >>> alike_texts(["Good", "bad", "GOOD"]).tolist()
+    [0, 1, 0]
+    """
+    first: dict[str, int] = {}
+    plain = (text if text.isascii() else unicodedata.normalize("NFC", text) for text in texts)
+    return np.array([first.setdefault(text.casefold(), row) for row, text in enumerate(plain)], dtype=np.int64)
+
+
+def leaked_rows(alike: Ints, split: Split) -> NDArray[np.bool_]:
+    """Which test rows hold what is trained on or chosen by."""
+    known = np.concatenate([split.train, split.validation])
+    return np.isin(alike[split.test], alike[known])
+
+
+@dataclass(frozen=True)
+class _Codes:
+    """What is said of copies: once of pictures, once of texts."""
+
+    leak: str
+    copies: str
+    contradictions: str
+    all_alike: str
+
+
+_PICTURES = _Codes("data.leak", "data.duplicates", "data.contradictions", "data.all_alike")
+_TEXTS = _Codes("data.text_leak", "data.text_duplicates", "data.text_contradictions", "data.all_texts_alike")
+
+
+def copy_problems(collection: Collection, alike: Ints, usable: Ints) -> list[Problem]:
+    """Copies among the training rows, the same content under several classes in any part, and nothing but copies.
+
+    `usable` are the rows that can be read.
+    """
+    codes = _TEXTS if collection.kind == "text" else _PICTURES
+    train = np.intersect1d(collection.splits.get("train", usable[:0]), usable)
+    first = np.unique(alike[train])
+    if len(first) == 1 < len(train):
+        return [Problem(codes.all_alike, field="data", values={"n": len(train)})]
+    problems = []
+    same = np.unique(np.stack([alike[train], collection.targets[train]]), axis=1).shape[1]
+    if len(train) > same:
+        problems.append(Problem(codes.copies, "warning", "data", {"n": len(train) - same}))
+    several = _contradicting(collection, alike, np.sort(usable))
+    if several:
+        named = [_name(collection, rows) for rows in several[:_SHOWN]]
+        values = {"n": len(several), "names": "; ".join(named) + ("; …" if len(several) > _SHOWN else "")}
+        problems.append(Problem(codes.contradictions, "warning", "data", values))
+    return problems
+
+
+def leak_problems(collection: Collection, leaked: NDArray[np.bool_]) -> list[Problem]:
+    """Test rows that are trained on too: the result would flatter."""
+    codes = _TEXTS if collection.kind == "text" else _PICTURES
+    n, total = int(leaked.sum()), len(leaked)
+    return [Problem(codes.leak, "warning", "data", {"n": n, "total": total})] if n else []
+
+
+def _contradicting(collection: Collection, alike: Ints, rows: Ints) -> list[Ints]:
+    """The rows of each content that stands under more than one class, one row a class."""
+    if not len(rows):
+        return []
+    pairs, place = np.unique(np.stack([alike[rows], collection.targets[rows]]), axis=1, return_index=True)
+    content, counts = np.unique(pairs[0], return_counts=True)
+    return [rows[place[pairs[0] == first]] for first in content[counts > 1]]
+
+
+def _name(collection: Collection, rows: Ints) -> str:
+    """A content that stands under several classes, with these: "Good film" (pos, neg); a.png (cat), b.png (dog)."""
+    labels = [shown(collection.labels[int(collection.targets[row])])[:_SHOWN_CHARS] for row in rows]
+    if isinstance(collection.items, TextItems):
+        text = shown(collection.items.texts[int(rows[0])])
+        short = text[: _SHOWN_CHARS - 1] + "…" if len(text) > _SHOWN_CHARS else text
+        return f"“{short}” ({', '.join(labels)})"
+    return ", ".join(
+        f"{shown(collection.items.name(int(row)))} ({label})" for row, label in zip(rows, labels, strict=True)
+    )
