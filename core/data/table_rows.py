@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from sys import getsizeof
 from typing import Any
 
 from core.errors import DataError
@@ -10,7 +11,76 @@ from core.problems import Problem
 
 # Of a table everything is held in memory.
 MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_TABLES = 500_000_000, 5_000_000, 500, 50
+# What its cells may take there: a small file may unfold to any size.
+MAX_HELD_BYTES = 250_000_000
+_PLACE_BYTES = 8  # of a cell in its column, whatever it holds
+# What spreadsheets write into a cell that they could not compute, in English, German, French and Spanish.
+_ERRORS = frozenset(
+    (
+        "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!",
+        "#CONNECT!", "#GETTING_DATA", "#NV", "#BEZUG!", "#WERT!", "#ZAHL!", "#VALEUR!", "#NOM?", "#NOMBRE!", "#¡REF!",
+        "#¡VALOR!", "#¿NOMBRE?", "#¡NUM!", "#¡DIV/0!",
+    )
+)  # fmt: skip
 Table = dict[str, list[Any]]
+
+
+class Several(str):
+    """A cell that holds several values, spelled as JSON: no class by itself, and no text."""
+
+    __slots__ = ()
+
+
+class Held:
+    """Counts what the cells of a table take in memory. `add` raises `DataError` where that is too much."""
+
+    def __init__(self, file: str) -> None:
+        self._file, self._bytes, self._rows = file, 0, 0
+
+    def add(self, cells: Iterable[object]) -> None:
+        """One row more, of these cells."""
+        self._rows += 1
+        if self._rows > MAX_ROWS:
+            raise DataError("data.too_many_rows", name=self._file, limit=MAX_ROWS)
+        for cell in cells:
+            self._bytes += _PLACE_BYTES + getsizeof(cell)
+        self.check()
+
+    def take(self, num_bytes: int) -> None:
+        """So many bytes more."""
+        self._bytes += num_bytes
+        self.check()
+
+    def check(self) -> None:
+        if self._bytes > MAX_HELD_BYTES:
+            values = {"name": self._file, "limit": MAX_HELD_BYTES // 1_000_000, "rows": self._rows}
+            raise DataError("data.table_unfolds", **values)
+
+
+class Columns:
+    """Columns that grow row by row, where each row names its own: what a row does not name is empty."""
+
+    def __init__(self, file: str) -> None:
+        self.table: Table = {}
+        self.rows = 0
+        self._file, self._held = file, Held(file)
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """One row more. Raises `DataError` for more columns, rows or content than any table of texts has."""
+        for name in row:
+            if name not in self.table:
+                self._begin(name)
+        self._held.add(row.values())
+        self._held.take(_PLACE_BYTES * (len(self.table) - len(row)))
+        for name, column in self.table.items():
+            column.append(row.get(name))
+        self.rows += 1
+
+    def _begin(self, name: str) -> None:
+        if len(self.table) == MAX_COLUMNS:
+            raise DataError("data.too_many_columns", name=self._file, limit=MAX_COLUMNS)
+        self._held.take(_PLACE_BYTES * self.rows)
+        self.table[name] = [None] * self.rows
 
 
 def column_names(header: Sequence[Any], file: str) -> list[str]:
@@ -20,7 +90,7 @@ def column_names(header: Sequence[Any], file: str) -> list[str]:
     ['text', 'column (2)', 'text (3)']
     """
     if len(header) > MAX_COLUMNS:
-        raise DataError("data.no_table", name=file)
+        raise DataError("data.too_many_columns", name=file, limit=MAX_COLUMNS)
     names: list[str] = []
     for place, cell in enumerate(header, 1):
         name = "" if cell is None else str(cell).strip()[:100]
@@ -34,7 +104,7 @@ def fill(names: list[str], rows: Iterable[Sequence[Any]], file: str, keep_all: b
     Made to fit: what is missing is empty, what is too much stands in the last column.
     """
     columns: list[list[Any]] = [[] for _ in names]
-    ragged = 0
+    ragged, held = 0, Held(file)
     for row in rows:
         if not any(cell not in (None, "") for cell in row):
             continue
@@ -43,8 +113,7 @@ def fill(names: list[str], rows: Iterable[Sequence[Any]], file: str, keep_all: b
             if not keep_all:
                 continue
             row = _fitted(row, len(names))
-        if len(columns[0]) == MAX_ROWS:
-            raise DataError("data.too_many_rows", name=file, limit=MAX_ROWS)
+        held.add(row)
         for column, cell in zip(columns, row, strict=False):
             column.append(cell)
     return dict(zip(names, columns, strict=True)), ragged
@@ -61,3 +130,13 @@ def ragged_rows(name: str, n: int, wanted: int, keep_all: bool) -> list[Problem]
     """What is told of rows with other cells than the first."""
     code = "data.ragged_rows_kept" if keep_all else "data.ragged_rows"
     return [Problem(code, "warning", "data", {"name": name, "n": n, "wanted": wanted})] if n else []
+
+
+def empty_errors(table: Table, name: str) -> list[Problem]:
+    """Make cells empty that hold a spreadsheet's error, and tell how many: "#N/A" is no text and no class."""
+    n, example = 0, ""
+    for values in table.values():
+        for place, cell in enumerate(values):
+            if isinstance(cell, str) and cell[:1] == "#" and cell.strip() in _ERRORS:
+                n, example, values[place] = n + 1, cell.strip(), None
+    return [Problem("data.error_cells", "warning", "data", {"name": name, "n": n, "example": example})] if n else []

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from core.data.collection import Collection, Ints, Raw, digest
+from core.data.table_rows import Several
 from core.data.text_cleaning import CONTROL, MAX_CHARS, clean_texts
 from core.errors import DataError
 from core.problems import Problem
@@ -50,6 +51,9 @@ def collect_texts(
     from core.data.collection import encode_labels
 
     cleaned = clean_texts(texts)
+    several = sum(isinstance(value, Several) for value in labels)
+    if 2 * several > len(labels):
+        raise DataError("data.several_labels", column=columns[1])
     values = [_plain_label(value) for value in labels]
     _forget_stand_ins(values, splits)
     names, targets, unlabelled = encode_labels(values, label_names)
@@ -58,7 +62,8 @@ def collect_texts(
     is_empty = np.array([not text for text in cleaned.texts], dtype=bool)
     usable = (targets >= 0) & ~is_empty
     counts = {
-        "data.unlabelled_texts": unlabelled,
+        "data.several_labels_left_out": several,
+        "data.unlabelled_texts": unlabelled - several,
         "data.empty_texts": int((is_empty & (targets >= 0)).sum()),
         "data.markup": cleaned.markup,
         "data.long_texts": cleaned.cut,
@@ -88,7 +93,7 @@ def collect_texts(
 
 def _plain_label(value: object) -> object:
     """A label as it is shown: 1.0 is 1, blanks around words go, nothing is nothing."""
-    if value is None or value != value:
+    if value is None or value != value or isinstance(value, Several):
         return None
     if isinstance(value, bool):
         return str(value).lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from core.data.table_rows import Several
 from core.errors import DataError
 from core.problems import Problem
 from core.spec import DataRef
@@ -63,6 +64,11 @@ def find_column_of_texts(columns: dict[str, Sequence[Any]], wanted: str | None =
     return column
 
 
+def is_usual_name(cell: object) -> bool:
+    """Whether a cell is one of the names that columns of texts or labels usually bear."""
+    return str(cell).strip().lower() in (*_TEXT_NAMES, *_LABEL_NAMES)
+
+
 def _named(columns: dict[str, Sequence[Any]], names: tuple[str, ...], taken: str | None) -> str | None:
     """The first column that bears one of these names."""
     lower = {name.strip().lower(): name for name in reversed(columns) if name != taken}
@@ -77,7 +83,7 @@ def _longest(columns: dict[str, Sequence[Any]], taken: str | None) -> str | None
 
 
 def _mean_length(values: Sequence[Any]) -> float:
-    strings = [value for value in values if isinstance(value, str)]
+    strings = [value for value in values if isinstance(value, str) and not isinstance(value, Several)]
     return sum(map(len, strings)) / len(strings) if len(strings) >= max(1, len(values) // 2) else 0.0
 
 

@@ -21,6 +21,9 @@ DATA_SENTENCES: dict[str, str] = {
     "data.several_labels": N_(
         "Column {column} holds several labels for an example. Graft tells one class each: keep one label."
     ),
+    "data.several_labels_left_out": N_(
+        "{n} examples have several labels and are left out: Graft tells one class each. Keep one label of each."
+    ),
     "data.unlabelled": N_("{n} pictures have no label and are left out."),
     "data.hub_unreachable": N_(
         "{id} could not be loaded: {detail}. Check the name and the network, or give a folder with path:."
@@ -134,6 +137,21 @@ DATA_SENTENCES: dict[str, str] = {
     "data.table_left_out": N_("{n} tables lack a column of {columns} and are left out: {names}."),
     "data.table_too_large": N_("{name} is larger than the {limit} MB a table may have. Keep it as parquet, or cut it."),
     "data.too_many_rows": N_("{name} has more than {limit} rows. Take a part of it."),
+    "data.too_many_columns": N_(
+        "{name} has more than {limit} columns: no table of texts has so many. Keep the text, the label and what "
+        "you need beside them."
+    ),
+    "data.table_unfolds": N_(
+        "{name} unfolds to more than the {limit} MB that a table may take in memory (its row {rows} was reached). "
+        "Take a part of it, or only the columns of texts and labels."
+    ),
+    "data.json_shape": N_(
+        "{name} is JSON, but not of rows that Graft knows. Write one object for each row, as pandas does with "
+        'to_json(orient="records", lines=True).'
+    ),
+    "data.json_deep": N_(
+        "{name} holds lists or objects nested too deep to be a table. Write one object for each row, with plain cells."
+    ),
     "data.empty_table": N_("{name} holds no rows. Check that it is the right file."),
     "data.no_table": N_(
         "{name} is not a table: its rows do not share columns. The first row names them, the others have a cell each."
@@ -150,6 +168,20 @@ DATA_SENTENCES: dict[str, str] = {
         "save it, and bring it again."
     ),
     "data.bad_lines": N_("{n} lines of {name} are no JSON objects and are left out."),
+    "data.sheet_taken": N_("Of {name} the sheet {sheet} is read; {n} others are left out."),
+    "data.rows_above": N_(
+        "The columns of {name} are named in row {row} of sheet {sheet}; what stands above is left out."
+    ),
+    "data.no_table_in_sheets": N_(
+        "No sheet of {name} holds a table of at least two columns with rows below their names. Looked at: {sheets}."
+    ),
+    "data.sheet_too_large": N_(
+        "The sheet of {name} is larger than the {limit} MB that are read of one. Save it as csv."
+    ),
+    "data.error_cells": N_(
+        "{n} cells of {name} hold an error of a spreadsheet ({example}) and count as empty. Mend them there, and bring "
+        "it again."
+    ),
     "data.other_sheets": N_("Only the first sheet of {name} is read; {n} others are left out."),
     "data.encoding_guessed": N_(
         "{name} is not UTF-8 and was read as {encoding}. If the texts look wrong, save it as UTF-8."

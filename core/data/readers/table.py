@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from core.data.collection import Collection
-from core.data.table_rows import MAX_BYTES, MAX_COLUMNS, MAX_ROWS, MAX_TABLES, Table, column_names, fill, ragged_rows
+from core.data.readers.json_rows import read_json
+from core.data.table_rows import MAX_BYTES, MAX_ROWS, MAX_TABLES, Table, column_names, empty_errors, fill, ragged_rows
 from core.data.text_collection import collect_texts
 from core.data.text_columns import SAMPLE, SPLIT_COLUMNS, find_text_columns
 from core.data.text_encoding import decode_text
@@ -91,6 +90,7 @@ def read_table(path: Path, fewest: int = 2, *, keep_all: bool = False) -> tuple[
     table, problems = found
     if not any(table.values()):
         raise DataError("data.empty_table", name=name)
+    problems = [*problems, *empty_errors(table, name)]
     if len(table) < fewest:
         raise DataError("data.one_column", name=name, columns=", ".join(table)[:200])
     return table, problems
@@ -130,7 +130,7 @@ def read_text(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
         raise DataError("data.unknown_file", path=path.name)
     text, problems = decode_text(path.read_bytes(), path.name)
     is_json = text[:100].lstrip()[:1] in ("{", "[")
-    table, more = _read_json(text, path.name) if is_json else _read_separated(text, path, keep_all)
+    table, more = read_json(text, path.name) if is_json else _read_separated(text, path, keep_all)
     return table, [*problems, *more]
 
 
@@ -196,43 +196,3 @@ def _lacks_header(table: Table) -> bool:
         if 2 <= len(different) <= max(2, min(20, len(values[:SAMPLE]) // 2)) and name in different:
             return True
     return False
-
-
-# -- json --------------------------------------------------------------------------------------------------
-
-
-def _read_json(text: str, name: str) -> tuple[Table, list[Problem]]:
-    """One object a line, or a list of objects, alone or as the only list of an object."""
-    rows_read: list[Any] = []
-    if not text.lstrip().startswith("["):
-        # Not splitlines: it also breaks at characters that stand inside texts.
-        rows_read = [_parse(line) for line in text.split("\n") if line.strip()]
-    if not any(isinstance(row, dict) for row in rows_read) or len(rows_read) == 1:
-        try:
-            whole = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DataError("data.unreadable_file", path=name, detail=str(error)[:200]) from error
-        lists = [part for part in whole.values() if isinstance(part, list)] if isinstance(whole, dict) else [whole]
-        if len(lists) == 1 and isinstance(lists[0], list):
-            rows_read = lists[0]
-    records = [row for row in rows_read if isinstance(row, dict)]
-    if not records:
-        raise DataError("data.no_table", name=name)
-    if len(records) > MAX_ROWS:
-        raise DataError("data.too_many_rows", name=name, limit=MAX_ROWS)
-    keys = list(dict.fromkeys(key for row in records for key in row))[:MAX_COLUMNS]
-    table = {key: [_scalar(row.get(key)) for row in records] for key in keys}
-    bad = len(rows_read) - len(records)
-    values = {"name": name, "n": bad}
-    return table, [Problem("data.bad_lines", "warning", "data", values)] if bad else []
-
-
-def _parse(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _scalar(value: Any) -> Any:
-    return None if isinstance(value, dict | list) else value

@@ -1,0 +1,197 @@
+"""Tables written as JSON: one object for each row, in any of the shapes that programs give them.
+
+Read value by value where that can be done: a document of some megabytes may unfold to gigabytes of objects.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from core.data.table_rows import Columns, Several, Table
+from core.errors import DataError, first_line
+from core.problems import Problem
+from core.registry.formats import SPLIT_WORDS
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+_decode = json.JSONDecoder().raw_decode
+_MOST_CHARS = 10_000  # of a cell with several values
+
+
+def read_json(text: str, name: str) -> tuple[Table, list[Problem]]:
+    """The columns of JSON lines, of objects one after another, of a list of objects, or of what pandas writes.
+
+    Raises `DataError` for anything else, and says what it is.
+    """
+    columns = Columns(name)
+    start = _skip(text, 0)
+    if text.startswith("[", start):
+        bad = _take(_elements(text, start, name), columns)
+    elif _begins_with_lines(text, start):
+        bad = _take(_lines(text), columns)
+    else:
+        bad = _read_objects(text, start, name, columns)
+    if not columns.rows:
+        raise DataError("data.json_shape", name=name)
+    return columns.table, [Problem("data.bad_lines", "warning", "data", {"name": name, "n": bad})] if bad else []
+
+
+def _read_objects(text: str, start: int, name: str, columns: Columns) -> int:
+    """Objects one after another, over several lines each; one alone is a whole table. How many are no rows."""
+    first, place = _value(text, start, name)
+    if _skip(text, place) == len(text):
+        return _take(_rows_of_document(first, name), columns)
+    return _take(_sequence(text, start, name), columns)
+
+
+def _take(values: Iterable[Any], columns: Columns) -> int:
+    """Objects become rows; returns how many values were none."""
+    bad = 0
+    for value in values:
+        if isinstance(value, dict):
+            columns.add({key: _cell(part) for key, part in value.items()})
+        else:
+            bad += 1
+    return bad
+
+
+def _cell(value: Any) -> Any:
+    """A value as a cell: of a list with one entry that entry, a list of several spelled out, a record nothing."""
+    if isinstance(value, list):
+        if len(value) > 1:
+            return Several(json.dumps(value[:_MOST_CHARS], ensure_ascii=False)[:_MOST_CHARS])
+        value = value[0] if value else None
+    return None if isinstance(value, dict | list) else value
+
+
+# -- values one after another ------------------------------------------------------------------------------
+
+
+def _skip(text: str, place: int) -> int:
+    found = _BLANK.match(text, place)
+    return found.end() if found else place
+
+
+def _begins_with_lines(text: str, start: int) -> bool:
+    """Whether the first line holds a whole object, and more lines follow."""
+    end = text.find("\n", start)
+    return end >= 0 and _skip(text, end) < len(text) and isinstance(_line(text[start:end]), dict)
+
+
+def _lines(text: str) -> Iterator[Any]:
+    # Not splitlines: it also breaks at characters that stand inside texts.
+    for found in re.finditer(r"[^\n]+", text):
+        if not found[0].isspace():
+            yield _line(found[0])
+
+
+def _line(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _value(text: str, place: int, name: str) -> tuple[Any, int]:
+    """The value that begins here and where it ends. Raises `DataError`."""
+    try:
+        return _decode(text, place)
+    except RecursionError as error:
+        raise DataError("data.json_deep", name=name) from error
+    except ValueError as error:
+        raise DataError("data.unreadable_file", path=name, detail=first_line(error)) from error
+
+
+def _sequence(text: str, place: int, name: str) -> Iterator[Any]:
+    while place < len(text):
+        value, place = _value(text, place, name)
+        yield value
+        place = _skip(text, place)
+
+
+def _elements(text: str, place: int, name: str) -> Iterator[Any]:
+    """The entries of a list, each parsed when its turn comes."""
+    place = _skip(text, place + 1)
+    while not text.startswith("]", place):
+        value, place = _value(text, place, name)
+        yield value
+        place = _skip(text, place)
+        if text.startswith(",", place):
+            place = _skip(text, place + 1)
+        elif not text.startswith("]", place):
+            raise DataError("data.unreadable_file", path=name, detail=f"the list is broken at character {place}")
+
+
+# -- one document ------------------------------------------------------------------------------------------
+
+
+def _rows_of_document(whole: Any, name: str) -> Iterable[Any]:
+    """The rows of one object that is a whole table. Raises `DataError` where it is none."""
+    for shape in _SHAPES:
+        rows = shape(whole)
+        if rows is not None:
+            return rows
+    raise DataError("data.json_shape", name=name)
+
+
+def _split_and_data(whole: Mapping[str, Any]) -> Iterable[Any] | None:
+    """pandas' orient="split": names and rows of cells."""
+    names, data = whole.get("columns"), whole.get("data")
+    if not _is_of(names, str) or not _is_of(data, list):
+        return None
+    return (dict(zip(names, row, strict=False)) for row in data)  # type: ignore[arg-type, union-attr]
+
+
+def _by_split(whole: Mapping[str, Any]) -> Iterable[Any] | None:
+    """A list of objects for each split: the rows say which they are of."""
+    if len(whole) < 2 or not all(key.lower() in SPLIT_WORDS and _is_of(rows, dict) for key, rows in whole.items()):
+        return None
+    return ({"split": key, **row} for key, rows in whole.items() for row in rows)
+
+
+def _only_list(whole: Mapping[str, Any]) -> Iterable[Any] | None:
+    """The only list of objects among whatever else there is: pandas' orient="table", answers of servers."""
+    lists = [part for part in whole.values() if _is_of(part, dict)]
+    return lists[0] if len(lists) == 1 else None
+
+
+def _lists_of_cells(whole: Mapping[str, Any]) -> Iterable[Any] | None:
+    """A list of cells for each column, all of one length."""
+    if len(whole) < 2 or not all(isinstance(part, list) for part in whole.values()):
+        return None
+    if len({len(part) for part in whole.values()}) != 1:
+        return None
+    return (dict(zip(whole, cells, strict=True)) for cells in zip(*whole.values(), strict=True))
+
+
+def _cells_by_row(whole: Mapping[str, Any]) -> Iterable[Any] | None:
+    """pandas' default: for each column its cells by the row's name; or the other way round, orient="index"."""
+    if not whole or not all(isinstance(part, dict) for part in whole.values()):
+        return None
+    inner = dict.fromkeys(key for part in whole.values() for key in part)
+    if not inner or any(isinstance(cell, dict) for part in whole.values() for cell in part.values()):
+        return None
+    outer_counts, inner_counts = (all(key.isdecimal() for key in keys) for keys in (whole, inner))
+    if outer_counts == inner_counts:  # rows are more than columns
+        outer_counts = len(whole) > len(inner)
+    if outer_counts:
+        return whole.values()
+    return ({name: cells.get(key) for name, cells in whole.items()} for key in inner)
+
+
+def _one_row(whole: Mapping[str, Any]) -> Iterable[Any] | None:
+    """A single row."""
+    cells = [cell for part in whole.values() for cell in (part if isinstance(part, list) else [part])]
+    is_row = any(isinstance(part, str) and part for part in whole.values())
+    return [whole] if is_row and not any(isinstance(cell, dict | list) for cell in cells) else None
+
+
+def _is_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], kind)
+
+
+_SHAPES: tuple[Callable[[Mapping[str, Any]], Iterable[Any] | None], ...] = (
+    _split_and_data, _by_split, _only_list, _lists_of_cells, _cells_by_row, _one_row,
+)  # fmt: skip
