@@ -41,6 +41,10 @@ class ComputeChoice:
     def replace(self, **changes: Any) -> ComputeChoice:
         return dataclasses.replace(self, **changes)
 
+    def exact(self) -> ComputeChoice:
+        """As a saved model answers: in fp32, by torch. What is told of a model is measured so."""
+        return self.replace(precision="fp32", prefix_precision="fp32", prefix="eager")
+
 
 @dataclass(frozen=True)
 class Timing:

@@ -49,13 +49,16 @@ class FrozenPrefix:
         weights_key: str,
         clock: PhaseClock,
     ) -> None:
+        """`weights_key` tells one network, with its weights, from every other."""
         self.model, self.cut, self.batcher, self.pixels, self.engine = model, cut, batcher, pixels, engine
+        self._weights_key = weights_key
         self.clock = clock
         self.timings: list[Timing] = []
         self.rows_computed = 0
         self.rows_expected = 0
         self._times: list[float] = []
         self._is_decided = engine.prefix != "auto"
+        self.when_decided: Callable[[], None] = lambda: None  # told once, when `engine` says who computes
         self._run: Callable[[Tensor], Tensor] = self._eager
         model.eval()
         with torch.inference_mode():
@@ -80,6 +83,15 @@ class FrozenPrefix:
     @property
     def row_bytes(self) -> int:
         return int(self._store.row_bytes)
+
+    def exact(self) -> FrozenPrefix | None:
+        """The same as a saved model computes it, in fp32; None where what is kept is rounded."""
+        if not self._is_exact:
+            return None
+        if self.engine.prefix_precision == "fp32":
+            return self
+        engine = self.engine.exact()
+        return FrozenPrefix(self.model, self.cut, self.batcher, self.pixels, engine, self._weights_key, self.clock)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """The prefix's output [n, …] as float32 on the device; what is missing is computed and kept."""
@@ -110,12 +122,15 @@ class FrozenPrefix:
         self.timings.append(Timing("prefix", "eager", 1 / eager))
         self._is_decided = True
         left_s = (self.rows_expected - self.rows_computed) * eager
-        if self.batcher.device.type != "cpu" or self.engine.prefix_precision != "fp32" or left_s < WORTH_EXPORTING_S:
-            self.engine = self.engine.replace(prefix="eager")
-            return
-        if not self._use_onnxruntime():
-            self.engine = self.engine.replace(prefix="eager")
-            return
+        may_export = self.batcher.device.type == "cpu" and self.engine.prefix_precision == "fp32"
+        is_faster = may_export and left_s >= WORTH_EXPORTING_S and self._use_onnxruntime() and self._beats(eager)
+        self.engine = self.engine.replace(prefix="onnxruntime" if is_faster else "eager")
+        if not is_faster:
+            self._run = self._eager
+        self.when_decided()
+
+    def _beats(self, eager: float) -> bool:
+        """Whether ONNX Runtime, which is ready, takes fewer seconds for a picture than eager torch did."""
         x = self.batcher(self.pixels.read(np.arange(min(32, len(self.pixels)))))
         seconds = []
         for _ in range(1 + TIMED_BATCHES):
@@ -124,10 +139,7 @@ class FrozenPrefix:
             seconds.append((time.perf_counter() - start) / len(x))
         onnx = float(np.median(seconds[1:]))
         self.timings.append(Timing("prefix", "onnxruntime", 1 / onnx))
-        chosen = "onnxruntime" if onnx < eager else "eager"
-        self.engine = self.engine.replace(prefix=chosen)
-        if chosen == "eager":
-            self._run = self._eager
+        return onnx < eager
 
     def _eager(self, x: Tensor) -> Tensor:
         precision = self.engine.prefix_precision

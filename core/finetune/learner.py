@@ -7,6 +7,8 @@ stored pictures or tokens, or be varied anew, all in one place and on whole batc
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -86,6 +88,21 @@ class Learner(nn.Module):
     def forgo_prefix(self) -> None:
         """Compute the frozen part anew for every batch."""
         self.prefix = None
+
+    @contextmanager
+    def exactly(self) -> Iterator[None]:
+        """Within: read nothing that was kept in fewer digits than a saved model computes with."""
+        kept, cut, exact = self.prefix, self.cut, self.prefix.exact() if self.prefix else None
+        if exact is None:
+            self.forgo_prefix()
+        else:
+            self.prefix = exact
+        try:
+            yield
+        finally:
+            if kept is not None and exact is not None and exact is not kept:
+                kept.rows_computed += exact.rows_computed
+            self.prefix, self.cut = kept, cut
 
     def candidates(self, engine: ComputeChoice) -> list[ComputeChoice]:
         """Other ways to compute a training step that are worth timing."""

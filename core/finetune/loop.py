@@ -48,7 +48,8 @@ def predict_rows(
         for start in range(0, len(rows), batch_size):
             clock.raise_if_stopped()
             part = rows[order[start : start + batch_size]]
-            logits.append(learner(torch.from_numpy(part))["logits"].float().cpu())
+            # Not by `forward`: whoever prepares a network for training in bf16 leaves its precision there.
+            logits.append(learner.logits(part).float().cpu())
             clock.work("predict", len(part))
     answers = torch.cat(logits)
     ordered = torch.empty_like(answers)
@@ -78,7 +79,7 @@ class Loop:
         self.learner, self.spec, self.checkpoints, self.clock, self.engine = learner, spec, checkpoints, clock, engine
         data = learner.data
         self.rows = Rows(data.train, data.targets)
-        self.batch_size = min(spec.batch_size, len(data.train))
+        self.batch_size = min(spec.batch_size, len(data.train))  # of a training step; answering takes `spec.batch_size`
         # A batch of one picture has no variance to normalise by; its picture comes in another epoch's batches.
         self.drop_last = len(data.train) % self.batch_size == 1
         steps = len(data.train) / self.batch_size
@@ -157,7 +158,7 @@ class Loop:
         """Measure on the validation rows, report, and keep the tensors if this epoch is the best."""
         self.clock.phase("validate")
         rows = self.learner.data.validation
-        logits = predict_rows(self.learner, rows, self.clock, self.batch_size, self.engine)
+        logits = predict_rows(self.learner, rows, self.clock, self.spec.batch_size, self.engine)
         targets = torch.from_numpy(self.learner.data.targets[rows])
         loss = float(F.cross_entropy(logits, targets))
         accuracy = float((logits.argmax(1) == targets).float().mean())
@@ -233,9 +234,17 @@ class _Trainer(Trainer):
         self.loop.learner.load_learned_state(load_file(Path(resume_from_checkpoint) / "model.safetensors"))
 
 
+class _OneDevice(TrainingArguments):
+    """One process trains on one device, however many there are: copies on several would see other batches each."""
+
+    @property
+    def n_gpu(self) -> int:
+        return 1
+
+
 def _arguments(loop: Loop) -> TrainingArguments:
     spec, device = loop.spec, loop.learner.device
-    return TrainingArguments(
+    return _OneDevice(
         output_dir=str(loop.checkpoints.folder),
         per_device_train_batch_size=loop.batch_size,
         num_train_epochs=spec.epochs,
@@ -243,6 +252,7 @@ def _arguments(loop: Loop) -> TrainingArguments:
         lr_scheduler_type="cosine" if spec.schedule == "cosine" else "constant",
         warmup_steps=round(0.1 * loop.total_steps) if spec.schedule == "cosine" else 0,
         weight_decay=spec.weight_decay,
+        max_grad_norm=spec.max_grad_norm,
         optim="adamw_torch" if device.type == "mps" else "adamw_torch_fused",
         bf16=loop.engine.precision == "bf16",
         fp16=loop.engine.precision == "fp16",

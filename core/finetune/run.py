@@ -2,7 +2,8 @@
 
 The Hugging Face Trainer does the training (optimizer, precision, checkpoints, resume with RNG and sampler
 state); `core.finetune.tasks` gives it the data, the network and the frozen part's cache, for pictures or for texts.
-The best epoch is chosen on the validation rows, and the test rows are read once.
+The best epoch is chosen on the validation rows, in the arithmetic that trains. The test rows are read once, in the
+one that the saved model answers with.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from transformers import set_seed
 
 from core.evaluate import report_classification, write_predictions
@@ -30,6 +32,7 @@ from core.finetune.autotune import (
     time_training,
 )
 from core.finetune.checkpoints import Checkpoints
+from core.finetune.image_features import FrozenPrefix
 from core.finetune.loop import Loop, predict_rows
 from core.finetune.recipe import learning_rate
 from core.finetune.records import BestEpoch, FinetuneReport, FinetuneSummary, Scores
@@ -90,7 +93,7 @@ class Finetuning:
         report = self._write_report(probabilities)
         self.clock.phase("save")
         self._save_model(report, best)
-        self._save_engine()
+        self._keep_engine()
         return self._summary(report, best, loop)
 
     def learn(self) -> tuple[NDArray[np.float64], BestEpoch, Loop]:
@@ -110,11 +113,21 @@ class Finetuning:
         self._expect(loop)
         if not loop.is_finished:
             self._tune(loop)
+            self._remember_engine()
             loop.train(resume=self.resume)
         best = loop.load_best()
         self.clock.phase("test")
-        logits = predict_rows(self.learner, self.data.test, self.clock, loop.batch_size, loop.engine)
-        return logits.double().softmax(1).numpy(), best, loop
+        return self._test(loop.engine.exact()).double().softmax(1).numpy(), best, loop
+
+    def _test(self, engine: ComputeChoice) -> Tensor:
+        """Logits [N, C] of the test rows, as the saved model gives them."""
+        learner, test = self.learner, self.data.test
+        was_kept = learner.prefix is not None
+        with learner.exactly():
+            logits = predict_rows(learner, test, self.clock, self.spec.batch_size, engine)
+            if was_kept and learner.prefix is None:  # these rows went through the frozen part too
+                self.clock.work("prefix", len(test))
+        return logits
 
     # -- making ready ------------------------------------------------------------------------------------
     def _pick_engine(self) -> None:
@@ -134,8 +147,10 @@ class Finetuning:
         prefix = self.learner.prefix
         if prefix is None:
             return
-        rows = np.concatenate([self.data.train, self.data.validation, self.data.test])
-        prefix.rows_expected = prefix.missing(rows)
+        rows, test, exact = np.concatenate([self.data.train, self.data.validation]), self.data.test, prefix.exact()
+        self.rows_kept = len(rows) + (len(test) if exact else 0)
+        self.tests_ahead = exact.missing(test) if exact else len(test)
+        prefix.rows_expected = prefix.missing(rows) + (self.tests_ahead if exact is prefix else 0)
         if prefix.rows_expected * prefix.row_bytes > CUT_CACHE_LIMIT_BYTES:
             self.clock.log(
                 f"The frozen part's output would take {prefix.rows_expected * prefix.row_bytes} bytes: not kept"
@@ -152,7 +167,9 @@ class Finetuning:
         kept = 0 if prefix else frozen
         cost = {"train": 3 * learning + kept + 1e-3, "predict": learning + kept + 1e-3, "prefix": frozen}
         per_epoch = train * cost["train"] + validation * cost["predict"]
-        once = test * cost["predict"] + (frozen * prefix.rows_expected if prefix else 0)
+        once = test * cost["predict"]
+        if prefix is not None:
+            once += frozen * (prefix.rows_expected + (0 if prefix.exact() is prefix else self.tests_ahead))
         self.clock.expect(once + self.spec.epochs * per_epoch, **cost)
 
     def _tune(self, loop: Loop) -> None:
@@ -166,6 +183,14 @@ class Finetuning:
         )
         self.timings += table
         loop.use(self.engine)
+
+    def _remember_engine(self) -> None:
+        """Write down how this run computes before it does, and again when the frozen part's turn has come."""
+        if not self.resumable:
+            return
+        self._keep_engine()
+        if isinstance(self.learner.prefix, FrozenPrefix):
+            self.learner.prefix.when_decided = self._keep_engine
 
     def _engine_of_run(self) -> ComputeChoice | None:
         """The engine this run used before it was interrupted."""
@@ -201,15 +226,20 @@ class Finetuning:
             seed=spec.seed,
         )
 
-    def _save_engine(self) -> None:
+    def _keep_engine(self) -> None:
+        """Keep the choice with the run, so that it goes on as it began, and for equal runs."""
+        timings = list(self.timings)
         if self.learner.prefix is not None:
-            self.timings += self.learner.prefix.timings
-            self.engine = self.learner.prefix.engine.replace(precision=self.engine.precision, layout=self.engine.layout)
+            timings += self.learner.prefix.timings
+            frozen = self.learner.prefix.engine
+            self.engine = self.engine.replace(prefix=frozen.prefix, prefix_precision=frozen.prefix_precision)
         # A prefix that was read from the cache has timed nothing: what others find out stays open.
         if self.engine.prefix != "auto" and self.spec.precision == "auto":
             save_engine(self.key, self.engine)
-        table = [dataclasses.asdict(timing) for timing in self.timings]
-        kept = {"engine": dataclasses.asdict(self.engine), "timings": table}
+        kept = {
+            "engine": dataclasses.asdict(self.engine),
+            "timings": [dataclasses.asdict(timing) for timing in timings],
+        }
         write_atomically(self.artifacts / "autotune.json", to_json(kept))
 
     def _summary(self, report: FinetuneReport, best: BestEpoch, loop: Loop) -> FinetuneSummary:
@@ -239,9 +269,7 @@ class Finetuning:
                 "device": self.device.type,
                 "prefix": engine.prefix if prefix else "none",
                 "prefix_precision": engine.prefix_precision if prefix else None,
-                "cached_rows": len(data.train) + len(data.validation) + len(data.test) - prefix.rows_computed
-                if prefix
-                else 0,
+                "cached_rows": self.rows_kept - prefix.rows_computed if prefix else 0,
                 "computed_rows": prefix.rows_computed if prefix else 0,
             },
             "task": self.card.task,

@@ -148,6 +148,14 @@ class FinetuneSpec(Spec):
         le=1,
         level="expert",
     )
+    max_grad_norm: float = knob(
+        1.0,
+        label=N_("Gradient limit"),
+        help=N_("A step whose gradient is longer than this is shortened to it, against leaps (clipping). 0: never."),
+        ge=0,
+        le=1000,
+        level="expert",
+    )
     schedule: Literal["cosine", "constant"] = knob(
         "cosine",
         label=N_("Learning rate over time"),

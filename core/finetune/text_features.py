@@ -34,8 +34,10 @@ class FrozenEncoder:
         device: torch.device,
         clock: PhaseClock,
     ) -> None:
+        """`weights_key` tells one network, with its weights, from every other."""
         self.model, self.cut, self.tokens, self.device, self.clock = model, cut, tokens, device, clock
         self.engine = engine.replace(prefix="eager")
+        self._data_key, self._weights_key = data_key, weights_key
         self.timings: list[Timing] = []
         self.rows_computed = self.rows_expected = 0
         self._is_pooled = cut == model.num_blocks
@@ -59,6 +61,15 @@ class FrozenEncoder:
     def missing(self, rows: Ints) -> int:
         """How many of these rows are still to be computed."""
         return len(self._missing(rows))
+
+    def exact(self) -> FrozenEncoder | None:
+        """The same as a saved model computes it, in fp32; None where what is kept is rounded."""
+        if not self._is_pooled:
+            return None
+        if self.engine.prefix_precision == "fp32":
+            return self
+        keys = (self._data_key, self.engine.exact(), self._weights_key)
+        return FrozenEncoder(self.model, self.cut, self.tokens, *keys, self.device, self.clock)
 
     def _missing(self, rows: Ints) -> Ints:
         # A writer that was killed may have marked a text's first tokens only: the last one tells.

@@ -35,11 +35,11 @@ class Tokens:
             if clock is not None:
                 clock.raise_if_stopped()
             part = rows[start : start + _CHUNK].tolist()
-            encoded = tokenizer([texts[row] for row in part], truncation=True, max_length=max_length)["input_ids"]
-            for row, ids in zip(part, encoded, strict=True):
+            encoded = _encode(tokenizer, [texts[row] for row in part], max_length)
+            for row, (ids, is_cut) in zip(part, encoded, strict=True):
                 kept = np.asarray(ids or [self.pad], dtype=np.int32)
                 self._ids[row], self.lengths[row] = kept, len(kept)
-                self.num_cut += len(kept) >= max_length
+                self.num_cut += is_cut
                 self.num_tokens += len(kept)
                 self.num_unknown += 0 if unknown is None else int((kept == unknown).sum())
 
@@ -63,6 +63,19 @@ class Tokens:
         return self.num_unknown / max(1, self.num_tokens)
 
 
+def _encode(tokenizer: Any, texts: list[str], max_length: int) -> Iterator[tuple[list[int], bool]]:
+    """The tokens of each text, at most `max_length`, and whether it has more than these."""
+    found = tokenizer(texts, truncation=True, max_length=max_length)
+    if found.encodings is not None:
+        for encoding in found.encodings:
+            yield encoding.ids, bool(encoding.overflowing)
+        return
+    # Written in Python: these do not say what they cut, but one token more tells.
+    longer = tokenizer(texts, truncation=True, max_length=max_length + 1)["input_ids"]
+    for ids, more in zip(found["input_ids"], longer, strict=True):
+        yield ids, len(more) > max_length
+
+
 class LengthGrouped(torch.utils.data.Sampler[int]):
     """Places of a split in an order whose batches hold texts of about one length.
 
@@ -82,9 +95,9 @@ class LengthGrouped(torch.utils.data.Sampler[int]):
         random = np.random.default_rng((self._seed, self._epoch))
         order = random.permutation(len(self._lengths))
         size = self._batch_size
+        # What fills no batch comes last, and may be dropped: drawn anew in each epoch, whatever its length.
+        order, rest = np.split(order, [len(order) - len(order) % size])
         pools = [order[i : i + size * _POOL_BATCHES] for i in range(0, len(order), size * _POOL_BATCHES)]
-        ordered = np.concatenate([pool[np.argsort(-self._lengths[pool], kind="stable")] for pool in pools])
+        ordered = np.concatenate([rest[:0], *(pool[np.argsort(-self._lengths[pool], kind="stable")] for pool in pools)])
         batches = [ordered[i : i + size] for i in range(0, len(ordered), size)]
-        rest = [batches.pop()] if len(batches[-1]) < size else []  # what is not full comes last, and may be dropped
-        mixed = [batches[i] for i in random.permutation(len(batches))] + rest
-        yield from np.concatenate(mixed).tolist()
+        yield from np.concatenate([rest[:0], *(batches[i] for i in random.permutation(len(batches))), rest]).tolist()

@@ -16,8 +16,10 @@ import pytest
 import torch
 from PIL import Image
 
+from core.data.images import load_images
 from core.errors import DataError, RunError, StoppedError
-from core.finetune import autotune, image_features
+from core.finetune import autotune, image_features, loop
+from core.finetune.learner import ImageLearner
 from core.finetune.run import finetune
 from core.finetune.spec import FinetuneSpec
 from core.networks.image import load_classifier
@@ -53,9 +55,14 @@ def _spec(pictures: Path, **changes: Any) -> FinetuneSpec:
         "batch_size": 16,
         "image_size": 32,
         "seed": 3,
-        "precision": "fp32",
     }
     return FinetuneSpec.model_validate(values | changes)
+
+
+@pytest.fixture
+def has_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that computes frozen parts in bf16 by default, whatever this one does."""
+    monkeypatch.setattr(autotune, "has_fast_bf16", lambda device: True)
 
 
 Random = {"model": {"id": SMALL, "weights": "random"}, "method": "full"}
@@ -91,7 +98,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Finetun
 def test_head_learns_colours_and_leaves_everything_a_reader_needs(pictures: Path, tmp_path: Path) -> None:
     listener = Listener()
     summary = finetune(_spec(pictures, epochs=6, lr=0.03), tmp_path / "run", listener, resume=False)
-    assert summary["test"]["accuracy"] > 0.9
+    assert summary["test"]["accuracy"] > 0.8
     low, high = summary["test"]["interval"]
     assert low < summary["test"]["accuracy"] <= high
     assert summary["data"]["labels"] == ["green", "red", "蓝"]
@@ -116,22 +123,81 @@ def test_head_learns_colours_and_leaves_everything_a_reader_needs(pictures: Path
     [{"method": "head"}, {"method": "last", "last_blocks": 2}, {"method": "full"}, Random],
     ids=["head", "last", "full", "random"],
 )
-def test_saved_model_gives_the_same_logits_as_the_one_that_was_tested(
+@pytest.mark.usefixtures("has_bf16")
+def test_saved_model_gives_the_answers_that_were_tested(
     pictures: Path, home: Path, tmp_path: Path, uninterrupted: Callable[..., Whole], changes: dict[str, Any]
 ) -> None:
+    """At the defaults: whatever is quickest for training, what is told is what the saved model answers."""
     warm = uninterrupted(_spec(pictures, epochs=1))
     assert warm.summary["epochs_done"] == 1
     warm.leave_caches_in(home)
-    finetune(_spec(pictures, epochs=1, **changes), tmp_path / "run", Listener(), resume=False)
+    spec = _spec(pictures, epochs=1, lr=0.01, **changes)
+    summary = finetune(spec, tmp_path / "run", Listener(), resume=False)
+    assert summary["engine"]["prefix_precision"] in ("bf16", None)
     predictions = pd.read_parquet(tmp_path / "run" / "artifacts" / "predictions.parquet")
     predictor = Predictor(load_classifier(tmp_path / "run" / "artifacts" / "model"), 32)
-    paths = sorted((pictures / "test").rglob("*.png"), key=lambda p: p.parts[-2:])
-    from core.data.picture import open_image
+    how = predictor.model.preprocessing
+    data = load_images(
+        spec.data, image_size=32, resize_size=how.resize_size, interpolation=how.interpolation, seed=3,
+        reporter=Listener(),
+    )  # fmt: skip
+    answers = predictor.answer_seen(list(data.pixels.read(predictions["row"].to_numpy())))
+    assert [answer[0][0] for answer in answers] == [data.labels[place] for place in predictions["predicted"]]
+    np.testing.assert_allclose([answer[0][1] for answer in answers], predictions["confidence"], atol=1e-4)
 
-    answers = predictor.predict([open_image(path) for path in paths])
-    assert predictor.latency_ms is not None
-    confidence = np.sort([answer[0][1] for answer in answers])
-    np.testing.assert_allclose(confidence, np.sort(predictions["confidence"]), atol=2e-3)
+
+def test_choice_of_a_long_run_is_kept_when_it_is_made(
+    pictures: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that goes on computes as it began, though by now another way would be timed as the quicker one."""
+    ways = iter(["bf16", "bf16", "fp32"])
+
+    def time_training(_: Any, engine: autotune.ComputeChoice, *__: Any) -> tuple[autotune.ComputeChoice, list[Any]]:
+        return engine.replace(precision=next(ways), layout="contiguous"), []
+
+    monkeypatch.setattr("core.finetune.run.time_training", time_training)
+    spec, whole, first, second = _spec(pictures, **Random), Listener(), Listener(4), Listener()
+    with living_in(tmp_path / "elsewhere"):
+        finetune(spec, tmp_path / "whole", whole, resume=False)
+    with pytest.raises(StoppedError):
+        finetune(spec, tmp_path / "run", first, resume=False)
+    kept = json.loads((tmp_path / "run" / "artifacts" / "autotune.json").read_text(encoding="utf-8"))["engine"]
+    assert (kept["precision"], kept["layout"]) == ("bf16", "contiguous")
+    assert list(json.loads((home / "autotune.json").read_text(encoding="utf-8")).values()) == [kept]
+    finetune(spec, tmp_path / "run", second, resume=True)
+    assert {**first.rows, **second.rows} == whole.rows
+
+
+def test_training_stays_on_one_device_when_there_are_two(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = loop._arguments
+
+    def on_a_machine_with_two(asked: loop.Loop) -> Any:
+        made = arguments(asked)
+        made._n_gpu = 2
+        return made
+
+    monkeypatch.setattr(loop, "_arguments", on_a_machine_with_two)
+    heard = Listener()
+    summary = finetune(_spec(pictures, epochs=2), tmp_path / "run", heard, resume=False)
+    assert summary["epochs_done"] == 2
+    assert max(step for _, step in heard.rows) == 2 * 3
+
+
+def test_answers_are_computed_in_whole_batches_however_few_examples_train(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    answer = ImageLearner.logits
+
+    def counting(learner: ImageLearner, rows: Any) -> Any:
+        sizes.extend([] if learner.training else [len(rows)])
+        return answer(learner, rows)
+
+    monkeypatch.setattr(ImageLearner, "logits", counting)
+    finetune(_spec(pictures, epochs=1, train_size=6, batch_size=24), tmp_path / "run", Listener(), resume=False)
+    assert sizes[-1] == 24, "the test's 24 rows at once"
 
 
 @pytest.mark.parametrize(
@@ -145,6 +211,7 @@ def test_saved_model_gives_the_same_logits_as_the_one_that_was_tested(
     ids=["head", "last", "full-augmented", "random"],
 )
 @pytest.mark.parametrize("stop_after", [1, 3, 6], ids=["mid-epoch", "validating", "second-epoch"])
+@pytest.mark.usefixtures("has_bf16")
 def test_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
     pictures: Path,
     home: Path,
@@ -184,7 +251,7 @@ def test_cached_features_give_what_uncached_ones_do(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for method in ("head", "last"):
-        spec = _spec(pictures, method=method, last_blocks=2, epochs=2, lr=1e-4)
+        spec = _spec(pictures, method=method, last_blocks=2, epochs=2, lr=1e-4, precision="fp32")
         cold, warm, without = Listener(), Listener(), Listener()
         first = finetune(spec, tmp_path / f"cold-{method}", cold, resume=False)
         again = finetune(spec, tmp_path / f"warm-{method}", warm, resume=False)
@@ -209,7 +276,7 @@ def test_onnx_runtime_computes_the_frozen_part_when_it_is_chosen(
     monkeypatch.setattr(image_features, "WORTH_EXPORTING_S", -1.0)
     monkeypatch.setattr(image_features, "TIMED_BATCHES", 1)
     listener = Listener()
-    summary = finetune(_spec(pictures, epochs=2), tmp_path / "run", listener, resume=False)
+    summary = finetune(_spec(pictures, epochs=2, precision="fp32"), tmp_path / "run", listener, resume=False)
     assert "compile" in listener.phases
     kept = json.loads((tmp_path / "run" / "artifacts" / "autotune.json").read_text(encoding="utf-8"))
     options = {row["option"]: row["images_per_s"] for row in kept["timings"] if row["part"] == "prefix"}

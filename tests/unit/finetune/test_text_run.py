@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from transformers import BatchEncoding
 
 from core.data.texts import load_texts
 from core.errors import DataError, InputError, StoppedError
+from core.finetune import autotune
 from core.finetune.baseline import run_baseline
 from core.finetune.run import finetune
 from core.finetune.spec import FinetuneSpec
-from core.networks.tokens import LengthGrouped
+from core.networks.text import load_text_classifier
+from core.networks.tokens import LengthGrouped, Tokens
 from core.predict.load import load_predictor
 from core.predict.texts import TextPredictor
 from core.registry.methods import MethodSettings
@@ -38,7 +42,6 @@ def _spec(reviews: Path, model: str, **changes: Any) -> FinetuneSpec:
         "epochs": 3,
         "batch_size": 16,
         "seed": 3,
-        "precision": "fp32",
         "method": "full",
         "lr": 0.01,
     }
@@ -155,6 +158,54 @@ def test_no_adapter_for_networks_without_attention() -> None:
     ref = ModelRef(id="torchvision/squeezenet1_1", weights="random")
     with pytest.raises(InputError, match="attention"):
         set_trainable(build_classifier(ref, ["a", "b"], seed=0), "lora")
+
+
+def test_text_that_is_left_over_is_another_one_in_each_epoch() -> None:
+    """Of 33 texts in batches of 16 one finds no place: not the shortest one each time, which would never be learned."""
+    sampler = LengthGrouped(np.arange(1, 34), 16, seed=1)
+    left = []
+    for epoch in range(20):
+        sampler.set_epoch(epoch)
+        left.append(list(sampler)[-1])
+    assert len(set(left)) > 8
+
+
+def test_text_of_just_the_length_that_is_read_is_not_cut(home: Path) -> None:
+    from core.networks.text import build_text_classifier
+    from core.spec import ModelRef
+
+    tokenizer = build_text_classifier(ModelRef(id=plant("bert", home)), ["a", "b"], seed=0).tokenizer
+    texts = ["a " * 6, "a " * 7, "a"]  # each with a token before and behind it
+    assert Tokens(texts, np.arange(3), tokenizer, 8, None).share_cut == pytest.approx(1 / 3)
+    assert Tokens(texts, np.arange(3), tokenizer, 9, None).share_cut == 0
+    in_python = _WithoutEncodings(tokenizer)
+    assert Tokens(texts, np.arange(3), in_python, 8, None).share_cut == pytest.approx(1 / 3)
+
+
+class _WithoutEncodings:
+    """A tokenizer that is written in Python: it does not say what it cut."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._inner, self.pad_token_id, self.unk_token_id = tokenizer, tokenizer.pad_token_id, tokenizer.unk_token_id
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return BatchEncoding({"input_ids": self._inner(*args, **options)["input_ids"]})
+
+
+@pytest.mark.parametrize("method", ["head", "last", "full"])
+def test_saved_model_gives_the_answers_that_were_tested(
+    method: str, reviews: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "has_fast_bf16", lambda device: True)
+    spec = _spec(reviews, plant("bert", home), method=method)
+    summary = finetune(spec, tmp_path / "run", Listener(), resume=False)
+    assert summary["engine"]["precision"] == "bf16"
+    told = pd.read_parquet(tmp_path / "run" / "artifacts" / "predictions.parquet")
+    data = load_texts(spec.data, train_size=None, test_size=None, seed=3)
+    model = TextPredictor(load_text_classifier(tmp_path / "run" / "artifacts" / "model"), 64, "run/it")
+    answers = [model.probabilities([data.texts[row]])[0] for row in told["row"]]
+    np.testing.assert_array_equal(np.argmax(answers, 1), told["predicted"])
+    np.testing.assert_allclose(np.max(answers, 1), told["confidence"], atol=1e-5)
 
 
 def test_batches_hold_texts_of_one_length_and_every_text_once() -> None:
