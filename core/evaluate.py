@@ -7,10 +7,11 @@ pandas are imported where they are used: a run begins a second earlier without t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -28,6 +28,7 @@ from core.problems import ProblemRow
 VERSION = 1
 Status = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
 ACTIVE: tuple[Status, ...] = ("queued", "running")
+IMPORTED = "imported"  # the tag of a run that came in an archive; nobody gives it or takes it away
 RESUMABLE: tuple[Status, ...] = ("stopped", "failed", "interrupted")
 
 _meta = sa.MetaData()
@@ -168,6 +169,11 @@ class Run:
     @property
     def is_active(self) -> bool:
         return self.status in ACTIVE
+
+    @property
+    def is_from_outside(self) -> bool:
+        """Whether it came in an archive: none of its files is opened by a loader that can run code."""
+        return IMPORTED in self.tags
 
 
 @dataclass(frozen=True, slots=True)

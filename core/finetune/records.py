@@ -5,7 +5,9 @@ What older versions of Graft did not write is `NotRequired`.
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict, cast
+from typing import Literal, NotRequired, cast
+
+from typing_extensions import TypedDict
 
 from core.evaluate import ClassificationReport
 from core.store import Run

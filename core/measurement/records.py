@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict, cast
+from typing import NotRequired, cast
+
+from typing_extensions import TypedDict
 
 from core.problems import ProblemRow
 from core.store import Run

@@ -242,6 +242,20 @@ OPTIMIZE_SENTENCES: dict[str, Sentence] = {
         ),
         {"name": PassName, "format": Text, "known": Text},
     ),
+    "optimize.outside_program": Sentence(
+        N_(
+            "{name} came with an imported run as a program ({format}), which could run code when it is opened. The "
+            "file is kept and not opened here: repeat the run to make your own."
+        ),
+        {"name": PassName, "format": Text},
+    ),
+    "optimize.outside_content": Sentence(
+        N_(
+            "{name} came with an imported run, and its file is not plain {format}: {detail}. It is kept and not "
+            "opened here: repeat the run to make your own."
+        ),
+        {"name": PassName, "format": Text, "detail": Text},
+    ),
     # -- optimizing --------------------------------------------------------------------------------
     "optimize.not_installed": Sentence(
         N_("{name} needs {packages}, which is not installed here: run `{install}`."),

@@ -58,6 +58,9 @@ RUNS_SENTENCES: dict[str, str] = {
     ),
     "run.archive_not_ended": N_("{name} holds a run that had not ended. Export it when it has."),
     "run.archive_left_out": N_("{n} files that could run code when opened were left out: {names}."),
+    "run.archive_programs": N_(
+        "{n} optimized files are programs that could run code when opened: kept, and not opened here: {names}."
+    ),
     "run.archive_new_id": N_("A run {id} is here already: this one is called {new}."),
     "run.archive_no_parent": N_("It was made from run {id}, which is not here."),
     "run.archive_no_room": N_("{name} unpacks to {need}, and {free} are free. Make room."),

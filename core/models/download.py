@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import TypedDict
 
 import filelock
 import huggingface_hub as hub
 from huggingface_hub import constants as hub_constants
 from huggingface_hub import errors as hub_errors
+from typing_extensions import TypedDict
 
 from core import settings
 from core.errors import GraftError, InputError, NotFoundError, RunError, StoppedError

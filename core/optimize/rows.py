@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, NotRequired, Self, TypedDict
+from typing import Any, Literal, NotRequired, Self
+
+from typing_extensions import TypedDict
 
 from core.optimize.variants import Variant
 from core.problems import Problem
@@ -250,6 +252,7 @@ class Measures(TypedDict, total=False):
     image_size: int  # px of a picture's edge
     max_length: int  # tokens of a text
     median_tokens: int
+    keeps_memory: bool  # earlier versions: whether glibc was told to keep it
 
 
 class Conditions(Measures, total=False):

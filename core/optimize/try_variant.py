@@ -18,6 +18,7 @@ from scipy.special import softmax
 from core.errors import NotFoundError
 from core.measurement.runtimes import open_file
 from core.optimize.bundle.write import load_reader
+from core.optimize.outside import check_outside
 from core.optimize.rows import Conditions, OptimizeReport
 from core.predict.answers import TextAnswer
 from core.store import open_store
@@ -53,11 +54,16 @@ class Variant:
 
 
 def load_variant(run_id: str, name: str) -> Variant:
-    """A variant that a run offers. Raises `NotFoundError` when there is none of this name."""
-    artifacts = open_store().get_run(run_id).folder / "artifacts"
+    """A variant that a run offers.
+
+    Raises `NotFoundError` when there is none of this name, `GraftError` when an imported one may not be opened.
+    """
+    run = open_store().get_run(run_id)
+    artifacts = run.folder / "artifacts"
     report = OptimizeReport.from_dict(json.loads((artifacts / "report.json").read_text(encoding="utf-8")))
     row = report.row(name)
     if row is None or not row.offered or row.file is None or row.format is None:
         known = ", ".join(one.name for one in report.variants if one.offered)
         raise NotFoundError("optimize.no_variant", name=name, known=known or "–")
+    check_outside(run, row)
     return Variant(artifacts, row.name, row.file, row.format, report.conditions)

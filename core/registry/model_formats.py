@@ -22,6 +22,7 @@ class Format:
     packages: tuple[str, ...] = ()  # lines of a bundle's requirements; none: it is not carried away
     opener: str = ""  # the part with the open_model of a bundle's script; empty: the one of ONNX
     precision: str = "f32"  # what that opener computes in, where it asks
+    is_inert: bool = False  # opening a file runs nothing that it holds: one that came from elsewhere may be opened
 
     @property
     def is_bundled(self) -> bool:
@@ -31,14 +32,16 @@ class Format:
 
 FORMATS = build_table(
     (
-        Format("onnx", (".onnx", ".onnx.data"), ("onnxruntime>=1.19",)),
+        Format("onnx", (".onnx", ".onnx.data"), ("onnxruntime>=1.19",), is_inert=True),
         Format("pt2", (".pt2",), ("torch>={version}",), "open_pt2.py"),
         Format("torchscript", (".ts",), ("torch>=2.2",), "open_torchscript.py"),
-        Format("openvino", (".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py"),
-        Format("openvino_bf16", (".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py", "bf16"),
-        Format("tflite", (".tflite",)),
+        Format("openvino", (".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py", is_inert=True),
+        Format("openvino_bf16", (".xml", ".bin"), ("openvino>=2025.0",), "open_openvino.py", "bf16", True),
+        Format("tflite", (".tflite",), is_inert=True),
         Format("executorch", (".pte",)),
         Format("tensorrt", (".engine",)),
     )
 )
 BUNDLED = tuple(row.id for row in FORMATS.values() if row.is_bundled)
+# Endings of files that are programs: kept with an imported run, and never opened here.
+PROGRAM_SUFFIXES = frozenset(ending for row in FORMATS.values() if not row.is_inert for ending in row.endings)

@@ -17,7 +17,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypedDict, get_args
 
 from core import settings
@@ -27,10 +27,12 @@ from core.errors import DataError, GraftError, InputError, NotFoundError, first_
 from core.files import forget_unfinished, making_folder, to_json, write_atomically
 from core.problems import Problem
 from core.registry.formats import FORMATS
+from core.registry.model_formats import PROGRAM_SUFFIXES
 from core.runs.export import FORMAT
 from core.runs.kinds import KINDS
+from core.runs.reports import check_report, check_summary
 from core.spec import Spec, parse_spec
-from core.store import ACTIVE, Artifact, Run, Status, Store, open_store
+from core.store import ACTIVE, IMPORTED, Artifact, Run, Status, Store, open_store
 
 _FIXED = {"manifest.json", "run.json", "spec.json", "metrics.csv", "worker.log"}
 _NEEDED = {"run.json", "metrics.csv"}
@@ -86,11 +88,10 @@ def _take_in(
     if _exists(run_id, store):
         run_id = f"{run_id}-{secrets.token_hex(2)}"
         problems.append(Problem("run.archive_new_id", "warning", values={"id": facts["id"], "new": run_id}))
-    _check_report(archive, entries, name)
+    _check_report(archive, entries, facts["kind"], name)
     left_out = sorted(text for text in entries if _may_run(text, entries))
-    if left_out:
-        shown = ", ".join(left_out[:5])
-        problems.append(Problem("run.archive_left_out", "warning", values={"n": len(left_out), "names": shown}))
+    programs = sorted(text for text in entries if _is_program(text))
+    problems += _told("run.archive_left_out", left_out) + _told("run.archive_programs", programs)
     parent = facts.get("parent") or None
     if parent is not None and not _exists(str(parent), store):
         problems.append(Problem("run.archive_no_parent", "warning", values={"id": str(parent)}))
@@ -141,11 +142,15 @@ def _listed(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], na
     return listed
 
 
-def _check_report(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], name: str) -> None:
-    """Raises `DataError` when the run's report names a file that does not lie below artifacts/: it would be opened."""
+def _check_report(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], kind: str, name: str) -> None:
+    """Raises `DataError` when the run's report names a file that does not lie below artifacts/: it would be opened.
+
+    Raises `ValueError` for a report that a run of this kind does not leave.
+    """
     if "artifacts/report.json" not in entries:
         return
-    report = dict(json.loads(_read(archive, entries["artifacts/report.json"])))
+    text = _read(archive, entries["artifacts/report.json"]).decode()
+    report = dict(json.loads(text))
     rows = [row for part in ("variants", "mistakes") for row in (report.get(part) or [])]
     if not all(isinstance(row, dict) for row in rows):
         raise TypeError("artifacts/report.json describes no run")
@@ -154,6 +159,7 @@ def _check_report(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInf
     wrong = {text for text in named if not _is_plain(f"artifacts/{text}")}
     if wrong:
         raise DataError("run.archive_changed", name=name, n=len(wrong), entry=min(wrong)[:100])
+    check_report(kind, text, {entry.removeprefix("artifacts/") for entry in entries})
 
 
 def _is_plain(text: str) -> bool:
@@ -164,10 +170,24 @@ def _is_plain(text: str) -> bool:
 
 
 def _may_run(text: str, entries: Mapping[str, zipfile.ZipInfo]) -> bool:
-    path = Path(text)
+    path = PurePosixPath(text)
     if path.suffix.lower() == ".bin":  # OpenVINO's weights, beside the network's description
-        return str(path.with_suffix(".xml").as_posix()) not in entries
-    return path.suffix.lower() not in _DATA
+        return not (_is_of_variant(text) and str(path.with_suffix(".xml")) in entries)
+    return path.suffix.lower() not in _DATA and not _is_program(text)
+
+
+def _is_program(text: str) -> bool:
+    """An optimized file that runs code when it is opened: kept as part of the record, and never opened here."""
+    return _is_of_variant(text) and PurePosixPath(text).suffix.lower() in PROGRAM_SUFFIXES
+
+
+def _is_of_variant(text: str) -> bool:
+    return text.startswith("artifacts/variants/") and text.count("/") > 2
+
+
+def _told(code: str, names: list[str]) -> list[Problem]:
+    """A warning that names the first few of some files; nothing where there are none."""
+    return [Problem(code, "warning", values={"n": len(names), "names": ", ".join(names[:5])})] if names else []
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -190,6 +210,8 @@ def _check_facts(facts: Any, name: str) -> Spec:
         wrong.append("error")
     if wrong or facts.get("created_at") is None:
         raise DataError("run.archive_unreadable", name=name, detail=f"run.json: {', '.join(wrong) or 'created_at'}")
+    if facts["summary"]:
+        check_summary(facts["kind"], facts["summary"])
     try:
         return parse_spec(KINDS[facts["kind"]].spec, facts["spec"])
     except GraftError as error:
@@ -253,7 +275,7 @@ def _metrics(text: str, facts: Mapping[str, Any]) -> list[tuple[str, int, float 
 
 
 def _write_row(run_id: str, facts: Mapping[str, Any], spec: Spec, parent: Any, store: Store) -> None:
-    tags = sorted({*(str(tag)[:50] for tag in facts["tags"][:50]), "imported"})
+    tags = sorted({*(str(tag)[:50] for tag in facts["tags"][:50]), IMPORTED})
     store.create_run(
         run_id,
         kind=facts["kind"],

@@ -17,7 +17,7 @@ from core.runs import queue
 from core.runs.kinds import KINDS
 from core.runs.submit import submit
 from core.spec import Spec, parse_spec
-from core.store import RESUMABLE, Run, RunColumns, Store, open_store
+from core.store import IMPORTED, RESUMABLE, Run, RunColumns, Store, open_store
 
 
 def rename_run(run_id: str, name: str) -> None:
@@ -33,8 +33,10 @@ def note_run(run_id: str, note: str) -> None:
 
 
 def tag_run(run_id: str, tags: Iterable[str]) -> None:
-    """Set a run's tags."""
-    _change(run_id, tags=sorted({tag.strip()[:50] for tag in tags if tag.strip()}))
+    """Set a run's tags; the one that says where it came from stays as it is."""
+    chosen = {tag.strip()[:50] for tag in tags if tag.strip()} - {IMPORTED}
+    kept = {IMPORTED} & set(open_store().get_run(run_id).tags)
+    _change(run_id, tags=sorted(chosen | kept))
 
 
 def _change(run_id: str, **columns: Any) -> None:

@@ -38,6 +38,7 @@ from core.predict.at_once import ask_pictures, ask_texts
 from core.progress import SilentReporter
 from core.runs import kinds, manage, queue
 from core.runs.archive import import_run
+from core.runs.export import export_run
 from core.runs.kinds import KINDS
 from core.store import Run, open_store
 
@@ -143,6 +144,15 @@ def open_page(view: str, **query: str) -> AppTest:
     at.run()
     assert not at.exception, at.exception
     return at
+
+
+def test_every_run_can_be_taken_in_elsewhere(old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_of(old / "graft", tmp_path / "graft")
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "graft"))
+    store._open.cache_clear()
+    for run in open_store().list_runs():
+        found, _told = import_run(export_run(run.id))
+        assert (found.kind, found.summary, found.is_from_outside) == (run.kind, run.summary, True)
 
 
 def test_data_and_measurements_are_found_again(old: Path) -> None:

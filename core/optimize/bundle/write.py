@@ -40,6 +40,7 @@ from core.files import replacing, sha256, to_json
 from core.i18n import LANGUAGES, SOURCE, Language, translator
 from core.measurement.runtimes import InputArrays
 from core.optimize.bundle.card import card_facts, markdown_card
+from core.optimize.outside import check_outside
 from core.optimize.rows import OptimizeReport, VariantRow
 from core.registry.model_formats import BUNDLED, FORMATS, Format
 from core.registry.passes import KINDS
@@ -85,6 +86,7 @@ def write_bundle(run: Run, name: str, target: Path) -> Path:
     try:
         report = OptimizeReport.from_dict(json.loads((artifacts / "report.json").read_text(encoding="utf-8")))
         carried = _carried(report, name)
+        check_outside(run, carried.row)
         stem = f"{_slug(run.name)}-{_slug(name)}"
         target = target / f"{stem}.zip" if target.is_dir() else target
         files = _files(artifacts, carried)

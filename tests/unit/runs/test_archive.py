@@ -17,6 +17,7 @@ from core.finetune.spec import FinetuneSpec
 from core.runs import manage, submit
 from core.runs.archive import import_run
 from core.runs.export import export_run, metric_rows
+from core.runs.reports import check_report
 from core.store import Run, open_store
 
 Files = dict[str, bytes]
@@ -128,6 +129,7 @@ def _reports(files: Files, **report: Any) -> Files:
     return {**files, "artifacts/report.json": json.dumps(report).encode()}
 
 
+MISTAKE = {"row": 0, "true": "a", "predicted": "b", "confidence": 0.9}
 _WRONG: dict[str, tuple[Callable[[Files], Files], str]] = {
     "no-row": (lambda files: {n: c for n, c in files.items() if n != "run.json"}, "run.archive_changed"),
     "path-out": (lambda files: {**files, "artifacts/../../x.json": b"{}"}, "data.zip_unsafe_path"),
@@ -148,6 +150,10 @@ _WRONG: dict[str, tuple[Callable[[Files], Files], str]] = {
     "file-out": (lambda files: _reports(files, variants=[{"name": "a", "file": "/a.onnx"}]), "run.archive_changed"),
     "bad-variant": (lambda files: _reports(files, variants=[{"name": "../x"}]), "run.archive_changed"),
     "no-variant": (lambda files: _reports(files, variants=[3]), "run.archive_unreadable"),
+    "unknown-field": (lambda files: _reports(files, surprise=1), "run.archive_unreadable"),
+    "other-type": (lambda files: _reports(files, accuracy="<b>1</b>"), "run.archive_unreadable"),
+    "no-file": (lambda files: _reports(files, mistakes=[{**MISTAKE, "file": "a.png"}]), "run.archive_unreadable"),
+    "summary-field": (lambda files: _with(files, summary={"surprise": 1}), "run.archive_unreadable"),
     "bomb": (lambda files: {**files, "artifacts/a.json": b"0" * 30_000_000}, "data.zip_bomb"),
 }
 
@@ -170,6 +176,18 @@ def test_archive_that_is_not_right_is_refused_and_leaves_nothing(
     assert str(refused.value).endswith(".")
     assert open_store().list_runs() == []
     assert list((tmp_path / "elsewhere").glob("runs/*")) == []
+
+
+def test_pictures_of_a_report_are_its_own() -> None:
+    data = {"preview": [{"label": "a", "name": "1.png", "picture": "data:image/png;base64,aaaa"}]}
+    check_report("import", json.dumps(data), set())
+    for address in ("http://evil.example/a.png", "//evil.example/a.png", "data:text/html;base64,aaaa", "/app/static/x"):
+        data["preview"][0]["picture"] = address
+        with pytest.raises(ValueError, match="names a picture"):
+            check_report("import", json.dumps(data), set())
+    values = {"code": "compare.dominated", "values": {}}
+    with pytest.raises(ValueError, match="cannot be told"):
+        check_report("compare", json.dumps({"conclusions": [values]}), set())
 
 
 def test_changed_missing_and_unlisted_files_are_refused(run: Run, tmp_path: Path) -> None:
