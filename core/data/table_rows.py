@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from sys import getsizeof
 from typing import Any
@@ -14,6 +15,7 @@ MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_TABLES = 500_000_000, 5_000_000, 500, 50
 # What its cells may take there: a small file may unfold to any size.
 MAX_HELD_BYTES = 250_000_000
 _PLACE_BYTES = 8  # of a cell in its column, whatever it holds
+_MOST_LISTED = 10_000  # values and characters of a cell with several
 # What spreadsheets write into a cell that they could not compute, in English, German, French and Spanish.
 _ERRORS = frozenset(
     (
@@ -31,6 +33,15 @@ class Several(str):
     __slots__ = ()
 
 
+def as_cell(value: Any) -> Any:
+    """A value as a cell: of a list with one entry that entry, a list of several spelled out, a record nothing."""
+    if isinstance(value, list):
+        if len(value) > 1:
+            return Several(json.dumps(value[:_MOST_LISTED], ensure_ascii=False, default=str)[:_MOST_LISTED])
+        value = value[0] if value else None
+    return None if isinstance(value, dict | list) else value
+
+
 class Held:
     """Counts what the cells of a table take in memory. `add` raises `DataError` where that is too much."""
 
@@ -46,6 +57,12 @@ class Held:
             self._bytes += _PLACE_BYTES + getsizeof(cell)
         self.check()
 
+    def add_column(self, cells: Sequence[object]) -> None:
+        """So many cells more of one column: rows are counted by whoever knows them."""
+        for start in range(0, len(cells), 1000):
+            part = cells[start : start + 1000]
+            self.take(_PLACE_BYTES * len(part) + sum(map(getsizeof, part)))
+
     def take(self, num_bytes: int) -> None:
         """So many bytes more."""
         self._bytes += num_bytes
@@ -53,8 +70,7 @@ class Held:
 
     def check(self) -> None:
         if self._bytes > MAX_HELD_BYTES:
-            values = {"name": self._file, "limit": MAX_HELD_BYTES // 1_000_000, "rows": self._rows}
-            raise DataError("data.table_unfolds", **values)
+            raise DataError("data.table_unfolds", name=self._file, limit=MAX_HELD_BYTES // 1_000_000)
 
 
 class Columns:

@@ -51,10 +51,8 @@ def collect_texts(
     from core.data.collection import encode_labels
 
     cleaned = clean_texts(texts)
-    several = sum(isinstance(value, Several) for value in labels)
-    if 2 * several > len(labels):
-        raise DataError("data.several_labels", column=columns[1])
-    values = [_plain_label(value) for value in labels]
+    several = count_several(labels, columns[1])
+    values = [plain_label(value) for value in labels]
     _forget_stand_ins(values, splits)
     names, targets, unlabelled = encode_labels(values, label_names)
     if len(names) > MAX_CLASSES:
@@ -91,7 +89,15 @@ def collect_texts(
     )
 
 
-def _plain_label(value: object) -> object:
+def count_several(labels: Sequence[object], column: str) -> int:
+    """How many examples have several labels. Raises `DataError` where at least half of them do."""
+    several = sum(isinstance(value, Several) for value in labels)
+    if several and 2 * several >= len(labels):
+        raise DataError("data.several_labels", column=column)
+    return several
+
+
+def plain_label(value: object) -> object:
     """A label as it is shown: 1.0 is 1, blanks around words go, nothing is nothing."""
     if value is None or value != value or isinstance(value, Several):
         return None

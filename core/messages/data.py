@@ -142,8 +142,11 @@ DATA_SENTENCES: dict[str, str] = {
         "you need beside them."
     ),
     "data.table_unfolds": N_(
-        "{name} unfolds to more than the {limit} MB that a table may take in memory (its row {rows} was reached). "
-        "Take a part of it, or only the columns of texts and labels."
+        "{name} unfolds to more than the {limit} MB that a table may take in memory. Take a part of it, or only the "
+        "columns of texts and labels."
+    ),
+    "data.parquet_bomb": N_(
+        "{name} is refused: its column {column} unpacks to over 200 times its size. Write the file again from its data."
     ),
     "data.json_shape": N_(
         "{name} is JSON, but not of rows that Graft knows. Write one object for each row, as pandas does with "

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import settings
-from core.data.collection import Collection, Raw, digest, encode_labels, split_rows
+from core.data.collection import Collection, Raw, digest, split_rows
 from core.data.picture import MAX_BYTES
-from core.data.readers.parquet import find_columns, named_features
+from core.data.readers.parquet import encode_picture_labels, find_columns, named_features
+from core.data.table_rows import as_cell
 from core.data.text_collection import collect_texts
 from core.data.text_columns import SAMPLE, find_text_columns
 from core.errors import DataError, first_line
-from core.problems import Problem
 from core.registry.formats import SPLIT_WORDS
 from core.spec import DataRef
 
@@ -87,9 +87,7 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     if any(not {column, label} <= set(part.column_names) for part in parts.values()):
         raise DataError("data.mixed_files", name=name)
     names = getattr(first.features[label], "names", None)
-    values = [value for part in parts.values() for value in part[label]]
-    if any(isinstance(value, list) for value in values[:1]):
-        raise DataError("data.several_labels", column=label)
+    values = [as_cell(value) for part in parts.values() for value in part[label]]
     splits = split_rows(list(parts), [len(part) for part in parts.values()])
     num_bytes = next((part.dataset_size or 0 for part in parts.values()), 0)
     if is_text:
@@ -104,7 +102,7 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
             all_columns=first.column_names,
             num_bytes=num_bytes,
         )
-    labels, targets, unlabelled = encode_labels(values, names)
+    labels, targets, problems = encode_picture_labels(values, names, label)
     only = [part.select_columns([column]) for part in parts.values()]
     raw = [part.cast_column(column, datasets.Image(decode=False)) for part in only]
     return Collection(
@@ -115,7 +113,7 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
         targets=targets,
         splits={split: rows[targets[rows] >= 0] for split, rows in splits.items() if (targets[rows] >= 0).any()},
         items=HubItems(raw, column),
-        problems=[Problem("data.unlabelled", "warning", values={"n": unlabelled})] if unlabelled else [],
+        problems=problems,
         num_bytes=num_bytes,
         columns=(column, label),
         all_columns=tuple(first.column_names),

@@ -10,14 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from core.data.table_rows import Columns, Several, Table
+from core.data.table_rows import Columns, Table, as_cell
 from core.errors import DataError, first_line
 from core.problems import Problem
 from core.registry.formats import SPLIT_WORDS
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _decode = json.JSONDecoder().raw_decode
-_MOST_CHARS = 10_000  # of a cell with several values
 
 
 def read_json(text: str, name: str) -> tuple[Table, list[Problem]]:
@@ -51,19 +50,10 @@ def _take(values: Iterable[Any], columns: Columns) -> int:
     bad = 0
     for value in values:
         if isinstance(value, dict):
-            columns.add({key: _cell(part) for key, part in value.items()})
+            columns.add({key: as_cell(part) for key, part in value.items()})
         else:
             bad += 1
     return bad
-
-
-def _cell(value: Any) -> Any:
-    """A value as a cell: of a list with one entry that entry, a list of several spelled out, a record nothing."""
-    if isinstance(value, list):
-        if len(value) > 1:
-            return Several(json.dumps(value[:_MOST_CHARS], ensure_ascii=False)[:_MOST_CHARS])
-        value = value[0] if value else None
-    return None if isinstance(value, dict | list) else value
 
 
 # -- values one after another ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -12,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.collection import Collection, Raw, encode_labels, fingerprint_files, split_rows
-from core.data.table_rows import MAX_ROWS, Table
-from core.data.text_collection import collect_texts
+from core.data.readers.parquet_columns import is_bytes, open_footer, read_large, read_values
+from core.data.table_rows import MAX_COLUMNS, Held, Table, empty_errors
+from core.data.text_collection import collect_texts, count_several, plain_label
 from core.data.text_columns import SAMPLE, find_text_columns
-from core.errors import DataError, first_line
+from core.errors import DataError
 from core.problems import Problem
 from core.registry.formats import SPLIT_WORDS
 from core.spec import DataRef
@@ -35,20 +37,24 @@ class ParquetItems:
 
     def read_many(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Raw | None]]:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         ordered = np.sort(rows)
         for path, group, first, n in self._places:
-            wanted = ordered[(ordered >= first) & (ordered < first + n)]
-            if not len(wanted):
-                continue
+            waiting = deque(ordered[(ordered >= first) & (ordered < first + n)].tolist())
+            place = first
             try:
-                column = pq.ParquetFile(path).read_row_group(group, columns=[self._column]).column(self._column)
-                values = column.take(wanted - first).to_pylist()
-            except (OSError, pa.ArrowException):  # a damaged page: its pictures cannot be read
-                values = [None] * len(wanted)
-            for row, content in zip(wanted.tolist(), values, strict=True):
-                yield row, content.get("bytes") if isinstance(content, dict) else content
+                for part in read_large(path, group, self._column) if waiting else ():
+                    while waiting and waiting[0] < place + len(part):
+                        content = part[waiting[0] - place]
+                        yield waiting.popleft(), content
+                    place += len(part)
+                    if not waiting:
+                        break
+            except (OSError, pa.ArrowException) as error:  # a damaged page: its pictures cannot be read
+                if isinstance(error, MemoryError):
+                    raise
+            for row in waiting:
+                yield row, None
 
     def name(self, row: int) -> str:
         for path, _, first, n in self._places:
@@ -59,32 +65,27 @@ class ParquetItems:
 
 def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     """Parquet files of one data set. Raises `DataError` with what is wrong with them as a whole."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     folders = sorted({path.parent.name for path in paths if path.parent.name.lower() not in SPLIT_WORDS})
     if len(folders) > 1:
         raise DataError("data.several_configs", name=name, folders=", ".join(folders)[:200])
-    try:
-        files = [pq.ParquetFile(path) for path in paths]
-        schema = files[0].schema_arrow
-        features = _hub_features(schema)
-        first, label = find_columns(schema, features, ref)
-        is_text = first is None
-        if first is None:
-            sample = next(files[0].iter_batches(SAMPLE), None)
-            columns = sample.to_pydict() if sample is not None else {column: [] for column in schema.names}
-            first, label = find_text_columns(columns, ref.model_copy(update={"label_column": label}))
-        if label is None:
-            raise DataError("data.no_label_column", columns=", ".join(schema.names)[:200])
-        if any(not {first, label} <= set(file.schema_arrow.names) for file in files):
-            raise DataError("data.mixed_files", name=name)
-        values = _column(files, label)
-        texts = _column(files, first) if is_text else []
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError("data.unreadable_file", path=name, detail=first_line(error)) from error
-    if pa.types.is_nested(schema.field(label).type):
-        raise DataError("data.several_labels", column=label)
+    files = [open_footer(path) for path in paths]
+    schema = files[0].schema_arrow
+    features = _hub_features(schema)
+    first, label = find_columns(schema, features, ref)
+    is_text = first is None
+    if first is None:
+        readable = _readable_columns(schema)
+        columns: dict[str, Sequence[Any]] = {
+            column: read_values(files[:1], paths[:1], column, most=SAMPLE) for column in readable
+        }
+        first, label = find_text_columns(columns, ref.model_copy(update={"label_column": label}))
+    if label is None:
+        raise DataError("data.no_label_column", columns=", ".join(schema.names)[:200])
+    if any(not {first, label} <= set(file.schema_arrow.names) for file in files):
+        raise DataError("data.mixed_files", name=name)
+    held = Held(name)
+    values = read_values(files, paths, label, held)
+    texts = read_values(files, paths, first, held) if is_text else []
     names = features.get(label, Feature()).get("names")
     splits = split_rows([_split_of(path) for path in paths], [file.metadata.num_rows for file in files])
     num_bytes = sum(path.stat().st_size for path in paths)
@@ -100,9 +101,8 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
             all_columns=schema.names,
             num_bytes=num_bytes,
         )
-    labels, targets, unlabelled = encode_labels(values, names)
+    labels, targets, problems = encode_picture_labels(values, names, label)
     splits = {name: rows[targets[rows] >= 0] for name, rows in splits.items()}
-    problems = [Problem("data.unlabelled", "warning", values={"n": unlabelled})] if unlabelled else []
     counts = [[file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)] for file in files]
     return Collection(
         id=ref.id,
@@ -121,28 +121,35 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
 
 def read_columns(path: Path) -> tuple[Table, list[Problem]]:
     """The columns of one file, to be answered; those of lists and records are left out. Raises `DataError`."""
-    import pyarrow
-    import pyarrow.parquet
+    import pyarrow as pa
 
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-        if file.metadata.num_rows > MAX_ROWS:
-            raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
-        content = file.read()
-    except pyarrow.ArrowException as error:
-        raise DataError("data.unreadable_file", path=path.name, detail=str(error)[:200]) from error
-    if not content.num_rows:
+    file = open_footer(path)
+    if not file.metadata.num_rows:
         raise DataError("data.empty_table", name=path.name)
-    table = {
-        name: content.column(name).to_pylist()
-        for name in content.column_names
-        if not pyarrow.types.is_nested(content.schema.field(name).type)
-    }
-    return table, []
+    held = Held(path.name)
+    nested = {field.name for field in file.schema_arrow if pa.types.is_nested(field.type)}
+    names = [column for column in _readable_columns(file.schema_arrow) if column not in nested]
+    table = {column: read_values([file], [path], column, held) for column in names}
+    return table, empty_errors(table, path.name)
 
 
-def _column(files: list[Any], name: str) -> list[Any]:
-    return [value for file in files for value in file.read(columns=[name]).column(name).to_pylist()]
+def _readable_columns(schema: Any) -> list[str]:
+    """Columns whose values can be shown: all but bytes, which are pictures, and records."""
+    import pyarrow as pa
+
+    kinds = {field.name: field.type for field in schema}
+    unreadable = (is_bytes, pa.types.is_struct, pa.types.is_map)
+    return [name for name, kind in kinds.items() if not any(is_one(kind) for is_one in unreadable)][:MAX_COLUMNS]
+
+
+def encode_picture_labels(
+    values: Sequence[Any], names: list[str] | None, column: str
+) -> tuple[list[str], NDArray[np.int64], list[Problem]]:
+    """The class of each picture by its label, told as texts' labels are. Raises `DataError` for several each."""
+    several = count_several(values, column)
+    labels, targets, without = encode_labels([plain_label(value) for value in values], names)
+    counts = {"data.several_labels_left_out": several, "data.unlabelled": without - several}
+    return labels, targets, [Problem(code, "warning", values={"n": n}) for code, n in counts.items() if n]
 
 
 class Feature(TypedDict, total=False):
@@ -182,7 +189,7 @@ def find_columns(schema: Any, features: Mapping[str, Feature], ref: DataRef) -> 
     pictures = [name for name, kind in declared.items() if kind == "Image"]
     for entry in schema:
         is_struct = pa.types.is_struct(entry.type) and any(part.name == "bytes" for part in entry.type)
-        named = pa.types.is_binary(entry.type) and entry.name in {"image", "img", "picture", "bytes"}
+        named = is_bytes(entry.type) and entry.name in {"image", "img", "picture", "bytes"}
         if is_struct or named:
             pictures.append(entry.name)
     labels = [ref.label_column] if ref.label_column else []
