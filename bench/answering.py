@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.rounds import do_rounds, faster, in_words
 from core.files import to_json
 from core.hardware import describe_machine
 
@@ -36,11 +37,13 @@ def race(data_id: str, out: Path, *, sentences: int, rounds: int) -> dict[str, A
     best = max(speeds, key=speeds.__getitem__)
     print(f"pipeline, texts per second by batch size: {speeds}; best {best}", file=sys.stderr)
     times: dict[str, list[float]] = {"pipeline": [], "graft": []}
-    for number in range(rounds):
+
+    def do(_number: int) -> None:
         times["pipeline"].append(_seconds(lambda: theirs(texts, batch_size=best)))
         times["graft"].append(_seconds(lambda: ours.answer(texts)))
-        print(f"round {number + 1} done", file=sys.stderr, flush=True)
-    ratios = [a / b for a, b in zip(times["pipeline"], times["graft"], strict=True)]
+
+    others = do_rounds(rounds, do)
+    found = faster(times["pipeline"], times["graft"], others, rounds)
     encoder = Sentiment().encoder()  # trained: what bf16 in bulk changes can be told
     bulk = encoder.logits(texts)
     alone = np.concatenate([encoder.logits(texts[i : i + 8]) for i in range(0, len(texts), 8)])
@@ -50,14 +53,13 @@ def race(data_id: str, out: Path, *, sentences: int, rounds: int) -> dict[str, A
         "pipeline_batch": best,
         "pipeline_texts_per_s": speeds,
         "seconds": times,
-        "graft_is_faster": {"by_round": ratios, "median": statistics.median(ratios)},
+        "graft_is_faster": found,
         "same_label_as_fp32": float(((bulk > 0) == (alone > 0)).mean()),
     }
     out.write_text(to_json(table) + "\n", encoding="utf-8")
     print(
         f"{len(texts)} sentences: pipeline {statistics.median(times['pipeline']):.1f} s (batch {best}), "
-        f"Graft {statistics.median(times['graft']):.1f} s: {statistics.median(ratios):.2f} times faster "
-        f"({', '.join(f'{ratio:.2f}' for ratio in ratios)}); "
+        f"Graft {statistics.median(times['graft']):.1f} s: faster by {in_words(found)}; "
         f"the sentiment model gives {table['same_label_as_fp32']:.2%} the label it gives in fp32"
     )
     return table

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench.rounds import do_rounds, faster, in_words
 from core.files import to_json
 from core.hardware import describe_machine
 from core.spec import DataRef
@@ -96,7 +97,8 @@ def _run(name: str, job: dict[str, Any], scratch: Path) -> dict[str, Any]:
 def _speed(job: dict[str, Any], scratch: Path, train: int, steps: int, rounds: int) -> dict[str, Any]:
     """Seconds of the whole training by contender: the others' from timed steps, Graft's head as it ran."""
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in (*OTHERS, "graft")}
-    for number in range(rounds):
+
+    def do(number: int) -> None:
         for name in seen:
             if name == "graft":
                 # Frozen, the run is short enough to be run whole; in full, some steps are timed like the others'.
@@ -105,6 +107,8 @@ def _speed(job: dict[str, Any], scratch: Path, train: int, steps: int, rounds: i
             else:
                 seen[name].append(_run(name, job | {"steps": steps}, scratch))
             print(f"{job['method']} round {number + 1}: {name} done", file=sys.stderr, flush=True)
+
+    others = do_rounds(rounds, do)
     all_steps = epochs_steps(train, job["epochs"])
     rows: dict[str, Any] = {}
     for name, results in seen.items():
@@ -132,8 +136,7 @@ def _speed(job: dict[str, Any], scratch: Path, train: int, steps: int, rounds: i
     for row in rows.values():
         row["median_total_s"] = statistics.median(row["total_s"])
     for name in OTHERS:
-        ratios = [a / b for a, b in zip(rows[name]["total_s"], rows["graft"]["total_s"], strict=True)]
-        rows[name]["graft_is_faster"] = {"by_round": ratios, "median": statistics.median(ratios)}
+        rows[name]["graft_is_faster"] = faster(rows[name]["total_s"], rows["graft"]["total_s"], others, rounds)
     return rows
 
 
@@ -168,9 +171,7 @@ def render(table: dict[str, Any]) -> str:
             step = f"{1000 * statistics.median(row['step_s']):8.0f} ms" if "step_s" in row else " " * 11
             how = "extrapolated" if row["extrapolated"] else "measured"
             ratio = row.get("graft_is_faster")
-            by = (
-                "" if ratio is None else f"{ratio['median']:6.1f}× ({', '.join(f'{r:.1f}' for r in ratio['by_round'])})"
-            )
+            by = "" if ratio is None else in_words(ratio)
             lines.append(f"  {name:20} {step}   {row['median_total_s']:9.1f} s {how:12}  {by}")
     for method, found in table.get("accuracy_96px", {}).items():
         lines.append(f"\naccuracy at 96 px, {method}: " + ", ".join(f"{n} {a:.1%}" for n, a in found.items()))

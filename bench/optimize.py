@@ -69,6 +69,7 @@ def race_all(images: str, texts: str, out: Path, *, only: list[str], compiled: b
         for contender, row in rows[name].items():
             ratios = row.get("ratios")
             beside = f"{_told(ratios['latency'])} at batch 1, {_told(ratios['throughput'])} at 32" if ratios else ""
+            beside += ", DISTURBED by other work" if row.get("processors_of_others") else ""
             print(
                 f"{name:13} {contender:14} {row['latency_p50_ms']:8.2f} ms {row['throughput']:9.1f} /s  {beside}",
                 flush=True,
@@ -114,8 +115,9 @@ def _race(name: str, network: RacedNetwork, data: str, *, compiled: bool) -> dic
             for contender, (format, source) in files.items():
                 print(f"{name}: {contender}", file=sys.stderr, flush=True)
                 with watch(format, source) as other:
-                    ratios, others = race(eager, other, clock)
-                    found[contender] = {**speed_of(other), "ratios": ratios, "processors_of_others": others}
+                    raced = race(eager, other, clock)
+                    ratios = {"latency": raced.latency.span, "throughput": raced.throughput.span}
+                    found[contender] = {**speed_of(other), "ratios": ratios, "processors_of_others": raced.busy}
             return {"eager": speed_of(eager), **found}
 
 

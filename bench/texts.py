@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.contenders import Watch, Watching
+from bench.rounds import do_rounds, faster, in_words
 from core.files import to_json
 from core.hardware import describe_machine
 
@@ -98,18 +99,19 @@ def race(data: str, out: Path, *, steps: int, rounds: int, accuracy: bool) -> di
     """Alternate both; the usual way's epoch is extrapolated from timed steps, Graft's is run whole."""
     rows: dict[str, list[dict[str, Any]]] = {"usual": [], "graft": []}
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as scratch:
-        for number in range(rounds):
+
+        def do(_number: int) -> None:
             for name, found in rows.items():
                 found.append(_run(name, {"data": data, "steps": steps}, Path(scratch)))
-                print(f"round {number + 1}: {name} done", file=sys.stderr, flush=True)
+
+        others = do_rounds(rounds, do)
         epochs = [statistics.median(r["step_s"]) * r["batches"] for r in rows["usual"]]
-        ratios = [a / b["epoch_s"] for a, b in zip(epochs, rows["graft"], strict=True)]
         table: dict[str, Any] = {
             "machine": describe_machine().model_dump(mode="json"),
             "sentences": SENTENCES,
             "usual_epoch_s": epochs,
             "graft": rows["graft"],
-            "graft_is_faster": {"by_round": ratios, "median": statistics.median(ratios)},
+            "graft_is_faster": faster(epochs, [row["epoch_s"] for row in rows["graft"]], others, rounds),
         }
         if accuracy:
             table["usual_accuracy"] = _run("usual", {"data": data, "steps": None}, Path(scratch))["accuracy"]
@@ -133,13 +135,12 @@ def _run(name: str, job: dict[str, Any], scratch: Path) -> dict[str, Any]:
 def render(table: dict[str, Any]) -> str:
     """The table for people."""
     usual_s, graft_s = statistics.median(table["usual_epoch_s"]), [row["epoch_s"] for row in table["graft"]]
-    found = table["graft_is_faster"]
     lines = [
         f"{table['sentences']} sentences, MiniLM-L6, all layers, one epoch, {table['machine']['processor']}",
         f"  usual way {usual_s:8.1f} s (extrapolated from timed steps)",
         f"  Graft     {statistics.median(graft_s):8.1f} s (measured), {table['graft'][-1]['accuracy']:.1%}; "
         f"word counts {table['graft'][-1]['baseline']:.1%}",
-        f"  Graft is faster by {found['median']:.1f}× ({', '.join(f'{ratio:.1f}' for ratio in found['by_round'])})",
+        f"  Graft is faster by {in_words(table['graft_is_faster'])}",
     ]
     if "usual_accuracy" in table:
         lines.append(f"  usual way's accuracy {table['usual_accuracy']:.1%}")

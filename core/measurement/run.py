@@ -24,9 +24,10 @@ from core.hardware import describe_machine, this_host, usable_threads
 from core.inspection.blueprint import configuration
 from core.measurement import stopwatch
 from core.measurement.records import BlockTime, BlockTimes, MeasurementReport, MeasurementSummary
+from core.measurement.rounds import BUSY
 from core.measurement.runtimes import OPENERS, InputArrays, TorchSession
 from core.measurement.spec import MeasureSpec
-from core.measurement.timing import BUSY, Stopwatch, save_inputs, speed_of, time_alone
+from core.measurement.timing import Stopwatch, save_inputs, speed_of, time_alone
 from core.models.card import ModelCard
 from core.models.catalog import get_model
 from core.networks.exportable import Network, exportable
@@ -81,18 +82,19 @@ def measure(spec: MeasureSpec, folder: Path, reporter: Reporter) -> MeasurementS
             clock.phase("measure_time")
             batch = _take_batch(watch, card, spec.batch_size, work, problems)
             kinds = [*singles, *(["many"] if batch > 1 else [])]
-            times, others = time_alone(
+            times = time_alone(
                 watch, kinds, clock, BUDGET_S, lambda spent: clock.progress(_LOAD_S + min(spent, BUDGET_S), total)
             )
             clock.phase("measure_blocks")
             clock.raise_if_stopped()
             inner = cast(BlockTimes, watch.ask({"do": "blocks", "seconds": _PROFILE_S}))
+    others = max(one.others for one in times.values())
     if others > BUSY:
         problems.append(Problem("measure.machine_busy", "warning", values={"processors": f"{others:.1f}"}))
     summary = _summary(spec, card, watch, batch, inner["libraries_mb"], others)
     report: MeasurementReport = {
         **summary,
-        "intervals": dict(times),
+        "intervals": {kind: one.span for kind, one in times.items()},
         "blocks": inner["blocks"],
         "problems": [problem.as_dict() for problem in problems],
     }

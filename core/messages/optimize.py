@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.i18n import N_, Translator
+from core.messages.speed import AS_FAST, BUSY, FASTER
 from core.registry.passes import name_of
 from core.values import Count, Each, Joint, Plain, Points, Sentence, Share, Text, Times, Value
 
@@ -35,8 +36,11 @@ class Loss(Value):
     high: float
     limit: float
     of: Literal["accuracy", "agreement"]
+    exact: bool = False
 
     def said(self, _: Translator) -> str:
+        if self.exact:
+            return _(_PROVEN)
         is_gain = self.points <= -0.05 and self.high <= self.limit and self.of == "accuracy"
         values: dict[str, Value] = {
             "points": Points(-self.points if is_gain else self.points),
@@ -56,10 +60,12 @@ class Loss(Value):
 
 class _Lost(Joint):
     def read(self, name: str, plain: Plain) -> Value:
-        return Loss(**{part: plain[part] for part in ("points", "low", "high", "limit", "of")})
+        parts = {part: plain[part] for part in ("points", "low", "high", "limit", "of")}
+        return Loss(**parts, exact=bool(plain.get("exact")))
 
 
 _LOST = _Lost()
+_PROVEN = N_("nothing lost: it rounds nothing, and every answer is the original's")
 _GAINED = N_("{points} points gained (at most {high} lost; limit {limit})")
 # About so much, at least, at most.
 _LOSSES = {
@@ -146,33 +152,38 @@ OPTIMIZE_SENTENCES: dict[str, Sentence] = {
     "optimize.gate_not_finite": Sentence(N_("Opened again, the file gives no finite numbers. It is not offered.")),
     # -- verdicts ----------------------------------------------------------------------------------
     "optimize.take": Sentence(
-        N_("{name} answers {latency} times faster here, {lost}: take it."),
-        {"name": PassName, "latency": Times, "lost": _LOST},
+        N_("{name} answers {latency}, {lost}: take it.{busy}"),
+        {"name": PassName, "latency": FASTER, "lost": _LOST, "busy": BUSY},
     ),
     "optimize.take_batches": Sentence(
-        N_("{name} answers batches {throughput} times faster here, single examples no faster; {lost}: take it."),
-        {"name": PassName, "throughput": Times, "lost": _LOST},
+        N_("{name} answers batches {throughput}, single examples no faster; {lost}: take it.{busy}"),
+        {"name": PassName, "throughput": FASTER, "lost": _LOST, "busy": BUSY},
     ),
     "optimize.take_smaller": Sentence(
-        N_("{name} is {size} times smaller and no slower here, {lost}: take it."),
-        {"name": PassName, "size": Times, "lost": _LOST},
+        N_("{name} is {size} times smaller and no slower here, {lost}: take it.{busy}"),
+        {"name": PassName, "size": Times, "lost": _LOST, "busy": BUSY},
     ),
     "optimize.smaller_but_slower": Sentence(
         N_(
-            "{name} is {size} times smaller, but slower here ({latency} times the speed for one example, "
-            "{throughput} in batches), {lost}: take it only where size counts."
+            "{name} is {size} times smaller, but slower here: {latency} times the speed for one example, {throughput} "
+            "in batches; {lost}: take it only where size counts.{busy}"
         ),
-        {"name": PassName, "size": Times, "latency": Times, "throughput": Times, "lost": _LOST},
+        {"name": PassName, "size": Times, "latency": AS_FAST, "throughput": AS_FAST, "lost": _LOST, "busy": BUSY},
     ),
     "optimize.slower": Sentence(
         N_(
-            "{name} is slower here ({latency} times the speed for one example, {throughput} in batches), {lost}: "
-            "leave it."
+            "{name} is slower here: {latency} times the speed for one example, {throughput} in batches; {lost}: "
+            "leave it.{busy}"
         ),
-        {"name": PassName, "latency": Times, "throughput": Times, "lost": _LOST},
+        {"name": PassName, "latency": AS_FAST, "throughput": AS_FAST, "lost": _LOST, "busy": BUSY},
     ),
     "optimize.no_gain": Sentence(
-        N_("{name} is neither faster nor smaller here, {lost}: leave it."), {"name": PassName, "lost": _LOST}
+        N_("{name} is neither faster nor smaller here, {lost}: leave it.{busy}"),
+        {"name": PassName, "lost": _LOST, "busy": BUSY},
+    ),
+    "optimize.not_confirmed": Sentence(
+        N_("{name} did best on the validation examples, but the test examples do not confirm that it keeps the limit."),
+        {"name": PassName},
     ),
     "optimize.loses_too_much": Sentence(
         N_("{name} loses too much, {lost}: leave it."), {"name": PassName, "lost": _LOST}

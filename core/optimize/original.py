@@ -21,6 +21,7 @@ from core.optimize.rows import Conditions, OriginalRow
 from core.optimize.trained_model import Ints, TrainedModel, write_inputs
 from core.optimize.verify import SAMPLES, take_samples
 from core.problems import Problem
+from core.registry.passes import PASSES
 
 Logits = NDArray[np.float32]
 # The original answers the test rows within this time; more rows would tell smaller differences.
@@ -51,6 +52,8 @@ class Original:
     conditions: Conditions
     test: Ints  # the rows that are tested on
     logits: Logits  # [test rows, C], the original's
+    validation: Ints  # the rows that choose between variants
+    validation_logits: Logits  # [validation rows, C], the original's
     samples: list[Any]  # pictures or texts that each file is checked by
     size_mb: float
 
@@ -63,7 +66,7 @@ def measure_original(trained: TrainedModel, artifacts: Path, scratch: Path, thre
     """
     trained.clock.phase("original")
     spec, data = trained.spec, trained.data
-    test, logits = _tested(trained, kept_test(scratch))
+    test, logits, validation_logits = _tested(trained, kept_test(scratch))
     size = _size_of_original(trained, scratch)
     rng = np.random.default_rng(spec.seed)
     chosen = rng.choice(data.validation, min(SAMPLES, len(data.validation)), replace=False)
@@ -80,7 +83,8 @@ def measure_original(trained: TrainedModel, artifacts: Path, scratch: Path, thre
         **score_of(trained, logits, data.targets[test]),
         **size,
     )
-    return Original(row, _conditions(trained, test, threads), test, logits, samples, size["size_mb"])
+    conditions = _conditions(trained, test, threads)
+    return Original(row, conditions, test, logits, data.validation, validation_logits, samples, size["size_mb"])
 
 
 def kept_test(scratch: Path) -> Path:
@@ -110,23 +114,33 @@ def _conditions(trained: TrainedModel, test: Ints, threads: int) -> Conditions:
     return conditions
 
 
-def _tested(trained: TrainedModel, kept: Path) -> tuple[Ints, Logits]:
-    """The test rows and the original's logits for them, an earlier attempt's first: all variants share them."""
+def _tested(trained: TrainedModel, kept: Path) -> tuple[Ints, Logits, Logits]:
+    """The test rows, the original's logits for them and for the validation rows: all variants share them.
+
+    An earlier attempt's are taken again.
+    """
     if kept.exists():
         with np.load(kept) as arrays:
-            return arrays["rows"], arrays["logits"]
+            if "validation" in arrays.files:
+                return arrays["rows"], arrays["logits"], arrays["validation"]
     rows = _test_rows(trained)
     logits = trained.logits(trained.model, rows)
+    validation = trained.logits(trained.model, trained.data.validation)
     with replacing(kept) as unfinished:
-        np.savez(unfinished, rows=rows, logits=logits)
-    return rows, logits
+        np.savez(unfinished, rows=rows, logits=logits, validation=validation)
+    return rows, logits, validation
 
 
 def _test_rows(trained: TrainedModel) -> Ints:
-    """As many test rows as were asked for, or as the original answers within a minute."""
+    """As many test rows as were asked for, or as the original answers within a minute.
+
+    Few are enough where no pass rounds or learns: such files answer exactly as the original, which needs no interval.
+    """
     everything = trained.data.test
-    if len(everything) < LEAST_TEST:
-        values = {"n": len(everything), "least": LEAST_TEST}
+    measures_loss = any(PASSES[name].rounds or PASSES[name].learns for name in trained.spec.passes)
+    least = LEAST_TEST if measures_loss else 1
+    if len(everything) < least:
+        values = {"n": len(everything), "least": least}
         raise DataError([Problem("optimize.too_few_rows", field="data", values=values)])
     wanted = trained.spec.test_size
     rng = np.random.default_rng(trained.spec.seed)

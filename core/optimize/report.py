@@ -66,21 +66,22 @@ class ReportWriter:
         self._write()
 
     def _write(self) -> None:
-        name = recommend(self.rows)
+        name = recommend(self.rows, self._limit)
         conclusions = (*conclude(self.rows, name, self._limit), *self._always)
         self.report = replace(self.report, variants=tuple(self.rows), recommended=name, conclusions=conclusions)
         write_atomically(self._path, to_json(self.report.as_dict()))
 
 
 def read_done(path: Path, plan: Sequence[Variant]) -> dict[str, VariantRow]:
-    """The rows of the variants that an earlier attempt finished."""
+    """The rows of the variants that an earlier attempt finished, as far as they were asked about all the same rows."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     rows = OptimizeReport.from_dict(kept).variants
     names = {variant.name for variant in plan}
-    return {row.name: row for row in rows if row.name in names and row.status in ("done", "broken")}
+    finished = [row for row in rows if row.status == "broken" or (row.status == "done" and row.validation_loss)]
+    return {row.name: row for row in finished if row.name in names}
 
 
 def raise_if_nothing_worked(rows: Sequence[VariantRow]) -> None:

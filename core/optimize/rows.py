@@ -31,6 +31,8 @@ class Loss(TypedDict):
     n: int
     needed: int | None  # about how many rows would tell whether the limit is kept, where these do not
     of: NotRequired[Literal["accuracy", "agreement"]]
+    error: NotRequired[float]  # the standard error of the points
+    exact: NotRequired[bool]  # nothing is rounded and every answer is the original's: nothing is lost, by proof
 
 
 class Ratios(TypedDict):
@@ -38,6 +40,7 @@ class Ratios(TypedDict):
 
     latency: Ratio
     throughput: Ratio
+    busy: NotRequired[float]  # processors that other work kept busy in rounds that count; absent where none was
     size: NotRequired[float]
     memory: NotRequired[float]
 
@@ -198,7 +201,8 @@ class VariantRow(MeasuredRow):
     gate: Gate | None = None
     agreement: float | None = None
     interval_agreement: list[float] | None = None
-    loss: Loss | None = None
+    loss: Loss | None = None  # on the test rows
+    validation_loss: Loss | None = None  # on the rows that choose between variants
     ratios: Ratios | None = None
     verdict: Finding | None = None
     seconds: float | None = None

@@ -11,17 +11,17 @@ import numpy as np
 
 from core.evaluate import right, wilson
 from core.files import replacing, sha256, size_of
-from core.measurement.timing import BUSY, Stopwatch, race, speed_of
+from core.measurement.timing import Stopwatch, race, speed_of
 from core.networks.exportable import Network
 from core.networks.heads import count_parameters
 from core.optimize.export import export_onnx
 from core.optimize.int8_search import answers
-from core.optimize.original import Original, score_of, size_on_disk
+from core.optimize.original import Logits, Original, score_of, size_on_disk
 from core.optimize.passes.base import FileResult, NetworkResult, PassContext
-from core.optimize.rows import PassFacts, Ratios, VariantRow
-from core.optimize.trained_model import TrainedModel
+from core.optimize.rows import Loss, PassFacts, Ratios, VariantRow
+from core.optimize.trained_model import Ints, TrainedModel
 from core.optimize.variants import Variant
-from core.optimize.verdicts import judge, measure_loss
+from core.optimize.verdicts import judge, measure_loss, no_loss
 from core.optimize.verify import check_file
 from core.problems import Problem
 from core.progress import PhaseClock
@@ -80,6 +80,7 @@ class MadeFile:
     path: Path
     format: str
     is_exact: bool  # it claims to answer exactly as the network does
+    is_same: bool  # and that network is the original
     context: PassContext
 
 
@@ -136,7 +137,8 @@ def make(bench: Bench, variant: Variant, row: VariantRow) -> tuple[VariantRow, M
         sha256=sha256(result.path) if result.path.is_file() else "",
         **size_on_disk(result.path),
     )
-    return made, MadeFile(result.path, last.format, not last.rounds, context)
+    is_exact = not last.rounds
+    return made, MadeFile(result.path, last.format, is_exact, is_exact and not variant.learned, context)
 
 
 def verify(original: Original, made: MadeFile, row: VariantRow) -> VariantRow:
@@ -147,25 +149,44 @@ def verify(original: Original, made: MadeFile, row: VariantRow) -> VariantRow:
 
 
 def test(original: Original, made: MadeFile, row: VariantRow) -> VariantRow:
-    """Ask the file about the test rows: what it loses beside the original, on the same rows."""
-    trained, spec = made.context.trained, made.context.spec
+    """Ask the file about the validation and the test rows: what it loses beside the original, on the same rows."""
+    trained = made.context.trained
     logits = answers(made.context, made.path, made.format, original.test)
-    targets = trained.data.targets[original.test]
     same = np.asarray(logits.argmax(1) == original.logits.argmax(1))
-    if trained.is_labelled:
-        loss = measure_loss(right(original.logits, targets), right(logits, targets), spec.max_drop)
-        loss["of"] = "accuracy"
+    if _is_proven(made, row, logits, original.logits):
+        loss = validation_loss = no_loss(len(same))
+        loss["of"] = "accuracy" if trained.is_labelled else "agreement"
     else:
-        loss = measure_loss(np.ones(len(same), dtype=bool), same, spec.max_drop)
-        loss["of"] = "agreement"
+        loss = _loss(made, original.test, logits, original.logits)
+        chosen_on = answers(made.context, made.path, made.format, original.validation)
+        validation_loss = _loss(made, original.validation, chosen_on, original.validation_logits)
     return replace(
         row,
-        **score_of(trained, logits, targets),
+        **score_of(trained, logits, trained.data.targets[original.test]),
         agreement=float(same.mean()),
         interval_agreement=list(wilson(int(same.sum()), len(same))),
         n=len(original.test),
         loss=loss,
+        validation_loss=validation_loss,
     )
+
+
+def _is_proven(made: MadeFile, row: VariantRow, logits: Logits, of_original: Logits) -> bool:
+    """Whether the file is the original by what it computes: nothing rounded, every label equal, logits in the gate."""
+    if not made.is_same or row.gate is None:
+        return False
+    is_near = float(np.abs(logits - of_original).max(initial=0.0)) <= row.gate["tolerance"]
+    return is_near and bool((logits.argmax(1) == of_original.argmax(1)).all())
+
+
+def _loss(made: MadeFile, rows: Ints, logits: Logits, of_original: Logits) -> Loss:
+    """Accuracy lost; where the data has other labels, answers that changed."""
+    trained, limit = made.context.trained, made.context.spec.max_drop
+    if trained.is_labelled:
+        targets = trained.data.targets[rows]
+        return {**measure_loss(right(of_original, targets), right(logits, targets), limit), "of": "accuracy"}
+    same = np.asarray(logits.argmax(1) == of_original.argmax(1))
+    return {**measure_loss(np.ones(len(same), dtype=bool), same, limit), "of": "agreement"}
 
 
 def time(bench: Bench, original: Original, watch: Stopwatch, made: MadeFile, row: VariantRow) -> VariantRow:
@@ -173,13 +194,13 @@ def time(bench: Bench, original: Original, watch: Stopwatch, made: MadeFile, row
     scratch = bench.scratch / row.name
     scratch.mkdir(parents=True, exist_ok=True)
     with bench.watch(made.format, str(made.path), scratch) as own:
-        ratios, others = race(watch, own, bench.clock)
-    problems = row.problems
-    if others > BUSY:
-        busy = Problem("optimize.machine_busy", "warning", values={"processors": f"{others:.1f}"})
+        raced = race(watch, own, bench.clock)
+    problems, size = row.problems, original.size_mb / (size_of(made.path) / 1e6)
+    times: Ratios = {"latency": raced.latency.span, "throughput": raced.throughput.span, "size": size}
+    if raced.busy is not None:
+        times["busy"] = raced.busy
+        busy = Problem("optimize.machine_busy", "warning", values={"processors": f"{raced.busy:.1f}"})
         problems = (*problems, busy)
-    size = original.size_mb / (size_of(made.path) / 1e6)
-    times: Ratios = {"latency": ratios["latency"], "throughput": ratios["throughput"], "size": size}
     return replace(row, **speed_of(own), memory_mb=own.peak_mb, problems=problems, ratios=times)
 
 

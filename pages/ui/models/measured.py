@@ -93,6 +93,7 @@ def _show_numbers(card: ModelCard, done: Measurement, report: MeasurementReport,
     many = _("{n} at once", n=done.batch_size) if done.batch_size > 1 else _("one at a time")
     memory = "–" if done.memory_mb is None else _.size(done.memory_mb * 1e6)
     libraries = _("libraries alone {size}", size=_.size(report["libraries_mb"] * 1e6))
+    ends = _ends(report["intervals"]["one"], _)
     p95 = _("{time} for 95 of 100", time=_.duration(done.latency_p95_ms / 1000))
     parts.numbers(
         [
@@ -100,7 +101,7 @@ def _show_numbers(card: ModelCard, done: Measurement, report: MeasurementReport,
                 _("Time of an answer"),
                 _.duration(done.latency_p50_ms / 1000),
                 p95,
-                _("Half are faster. For {what}.", what=one),
+                _("Half are faster. For {what}. 95%: {low} to {high}.", what=one, **ends),
             ),
             (_("Throughput"), each, many, None),
             (_("Memory"), memory, libraries, _("The most that a process which does nothing else took.")),
@@ -121,6 +122,11 @@ def _show_numbers(card: ModelCard, done: Measurement, report: MeasurementReport,
     parts.show_problems(Problem.from_dict(problem) for problem in report["problems"])
     st.caption(f"{_conditions(report, _)} {_.time(done.time)}")
     parts.link("runs", _("Its record"), ":material/history:", run=done.run)
+
+
+def _ends(interval: list[float], _: Translator) -> dict[str, str]:
+    """The ends of the interval of a time in milliseconds."""
+    return {name: _.duration(edge / 1000) for name, edge in zip(("low", "high"), interval[1:], strict=True)}
 
 
 def _conditions(report: MeasurementReport, _: Translator) -> str:

@@ -13,7 +13,7 @@ from core.charts.curves import CURVES, RunCurves, curve_chart
 from core.i18n import N_, Translator
 from core.messages import explain, explain_finding
 from core.optimize.figures import look_of_kind, sensitivity_chart, variant_word
-from core.optimize.rows import Gate, OptimizeReport, OriginalRow, Search, Status, Step, VariantRow
+from core.optimize.rows import Gate, OptimizeReport, OriginalRow, Ratio, Search, Status, Step, VariantRow
 from core.optimize.spec import OptimizeSpec
 from core.optimize.variants import Variant
 from core.registry.passes import PASSES
@@ -101,9 +101,15 @@ def variant_row(row: OriginalRow | VariantRow, report: OptimizeReport, _: Transl
         "agreement": None if agreement is None else 100 * agreement,
         "times_size": ratios["size"] if ratios else None,
         "times_latency": ratios["latency"][0] if ratios else None,
+        "latency_interval": _interval(ratios["latency"], _) if ratios else None,
         "times_throughput": ratios["throughput"][0] if ratios else None,
+        "throughput_interval": _interval(ratios["throughput"], _) if ratios else None,
         "verdict": explain_finding(verdict, _) if verdict else None,
     }
+
+
+def _interval(ratio: Ratio, _: Translator) -> str:
+    return " – ".join(_.number(edge, 2) for edge in ratio[1:])
 
 
 def status_words(row: OriginalRow | VariantRow, _: Translator) -> str:
@@ -132,7 +138,9 @@ def _columns(_: Translator) -> dict[str, Any]:
         ),
         "times_size": number(_("Size ×"), format="%.1f", help=_("So many times smaller.")),
         "times_latency": number(_("Latency ×"), format="%.1f", help=_("So many times faster, one at a time.")),
+        "latency_interval": text(_("Latency ×, 95%")),
         "times_throughput": number(_("Throughput ×"), format="%.1f", help=_("So many times more answers a second.")),
+        "throughput_interval": text(_("Throughput ×, 95%")),
         "verdict": text(_("Verdict"), width="large"),
     }
 

@@ -46,12 +46,13 @@ def best_words(run: Run, _: Translator) -> str:
     ratios = best.get("ratios")
     if not ratios:
         return _("nothing recommended")
-    return _(
-        "{name}: {size}× smaller, {latency}× faster",
+    words = _(
+        "{name}: {size}× smaller, {latency}× faster (95%: {low} to {high})",
         name=name_of(best["name"], _),
         size=_.number(ratios["size"], 2),
-        latency=_.number(ratios["latency"][0], 2),
+        **{end: _.number(value, 2) for end, value in zip(("latency", "low", "high"), ratios["latency"], strict=True)},
     )
+    return f"{words} · {_('timed on a busy machine')}" if ratios.get("busy") else words
 
 
 def optimize_line(run: Run, _: Translator) -> str:

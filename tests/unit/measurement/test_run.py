@@ -98,9 +98,9 @@ def test_two_files_race_in_turns_and_are_given_more_inputs_later(
     with watch("a") as first, watch("b") as second:
         for one in (first, second):
             one.ask({"do": "take", "inputs": str(tmp_path / "more.npz")})
-        ratios, others = timing.race(first, second, PhaseClock(SilentReporter()))
-    assert all(low <= middle <= high for middle, low, high in ratios.values())
-    assert others >= 0
+        raced = timing.race(first, second, PhaseClock(SilentReporter()))
+    assert all(told.low <= told.middle <= told.high for told in (raced.latency, raced.throughput))
+    assert raced.latency.others >= 0
     assert timing.speed_of(first, 8)["throughput"] > 0
     assert (first.peak_mb or 0) > 10
 
@@ -132,23 +132,55 @@ def test_batch_that_would_take_too_long_is_cut_and_told(one_ms: float, batch: in
     assert [order["do"] for order in watch.orders] == (["take", "warm"] if batch > 1 else [])
 
 
-def test_timing_ends_when_the_time_is_known_or_the_budget_spent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.measurement.timing._others_busy", lambda *_: 0.0)
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What other work does in each round; nothing when the list is empty."""
+    rounds = list[float]()
+
+    class Still:
+        def __init__(self, *_: int) -> None:
+            self.asked = 0
+
+        def take(self) -> float:
+            self.asked += 1  # before each round, and after it
+            return rounds.pop(0) if rounds and self.asked % 2 == 0 else 0.0
+
+    monkeypatch.setattr("core.measurement.timing.Load", Still)
+    return rounds
+
+
+def test_timing_ends_when_the_time_is_known_or_the_budget_spent(load: list[float]) -> None:
     clock = PhaseClock(SilentReporter())
     steady = StillWatch(10.0, 10.1)
-    times, others = time_alone(steady, ["one", "many"], clock, 60.0, lambda _: None)  # type: ignore[arg-type]
-    assert steady.calls == 2 * 5
-    assert times["one"] == pytest.approx([10.0, 10.0, 10.0], rel=0.02)
-    assert others == 0
+    times = time_alone(steady, ["one", "many"], clock, 60.0, lambda _: None)  # type: ignore[arg-type]
+    assert steady.calls == 2 * 8
+    assert times["one"].span == pytest.approx([10.0, 10.0, 10.0], rel=0.02)
+    assert times["one"].others == 0
     restless, told = StillWatch(10.0, 30.0, 20.0, 90.0), list[float]()
-    times, _ = time_alone(restless, ["one"], clock, 0.0, told.append)  # type: ignore[arg-type]
+    times = time_alone(restless, ["one"], clock, 0.0, told.append)  # type: ignore[arg-type]
     assert restless.calls == len(told) == 3
-    assert times["one"][2] > 2 * times["one"][0], "an uncertain time says so"
+    assert times["one"].high > 2 * times["one"].middle, "an uncertain time says so"
 
 
-def test_timing_stops_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.measurement.timing._others_busy", lambda *_: 0.0)
+def test_disturbed_rounds_are_repeated_and_do_not_count(load: list[float]) -> None:
+    load += [0.0, 2.0, 2.0]
+    slowed = StillWatch(10.0, 10.0, 90.0, 80.0, *[10.0] * 20)
+    times = time_alone(slowed, ["one"], PhaseClock(SilentReporter()), 60.0, lambda _: None)  # type: ignore[arg-type]
+    assert slowed.calls == 8 + 2
+    assert times["one"].span == pytest.approx([10.0, 10.0, 10.0])
+    assert not times["one"].is_disturbed
 
+
+def test_repeating_has_an_end_and_what_stays_disturbed_is_told(load: list[float]) -> None:
+    load += [2.0] * 100
+    slowed = StillWatch(10.0)
+    times = time_alone(slowed, ["one"], PhaseClock(SilentReporter()), 0.0, lambda _: None)  # type: ignore[arg-type]
+    assert slowed.calls == 2 * 3
+    assert times["one"].is_disturbed
+    assert times["one"].others == pytest.approx(2.0)
+
+
+def test_timing_stops_on_request(load: list[float]) -> None:
     class Stops(SilentReporter):
         def should_stop(self) -> bool:
             return True

@@ -19,6 +19,7 @@ from core.data.images import load_images
 from core.errors import DataError, InputError, RunError, StoppedError
 from core.finetune.spec import FinetuneSpec
 from core.measurement import timing
+from core.measurement.rounds import Median
 from core.networks.image import build_classifier, save_classifier
 from core.optimize import original as optimize_original
 from core.optimize import run as optimize_run
@@ -125,11 +126,11 @@ def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
             return 1.0
 
     speed = {"latency_p50_ms": 1.0, "latency_p95_ms": 1.0, "throughput": 1.0, "load_ms": 1.0, "runtime": "none"}
-    ratios = {"latency": [2.0, 1.9, 2.1], "throughput": [2.0, 1.9, 2.1]}
+    twice = Median(2.0, 1.9, 2.1, rounds=8, others=0.0)
     for module in (optimize_run, steps):
         monkeypatch.setattr(module, "speed_of", lambda _: speed)
     monkeypatch.setattr(steps, "Stopwatch", Still)
-    monkeypatch.setattr(steps, "race", lambda *_: (dict(ratios), 0.0))
+    monkeypatch.setattr(steps, "race", lambda *_: timing.Race(twice, twice))
 
 
 def make_spec(model: str, *passes: str, **values: Any) -> OptimizeSpec:
@@ -163,6 +164,8 @@ def test_course_measures_keeps_and_resumes(
     assert "make onnx" not in again.phases
     check_measured(rows["static_int8"], tmp_path)
     assert rows["onnx"]["agreement"] == 1.0
+    assert (rows["onnx"]["loss"]["exact"], rows["onnx"]["loss"]["high"]) == (True, 0.0), "though 100 rows tell little"
+    assert rows["static_int8"]["validation_loss"]["n"] == report["conditions"]["validation"]
     assert rows["onnx"]["gate"]["beside"] == "network"
     assert rows["static_int8"]["ratios"]["size"] > 2
     first = report["original"]
