@@ -75,9 +75,8 @@ def data(
     if ended.status != "done":
         end_with(ended, json_)
     problems = [{**problem, "sentence": cli_results.sentence(problem)} for problem in report.get("problems", [])]
-    counts = report.get("counts", {})
     lines = [f"{report.get('name', data_id)}: {report.get('num_images', 0)} examples, {len(report['labels'])} classes"]
-    lines += [f"  {split:11} {sum(numbers):7}  {numbers}" for split, numbers in counts.items()]
+    lines += cli_results.data_lines(report)
     lines += [f"  {problem['sentence']}" for problem in problems]
     print_json({**report, "problems": problems, "run": ended.id, "status": ended.status}, json_, "\n".join(lines))
 

@@ -44,6 +44,22 @@ def sentence(problem: Mapping[str, Any]) -> str:
     return explain(Problem.from_dict(problem))
 
 
+_LISTED_CLASSES = 20
+
+
+def data_lines(report: Mapping[str, Any]) -> list[str]:
+    """What a data set holds: rows of each split by class, the columns they were found in, and the classes by name."""
+    counts: Mapping[str, list[int]] = report.get("counts", {})
+    lines = [f"  {split:11} {sum(numbers):7}  {numbers}" for split, numbers in counts.items()]
+    columns = report.get("columns", [])
+    if len(columns) == 2:
+        lines.append(f"  columns     texts from {columns[0]!r}, labels from {columns[1]!r}")
+    totals = [sum(numbers) for numbers in zip(*counts.values(), strict=True)]
+    named = [f"{label!r} {n}" for label, n in zip(report["labels"], totals, strict=False)]
+    more = f", and {len(named) - _LISTED_CLASSES} more" if len(named) > _LISTED_CLASSES else ""
+    return [*lines, f"  classes     {', '.join(named[:_LISTED_CLASSES])}{more}"]
+
+
 def _compared(run: Run) -> dict[str, Any]:
     """What a comparison found so far: its cells, and its conclusions with their sentences."""
     report = store.read_report(run.id) or {}

@@ -14,6 +14,7 @@ from core.errors import DataError
 from core.problems import Problem
 
 MAX_CLASSES = 500
+_WHOLE = re.compile(r"0(\.0+)?|-?[1-9][0-9]{0,17}(\.0+)?")
 _POLARITY = {"neg": "negative", "pos": "positive"}
 
 
@@ -52,7 +53,7 @@ def collect_texts(
 
     cleaned = clean_texts(texts)
     several = count_several(labels, columns[1])
-    values = [plain_label(value) for value in labels]
+    values = plain_labels(labels)
     _forget_stand_ins(values, splits)
     names, targets, unlabelled = encode_labels(values, label_names)
     if len(names) > MAX_CLASSES:
@@ -97,8 +98,23 @@ def count_several(labels: Sequence[object], column: str) -> int:
     return several
 
 
-def plain_label(value: object) -> object:
-    """A label as it is shown: 1.0 is 1, blanks around words go, nothing is nothing."""
+def plain_labels(labels: Sequence[object]) -> list[object]:
+    """Labels as they are written: 01 and 1 are two. Whole numbers are numbers, so that 10 comes after 9.
+
+    Where all are whole numbers and some hold a gap's ".0", as spreadsheets and pandas make of 1, that goes.
+    """
+    values = [_plain_label(value) for value in labels]
+    different = {value for value in values if isinstance(value, str)}
+    if all(_WHOLE.fullmatch(value) for value in different):
+        numbers = {value: int(value.partition(".")[0]) for value in different}
+        return [numbers[value] if isinstance(value, str) else value for value in values]
+    if any(isinstance(value, int) for value in values):  # words beside numbers: each is a name
+        return [str(value) if isinstance(value, int) else value for value in values]
+    return values
+
+
+def _plain_label(value: object) -> object:
+    """A label without blanks around it; nothing is nothing."""
     if value is None or value != value or isinstance(value, Several):
         return None
     if isinstance(value, bool):
@@ -106,19 +122,16 @@ def plain_label(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(r"-?[0-9]{1,9}(\.0+)?", text):
-            return int(float(text))
-        return CONTROL.sub("", text)[:100] or None
+        return CONTROL.sub("", value.strip())[:100] or None
     return value if isinstance(value, int) else str(value)[:100]
 
 
 def _forget_stand_ins(values: list[object], splits: dict[str, Ints]) -> None:
     """A test split of nothing but -1 is unlabelled, unless -1 is a class of the training rows."""
-    if any(values[row] == -1 for row in splits.get("train", ())):
+    if any(str(values[row]) == "-1" for row in splits.get("train", ())):
         return
     for rows in splits.values():
-        if len(rows) and all(values[row] == -1 for row in rows):
+        if len(rows) and all(str(values[row]) == "-1" for row in rows):
             for row in rows:
                 values[row] = None
 

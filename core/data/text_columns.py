@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.data.table_names import LABEL_NAMES, SPLIT_COLUMNS, TEXT_NAMES, is_about_rows, is_of_labels, parts_of
 from core.data.table_rows import Several
 from core.errors import DataError
 from core.problems import Problem
 from core.spec import DataRef
 
 SAMPLE = 500  # values of a column that tell what it holds
-SPLIT_COLUMNS = ("split", "set", "subset", "partition")
-_TEXT_NAMES = (
-    "text", "sentence", "review", "content", "comment", "comments", "document", "body", "message", "tweet", "title",
-    "query", "question", "文本", "内容", "评论", "句子", "正文", "评价", "标题",
-)  # fmt: skip
-_LABEL_NAMES = (
-    "label", "labels", "sentiment", "target", "class", "category", "polarity", "rating", "stars", "score", "y",
-    "标签", "情感", "类别", "分类", "情感倾向", "评分",
-)  # fmt: skip
+MOST_CLASSES = 500
+# Of the rows a column of labels fills: less, and it says something of a few rows only.
+_FILLED = 0.9
+# More different numbers than this are rather counted or measured than classes, where there are words too.
+_FEW_NUMBERS = 5
+Columns = Mapping[str, Sequence[Any]]
 
 
-# -- which column is what ----------------------------------------------------------------------------------
+def find_text_columns(columns: Columns, ref: DataRef | None = None) -> tuple[str, str]:
+    """(text column, label column): as asked for, else by name, else by what all their cells hold.
 
-
-def find_text_columns(columns: dict[str, Sequence[Any]], ref: DataRef | None = None) -> tuple[str, str]:
-    """(text column, label column): as asked for, else by name, else by what they hold.
-
-    `columns` maps each name to a sample of its values. Raises `DataError` with all that is missing.
+    Raises `DataError` with all that is missing.
     """
     shown = ", ".join(columns)[:200]
     text, label = (ref.text_column, ref.label_column) if ref else (None, None)
@@ -41,9 +37,9 @@ def find_text_columns(columns: dict[str, Sequence[Any]], ref: DataRef | None = N
         problems.append(Problem("data.same_column", field="data", values={"column": text}))
     if problems:
         raise DataError(problems)
-    label = label or _named(columns, _LABEL_NAMES, text)
-    text = text or _named(columns, _TEXT_NAMES, label) or _longest(columns, label)
-    label = label or _fewest(columns, text)
+    label = label or _named_label(columns, text)
+    text = text or _named(columns, TEXT_NAMES, label) or _longest(columns, label)
+    label = label or next(iter(likely_labels(columns, text)), None)
     if text is None:
         problems.append(Problem("data.no_text_column", field="data", values={"columns": shown}))
     if label is None:
@@ -53,33 +49,69 @@ def find_text_columns(columns: dict[str, Sequence[Any]], ref: DataRef | None = N
     return text, label
 
 
-def find_column_of_texts(columns: dict[str, Sequence[Any]], wanted: str | None = None) -> str:
+def doubts(columns: Columns, text: str, label: str, ref: DataRef | None = None) -> list[Problem]:
+    """What is told where the labels' column was guessed, and others might be meant."""
+    if (ref is not None and ref.label_column is not None) or is_of_labels(label):
+        return []
+    others = [name for name in likely_labels(columns, text) if name != label]
+    values = {"column": label[:80], "others": ", ".join(name[:80] for name in others[:5])}
+    return [Problem("data.label_guessed", "warning", "data", values)] if others else []
+
+
+def find_column_of_texts(columns: Columns, wanted: str | None = None) -> str:
     """The column of the texts alone: as asked for, else by name, else the one with the longest. Raises `DataError`."""
     shown = ", ".join(columns)[:200]
     if wanted is not None and wanted not in columns:
         raise DataError("data.no_such_column", column=wanted, columns=shown)
-    column = wanted or _named(columns, _TEXT_NAMES, None) or _longest(columns, None)
+    column = wanted or _named(columns, TEXT_NAMES, None) or _longest(columns, None)
     if column is None:
         raise DataError("data.no_text_column", columns=shown)
     return column
 
 
-def is_usual_name(cell: object) -> bool:
-    """Whether a cell is one of the names that columns of texts or labels usually bear."""
-    return str(cell).strip().lower() in (*_TEXT_NAMES, *_LABEL_NAMES)
+def likely_labels(columns: Columns, text: str | None) -> list[str]:
+    """Columns that may hold the labels, the likeliest first: by name, by how many rows they fill, by few classes."""
+    ranked = []
+    for name, values in columns.items():
+        if name == text or name.strip().lower() in SPLIT_COLUMNS:
+            continue
+        filled = sum(value is not None and value != "" and value == value for value in values)
+        different = _different(values)
+        if not 2 <= different <= min(MOST_CLASSES, max(2, filled // 2)):
+            continue
+        is_measure = different > _FEW_NUMBERS and all(_is_number(value) for value in values[:SAMPLE])
+        is_partial = filled < _FILLED * len(values)
+        rank = (is_partial, not is_of_labels(name), is_about_rows(name), is_measure, different)
+        ranked.append((rank, name))
+    return [name for _, name in sorted(ranked, key=lambda found: found[0])]
 
 
-def _named(columns: dict[str, Sequence[Any]], names: tuple[str, ...], taken: str | None) -> str | None:
+# -- by name and by content --------------------------------------------------------------------------------
+
+
+def _named(columns: Columns, names: tuple[str, ...], taken: str | None) -> str | None:
     """The first column that bears one of these names."""
-    lower = {name.strip().lower(): name for name in reversed(columns) if name != taken}
+    lower = {name.strip().lower(): name for name in reversed(list(columns)) if name != taken}
     return next((lower[name] for name in names if name in lower), None)
 
 
-def _longest(columns: dict[str, Sequence[Any]], taken: str | None) -> str | None:
-    """The column of the longest texts."""
+def _named_label(columns: Columns, text: str | None) -> str | None:
+    """A column named as labels are, unless it holds more than classes and another does not."""
+    name = _named(columns, LABEL_NAMES, text)
+    if name is not None and _different(columns[name]) > MOST_CLASSES:
+        return next(iter(likely_labels(columns, text)), name)
+    return name
+
+
+def _longest(columns: Columns, taken: str | None) -> str | None:
+    """The column of the longest texts; one whose name speaks of texts before others, of where a row is from last."""
     lengths = {name: _mean_length(values) for name, values in columns.items() if name != taken}
-    best = max(lengths, key=lengths.__getitem__, default=None)
-    return best if best is not None and lengths[best] > 0 else None
+
+    def rank(name: str) -> tuple[bool, bool, float]:
+        is_about = is_about_rows(name) or is_of_labels(name)
+        return not is_about and bool(parts_of(name) & set(TEXT_NAMES)), not is_about, lengths[name]
+
+    return max((name for name in lengths if lengths[name] > 0), key=rank, default=None)
 
 
 def _mean_length(values: Sequence[Any]) -> float:
@@ -87,12 +119,18 @@ def _mean_length(values: Sequence[Any]) -> float:
     return sum(map(len, strings)) / len(strings) if len(strings) >= max(1, len(values) // 2) else 0.0
 
 
-def _fewest(columns: dict[str, Sequence[Any]], taken: str | None) -> str | None:
-    """The column with the fewest different values, as far as they can be classes."""
-    few = {}
-    for name, values in columns.items():
-        different = len({str(value) for value in values if value is not None})
-        is_split = name.strip().lower() in SPLIT_COLUMNS
-        if name != taken and not is_split and 2 <= different <= max(2, min(20, len(values) // 5)):
-            few[name] = different
-    return min(few, key=few.__getitem__, default=None)
+def _is_number(value: object) -> bool:
+    if value is None or isinstance(value, int | float):
+        return True
+    return re.fullmatch(r"\s*|[+-]?[\d.,]+", str(value)) is not None
+
+
+def _different(values: Sequence[Any]) -> int:
+    """How many different values there are, counted up to one more than there may be classes."""
+    seen: set[str] = set()
+    for value in values:
+        if value is not None and value != "":
+            seen.add(str(value))
+            if len(seen) > MOST_CLASSES:
+                break
+    return len(seen)

@@ -161,6 +161,19 @@ DATA_SENTENCES: dict[str, str] = {
     ),
     "data.one_column": N_("{name} has a single column ({columns}). A table needs one of texts and one of labels."),
     "data.no_header": N_("The first row of {name} is no row of column names: its columns are numbered."),
+    "data.first_line_kept": N_("The first line of {name} is read as a text like the others, not as the column's name."),
+    "data.lines_before_table": N_("{n} lines above the table in {name} are no part of it and are left out: {first}"),
+    "data.stray_quotes": N_("{n} quotes in {name} open nothing and are read as characters of the text."),
+    "data.rows_in_cells": N_(
+        "{n} cells of {name} hold line breaks, and each of their lines looks like a row. They are read as one text "
+        "each; if they are rows, take out the quote before the first."
+    ),
+    "data.separators_in_texts": N_(
+        "{n} rows of {name} hold the separator within their text, without quotes around it; each was read as one text."
+    ),
+    "data.label_guessed": N_(
+        "The classes are taken from column {column}. If they stand in another one ({others}), choose that one."
+    ),
     "data.ragged_rows": N_("{n} rows of {name} do not have {wanted} cells as the first row and are left out."),
     "data.ragged_rows_kept": N_(
         "{n} rows of {name} do not have {wanted} cells as the first row: missing cells are empty, "
@@ -188,6 +201,9 @@ DATA_SENTENCES: dict[str, str] = {
     "data.other_sheets": N_("Only the first sheet of {name} is read; {n} others are left out."),
     "data.encoding_guessed": N_(
         "{name} is not UTF-8 and was read as {encoding}. If the texts look wrong, save it as UTF-8."
+    ),
+    "data.encoding_mixed": N_(
+        "{name} is UTF-8 but for {n} bytes, which were read as Western characters (Windows-1252), as £ or é."
     ),
     "data.encoding_unknown": N_("The encoding of {name} is unknown. Save it as UTF-8."),
     "data.damaged_characters": N_("{n} characters of {name} are damaged (no UTF-8) and stand as �."),

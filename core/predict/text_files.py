@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import IO, Any
 from core import settings
 from core.data.readers.table import read_cells
 from core.data.table_rows import Table
-from core.data.text_columns import SAMPLE, find_column_of_texts
+from core.data.text_columns import find_column_of_texts
 from core.data.upload_files import copy_limited, safe_name
 from core.files import replacing
 from core.problems import Problem
@@ -48,8 +47,7 @@ def read_questions(path: Path, column: str | None = None) -> Questions:
     row = format_of(path)
     read: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
     table, problems = read
-    sample: dict[str, Sequence[Any]] = {name: values[:SAMPLE] for name, values in table.items()}
-    return Questions(table, find_column_of_texts(sample, column), problems)
+    return Questions(table, find_column_of_texts(table, column), problems)
 
 
 @dataclass(frozen=True)

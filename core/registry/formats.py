@@ -62,7 +62,7 @@ _TABLE, _TEXT, _CELLS = (
     "core.data.readers.table:read_text",
     "core.data.readers.table:read_cells",
 )
-_CELLS_OR_LINES, _LINES = "core.data.readers.table:read_cells_or_lines", "core.data.readers.table:read_lines"
+_CELLS_OF_TEXT = "core.data.readers.table:read_cells_of_text"
 
 # Lists and upload fields follow this order.
 FORMATS = build_table(
@@ -95,7 +95,7 @@ FORMATS = build_table(
             _TABLE,
             suffixes=(".csv",),
             rows=_TEXT,
-            texts=_CELLS_OR_LINES,
+            texts=_CELLS,
             may_upload=True,
             is_inert=True,
         ),
@@ -106,7 +106,7 @@ FORMATS = build_table(
             _TABLE,
             suffixes=(".tsv",),
             rows=_TEXT,
-            texts=_CELLS_OR_LINES,
+            texts=_CELLS,
             may_upload=True,
             is_inert=True,
         ),
@@ -117,7 +117,7 @@ FORMATS = build_table(
             _TABLE,
             suffixes=(".txt",),
             rows=_TEXT,
-            texts=_LINES,
+            texts=_CELLS_OF_TEXT,
             needs_split_name=True,
             may_upload=True,
             is_listed=False,

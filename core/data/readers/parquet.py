@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.data.collection import Collection, Raw, encode_labels, fingerprint_files, split_rows
 from core.data.readers.parquet_columns import is_bytes, open_footer, read_large, read_values
 from core.data.table_rows import MAX_COLUMNS, Held, Table, empty_errors
-from core.data.text_collection import collect_texts, count_several, plain_label
+from core.data.text_collection import collect_texts, count_several, plain_labels
 from core.data.text_columns import SAMPLE, find_text_columns
 from core.errors import DataError
 from core.problems import Problem
@@ -147,7 +147,7 @@ def encode_picture_labels(
 ) -> tuple[list[str], NDArray[np.int64], list[Problem]]:
     """The class of each picture by its label, told as texts' labels are. Raises `DataError` for several each."""
     several = count_several(values, column)
-    labels, targets, without = encode_labels([plain_label(value) for value in values], names)
+    labels, targets, without = encode_labels(plain_labels(values), names)
     counts = {"data.several_labels_left_out": several, "data.unlabelled": without - several}
     return labels, targets, [Problem(code, "warning", values={"n": n}) for code, n in counts.items() if n]
 

@@ -12,8 +12,8 @@ from statistics import median
 from typing import Any
 
 from core.data.readers.sheets import Place, Sheet, Workbook, column_number
+from core.data.table_names import is_usual_name
 from core.data.table_rows import Table, column_names, fill, ragged_rows
-from core.data.text_columns import is_usual_name
 from core.data.zip_safety import check_zip
 from core.errors import DataError, first_line
 from core.problems import Problem, shown
