@@ -2,7 +2,8 @@
 
 The test rows never depend on the seed or on the number of training rows, so that every run on a data set is
 measured on the same pictures. The training rows of a smaller run are among those of a larger one. Rows of equal
-content stay in one part wherever Graft draws the parts: a copy of what was trained on measures memory.
+content stay in one part wherever Graft draws the parts: a copy of what was trained on measures memory. No class is
+left without training rows as long as there are as many of them as classes.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def make_split(
     seed: int,
     unusable: Rows | None = None,
     alike: Rows | None = None,
+    as_in_0_1: bool = False,
 ) -> Split:
     """Split the rows of `official`: the data set's own "train" and maybe "validation" and "test" rows.
 
@@ -65,9 +67,12 @@ def make_split(
     `alike` holds, for every row, the first row of the same content. What is held out and what validates out of the
     training rows holds each content once, and what is trained on none of them; of several copies the others are
     trained on last.
+
+    `as_in_0_1` draws the rows of a run that version 0.1 began: up to half of few rows chose the epoch, and a rare
+    class could be left without training rows; copies fell where they fell.
     """
     bad: Rows = np.zeros(0, dtype=np.int64) if unusable is None else unusable
-    content: Rows = np.arange(len(targets), dtype=np.int64) if alike is None else alike
+    content: Rows = np.arange(len(targets), dtype=np.int64) if alike is None or as_in_0_1 else alike
 
     def ordered(rows: Rows, draw: int) -> Rows:
         order = stratified_order(targets, rows, draw)
@@ -84,20 +89,59 @@ def make_split(
         test = ordered(held_out, _FIXED_SEED)[:test_size]
     firsts = _one_of_each(pool, content)
     order, copies = ordered(firsts, seed), ordered(np.setdiff1d(pool, firsts), seed)
+    own = 0 if own_validation is None else len(own_validation)
+    trained, take = train_and_validation(len(order), train_size, own, as_in_0_1=as_in_0_1)
+    if not as_in_0_1:
+        order = _with_every_class(targets, order, trained)
     every = np.concatenate([order, copies])
-    wanted = len(every) if train_size is None else min(train_size, len(every))
-    aim = min(MAX_VALIDATION, max(MIN_VALIDATION, min(wanted, len(order)) // 5))
-    if own_validation is not None and len(own_validation):
-        validation = ordered(own_validation, _FIXED_SEED)[:aim]
-        return Split(every[:wanted], np.sort(validation), np.sort(test))
+    if own_validation is not None and own:
+        return Split(every[:train_size], np.sort(ordered(own_validation, _FIXED_SEED)[:take]), np.sort(test))
     if len(order) < 2:
-        return Split(every[:wanted], order, np.sort(test))
-    if wanted < len(order):
-        take = min(aim, len(order) - wanted)
-        return Split(order[:wanted], np.sort(order[wanted : wanted + take]), np.sort(test))
-    validation = order[len(order) - min(aim, len(order) // 2) :]
-    train = every[~np.isin(content[every], content[validation])][:wanted]
+        return Split(every[:train_size], order, np.sort(test))
+    validation = order[trained : trained + take]
+    train = every[~np.isin(content[every], content[validation])][:train_size]
     return Split(train, np.sort(validation), np.sort(test))
+
+
+def train_and_validation(
+    pool: int, train_size: int | None, own_validation: int, *, as_in_0_1: bool = False
+) -> tuple[int, int]:
+    """How many rows of `pool` are trained on, and how many validate: a fifth, of the rows that are left if there are
+    any. What is left costs no training row, so that at least 50 are taken then.
+
+    >>> train_and_validation(80, None, 0), train_and_validation(80, 20, 0)
+    ((64, 16), (20, 50))
+    """
+    wanted = pool if train_size is None else min(train_size, pool)
+    aim = min(MAX_VALIDATION, max(MIN_VALIDATION, wanted // 5))
+    if own_validation:
+        return wanted, min(aim, own_validation)
+    if wanted < pool:
+        return wanted, min(aim, pool - wanted)
+    take = min(aim, pool // 2) if as_in_0_1 else min(MAX_VALIDATION, max(1, pool // 5))
+    return max(1, pool - take), max(1, take)
+
+
+def _with_every_class(targets: NDArray[np.int64], order: Rows, wanted: int) -> Rows:
+    """The order with a row of every class among the first `wanted`, as far as they go round.
+
+    Of a class that would come too late its first row takes the place of the last one that is not the only one of its
+    class. Where none comes too late, which is the rule, the order stays what it was.
+    """
+    labels = targets[order]
+    _, firsts = np.unique(labels, return_index=True)
+    late = np.sort(firsts[firsts >= wanted]).tolist()
+    if not late:
+        return order
+    counts, found = np.bincount(labels[:wanted]), order.copy()
+    for place in range(wanted - 1, -1, -1):
+        if not late:
+            break
+        if counts[labels[place]] > 1:
+            counts[labels[place]] -= 1
+            other = late.pop(0)
+            found[place], found[other] = order[other], order[place]
+    return found
 
 
 def _one_of_each(rows: Rows, content: Rows) -> Rows:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from core import settings
+from core.data.splits import train_and_validation
 from core.errors import GraftError
 from core.finetune.spec import FinetuneSpec
 from core.hardware import this_host
@@ -198,14 +199,7 @@ def known_rows(spec: FinetuneSpec, store: Store) -> tuple[int, int, int] | None:
         return None
     pool, own_validation, all_test = counts
     test = min(spec.test_size or all_test, all_test)
-    train = min(spec.train_size or pool, pool)
-    aim = min(1000, max(50, train // 5))
-    if own_validation:
-        return train, min(aim, own_validation), test
-    if train < pool:
-        return train, min(aim, pool - train), test
-    validation = min(aim, pool // 2)
-    return max(1, train - validation), max(1, validation), test
+    return *train_and_validation(pool, spec.train_size, own_validation), test
 
 
 def _counts(spec: FinetuneSpec, store: Store) -> tuple[int, int, int] | None:

@@ -96,6 +96,31 @@ def test_all_that_is_left_validates_when_it_is_less_than_wanted() -> None:
     assert (len(split.train), len(split.validation)) == (670, 30)
 
 
+@pytest.mark.parametrize("n", [20, 40, 100, 200])
+def test_few_rows_spend_a_fifth_on_choosing_and_two_thirds_on_training(n: int) -> None:
+    targets = np.arange(n) % 4
+    split = make_split(targets, {"train": np.arange(n)}, train_size=None, test_size=None, seed=0)
+    assert len(split.test) == n // 5
+    assert len(split.validation) == (n - n // 5) // 5
+    assert len(split.train) >= 0.64 * n
+    began = make_split(targets, {"train": np.arange(n)}, train_size=None, test_size=None, seed=0, as_in_0_1=True)
+    assert len(began.validation) == min(50, (n - n // 5) // 2), "a run that was begun so goes on so"
+    np.testing.assert_array_equal(began.test, split.test)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("train_size", [None, 7, 12])
+@pytest.mark.parametrize("counts", [[2] * 10, [2] * 100, [40, 30, 2, 2, 1], [3] * 5 + [1] * 2, [500, 1, 1]], ids=len)
+def test_no_class_is_left_without_training_rows(counts: list[int], train_size: int | None, seed: int) -> None:
+    targets = np.repeat(np.arange(len(counts)), counts)
+    official = {"train": np.random.default_rng(seed).permutation(len(targets))}
+    split = make_split(targets, official, train_size=train_size, test_size=None, seed=seed)
+    trained = np.unique(targets[split.train])
+    assert len(trained) == min(len(counts), len(split.train))
+    every = np.concatenate([split.train, split.validation, split.test])
+    assert len(every) == len(np.unique(every))
+
+
 def test_own_validation_split_is_the_test_when_there_is_none() -> None:
     split = _split({"train": ROWS[:700], "validation": ROWS[700:]})
     assert set(split.test.tolist()) == set(ROWS[700:].tolist())
@@ -173,7 +198,7 @@ def test_copies_stay_in_one_part_where_the_split_is_drawn(official: str, train_s
     if official == "train only":
         assert not test & (train | validation)
         assert len(test) == len(split.test) == 50
-    assert len(split.train) == min(train_size or 5000, 4 * (len(train) if train_size is None else 150))
+    assert len(split.train) == min(train_size or 5000, 4 * 160)
 
 
 def test_copies_change_neither_the_test_nor_what_a_smaller_training_is_part_of() -> None:

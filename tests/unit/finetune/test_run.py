@@ -102,7 +102,7 @@ def test_head_learns_colours_and_leaves_everything_a_reader_needs(pictures: Path
     low, high = summary["test"]["interval"]
     assert low < summary["test"]["accuracy"] <= high
     assert summary["data"]["labels"] == ["green", "red", "蓝"]
-    assert (summary["data"]["train"], summary["data"]["test"]) == (45, 24)
+    assert (summary["data"]["train"], summary["data"]["validation"], summary["data"]["test"]) == (72, 18, 24)
     artifacts = tmp_path / "run" / "artifacts"
     report = json.loads((artifacts / "report.json").read_text(encoding="utf-8"))
     assert np.array(report["confusion"]).sum() == 24
@@ -115,7 +115,7 @@ def test_head_learns_colours_and_leaves_everything_a_reader_needs(pictures: Path
     assert listener.shares == sorted(listener.shares)
     assert listener.shares[-1] == pytest.approx(1.0, abs=0.02)
     steps = {step for name, step in listener.rows if name == "train__loss"}
-    assert steps == set(range(1, 6 * 3 + 1))
+    assert steps == set(range(1, 6 * 5 + 1))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_answers_are_computed_in_whole_batches_however_few_examples_train(
     ],
     ids=["head", "last", "full-augmented", "random"],
 )
-@pytest.mark.parametrize("stop_after", [1, 3, 6], ids=["mid-epoch", "validating", "second-epoch"])
+@pytest.mark.parametrize("stop_after", [1, 5, 8], ids=["mid-epoch", "validating", "second-epoch"])
 @pytest.mark.usefixtures("has_bf16")
 def test_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
     pictures: Path,
