@@ -36,7 +36,10 @@ chromium: | $(BIN)/python
 	elif command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
 	  echo "Installing Chromium for the browser tests"; \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; \
+	  $$SUDO apt-get update -qq; \
+	  for browser in chromium-headless-shell chromium; do \
+	    $$SUDO apt-get install -y -qq $$browser fonts-noto-cjk >/dev/null 2>&1 && break; \
+	  done; $(BIN)/python tests/browser/chromium.py; \
 	else \
 	  echo "The browser tests need Chromium: install it (apt-get install chromium), set GRAFT_CHROMIUM to it,"; \
 	  echo "or skip them with GRAFT_NO_BROWSER=1."; exit 1; \

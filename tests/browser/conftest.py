@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.fixtures.checkout import link_app
 from tests.fixtures.homes import living_in
@@ -25,8 +25,15 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+# Nothing fades or spins: a journey looks at what stands there, and drawing sixty times a second takes a processor.
+STILL = """addEventListener("DOMContentLoaded", () => {
+  const style = document.createElement("style");
+  style.textContent = "*, ::before, ::after { animation: none !important; transition: none !important }";
+  document.head.append(style);
+});"""
 READY = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
-expect.set_options(timeout=60_000)
+PATIENCE = 120_000  # ms; several journeys may share a busy machine
+expect.set_options(timeout=PATIENCE)
 
 
 def _find_chromium() -> str | None:
@@ -156,21 +163,26 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Any]:
-    """Opens an address in a browser of its own: `open_page("/finetune", locale="zh-CN", width=390)`."""
+    """Opens an address: `open_page("/finetune", locale="zh-CN", width=390)`; one browser for tabs of one look."""
     name = "shared_server" if "shared_server" in request.fixturenames else "server"
     server: Server = request.getfixturevalue(name)
-    contexts = []
+    contexts: dict[tuple[str, int, str], BrowserContext] = {}
 
     def open_(path: str = "/", *, locale: str = "en-US", width: int = 1440, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, locale=locale, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
+        look = (locale, width, scheme)
+        if look not in contexts:
+            contexts[look] = browser.new_context(
+                viewport={"width": width, "height": 900}, locale=locale, color_scheme=scheme, reduced_motion="reduce"
+            )
+            contexts[look].add_init_script(STILL)
+            contexts[look].set_default_timeout(PATIENCE)
+        page = contexts[look].new_page()
         page.goto(server.url + path)
         settle(page)
         return page
 
     yield open_
-    for context in contexts:
+    for context in contexts.values():
         context.close()
 
 

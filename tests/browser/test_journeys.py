@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from core.store import open_store
 
-LONG = 60_000
+LONG = 180_000  # ms, for what a worker has to do first
 
 
 def _picture(colour: tuple[int, int, int], seed: int) -> bytes:
@@ -87,7 +87,7 @@ def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
     expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=LONG)
     assert open_store().get_run(run_id).status == "stopped"
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("What is taken for what").first).to_be_visible(timeout=2 * LONG)
+    expect(page.get_by_text("What is taken for what").first).to_be_visible(timeout=LONG)
     steps = [m.step for m in open_store().read_metrics(run_id, names=["train/loss"])]
     assert sorted(steps) == list(range(1, max(steps) + 1)), "no step is missing, none is doubled"
 
@@ -101,7 +101,7 @@ def test_server_is_killed_and_the_run_goes_on(open_page: Any, server: Any) -> No
     server.kill()
     server.start()
     # The open tab finds the new server by itself.
-    expect(page.get_by_text("What is taken for what").first).to_be_visible(timeout=2 * LONG)
+    expect(page.get_by_text("What is taken for what").first).to_be_visible(timeout=LONG)
     assert open_store().get_run(run_id).attempt == 0
 
 
@@ -116,7 +116,7 @@ def test_own_zip_is_uploaded_checked_and_compared_in_two_methods(open_page: Any)
     page.get_by_text("Train the last blocks too").click()
     page.get_by_role("button", name="Start 2 trainings to compare").click()
     expect(page).to_have_url(re.compile(r"group="))
-    expect(page.get_by_text(re.compile(r"No difference shown|is better than")).first).to_be_visible(timeout=3 * LONG)
+    expect(page.get_by_text(re.compile(r"No difference shown|is better than")).first).to_be_visible(timeout=LONG)
     labels = open_store().list_runs(kind="finetune")[0].summary["data"]["labels"]
     assert labels == ["blue", "红"]
 
@@ -171,7 +171,7 @@ def test_table_of_texts_is_uploaded_trained_on_and_asked(open_page: Any) -> None
     page.get_by_role("link", name="Fine-tune on this").click()
     expect(page.get_by_text("--model bundled/minilm-l6")).to_be_attached()
     page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_text("Word counts").or_(page.get_by_text("word counts")).first).to_be_visible(timeout=3 * LONG)
+    expect(page.get_by_text("Word counts").or_(page.get_by_text("word counts")).first).to_be_visible(timeout=LONG)
     page.get_by_role("textbox", name="A text of your own").fill("a brilliant film")
     expect(page.get_by_role("heading", name=re.compile(r"good, \d"))).to_be_visible(timeout=LONG)
 

@@ -23,7 +23,7 @@ def test_newcomer_finds_a_small_model_takes_it_apart_and_puts_two_side_by_side(o
     settle(page)
     expect(page.get_by_text("weights are not on this machine")).to_be_visible()
     page.get_by_role("radio", name="Inside").click()
-    expect(page.get_by_text("The parameters are as many as published.")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("The parameters are as many as published.")).to_be_visible(timeout=180_000)
     expect(page.locator(".js-plotly-plot .iciclelayer").first).to_be_attached()
     expect(page).to_have_url(re.compile("look=inside"))
     assert [run.status for run in open_store().list_runs(kind="inspect")] == ["done"]
