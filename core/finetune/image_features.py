@@ -46,12 +46,12 @@ class FrozenPrefix:
         batcher: Batcher,
         pixels: Pixels,
         engine: ComputeChoice,
-        weights_key: str,
+        network: str,
         clock: PhaseClock,
     ) -> None:
-        """`weights_key` tells one network, with its weights, from every other."""
+        """`network` tells it, with its weights, from every other (`core.networks.identity`)."""
         self.model, self.cut, self.batcher, self.pixels, self.engine = model, cut, batcher, pixels, engine
-        self._weights_key = weights_key
+        self._network = network
         self.clock = clock
         self.timings: list[Timing] = []
         self.rows_computed = 0
@@ -68,10 +68,10 @@ class FrozenPrefix:
         numpy_type = np.dtype(np.float32) if self._is_exact else np.dtype(np.uint16)
         precision = engine.prefix_precision
         # Where a later version of Graft cuts a network into other stages, these are other features.
-        weights_key += "|" + ",".join(stage.name for stage in model.stages[:cut])
-        facts = f"{weights_key}|{cut}|{batcher.size}|{batcher.preprocessing.model_dump_json()}|{precision}|{pixels.key}"
+        network += "|" + ",".join(stage.name for stage in model.stages[:cut])
+        facts = f"{network}|{cut}|{batcher.size}|{batcher.preprocessing.model_dump_json()}|{precision}|{pixels.key}"
         self.key = hashlib.sha256(facts.encode()).hexdigest()[:24]
-        self._onnx_key = hashlib.sha256(f"{weights_key}|{cut}|{batcher.size}".encode()).hexdigest()[:24]
+        self._onnx_key = hashlib.sha256(f"{network}|{cut}|{batcher.size}".encode()).hexdigest()[:24]
         self._store = RowStore(cache_folder("features", self.key), len(pixels), tuple(probe.shape[1:]), numpy_type)
         if engine.prefix == "onnxruntime":
             self._use_onnxruntime()
@@ -91,7 +91,7 @@ class FrozenPrefix:
         if self.engine.prefix_precision == "fp32":
             return self
         engine = self.engine.exact()
-        return FrozenPrefix(self.model, self.cut, self.batcher, self.pixels, engine, self._weights_key, self.clock)
+        return FrozenPrefix(self.model, self.cut, self.batcher, self.pixels, engine, self._network, self.clock)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """The prefix's output [n, …] as float32 on the device; what is missing is computed and kept."""

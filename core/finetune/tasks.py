@@ -25,6 +25,7 @@ from core.finetune.records import BaselineReport, FinetuneReport, Mistake, TaskF
 from core.finetune.spec import FinetuneSpec
 from core.finetune.text_features import FrozenEncoder
 from core.models.card import ModelCard
+from core.networks.identity import identity, identity_of_reading
 from core.networks.image import build_classifier, save_classifier
 from core.networks.text import build_text_classifier, save_text_classifier
 from core.networks.tokens import DEFAULT_LENGTH, Tokens
@@ -87,10 +88,8 @@ class ImageTask:
         batcher = Batcher(self.card.vision, self.size, self.device, channels_last)
         prefix = None
         if self.cut and spec.augment == "none":
-            weights = f"{self.card.id}|{self.card.file_name}"
-            if spec.model.weights == "random":
-                weights = f"{self.card.architecture}|random|{spec.seed}"
-            prefix = FrozenPrefix(model, self.cut, batcher, self.data.pixels, engine, weights, self.clock)
+            network = identity(model.net)
+            prefix = FrozenPrefix(model, self.cut, batcher, self.data.pixels, engine, network, self.clock)
         weights_ = balanced_weights(self.data) if spec.class_weights else None
         return ImageLearner(model, self.cut, batcher, self.data, prefix, spec.augment, weights_)
 
@@ -158,11 +157,9 @@ class TextTask:
         model.to(self.device)
         prefix, cut = None, self.cut
         if cut and (cut == model.num_blocks or (model.can_be_cut and self._is_cut_exact())):
-            weights = f"{self.card.id}|{self.card.file_name}|{self.card.sha256}"
-            if spec.model.weights == "random":
-                weights = f"{self.card.id}|random|{spec.seed}"
-            key = self.data.fingerprint
-            prefix = FrozenEncoder(model, cut, self.tokens, key, engine, weights, self.device, self.clock)
+            reading = identity_of_reading(self.data.texts, model.tokenizer, self.size)
+            facts = f"{identity(model.net, model.config)}|{reading}"
+            prefix = FrozenEncoder(model, cut, self.tokens, engine, facts, self.device, self.clock)
         class_weights = balanced_weights(self.data) if spec.class_weights else None
         return TextLearner(model, cut if prefix else 0, self.tokens, self.data, prefix, self.device, class_weights)
 

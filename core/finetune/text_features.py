@@ -28,16 +28,15 @@ class FrozenEncoder:
         model: TextClassifier,
         cut: int,
         tokens: Tokens,
-        data_key: str,
         engine: ComputeChoice,
-        weights_key: str,
+        content: str,
         device: torch.device,
         clock: PhaseClock,
     ) -> None:
-        """`weights_key` tells one network, with its weights, from every other."""
+        """`content` tells network, weights and texts from all others (`core.networks.identity`)."""
         self.model, self.cut, self.tokens, self.device, self.clock = model, cut, tokens, device, clock
         self.engine = engine.replace(prefix="eager")
-        self._data_key, self._weights_key = data_key, weights_key
+        self._content = content
         self.timings: list[Timing] = []
         self.rows_computed = self.rows_expected = 0
         self._is_pooled = cut == model.num_blocks
@@ -45,7 +44,7 @@ class FrozenEncoder:
         # Where a text's tokens begin among all tokens; of pooled features there is one row for each text.
         sizes = np.minimum(tokens.lengths, 1) if self._is_pooled else tokens.lengths
         self._starts = np.concatenate([[0], np.cumsum(sizes)]) if not self._is_pooled else np.arange(len(sizes) + 1)
-        facts = f"{weights_key}|{cut}|{tokens.max_length}|{engine.prefix_precision}|{data_key}|text"
+        facts = f"{content}|{cut}|{engine.prefix_precision}"
         if not self._is_pooled:  # the places depend on which rows were encoded
             facts += hashlib.sha256(np.ascontiguousarray(tokens.lengths).tobytes()).hexdigest()
         self.key = hashlib.sha256(facts.encode()).hexdigest()[:24]
@@ -68,8 +67,8 @@ class FrozenEncoder:
             return None
         if self.engine.prefix_precision == "fp32":
             return self
-        keys = (self._data_key, self.engine.exact(), self._weights_key)
-        return FrozenEncoder(self.model, self.cut, self.tokens, *keys, self.device, self.clock)
+        engine = self.engine.exact()
+        return FrozenEncoder(self.model, self.cut, self.tokens, engine, self._content, self.device, self.clock)
 
     def _missing(self, rows: Ints) -> Ints:
         # A writer that was killed may have marked a text's first tokens only: the last one tells.

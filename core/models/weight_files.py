@@ -33,13 +33,23 @@ def _places(card: ModelCard) -> list[Path]:
         spec = importlib.util.find_spec(package)  # does not import it
         return [Path(folder) / name for folder in (spec.submodule_search_locations or [] if spec else [])]
     if card.repository:
-        pass
-
         folders, names = hub_snapshots(card.repository), file_names(card)
         in_parts = (find_local_weights(folder) for folder in folders)
         return [folder / name for folder in folders for name in names] + [path for path in in_parts if path]
     snapshots = hub_folder().glob(f"models--*/snapshots/*/{card.file_name}")
     return [torch_folder() / "hub" / "checkpoints" / card.file_name, *snapshots]
+
+
+def stamp(card: ModelCard) -> str:
+    """Which weights lie under a model's id just now, told by their place, size and time; empty for none.
+
+    For what keeps a model in memory: other weights may come to lie there.
+    """
+    path = find_weights(card)
+    if path is None:
+        return ""
+    facts = path.stat()
+    return f"{path.resolve()}|{facts.st_size}|{facts.st_mtime_ns}"
 
 
 def file_names(card: ModelCard) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ from core.store import Run, open_store
 PACKED = Path(__file__).parents[1] / "fixtures" / "home_0_1.tar.xz"
 APP = Path(__file__).parents[2] / "app.py"
 MADE_IN = "/tmp/old/graft"
+AS_EVER = {"max_grad_norm": 1.0}
 VIEWS = {
     "finetune": "finetune", "compare": "compare", "import": "data", "predict": "predict", "optimize": "optimize",
     "inspect": "models", "measure": "models", "download": "models",
@@ -112,7 +113,10 @@ def test_every_run_is_listed_and_told_as_it_was(old: Path) -> None:
 
 def test_every_spec_is_understood(old: Path) -> None:
     for run in open_store().list_runs():
-        assert manage.spec_of(run).model_dump(mode="json") == run.spec
+        understood = manage.spec_of(run).model_dump(mode="json")
+        assert {name: understood[name] for name in run.spec} == run.spec
+        came_later = {name: understood[name] for name in understood.keys() - run.spec.keys()}
+        assert came_later.items() <= AS_EVER.items(), "a new field stands at what version 0.1 did"
         kept = json.loads((run.folder / "spec.json").read_text(encoding="utf-8"))
         assert kept == {"kind": run.kind, **run.spec}
         assert kinds.command_line(manage.spec_of(run)).startswith("python -m core ")
@@ -204,14 +208,17 @@ class Heard(SilentReporter):
 
 
 @pytest.mark.parametrize("model", ["timm/test_convnext.r160_in1k", "hub/tiny/bert"])
-def test_cache_of_an_old_run_is_read_by_the_same_run_today(old: Path, tmp_path: Path, model: str) -> None:
+def test_features_of_an_old_run_are_computed_anew_and_once(old: Path, tmp_path: Path, model: str) -> None:
+    """Version 0.1 kept them under the model's name: nothing says which weights made them."""
     run = next(run for run in open_store().list_runs(kind="finetune") if is_head_of(run, model))
     spec, folders = manage.spec_of(run), cached(old)
     assert isinstance(spec, FinetuneSpec)
     summary = Finetuning(spec, tmp_path, SilentReporter(), resume=False, engine=engine_of(run)).run()
-    assert summary["engine"]["computed_rows"] == 0
+    assert summary["engine"]["cached_rows"] == 0
     assert summary["test"]["accuracy"] == pytest.approx(run.summary["test"]["accuracy"], abs=0.05)
-    assert cached(old) == folders
+    assert cached(old) > folders
+    again = Finetuning(spec, tmp_path, SilentReporter(), resume=False, engine=engine_of(run)).run()
+    assert again["engine"]["computed_rows"] == 0
 
 
 def is_head_of(run: Run, model: str) -> bool:

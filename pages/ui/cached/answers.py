@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.errors import GraftError
+from core.models import catalog, weight_files
 from core.predict.answer_tables import TOP
 from core.predict.answers import Ranking, TextAnswer
 from core.predict.drawing import lay_heat
@@ -24,29 +25,45 @@ if TYPE_CHECKING:
     from core.problems import Problem
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+def _weights(model_id: str) -> str:
+    """Which weights lie under an id now: what is kept of a model, or of its answers, is theirs alone."""
+    try:
+        return weight_files.stamp(catalog.get_model(model_id))
+    except (GraftError, OSError):  # asking for the model tells what is wrong
+        return ""
+
+
 def predictor(model_id: str) -> Any:
     """A model ready to answer. Loads torch into this process, so only when somebody asks for an answer."""
+    return _predictor(model_id, _weights(model_id))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _predictor(model_id: str, weights: str) -> Any:
     from core.predict.load import load_predictor
 
     return load_predictor(model_id)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _task_model(task_id: str, model_id: str) -> TaskModel:
+def _task_model(task_id: str, model_id: str, weights: str) -> TaskModel:
     from core.predict.tasks.load import load_task
 
     return load_task(task_id, model_id)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
 def answer_task(task_id: str, model_id: str, inputs: tuple[tuple[str, str, Any], ...]) -> AnswerReport:
     """What a model of the hub answers to (name, kind, value) of a task; pictures and recordings come as bytes.
 
     Raises what `load_task` and its `answer` raise, and `DataError` for files that cannot be read.
     """
+    return _answer_task(task_id, model_id, inputs, _weights(model_id))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _answer_task(task_id: str, model_id: str, inputs: tuple[tuple[str, str, Any], ...], weights: str) -> AnswerReport:
     values = {name: _decoded(kind, value) for name, kind, value in inputs}
-    return _task_model(task_id, model_id).answer(**values)
+    return _task_model(task_id, model_id, weights).answer(**values)
 
 
 def _decoded(kind: str, value: Any) -> Any:
@@ -95,27 +112,39 @@ def text_model(model_id: str) -> Any:
     return _sentiment() if model_id == SENTIMENT else predictor(model_id)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
 def answers(model_id: str, texts: tuple[str, ...]) -> tuple[list[TextAnswer], float | None]:
     """The answers to some texts, and the time of each in ms when they were computed."""
+    return _answers(model_id, texts, _weights(model_id))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _answers(model_id: str, texts: tuple[str, ...], weights: str) -> tuple[list[TextAnswer], float | None]:
     model = text_model(model_id)
     return model.answer(texts), model.latency_ms
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
 def picture_answers(model_id: str, data: bytes) -> tuple[Ranking, float | None]:
     """The likeliest classes of a picture's bytes, and the time of the answer in ms. Raises `DataError`."""
+    return _picture_answers(model_id, data, _weights(model_id))
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _picture_answers(model_id: str, data: bytes, weights: str) -> tuple[Ranking, float | None]:
     model = predictor(model_id)
     (answers,) = model.predict([read_picture(data)])
     return answers[:TOP], model.latency_ms
 
 
-@st.cache_data(max_entries=40, show_spinner=False)
 def heat(model_id: str, data: bytes, label: str) -> tuple[Any, tuple[int, int] | None]:
     """What a model saw of a picture with what spoke for a class laid over it, and the grid it was computed on.
 
     No grid where nothing spoke for the class. Raises `InputError` for a network that cannot tell.
     """
+    return _heat(model_id, data, label, _weights(model_id))
+
+
+@st.cache_data(max_entries=40, show_spinner=False)
+def _heat(model_id: str, data: bytes, label: str, weights: str) -> tuple[Any, tuple[int, int] | None]:
     from core.predict.saliency import find_heat
 
     laid = find_heat(predictor(model_id), read_picture(data), label)
