@@ -15,7 +15,7 @@ if get_script_run_ctx(suppress_warning=True) is None:  # not drawn by a server: 
     sys.exit()
 
 from core.models import hubs
-from pages.ui import charts, live, parts, state, words
+from pages.ui import charts, live, parts, reach, state, words
 
 BRAND = Path(__file__).parent / "pages" / "ui" / "brand"
 st.set_page_config(page_title="Graft", page_icon=str(BRAND / "mark.svg"), layout="wide")
@@ -28,6 +28,7 @@ with st.sidebar:
     at_work = st.container(key="at_work")
     state.choose_language()
 _ = state.words()
+is_admitted = reach.is_admitted()
 
 page = st.navigation(
     [
@@ -40,8 +41,12 @@ page = st.navigation(
         st.Page(words.VIEWS["optimize"], title=_("Optimize"), icon=":material/speed:", url_path="optimize"),
         st.Page(words.VIEWS["runs"], title=_("Runs"), icon=":material/history:", url_path="runs"),
         st.Page(words.VIEWS["settings"], title=_("Settings"), icon=":material/settings:", url_path="settings"),
-    ]
+    ],
+    position="sidebar" if is_admitted else "hidden",
 )
+if not is_admitted:
+    reach.ask_in()
+    st.stop()
 with at_work:
     live.watch_runs(page.title)
 with parts.guarded():

@@ -7,6 +7,7 @@ Graft reads `os.environ` for its own purposes.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Setting:
     name: str
     default: str
     help: str
+    is_secret: bool = False
 
 
 SETTINGS: dict[str, Setting] = {
@@ -31,6 +33,8 @@ SETTINGS: dict[str, Setting] = {
         Setting("GRAFT_CACHE_GB", "10", N_("Upper limit of decoded data, features and reports kept, in GB.")),
         Setting("GRAFT_OFFLINE", "", N_("1: never use the network.")),
         Setting("GRAFT_DATA_ROOTS", "", N_("Folders that path: data may come from, separated like PATH.")),
+        Setting("GRAFT_ACCESS_KEY", "", N_("Key that every visitor types in, 16 letters or more."), True),
+        Setting("GRAFT_LOGINS", "", N_("Addresses or @domains that may log in by Streamlit's login, with commas.")),
         Setting("GRAFT_SLOTS", "1", N_("Runs at once per device.")),
         Setting("GRAFT_TORCH_MIRROR", "", N_("Address that stands for https://download.pytorch.org.")),
         Setting("HF_ENDPOINT", "", N_("Address that stands for https://huggingface.co.")),
@@ -42,6 +46,21 @@ SETTINGS: dict[str, Setting] = {
 def get(name: str) -> str:
     """The value of a setting: the environment's, else its default."""
     return os.environ.get(name) or SETTINGS[name].default
+
+
+def shown(name: str) -> str:
+    """The value of a setting as pages and logs may show it: no key, and addresses without who logs in there."""
+    value = get(name)
+    return "••••••" if value and SETTINGS[name].is_secret else without_login(value)
+
+
+def without_login(text: str) -> str:
+    """A text whose addresses do not tell the user and the password that they hold.
+
+    >>> without_login("cannot reach https://ann:secret@hub.example/api")
+    'cannot reach https://hub.example/api'
+    """
+    return re.sub(r"(?<=://)[^\s/?#]*@", "", text)
 
 
 def home() -> Path:
@@ -70,6 +89,12 @@ def is_hub_offline() -> bool:
 def data_roots() -> tuple[Path, ...]:
     """The only folders `path:` data may come from; empty: anywhere the user may read."""
     return tuple(Path(part).expanduser().resolve() for part in get("GRAFT_DATA_ROOTS").split(os.pathsep) if part)
+
+
+def limit_paths() -> None:
+    """For a server that others reach: `path:` data comes from the folders that are named, else from `shared` alone."""
+    if not data_roots():
+        os.environ["GRAFT_DATA_ROOTS"] = str(folder("shared"))
 
 
 def torch_folder() -> Path:

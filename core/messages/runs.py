@@ -64,6 +64,12 @@ RUNS_SENTENCES: dict[str, str] = {
     "run.archive_new_id": N_("A run {id} is here already: this one is called {new}."),
     "run.archive_no_parent": N_("It was made from run {id}, which is not here."),
     "run.archive_no_room": N_("{name} unpacks to {need}, and {free} are free. Make room."),
+    "reach.no_key": N_(
+        "Other machines reach this address ({address}), and nothing tells who may come in. Set GRAFT_ACCESS_KEY to a "
+        "key of at least {n} letters, or Streamlit's login and GRAFT_LOGINS; or start without --server.address, for "
+        "this machine alone."
+    ),
+    "reach.short_key": N_("GRAFT_ACCESS_KEY is too short to keep anybody out: take at least {n} letters."),
     "store.cannot_open": N_("The record of runs {path} cannot be opened: {detail}. Check the disk and the file."),
     "store.other_version": N_(
         "{path} was written by another version of Graft (format {found}, this one reads {wanted}). "

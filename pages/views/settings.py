@@ -74,7 +74,7 @@ def show_table() -> None:
     st.header(_("Set from outside"), anchor=False)
     st.caption(_("These are environment variables: set them before starting Graft."))
     rows = [
-        {"name": item.name, "value": settings.get(item.name) or "–", "help": _(item.help)}
+        {"name": item.name, "value": settings.shown(item.name) or "–", "help": _(item.help)}
         for item in settings.SETTINGS.values()
     ]
     config = {
