@@ -14,6 +14,7 @@ from typing import Any
 from bench.rounds import do_rounds, faster, in_words
 from core.files import to_json
 from core.hardware import describe_machine
+from core.models.catalog import get_model
 from core.spec import DataRef
 
 OTHERS = ("tutorial", "trainer", "lightning")
@@ -63,9 +64,13 @@ def _export(data: str, folder: Path, train: int) -> int:
     from core.progress import SilentReporter
 
     images = load_images(
-        DataRef(id=data), image_size=224, resize_size=256, interpolation="bicubic", train_size=train, test_size=1000,
-        seed=0, reporter=SilentReporter(),
-    )  # fmt: skip
+        DataRef(id=data),
+        get_model("bundled/efficientnet_lite0").vision,
+        train_size=train,
+        test_size=1000,
+        seed=0,
+        reporter=SilentReporter(),
+    )
     for split, rows in (("train", images.train), ("val", images.validation), ("test", images.test)):
         images.pixels.ensure(rows, SilentReporter())
         for row, picture in zip(rows, images.pixels.read(rows), strict=True):

@@ -172,13 +172,10 @@ def _check_sizes(spec: CompareSpec, reporter: Reporter) -> int:
     if card.is_text:
         data = load_texts(spec.data, train_size=largest, test_size=spec.test_size, seed=spec.seed)
     else:
-        how = card.vision
-        size = spec.image_size or how.image_size
+        seen = card.vision.at(spec.image_size or card.vision.image_size)
         data = load_images(
-            spec.data, image_size=size, resize_size=round(how.resize_size * size / how.image_size),
-            interpolation=how.interpolation, train_size=largest, test_size=spec.test_size, seed=spec.seed,
-            reporter=reporter,
-        )  # fmt: skip
+            spec.data, seen, train_size=largest, test_size=spec.test_size, seed=spec.seed, reporter=reporter
+        )
     there = len(data.train)  # fewer than were asked for when there are no more
     beyond = [size for size in spec.sizes if size > there]
     if beyond:

@@ -6,8 +6,9 @@ import numpy as np
 
 from core.data.collection import Collection
 from core.data.headers import TOO_LARGE, Facts, Ints
+from core.data.picture import ODDITIES
 from core.data.splits import Split
-from core.problems import Problem
+from core.problems import Problem, told
 
 # So many times as many examples as another class has: accuracy alone would hide what the rare one gets.
 _UNBALANCED = 5
@@ -95,4 +96,13 @@ def unreadable_problems(collection: Collection, facts: Facts, bad: Ints) -> list
         if len(rows):
             names = _list([collection.items.name(int(row)) for row in rows], 3)
             problems.append(Problem(code, "warning", "data", {"n": len(rows), "names": names}))
+    return problems
+
+
+def odd_problems(collection: Collection, facts: Facts, rows: Ints) -> list[Problem]:
+    """Pictures that are read, and not as whoever took them meant it."""
+    problems = []
+    for oddity, code in ODDITIES.items():
+        names = [collection.items.name(int(row)) for row in facts.odd(rows, oddity)]
+        problems += told(code, names)
     return problems

@@ -17,14 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cache import RowStore, cache_folder
+from core.data import showing
 from core.data.collection import Collection, Raw
-from core.data.picture import MAX_BYTES, MAX_PIXELS, is_cut_short, read_header
+from core.data.picture import is_cut_short
+from core.data.showing import DECODING, MAX_BYTES, MAX_PIXELS
 from core.errors import StoppedError
 from core.hardware import usable_threads
 from core.progress import Reporter
 
-# What is known of a row: 0 not looked at, 1 fine, 2 unreadable, 3 too large; width, height, content hash.
+# What is known of a row: 0 not looked at, 1 fine, 2 unreadable, 3 too large; width, height, content hash; what is odd.
 FINE, UNREADABLE, TOO_LARGE = 1, 2, 3
+ODD = {showing.TURN_UNKNOWN: 1, showing.NEARLY_FLAT: 2}
 _CHUNK = 64
 _TELL_EVERY_S = 1.0
 Ints = NDArray[np.int64]
@@ -36,7 +39,8 @@ class Facts:
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        self._store = RowStore(cache_folder("facts", collection.fingerprint), len(collection), (4,), np.int64)
+        folder = cache_folder("facts", f"{collection.fingerprint}-{DECODING}")
+        self._store = RowStore(folder, len(collection), (5,), np.int64)
 
     def look(self, rows: Ints, reporter: Reporter | None) -> None:
         """Look at rows that were not looked at yet."""
@@ -76,6 +80,10 @@ class Facts:
         first[known] = known[earliest[place]]
         return first
 
+    def odd(self, rows: Ints, oddity: str) -> Ints:
+        """Those of the rows that were found odd in this way."""
+        return rows[(self._store.read(rows)[:, 4] & ODD[oddity]) > 0]
+
     def unusable(self, rows: Ints) -> Ints:
         return rows[~self.is_fine(rows)]
 
@@ -97,27 +105,28 @@ class Facts:
         return int(sizes[0, 0]) if is_one_square else None
 
 
-def _look(raw: Raw | None) -> tuple[int, int, int, int]:
+def _look(raw: Raw | None) -> tuple[int, int, int, int, int]:
     if raw is None:
-        return UNREADABLE, 0, 0, 0
+        return UNREADABLE, 0, 0, 0, 0
     content = raw.tobytes() if isinstance(raw, np.ndarray) else raw
     digest = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little", signed=True)
     if isinstance(raw, np.ndarray):
-        return FINE, raw.shape[1], raw.shape[0], digest
+        return FINE, raw.shape[1], raw.shape[0], digest, 0
     if len(raw) > MAX_BYTES:
-        return TOO_LARGE, 0, 0, digest
+        return TOO_LARGE, 0, 0, digest, 0
     try:
-        image = read_header(raw)
+        image = showing.open_header(raw)
         width, height = image.size
         if width * height > MAX_PIXELS:
-            return TOO_LARGE, width, height, digest
-        if is_cut_short(raw, image.format):  # most likely; decoding it tells for sure
-            image.load()
+            return TOO_LARGE, width, height, digest, 0
+        if is_cut_short(raw, image.format) or showing.is_deep(image):  # most likely; decoding it tells for sure
+            image = showing.open_decoded(raw)
+        odd = sum(ODD[one] for one in showing.oddities(image))
     except MemoryError:  # says nothing about the picture
         raise
     except Exception:  # decoders fail in many ways on damaged files
-        return UNREADABLE, 0, 0, digest
-    return FINE, width, height, digest
+        return UNREADABLE, 0, 0, digest, 0
+    return FINE, width, height, digest, odd
 
 
 def in_threads(

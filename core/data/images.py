@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 
 from core.cache import RowStore, cache_folder, trim_cache, with_lock
-from core.data.checks import check_collection, one_sided, too_few_for, unreadable_problems
+from core.data.checks import check_collection, odd_problems, one_sided, too_few_for, unreadable_problems
 from core.data.collection import Collection, Raw
 from core.data.copies import copy_problems, leak_problems, leaked_rows
 from core.data.headers import Facts, Ints, in_threads
 from core.data.open import open_collection
-from core.data.picture import Interpolation, decode
+from core.data.picture import decode
+from core.data.showing import DECODING
 from core.data.splits import make_split
 from core.errors import DataError
+from core.models.card import Preprocessing
 from core.problems import Problem
 from core.progress import Reporter
 from core.spec import DataRef
@@ -30,12 +33,14 @@ _GREY = 128
 
 
 class Pixels:
-    """The pictures of a data set as squares of `size` px, decoded on demand and kept on the disk."""
+    """The pictures of a data set as the squares that a network sees, decoded on demand and kept on the disk."""
 
-    def __init__(self, collection: Collection, size: int, resize_size: int, how: Interpolation) -> None:
-        self.size = size
-        self._collection, self._resize_size, self._how = collection, resize_size, how
-        facts = f"{collection.fingerprint}|{size}|{resize_size}|{how}"
+    def __init__(self, collection: Collection, seen: Preprocessing) -> None:
+        self.size = size = seen.image_size
+        self._collection, self._seen = collection, seen
+        # Whatever makes other pixels of the same files; colours are normalised later, and fill only a border.
+        how = seen.model_dump_json(exclude=set() if seen.crop_mode == "border" else {"mean", "std"})
+        facts = f"{collection.fingerprint}|{how}|{DECODING}|{PIL.__version__}"
         self.key = hashlib.sha256(facts.encode()).hexdigest()[:24]
         self._store = RowStore(cache_folder("pixels", self.key), len(collection), (size, size, 3), np.uint8)
 
@@ -51,7 +56,7 @@ class Pixels:
         return pixels
 
     def pictures(self, rows: Ints) -> list[Image.Image]:
-        """Whole pictures as they were brought, upright or not, for what reads files itself."""
+        """Whole pictures, upright and RGB, for what prepares them itself."""
         from PIL import Image
 
         from core.data.picture import open_image
@@ -94,8 +99,8 @@ class Pixels:
 
                 from core.data.picture import fit_image
 
-                return fit_image(Image.fromarray(raw), self.size, self._resize_size, self._how)
-            return decode(raw, self.size, self._resize_size, self._how)
+                return fit_image(Image.fromarray(raw), self._seen)
+            return decode(raw, self._seen)
         except (OSError, ValueError):
             return None
 
@@ -119,10 +124,8 @@ class ImageData:
 
 def load_images(
     ref: DataRef,
+    seen: Preprocessing,
     *,
-    image_size: int,
-    resize_size: int,
-    interpolation: Interpolation,
     train_size: int | None = None,
     test_size: int | None = None,
     seed: int,
@@ -130,9 +133,9 @@ def load_images(
 ) -> ImageData:
     """Read, check and split a data set, and decode the pictures chosen.
 
-    Small pictures that are all squares of one size up to `image_size` keep it (they are enlarged on the
-    device, batch by batch); others are resized to `resize_size` and cropped to `image_size`. Unreadable
-    pictures are left out and told. Raises `DataError` with everything that blocks, all at once.
+    Small pictures that are all squares of one size up to the network's keep it (they are enlarged on the
+    device, batch by batch); others become the squares that it sees. Unreadable pictures are left out and told.
+    Raises `DataError` with everything that blocks, all at once.
     """
     trim_cache()
     collection = open_collection(ref)
@@ -165,15 +168,15 @@ def load_images(
         facts.look(chosen, reporter)
         new = facts.unusable(chosen)
         if not len(new):
-            edge = facts.native_edge(chosen, image_size)
-            size, resize = (edge, edge) if edge else (image_size, resize_size)
-            pixels = Pixels(collection, size, resize, interpolation)
+            edge = facts.native_edge(chosen, seen.image_size)
+            pixels = Pixels(collection, seen.at(edge).whole() if edge else seen)
             new = pixels.decode_missing(chosen, reporter)
             facts.mark_unreadable(new)
         if not len(new):
             break
         bad = np.union1d(bad, new)
     leaked = leaked_rows(alike, split)
+    problems += odd_problems(collection, facts, chosen)
     problems += leak_problems(collection, leaked) + one_sided(collection, split) + too_few_for(split, train_size)
     return ImageData(
         id=ref.id,

@@ -8,15 +8,16 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.data.checks import check_collection, one_sided, unreadable_problems
+from core.data.checks import check_collection, odd_problems, one_sided, unreadable_problems
 from core.data.collection import Collection
 from core.data.copies import alike_texts, copy_problems, leak_problems, leaked_rows
 from core.data.headers import Facts
 from core.data.open import open_collection
-from core.data.picture import open_image, to_rgb
+from core.data.picture import open_image
+from core.data.showing import open_header
 from core.data.splits import make_split, stratified_order
 from core.data.text_collection import texts_of
 from core.data.token_lengths import MODEL, SAMPLE, TokenUse, measure_tokens
@@ -76,7 +77,7 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     unusable, good = facts.unusable(checked), checked[facts.is_fine(checked)]
     usable = {name: members[~np.isin(members, unusable)] for name, members in collection.splits.items()}
     problems = check_collection(collection, usable)
-    problems += unreadable_problems(collection, facts, unusable)
+    problems += unreadable_problems(collection, facts, unusable) + odd_problems(collection, facts, good)
     alike = facts.alike(checked)
     problems += copy_problems(collection, alike, good)
     planned = _plan(collection, alike, problems, unusable)
@@ -200,10 +201,11 @@ def _preview(collection: Collection, rows: Ints) -> tuple[list[dict[str, str]], 
     for row, raw in sorted(collection.items.read_many(chosen), key=lambda item: chosen.tolist().index(item[0])):
         try:
             image = Image.fromarray(raw) if isinstance(raw, np.ndarray) else open_image(raw or b"")
-        except GraftError:
+            mode = "RGB" if isinstance(raw, np.ndarray) else open_header(raw or b"").mode
+        except (GraftError, OSError):
             damaged.append(row)
             continue
-        modes[image.mode] = modes.get(image.mode, 0) + 1
+        modes[mode] = modes.get(mode, 0) + 1
         label = collection.labels[int(collection.targets[row])]
         shown.append({"label": label, "name": collection.items.name(row), "picture": thumbnail(image)})
     return shown, modes, np.array(damaged, dtype=np.int64)
@@ -217,8 +219,7 @@ def _spread(collection: Collection, rows: Ints) -> Ints:
 
 
 def thumbnail(image: Image.Image) -> str:
-    """A small picture as a data URI."""
-    image = to_rgb(ImageOps.exif_transpose(image))
+    """A small upright picture as a data URI."""
     if max(image.size) < _PREVIEW_PX // 2:  # tiny pictures keep their squares
         factor = _PREVIEW_PX // max(image.size)
         image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)

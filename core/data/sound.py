@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
-from core.data.picture import MAX_BYTES, bytes_of
+from core.data.picture import bytes_of
+from core.data.showing import MAX_BYTES
 from core.errors import DataError
 
 MAX_MINUTES = 5

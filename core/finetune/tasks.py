@@ -57,12 +57,10 @@ class ImageTask:
         self.size = spec.image_size or card.vision.image_size
 
     def load_data(self) -> None:
-        spec, how = self.spec, self.card.vision
+        spec = self.spec
         self.data = load_images(
             spec.data,
-            image_size=self.size,
-            resize_size=round(how.resize_size * self.size / how.image_size),
-            interpolation=how.interpolation,
+            self.card.vision.at(self.size),
             train_size=spec.train_size,
             test_size=spec.test_size,
             seed=spec.seed,
@@ -74,7 +72,7 @@ class ImageTask:
         spec = self.spec
         self.model = build_classifier(spec.model, list(self.data.labels), seed=spec.seed, image_size=self.size)
         if self.data.is_native:  # tiny pictures are learned whole: predictions must not crop theirs
-            self.model.preprocessing = self.model.preprocessing.model_copy(update={"resize_size": self.size})
+            self.model.preprocessing = self.model.preprocessing.whole()
         set_trainable(self.model, spec.method, MethodSettings.of(spec))
         self.cut = self.model.num_frozen
         if METHODS[spec.method].kept and not self.cut:

@@ -52,6 +52,14 @@ DATA_SENTENCES: dict[str, str] = {
     "data.fewer_than_asked": N_("{asked} training examples were asked for; {n} are there to train on."),
     "data.unreadable": N_("{n} files are no readable pictures and are left out: {names}."),
     "data.too_large": N_("{n} pictures have more than 100 million pixels or 64 MB and are left out: {names}."),
+    "data.turn_unknown": N_(
+        "{n} pictures say in a way that cannot be read how they are to be turned, and are taken as they lie: {names}. "
+        "Turn them in a picture editor if they lie on their side."
+    ),
+    "data.nearly_flat": N_(
+        "{n} pictures of 16 or 32 bits use so little of their range, or go so far beyond it, that the model sees "
+        "nearly one colour: {names}. Spread their values over the whole range, or save them with 8 bits."
+    ),
     "data.leak": N_("{n} of {total} test pictures are among the training pictures too: the result will flatter."),
     "data.duplicates": N_(
         "{n} training pictures are exact copies of others. Where Graft draws the test it holds each picture once, "

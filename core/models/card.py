@@ -29,15 +29,26 @@ TaskName = Annotated[str, AfterValidator(_known_task)]  # an id of `HUB_TASKS`
 
 
 class Preprocessing(BaseModel):
-    """What a network was trained to see: RGB, the shorter edge resized, the centre cropped, normalised."""
+    """What a network was trained to see: RGB, resized, cropped to a square, normalised."""
 
     model_config = ConfigDict(frozen=True)
 
     image_size: int  # px, the edge of the square that the network gets
-    resize_size: int  # px, the shorter edge before the crop
+    resize_size: int  # px, before the crop: of the shorter edge, of both (squash) or of the longer one (border)
     interpolation: Literal["bilinear", "bicubic"]
     mean: tuple[float, float, float]  # of pixels in 0 … 1
     std: tuple[float, float, float]
+    # As timm names it. Models that earlier versions of Graft made do not say it: they cut at fractions of pixels.
+    crop_mode: Literal["center", "squash", "border", "fraction"] = "fraction"
+
+    def at(self, size: int) -> Preprocessing:
+        """The same for a network that is shown squares of another size, in px."""
+        resized = self.resize_size if size == self.image_size else round(self.resize_size * size / self.image_size)
+        return self.model_copy(update={"image_size": size, "resize_size": resized})
+
+    def whole(self) -> Preprocessing:
+        """The same with nothing cut off: of squares, which are all alike then."""
+        return self.model_copy(update={"resize_size": self.image_size})
 
 
 class TextInput(BaseModel):

@@ -101,10 +101,7 @@ def build_classifier(
     """
     card = get_model(ref.id)
     size = image_size or card.vision.image_size
-    own = card.vision
-    preprocessing = own.model_copy(
-        update={"image_size": size, "resize_size": round(own.resize_size * size / own.image_size)}
-    )
+    preprocessing = card.vision.at(size)
     if card.source == "run" and ref.weights == "pretrained":
         return _adapt(load_classifier(model_folder(card), image_size=size), labels, preprocessing, seed)
     base = get_model(card.base) if card.source == "run" else card

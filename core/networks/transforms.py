@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.data.showing import TINY_PX
 from core.models.card import Preprocessing
 
 Augment = Literal["none", "light", "strong"]
@@ -41,10 +42,11 @@ class Batcher:
     def _fit(self, x: Tensor) -> Tensor:
         if x.shape[-1] == self.size:
             return x
-        # Stored pictures are smaller than this only when they are tiny: enlarging is bilinear (core.data.picture).
-        smaller = x.shape[-1] > self.size
-        mode = self.preprocessing.interpolation if smaller else "bilinear"
-        x = F.interpolate(x, size=(self.size, self.size), mode=mode, align_corners=False, antialias=smaller)
+        # Small pictures are stored in their own size. As core.data.showing enlarges: tiny ones without ringing.
+        how = self.preprocessing
+        is_tiny = x.shape[-1] <= TINY_PX or (how.crop_mode == "fraction" and x.shape[-1] < self.size)
+        mode = "bilinear" if is_tiny else how.interpolation
+        x = F.interpolate(x, size=(self.size, self.size), mode=mode, align_corners=False, antialias=not is_tiny)
         return x.clamp_(0, 255)  # bicubic overshoots; 8-bit pictures do not
 
 

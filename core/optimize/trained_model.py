@@ -163,10 +163,7 @@ class TrainedImageModel(TrainedModel):
     def load(self) -> None:
         spec, how = self.spec, self.card.vision
         self.size = how.image_size
-        self.data = load_images(
-            spec.data, image_size=self.size, resize_size=how.resize_size, interpolation=how.interpolation,
-            reporter=self.clock, **self.split(),
-        )  # fmt: skip
+        self.data = load_images(spec.data, how, reporter=self.clock, **self.split())
         self._check_fingerprint()
         self.clock.phase("model")
         self._batcher = Batcher(how, self.size, _CPU, channels_last=False)
@@ -199,8 +196,7 @@ class TrainedImageModel(TrainedModel):
         return self.data.pixels.pictures(rows)
 
     def prepare(self, raw: list[Any]) -> InputArrays:
-        how = self.card.vision
-        pixels = [fit_image(picture, self.size, how.resize_size, how.interpolation) for picture in raw]
+        pixels = [fit_image(picture, self.card.vision.at(self.size)) for picture in raw]
         return {"pixels": self._batcher(np.stack(pixels)).numpy()}
 
     def write_preprocessing(self, folder: Path) -> None:

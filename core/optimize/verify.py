@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import ImageOps
 
-from core.data.picture import to_rgb
 from core.files import replacing, to_json, write_atomically
 from core.measurement.runtimes import InputArrays, Session, open_file
 from core.networks.exportable import exportable
@@ -93,7 +91,7 @@ def take_samples(trained: TrainedModel, rows: Ints, folder: Path) -> list[Any]:
         texts: list[Any] = trained.raw(rows)
         write_atomically(folder / "texts.json", json.dumps(texts, ensure_ascii=False, indent=1))
         return texts
-    pictures = [to_rgb(ImageOps.exif_transpose(picture)) for picture in trained.raw(rows)]
+    pictures = trained.raw(rows)
     for place, picture in enumerate(pictures):
         picture.thumbnail((_SAMPLE_PX, _SAMPLE_PX))
         with replacing(folder / f"{place:02}.png") as unfinished:

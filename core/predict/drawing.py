@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from plotly.colors import sequential
 
-from core.data.picture import upright
+from core.data.showing import upright
 from core.predict.tasks.records import Box, Segment, colour_of
 
 _MOST_PX = 1024

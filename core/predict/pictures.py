@@ -29,10 +29,8 @@ class Predictor:
         self.lock = threading.Lock()  # held while the network computes
 
     def see(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The square [size, size, 3] of a picture that the model is shown: scaled, and its middle cut out."""
-        how = self.model.preprocessing
-        resize = round(how.resize_size * self.image_size / how.image_size)
-        return fit_image(image, self.image_size, resize, how.interpolation)
+        """The square [size, size, 3] of a picture that the model is shown."""
+        return fit_image(image, self.model.preprocessing.at(self.image_size))
 
     def prepare(self, squares: Sequence[NDArray[np.uint8]]) -> Tensor:
         """What `see` gave as the network takes it: float [n, 3, size, size], normalised."""

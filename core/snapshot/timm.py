@@ -139,6 +139,7 @@ def _preprocessing(cfg: Any) -> Preprocessing:
         interpolation="bilinear" if cfg.interpolation == "bilinear" else "bicubic",
         mean=tuple(cfg.mean),
         std=tuple(cfg.std),
+        crop_mode=cfg.crop_mode,
     )
 
 
@@ -147,9 +148,7 @@ def _notes(cfg: Any, measured_px: int) -> list[str]:
     notes = []
     _, height, width = cfg.input_size
     if height != width:
-        notes.append(f"Built for pictures of {height} × {width} px.")
-    if cfg.crop_mode == "squash":
-        notes.append("Pictures are squeezed to a square, nothing is cut off.")
+        notes.append(f"Built for pictures of {height} × {width} px; Graft shows it squares of {min(height, width)} px.")
     if cfg.num_classes and cfg.num_classes not in CLASSES_OF:
         notes.append(f"Its last layer gives {cfg.num_classes} numbers to compare with those of a text, no classes.")
     if measured_px and measured_px != min(height, width):

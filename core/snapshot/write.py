@@ -103,6 +103,7 @@ def _torchvision_card(name: str, entry: Any, siblings: int) -> ModelCard:
             interpolation=how.interpolation.value,
             mean=tuple(how.mean),
             std=tuple(how.std),
+            crop_mode="center",
         ),
         licence=meta.get("license", ""),
         recipe=meta["recipe"],
@@ -155,7 +156,12 @@ def _lite0() -> ModelCard:
         num_classes=1000,
         min_size=1,
         preprocessing=Preprocessing(
-            image_size=224, resize_size=256, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
+            image_size=224,
+            resize_size=256,
+            interpolation="bicubic",
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
+            crop_mode="center",
         ),
         licence="Apache-2.0",
         recipe="https://github.com/RangiLyu/EfficientNet-Lite",

@@ -39,6 +39,7 @@ from core.snapshot.timm_sizes import sizes_of
 from core.spec import ModelRef
 from core.store import open_store
 from tests.fixtures.listening import Listener
+from tests.fixtures.pictures import seeing
 from tests.fixtures.walks import walk
 
 # A small network of every class of timm's that is a chain of blocks: its stages, and the px at which it is quick.
@@ -236,8 +237,8 @@ def test_run_on_digits_learns_saves_and_answers_again(name: str, known: Any, tmp
         summary = finetune(spec, store.get_run(f"ft-{kind}").folder, Listener(), resume=False)
         store.update_run(f"ft-{kind}", status="done", summary=summary)
         assert summary["test"]["n"] == 30
-        data = load_images(spec.data, image_size=64, resize_size=64, interpolation="bicubic", train_size=60,
-                           test_size=30, seed=1, reporter=Listener())  # fmt: skip
+        seen = seeing(64, 64, "bicubic")
+        data = load_images(spec.data, seen, train_size=60, test_size=30, seed=1, reporter=Listener())
         predictor = load_predictor(f"run/ft-{kind}")
         answers = predictor.predict(data.pixels.pictures(data.test))
         told = pd.read_parquet(store.get_run(f"ft-{kind}").folder / "artifacts" / "predictions.parquet")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.data.class_folders import Entry, Parts, arrange, collect, is_junk
 from core.data.collection import Collection, Raw, is_allowed
-from core.data.picture import MAX_BYTES
+from core.data.showing import MAX_BYTES
 from core.errors import DataError
 from core.spec import DataRef
 

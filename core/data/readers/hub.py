@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from core import settings
 from core.data.collection import Collection, Raw, digest, split_rows
-from core.data.picture import MAX_BYTES
 from core.data.readers.parquet import encode_picture_labels, find_columns, named_features
+from core.data.showing import MAX_BYTES
 from core.data.table_rows import as_cell
 from core.data.text_collection import collect_texts
 from core.data.text_columns import SAMPLE, find_text_columns

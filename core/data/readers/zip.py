@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.data.class_folders import Entry, Parts, arrange, collect
 from core.data.collection import Collection, Raw
-from core.data.picture import MAX_BYTES
+from core.data.showing import MAX_BYTES
 from core.data.zip_safety import check_zip
 from core.spec import DataRef
 

@@ -7,7 +7,8 @@ What is read, all below `run.folder/artifacts/`:
                                            beside it under the same stem (`model.onnx.data`); or a folder that holds
                                            it under the name `model` (OpenVINO's model.xml and model.bin)
     variants/NAME/preprocessing.json       `task`, `labels` and how a picture or text becomes the model's input;
-                                           pictures: `image_size`, `resize_size`, `interpolation`, `mean`, `std`;
+                                           pictures: `image_size`, `resize_size`, `interpolation`, `mean`, `std`,
+                                           `crop_mode`;
                                            texts: `max_length`, `pad_id`, `pad_to` (8 where it is not given)
     variants/NAME/tokenizer.json           of texts
     variants/NAME/expected.json            `labels` [n] and `logits` [n][C] of the file itself for each sample, asked
@@ -35,6 +36,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from core.data import showing
 from core.errors import GraftError, NotFoundError, RunError
 from core.files import replacing, sha256, to_json
 from core.i18n import LANGUAGES, SOURCE, Language, translator
@@ -48,30 +50,31 @@ from core.store import Run
 
 TEMPLATES = Path(__file__).with_name("scripts")
 _SCRIPTS = {"image-classification": "predict_image.py", "text-classification": "predict_text.py"}
-_READERS = {"image-classification": "pillow>=9.1", "text-classification": "tokenizers>=0.20"}
+# Phones' HEIC needs a package of its own beside Pillow.
+_READERS = {
+    "image-classification": ("pillow>=9.1", "pillow-heif>=0.13"),
+    "text-classification": ("tokenizers>=0.20",),
+}
 
 _LEAST_SHARE = 1e-4
 
 
 def template(task: str) -> Path:
-    """The reader that travels with a model of this task; importing it by its path has no side effects.
-
-    It holds `read_picture(path_or_image, facts)` or `read_texts(texts, tokenizer, facts)`.
-    """
+    """What travels with a model of this task. That of texts is a module which holds `read_texts`."""
     return TEMPLATES / _SCRIPTS[task]
 
 
 def load_reader(folder: Path) -> Callable[[list[Any]], InputArrays]:
     """What makes inputs of pictures (PIL) or texts for the file in a variant's folder, as its bundle's script does."""
     facts = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
+    if "max_length" not in facts:
+        return lambda pictures: {"pixels": np.stack([showing.read_picture(picture, facts) for picture in pictures])}
     path = template(facts["task"])
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    if "max_length" not in facts:
-        return lambda pictures: {"pixels": np.stack([script.read_picture(picture, facts) for picture in pictures])}
     tokenizer = script.Tokenizer.from_file(str(folder / "tokenizer.json"))
     return lambda texts: dict(script.read_texts(texts, tokenizer, facts))
 
@@ -175,6 +178,8 @@ def _readme(language: Language) -> str:
 def script(task: str, format: Format) -> str:
     """predict.py for a variant: the reader of its task, what is the same for all, and what opens its format."""
     reader, shared = (path.read_text(encoding="utf-8") for path in (template(task), TEMPLATES / "answering.py"))
+    if task == "image-classification":
+        reader = _with_preparation(reader, Path(showing.__file__).read_text(encoding="utf-8"))
     text = _with_imports_of(reader, shared).rstrip() + "\n\n\n" + shared[shared.index("# -- from here on") :]
     if not format.opener:
         return text
@@ -182,6 +187,15 @@ def script(task: str, format: Format) -> str:
     lines = lines[lines.index("def open_model") :].rstrip().replace('"f32"', f'"{format.precision}"')
     start = text.index("def open_model")
     return text[:start] + lines + text[text.index("\n\n\n", start) :]
+
+
+def _with_preparation(reader: str, preparation: str) -> str:
+    """The reader of pictures with Graft's own preparation in the place that is kept for it."""
+    lines = preparation.splitlines(keepends=True)
+    body = "".join(lines[_imports_in(preparation)[1] :]).strip()
+    text = _with_imports_of(reader, preparation)
+    start = text.index("def read_picture")
+    return text[:start] + body + text[text.index("\n\n\n", start) :]
 
 
 def _with_imports_of(text: str, other: str) -> str:
@@ -204,7 +218,7 @@ def requirements(format: Format, runtime: str, task: str) -> list[str]:
     """The lines of requirements.txt."""
     version = re.search(r"\d+(\.\d+)+", runtime)
     packages = [one.format(version=version[0] if version else 0) for one in format.packages]
-    return [*packages, "numpy>=1.24", _READERS[task]]
+    return [*packages, "numpy>=1.24", *_READERS[task]]
 
 
 class Expected(TypedDict):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.picture import upright
+from core.data.showing import upright
 from core.predict.answers import language_of
 from core.predict.tasks.context import AnswerFunction, TaskContext
 from core.predict.tasks.records import Answer, Box, Segment, TaskValues

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.i18n import Translator
+from core.i18n import N_, Translator
 from core.models.card import SMALLEST_PX, ModelCard
 from core.models.families import get_family
 from core.models.weight_files import is_local
@@ -17,6 +17,13 @@ from pages.ui.predict import other_tasks as predict_other_tasks
 from pages.ui.predict import pictures as predict_pictures
 from pages.ui.words import language_words, plain, source_words
 
+# Of pictures that are not square.
+_MADE_SQUARE = {
+    "center": N_("cutting the middle out"),
+    "squash": N_("squeezing"),
+    "border": N_("adding a border in the mean colour"),
+}
+
 
 def _seeing(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
     how = card.vision
@@ -28,6 +35,7 @@ def _seeing(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
     return [
         (_("Picture size"), f"{how.image_size} px ({size})"),
         (_("Resized to"), f"{how.resize_size} px, {how.interpolation}"),
+        *([(_("Made square by"), _(_MADE_SQUARE[how.crop_mode]))] if how.crop_mode in _MADE_SQUARE else []),
         (_("Mean of the colours"), ", ".join(f"{value:g}" for value in how.mean)),
         (_("Spread of the colours"), ", ".join(f"{value:g}" for value in how.std)),
     ]

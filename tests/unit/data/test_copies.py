@@ -10,6 +10,7 @@ import pytest
 
 from core.cache import RowStore, cache_folder
 from core.data.report import describe_data
+from core.data.showing import DECODING
 from core.data.texts import TextData, load_texts
 from core.errors import DataError
 from core.messages import explain
@@ -109,6 +110,6 @@ def test_only_files_of_one_size_are_read_to_find_copies(tmp_path: Path) -> None:
     for i, path in enumerate(sorted(root.rglob("*.png"))):
         path.write_bytes(encoded(i) + bytes(i))  # no two are as long
     data = load(root, train_size=4, test_size=4)
-    looked_at = RowStore(cache_folder("facts", data.fingerprint), 60, (4,), np.int64)
+    looked_at = RowStore(cache_folder("facts", f"{data.fingerprint}-{DECODING}"), 60, (5,), np.int64)
     used = np.concatenate([data.train, data.validation, data.test])
     assert len(looked_at.missing(np.arange(60))) == 60 - len(used) > 0

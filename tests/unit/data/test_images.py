@@ -17,7 +17,7 @@ from core.errors import DataError, StoppedError
 from core.messages import explain
 from core.progress import SilentReporter
 from core.spec import DataRef
-from tests.fixtures.pictures import codes, encoded, fill, load, pack
+from tests.fixtures.pictures import codes, encoded, fill, load, pack, seeing
 
 
 class Listener(SilentReporter):
@@ -74,7 +74,7 @@ def test_digits_keep_their_own_size_and_pixels() -> None:
 def test_pixels_are_those_of_each_row_when_read_in_any_order(tmp_path: Path) -> None:
     data = load(fill(tmp_path, {"a": 30, "b": 30}), image_size=8, resize_size=9)
     rows = np.array([50, 3, 3, 17])
-    wanted = [decode(encoded(row), 8, 9, "bilinear") for row in rows]
+    wanted = [decode(encoded(row), seeing(8, 9, "bilinear")) for row in rows]
     np.testing.assert_array_equal(data.pixels.read(rows), np.stack(wanted))
     assert not data.is_native
 
@@ -93,7 +93,7 @@ def test_own_size_is_kept_only_when_all_are_equal_squares_that_fit(
     assert data.is_native == (kept is not None)
 
 
-def test_keys_differ_when_data_size_crop_or_interpolation_do(tmp_path: Path) -> None:
+def test_keys_differ_when_data_preparation_or_decoding_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = fill(tmp_path / "one", {"a": 5, "b": 5})
     second = fill(tmp_path / "two", {"a": 5, "b": 5}, first=50)
     keys = [
@@ -102,9 +102,12 @@ def test_keys_differ_when_data_size_crop_or_interpolation_do(tmp_path: Path) -> 
         load(first, image_size=9, resize_size=9).pixels.key,
         load(first, resize_size=9).pixels.key,
         load(first, interpolation="bicubic").pixels.key,
+        load(first, crop_mode="squash").pixels.key,
     ]
-    assert len(set(keys)) == 5
+    assert len(set(keys)) == 6
     assert load(first, seed=7).pixels.key == keys[0]
+    monkeypatch.setattr(data_images, "DECODING", 0)  # squares that an earlier version kept are not read
+    assert load(first).pixels.key not in keys
 
 
 def test_nothing_is_decoded_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +191,7 @@ def test_damaged_picture_reads_as_grey_when_asked_for_all_the_same(tmp_path: Pat
     _scratch(root / "a" / "003.png")
     pixels = load(root).pixels.read(np.array([2, 3, 3]))
     assert (pixels[1:] == 128).all()
-    np.testing.assert_array_equal(pixels[0], decode(encoded(2), 8, 8, "bilinear"))
+    np.testing.assert_array_equal(pixels[0], decode(encoded(2), seeing(8, 8, "bilinear")))
 
 
 def test_others_stay_where_they_are_when_a_picture_is_damaged(tmp_path: Path) -> None:
@@ -355,9 +358,7 @@ def test_seed_draws_the_training_rows_and_never_the_test(tmp_path: Path) -> None
     one, same, other = (
         load_images(
             DataRef(id=f"path:{root}"),
-            image_size=8,
-            resize_size=8,
-            interpolation="bilinear",
+            seeing(8, 8),
             train_size=30,
             test_size=10,
             seed=seed,

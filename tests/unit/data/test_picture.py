@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.data.picture import MAX_PIXELS, decode, fit_image, is_cut_short, open_image, read_header
+from core.data.picture import decode, fit_image, is_cut_short, open_image, open_told
+from core.data.showing import MAX_PIXELS, READ_FORMATS, open_header, upright
 from core.errors import DataError
-from tests.fixtures.pictures import encoded, picture
+from core.messages import explain
+from core.models.card import Preprocessing
+from core.registry.formats import PICTURE_FILES
+from tests.fixtures.pictures import encoded, picture, seeing
 
 LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}, "BMP": {}, "TIFF": {}, "PPM": {}}
 LOSSY = {
@@ -51,8 +55,8 @@ def test_pixels_are_exact_when_the_format_loses_nothing(format: str) -> None:
 @pytest.mark.parametrize("format", LOSSY)
 def test_pixels_are_near_when_the_format_is_a_photo_format(format: str) -> None:
     image = _smooth()
-    square = decode(_bytes(image, format, **LOSSY[format]), 24, 24, "bilinear").astype(int)
-    wanted = fit_image(image, 24, 24, "bilinear").astype(int)
+    square = decode(_bytes(image, format, **LOSSY[format]), seeing(24, 24)).astype(int)
+    wanted = fit_image(image, seeing(24, 24)).astype(int)
     assert np.abs(square - wanted).mean() < 4
 
 
@@ -61,13 +65,13 @@ def test_first_frame_counts_when_a_gif_moves() -> None:
     for frame in frames:
         frame.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     data = _bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert fit_image(open_image(data), 10, 10, "bilinear")[5, 5].tolist() == [255, 0, 0]
+    assert fit_image(open_image(data), seeing(10, 10))[5, 5].tolist() == [255, 0, 0]
 
 
 @pytest.mark.parametrize(("value", "wanted"), [(0, 0), (200, 1), (257 * 100, 100), (65535, 255)])
 def test_png_of_16_bits_keeps_its_range_when_it_is_dark_or_bright(value: int, wanted: int) -> None:
     data = _bytes(Image.fromarray(np.full((6, 6), value, dtype=np.uint16)), "PNG")
-    assert np.abs(decode(data, 6, 6, "bilinear").astype(int) - wanted).max() <= 1
+    assert np.abs(decode(data, seeing(6, 6)).astype(int) - wanted).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_png_of_16_bits_keeps_its_range_when_it_is_dark_or_bright(value: int, wa
     ],
 )
 def test_every_mode_becomes_rgb(mode: str, colour: object, wanted: tuple[int, int, int]) -> None:
-    square = fit_image(Image.new(mode, (9, 9), colour), 5, 5, "bilinear")
+    square = fit_image(Image.new(mode, (9, 9), colour), seeing(5, 5))
     assert square.shape == (5, 5, 3)
     assert square.dtype == np.uint8
     assert np.abs(square.astype(int) - wanted).max() <= 1
@@ -96,17 +100,17 @@ def test_transparent_palette_colour_becomes_white() -> None:
     image = Image.new("P", (8, 8), 0)
     image.putpalette([9, 9, 9, 200, 0, 0])
     data = _bytes(image, "PNG", transparency=0)
-    assert decode(data, 8, 8, "bilinear").min() == 255
+    assert decode(data, seeing(8, 8)).min() == 255
 
 
 def test_cmyk_jpeg_is_read() -> None:
     data = _bytes(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
-    assert np.abs(decode(data, 8, 8, "bilinear").astype(int) - (255, 0, 0)).max() < 12
+    assert np.abs(decode(data, seeing(8, 8)).astype(int) - (255, 0, 0)).max() < 12
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_picture_is_upright_when_its_tag_says_it_was_turned(orientation: int) -> None:
-    upright = _smooth()
+    straight = _smooth()
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -116,36 +120,121 @@ def test_picture_is_upright_when_its_tag_says_it_was_turned(orientation: int) ->
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }
-    turned = upright.transpose(undo[orientation]) if orientation in undo else upright
+    turned = straight.transpose(undo[orientation]) if orientation in undo else straight
     exif = Image.Exif()
     exif[0x0112] = orientation
-    square = decode(_bytes(turned, "JPEG", quality=95, subsampling=0, exif=exif), 24, 24, "bilinear").astype(int)
-    assert np.abs(square - fit_image(upright, 24, 24, "bilinear")).mean() < 6
-
-
-def test_fit_crops_the_centre_as_networks_are_tested() -> None:
-    """Like resizing the shorter edge to 32 and cropping the centre 24, in one step."""
-    image = _smooth().resize((160, 96), Image.Resampling.BICUBIC)
-    wanted = image.resize((53, 32), Image.Resampling.BILINEAR).crop((14, 4, 38, 28))
-    got = fit_image(image, 24, 32, "bilinear").astype(int)
-    assert np.abs(got - np.asarray(wanted).astype(int)).mean() < 4
+    data = _bytes(turned, "JPEG", quality=95, subsampling=0, exif=exif)
+    square = decode(data, seeing(24, 24)).astype(int)
+    assert np.abs(square - fit_image(straight, seeing(24, 24))).mean() < 6
 
 
 def test_fit_returns_the_picture_itself_when_it_has_the_size() -> None:
     image = picture(3, (16, 16))
-    np.testing.assert_array_equal(fit_image(image, 16, 16, "bicubic"), np.asarray(image))
+    np.testing.assert_array_equal(fit_image(image, seeing(16, 16, "bicubic")), np.asarray(image))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 2)])
 def test_fit_gives_a_square_when_the_picture_is_very_small_or_thin(size: tuple[int, int]) -> None:
-    assert fit_image(picture(0, size), 20, 23, "bicubic").shape == (20, 20, 3)
+    assert fit_image(picture(0, size), seeing(20, 23, "bicubic")).shape == (20, 20, 3)
 
 
-def test_large_jpeg_is_decoded_like_a_png_of_it() -> None:
-    image = _smooth().resize((1000, 600), Image.Resampling.BICUBIC)
-    quick = decode(_bytes(image, "JPEG", quality=95), 32, 36, "bilinear").astype(int)
-    exact = decode(_bytes(image, "PNG"), 32, 36, "bilinear").astype(int)
-    assert np.abs(quick - exact).mean() < 3
+def test_large_jpeg_is_decoded_alike_in_training_and_when_it_is_opened_whole() -> None:
+    """At a fraction of its size, as JPEG can be, a picture became another one for training than for Predict."""
+    noise = np.random.default_rng(0).integers(0, 256, (600, 1000, 3), dtype=np.uint8)
+    data = _bytes(Image.fromarray(noise), "JPEG", quality=95)
+    for crop_mode in ("center", "squash", "border", "fraction"):
+        how = seeing(32, 36, crop_mode=crop_mode)
+        np.testing.assert_array_equal(decode(data, how), fit_image(open_image(data), how))
+
+
+def test_models_of_earlier_versions_go_on_seeing_what_they_learned_from() -> None:
+    image = picture(0, (45, 30))
+    old = Preprocessing.model_validate(
+        {"image_size": 24, "resize_size": 28, "interpolation": "bilinear", "mean": (0, 0, 0), "std": (1, 1, 1)}
+    )
+    edge = 30 * 24 / 28
+    box = ((45 - edge) / 2, (30 - edge) / 2, (45 + edge) / 2, (30 + edge) / 2)
+    wanted = image.resize((24, 24), Image.Resampling.BILINEAR, box=box)
+    np.testing.assert_array_equal(fit_image(image, old), np.asarray(wanted))
+    assert (fit_image(image, old.model_copy(update={"crop_mode": "center"})) != np.asarray(wanted)).any()
+
+
+def test_very_long_picture_costs_no_more_than_its_middle() -> None:
+    image = Image.new("RGB", (1, 200_000), (9, 9, 9))  # resized whole it would have ten thousand million pixels
+    assert fit_image(image, seeing(224, 256)).tolist() == np.full((224, 224, 3), 9).tolist()
+
+
+# -- odd, and read all the same --------------------------------------------------------------------------
+
+
+def _exif(kind: int, value: bytes, *more: tuple[int, int, int, bytes]) -> bytes:
+    """EXIF of one orientation tag and others: (tag, type, count, 4 bytes)."""
+    entries = [(0x0112, kind, 1, value), *more]
+    rows = [struct.pack("<HHI4s", *entry) for entry in entries]
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(rows)) + b"".join(rows) + b"\0\0\0\0"
+
+
+SIX = struct.pack("<HH", 6, 0)
+ODD_EXIF = {
+    "negative width": (_exif(3, SIX, (0x0100, 9, 1, struct.pack("<i", -5))), True),
+    "as text": (_exif(2, b"6\0\0\0"), True),
+    "as long": (_exif(4, struct.pack("<I", 6)), True),
+    "nine": (_exif(3, struct.pack("<HH", 9, 0)), False),
+    "a word": (_exif(2, b"up\0\0"), False),
+    "unit beyond": (_exif(3, SIX, (0x0128, 4, 1, struct.pack("<I", 70_000))), True),
+}
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("name", ODD_EXIF)
+def test_odd_exif_never_ends_a_picture(name: str, format: str) -> None:
+    exif, is_known = ODD_EXIF[name]
+    options = {"exif": exif} | ({"lossless": True} if format == "WEBP" else {})
+    data = _bytes(_smooth(), format, **options)
+    image, odd = open_told(data, "holiday.jpg")
+    assert image.size == ((24, 40) if is_known else (40, 24))
+    assert [problem.code for problem in odd] == ([] if is_known else ["data.turn_unknown"])
+    assert decode(data, seeing(8, 8)).shape == (8, 8, 3)
+    np.testing.assert_array_equal(np.asarray(upright(image)), np.asarray(image))  # never turned twice
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("kind", [b"zTXt", b"tEXt", b"iCCP"])
+def test_png_with_large_words_is_read(kind: bytes, before: bool) -> None:
+    body = b"words\0" + (b"a" * 2**21 if kind == b"tEXt" else b"\0" + zlib.compress(b"\0" * 2**21))
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    data = _bytes(picture(1), "PNG")
+    place = 33 if before else len(data) - 12
+    data = data[:place] + chunk + data[place:]
+    np.testing.assert_array_equal(np.asarray(open_image(data)), np.asarray(picture(1)))
+
+
+DEEP = {  # values, what is seen of the darkest and the brightest, and what is told
+    "float 0 to 1": (np.linspace(0.1, 0.9, 64, dtype=np.float32), (25, 229), []),
+    "float 0 to 255": (np.linspace(10, 250, 64, dtype=np.float32), (10, 250), []),
+    "float beyond": (np.linspace(0, 4000, 64, dtype=np.float32), (0, 15), ["data.nearly_flat"]),
+    "float far beyond": (np.linspace(1e6, 2e6, 64, dtype=np.float32), (255, 255), ["data.nearly_flat"]),
+    "float with holes": (np.array([0.5, 1, 0] * 21 + [np.nan], dtype=np.float32), (0, 255), []),
+    "16 bits": (np.linspace(0, 65535, 64).astype(np.uint16), (0, 255), []),
+    "12 bits in 16": (np.linspace(0, 4095, 64).astype(np.uint16), (0, 15), ["data.nearly_flat"]),
+    "one grey of 16 bits": (np.full(64, 700, dtype=np.uint16), (2, 2), []),
+    "32 bits": (np.linspace(0, 3000, 64).astype(np.int32), (0, 11), ["data.nearly_flat"]),
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_pictures_are_scaled_or_told(name: str) -> None:
+    values, wanted, told = DEEP[name]
+    image, odd = open_told(_bytes(Image.fromarray(values.reshape(8, 8)), "TIFF"), "scan.tif")
+    assert image.mode == "RGB"
+    assert np.asarray(image).min() == pytest.approx(wanted[0], abs=1)
+    assert np.asarray(image).max() == pytest.approx(wanted[1], abs=1)
+    assert [problem.code for problem in odd] == told
+    assert all("scan.tif" in explain(problem) for problem in odd)
+
+
+def test_formats_that_are_tried_are_those_of_the_table() -> None:
+    assert set(READ_FORMATS) == set(PICTURE_FILES)
 
 
 # -- hostile and damaged ---------------------------------------------------------------------------------
@@ -168,11 +257,11 @@ def test_pixel_bomb_is_refused_from_its_header() -> None:
     assert found.value.code == "data.picture_too_large"
     assert "50000 × 50000" in str(found.value)
     with pytest.raises(ValueError, match="pixels"):
-        decode(data, 8, 8, "bilinear")
+        decode(data, seeing(8, 8))
 
 
 def test_picture_at_the_limit_is_not_called_a_bomb() -> None:
-    assert read_header(_png_claiming(10_000, MAX_PIXELS // 10_000)).size == (10_000, 10_000)
+    assert open_header(_png_claiming(10_000, MAX_PIXELS // 10_000)).size == (10_000, 10_000)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +281,7 @@ def test_file_that_is_no_picture_is_refused_by_its_content(data: bytes, tmp_path
 def test_content_counts_when_the_name_says_another_format(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(encoded(2, "PNG"))
-    assert open_image(path).format == "PNG"
+    np.testing.assert_array_equal(np.asarray(open_image(path)), np.asarray(picture(2)))
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF"])
@@ -204,7 +293,7 @@ def test_file_cut_short_is_refused_and_suspected_before_decoding(format: str) ->
         open_image(data[: len(data) * 2 // 3])
     assert found.value.code == "data.picture_unreadable"
     with pytest.raises(OSError, match=r".+"):
-        decode(data[: len(data) * 2 // 3], 8, 8, "bilinear")
+        decode(data[: len(data) * 2 // 3], seeing(8, 8))
 
 
 def test_file_of_too_many_bytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +313,7 @@ def test_damaged_bytes_raise_only_what_callers_expect(format: str) -> None:
         for _ in range(chance.randint(1, 6)):
             data[chance.randrange(min(len(data), 400))] = chance.randrange(256)
         try:
-            square = decode(bytes(data), 16, 18, "bilinear")
+            square = decode(bytes(data), seeing(16, 18))
         except (OSError, ValueError):
             continue
         assert square.shape == (16, 16, 3)
@@ -234,6 +323,6 @@ def test_lack_of_memory_is_not_blamed_on_the_picture(monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("core.data.picture.to_rgb", fail)
+    monkeypatch.setattr("core.data.showing.to_rgb", fail)
     with pytest.raises(MemoryError):
-        decode(encoded(0), 8, 8, "bilinear")
+        decode(encoded(0), seeing(8, 8))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.optimize.bundle.write import TEMPLATES, script
 from core.registry.model_formats import BUNDLED, FORMATS
-from tests.fixtures.bundles import IMAGES, PICTURES, TEXTS, VISION, WORDS, WRITINGS, tiny_tokenizer
+from tests.fixtures.bundles import IMAGES, TEXTS, VISION, WORDS, WRITINGS, tiny_tokenizer
 
 
 def test_scripts_suit_python_3_9_and_every_format() -> None:
@@ -60,24 +60,33 @@ def odd_pictures() -> dict[str, Image.Image]:
     }
 
 
-@pytest.mark.parametrize("how", [{}, {"resize_size": 24}, {"interpolation": "bilinear"}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"resize_size": 24},
+        {"interpolation": "bilinear"},
+        *({"crop_mode": one} for one in ("squash", "border", None)),
+    ],
+)
 def test_pictures_are_prepared_as_in_training(how: dict[str, Any], tmp_path: Path) -> None:
     import torch
 
     from core.data.picture import decode, fit_image
+    from core.data.showing import read_picture
     from core.models.card import Preprocessing
     from core.networks.transforms import Batcher
 
     facts = IMAGES | how
-    seen = Preprocessing.model_validate({name: facts[name] for name in VISION})
+    seen = Preprocessing.model_validate({name: facts[name] for name in VISION if facts[name]})  # None: of an older run
     batcher = Batcher(seen, 24, torch.device("cpu"), channels_last=False)
 
     def graft(square: Any) -> Any:
         return batcher(square[None].copy())[0].numpy()
 
     for name, picture in odd_pictures().items():
-        wanted = graft(fit_image(picture, 24, seen.resize_size, seen.interpolation))
-        found = PICTURES.read_picture(picture, facts)
+        wanted = graft(fit_image(picture, seen))
+        found = read_picture(picture, facts)
         assert (found.dtype, found.shape, found.flags.c_contiguous) == (np.float32, (3, 24, 24), True)
         assert np.abs(found - wanted).max() < 1e-5, name
     rgb = odd_pictures()["rgb"].resize((450, 600))
@@ -86,11 +95,11 @@ def test_pictures_are_prepared_as_in_training(how: dict[str, Any], tmp_path: Pat
     for name, options in {"turned.jpg": {"exif": exif}, "plain.jpg": {}, "plain.png": {}, "plain.webp": {}}.items():
         rgb.save(tmp_path / name, **options)
         data = (tmp_path / name).read_bytes()
-        wanted = graft(decode(data, 24, seen.resize_size, seen.interpolation))
-        assert np.abs(PICTURES.read_picture(tmp_path / name, facts) - wanted).max() < 1e-5, name
+        wanted = graft(decode(data, seen))
+        assert np.abs(read_picture(tmp_path / name, facts) - wanted).max() < 1e-5, name
         opened = Image.open(io.BytesIO(data))
-        wanted = graft(fit_image(opened, 24, seen.resize_size, seen.interpolation))
-        assert np.abs(PICTURES.read_picture(Image.open(io.BytesIO(data)), facts) - wanted).max() < 1e-5, name
+        wanted = graft(fit_image(opened, seen))
+        assert np.abs(read_picture(Image.open(io.BytesIO(data)), facts) - wanted).max() < 1e-5, name
 
 
 def test_texts_are_prepared_as_in_training() -> None:

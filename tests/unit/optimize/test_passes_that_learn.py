@@ -37,6 +37,7 @@ from core.optimize.trained_model import TrainedImageModel, TrainedModel, Trained
 from core.progress import PhaseClock, SilentReporter
 from core.spec import DataRef, ModelRef
 from tests.fixtures.listening import Listener
+from tests.fixtures.pictures import seeing
 from tests.fixtures.reviews import write_reviews
 from tests.fixtures.text_models import plant
 
@@ -69,9 +70,8 @@ def _digits(model: str = SMALL, **changes: Any) -> TrainedModel:
     trained = TrainedImageModel(spec, card, PhaseClock(SilentReporter()))
     trained.size = SIZE
     trained.data = load_images(
-        DataRef(id="builtin/digits"), image_size=SIZE, resize_size=SIZE, interpolation="bilinear",
-        train_size=200, test_size=50, seed=3, reporter=trained.clock,
-    )  # fmt: skip
+        DataRef(id="builtin/digits"), seeing(SIZE, SIZE), train_size=200, test_size=50, seed=3, reporter=trained.clock
+    )
     ref = ModelRef(id=model, weights="random")
     trained.model = build_classifier(ref, list(trained.data.labels), seed=0, image_size=SIZE).eval()
     trained._batcher = Batcher(card.vision, SIZE, CPU, channels_last=False)

@@ -40,6 +40,7 @@ from core.runs.kinds import check_spec
 from core.spec import DataRef, ModelRef
 from core.store import open_store
 from tests.fixtures.homes import living_in
+from tests.fixtures.pictures import seeing
 
 SMALL = "torchvision/squeezenet1_1"
 
@@ -68,10 +69,7 @@ def train() -> str:
         "image_size": 32,
     }
     run = submit.new_run(FinetuneSpec.model_validate(asked))
-    data = load_images(
-        DataRef(id="builtin/digits"), image_size=32, resize_size=32, interpolation="bilinear", train_size=200, seed=0,
-        reporter=SilentReporter(),
-    )  # fmt: skip
+    data = load_images(DataRef(id="builtin/digits"), seeing(32, 32), train_size=200, seed=0, reporter=SilentReporter())
     network = build_classifier(ModelRef(id=SMALL, weights="random"), data.labels, seed=0, image_size=32)
     test = {"accuracy": 0.1, "interval": [0.0, 0.2], "n": len(data.test), "macro_f1": 0.1}
     save_classifier(network.eval(), run.folder / "artifacts" / "model", data={"id": data.id}, test=test)
