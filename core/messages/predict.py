@@ -13,6 +13,15 @@ PREDICT_SENTENCES: dict[str, str] = {
     "predict.no_letters": N_(
         "There are neither Chinese nor Latin letters in this text: the sentiment model cannot read it."
     ),
+    "predict.other_language": N_(
+        "This text is in another language than Chinese and English, which the sentiment model reads: it is not "
+        "answered. Translate it, or fine-tune a model on texts of its language."
+    ),
+    "predict.other_languages": N_(
+        "{n} of {total} texts are in other languages than Chinese and English, which the sentiment model reads, and "
+        "are not answered. Translate them, or fine-tune a model on texts of their language."
+    ),
+    "predict.without_letters": N_("{n} of {total} texts hold neither Chinese nor Latin letters and are not answered."),
     "predict.too_many_lines": N_("{n} lines are more than the {limit} that are answered at once. Give them as a file."),
     "predict.no_pictures": N_("No pictures were found in {name} ({n} other files)."),
     "predict.no_folder": N_(

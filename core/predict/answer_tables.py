@@ -35,9 +35,10 @@ def picture_row(name: str, answers: Ranking) -> dict[str, Cell]:
 
 
 def answers_csv(rows: Sequence[Mapping[str, Cell]]) -> bytes:
-    """Answers that are shown on a page as a csv, made safe in the same way."""
+    """Answers that are shown on a page as a csv, made safe in the same way; what a row lacks is empty."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([plain_cell(name) for name in rows[0]])
-    writer.writerows([plain_cell(value) for value in row.values()] for row in rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer.writerow([plain_cell(name) for name in names])
+    writer.writerows([plain_cell(row.get(name)) for name in names] for row in rows)
     return text.getvalue().encode("utf-8-sig")

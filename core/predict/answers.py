@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from core.problems import ProblemRow
+from core.problems import Problem, ProblemRow
 
 # What a cell of a table of answers holds.
 Cell = str | float | None
@@ -19,7 +19,7 @@ Ranking = Sequence[tuple[str, float]]
 MAX_PIECES = 64
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
-_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a]")
 # A word with what belongs to it (don't, 3.5), a run of a script without blanks, or whatever stands between.
 _UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _PIECE = re.compile(
@@ -29,7 +29,7 @@ _PIECE = re.compile(
 
 @dataclass(frozen=True)
 class TextAnswer:
-    """One text's answer. `label` is a class, `unsure`, or empty where there was nothing to read."""
+    """One text's answer. `label` is a class, `unsure`, `declined`, or empty where there was nothing to read."""
 
     label: str
     probabilities: dict[str, float] = field(default_factory=dict)  # of every class, the likeliest first
@@ -71,12 +71,31 @@ class AnsweredRow(TypedDict):
     confidence: float | None
     text: NotRequired[str]
     model: NotRequired[str]
+    reason: NotRequired[str]  # a code where no model could answer; in a table for people its sentence
     file: NotRequired[str]
+
+
+# What is told of several texts that were not answered for one reason.
+_OF_SEVERAL = {"predict.other_language": "predict.other_languages", "predict.no_letters": "predict.without_letters"}
+
+
+def not_answered(reasons: Mapping[str, int], total: int) -> list[Problem]:
+    """What is told of texts that no model could answer, by how many there are of each reason."""
+    return [
+        Problem(_OF_SEVERAL[reason], "warning", "file", {"n": n, "total": total})
+        for reason, n in reasons.items()
+        if reason in _OF_SEVERAL
+    ]
+
+
+def count_letters(text: str) -> tuple[int, int]:
+    """How many Chinese and how many Latin letters a text has."""
+    return len(_HAN.findall(text)), len(_LATIN.findall(text))
 
 
 def language_of(text: str) -> str | None:
     """`zh` or `en` (any Latin script) by a text's letters; None when it has neither."""
-    han, latin = len(_HAN.findall(text)), len(_LATIN.findall(text))
+    han, latin = count_letters(text)
     if not han and not latin:
         return None
     return "zh" if 3 * han >= latin else "en"  # a Chinese word has about a third of an English one's letters

@@ -83,6 +83,8 @@ def ask_texts(model_id: str, texts: Sequence[str], top: int) -> Predictions:
         predictions.append(prediction)
         lines.append(f"{text}: {answer.label} ({_spell(shares.items()) or sentence})")
         rows.append({"text": text, "label": answer.label, "confidence": answer.confidence, "model": answer.model})
+        if answer.reason:
+            rows[-1]["not answered because"] = sentence
     return Predictions({"model": model_id, "predictions": predictions, "latency_ms": predictor.latency_ms}, lines, rows)
 
 

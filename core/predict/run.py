@@ -17,15 +17,16 @@ from typing import Any, NamedTuple
 
 from core.errors import InputError, StoppedError
 from core.files import replacing, to_json, write_atomically
+from core.messages import explain
 from core.models.catalog import get_model
 from core.predict.answer_tables import TOP, picture_row, plain_cell
-from core.predict.answers import AnsweredRow, AnswersSummary, Ranking
+from core.predict.answers import AnsweredRow, AnswersSummary, Ranking, not_answered
 from core.predict.load import load_predictor
 from core.predict.picture_files import Album, open_album
 from core.predict.pictures import Predictor
 from core.predict.spec import SENTIMENT, PredictSpec
 from core.predict.text_files import Questions, read_questions
-from core.problems import told
+from core.problems import Problem, told
 from core.progress import Reporter
 
 # Texts of one part: enough to sort them by length, little enough to show progress and lose little.
@@ -41,6 +42,7 @@ class TextPart(NamedTuple):
     label: str
     probabilities: dict[str, float]
     model: str
+    reason: str = ""
 
 
 class PicturePart(NamedTuple):
@@ -74,12 +76,16 @@ def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
 
     def answer(first: int, stop: int) -> list[TextPart]:
         part = ["" if text is None else str(text) for text in texts[first:stop]]
-        return [TextPart(answer.label, answer.probabilities, answer.model) for answer in predictor.answer(part)]
+        return [
+            TextPart(answer.label, answer.probabilities, answer.model, answer.reason)
+            for answer in predictor.answer(part)
+        ]
 
     parts = folder / "checkpoint"
     rate, seconds = _answer_parts(answer, len(texts), PART, parts, reporter, resume=resume)
     reporter.phase("save")
-    by_label, by_model = _write(questions, parts, labels, folder / "artifacts")
+    reasons = Counter(part.reason for part in starmap(TextPart, _read_parts(parts)) if part.reason)
+    by_label, by_model = _write(questions, parts, labels, folder / "artifacts", with_reasons=bool(reasons))
     shutil.rmtree(parts)
     return {
         "kind": "texts",
@@ -89,7 +95,7 @@ def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
         "counts": by_label,
         "seconds": seconds,
         "texts_per_s": rate,
-        "problems": [problem.as_dict() for problem in questions.problems],
+        "problems": [problem.as_dict() for problem in [*questions.problems, *not_answered(reasons, len(texts))]],
     }
 
 
@@ -198,11 +204,14 @@ def _read_parts(parts: Path) -> Iterator[list[Any]]:
         yield from json.loads(path.read_text(encoding="utf-8"))
 
 
-def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -> tuple[dict[str, int], dict[str, int]]:
+def _write(
+    questions: Questions, parts: Path, labels: list[str], folder: Path, *, with_reasons: bool
+) -> tuple[dict[str, int], dict[str, int]]:
     """The table with its answers; how often each label was given, and each model answered."""
     folder.mkdir(exist_ok=True)
     header = list(questions.table)
     added = ["answer", "confidence", *(f"p {label}" for label in labels), "answered by"]
+    added += ["not answered because"] * with_reasons
     names = [*header, *(_free(name, header) for name in added)]
     by_label: Counter[str] = Counter()
     by_model: Counter[str] = Counter()
@@ -215,18 +224,21 @@ def _write(questions: Questions, parts: Path, labels: list[str], folder: Path) -
         writer = csv.writer(file)
         writer.writerow([plain_cell(name) for name in names])
         columns = [questions.table[name] for name in header]
-        for row, (label, probabilities, model) in enumerate(starmap(TextPart, _read_parts(parts))):
+        for row, (label, probabilities, model, reason) in enumerate(starmap(TextPart, _read_parts(parts))):
             by_label[label] += 1
             by_model[model] += 1
             shares = [probabilities.get(name) for name in labels]
             best = max(probabilities.values(), default=None)
             numbers = ["" if value is None else f"{value:.4f}" for value in (best, *shares)]
             cells = [plain_cell(column[row]) for column in columns]
-            writer.writerow([*cells, plain_cell(label), *numbers, model])
+            why = [explain(Problem(reason)) if reason else ""] * with_reasons
+            writer.writerow([*cells, plain_cell(label), *numbers, model, *why])
             if row < SHOWN:
                 text = questions.texts[row]
                 shown = "" if text is None else str(text)[:500]
                 first.append({"text": shown, "label": label, "confidence": best, "model": model})
+                if reason:
+                    first[-1]["reason"] = reason
     write_atomically(folder / "report.json", to_json({"rows": first, "labels": labels}))
     return dict(by_label.most_common()), dict(by_model)
 

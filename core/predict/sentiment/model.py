@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.text_cleaning import clean_texts
-from core.predict.answers import Piece, TextAnswer, language_of, split_pieces
+from core.predict.answers import Piece, TextAnswer, split_pieces
 from core.predict.sentiment.characters import CharacterModel, load_characters
+from core.predict.sentiment.languages import reader_of
 from core.predict.spec import SENTIMENT
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Sentiment:
     def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
         """A label for each text. `latency_ms` is then the time of this call per text, loading left out."""
         cleaned = clean_texts(texts).texts
-        languages = [language_of(text) for text in cleaned]
+        languages = [reader_of(text) for text in cleaned]
         if "en" in languages:
             self.encoder()
         if "zh" in languages:
@@ -145,6 +146,8 @@ class Sentiment:
     def _answer(self, positive: float, language: str | None) -> TextAnswer:
         if language is None:
             return TextAnswer("unsure", reason="predict.no_letters")
+        if language == "other":
+            return TextAnswer("declined", reason="predict.other_language")
         shares = {"positive": positive, "negative": 1 - positive}
         best = max(shares, key=shares.__getitem__)
         ordered = {best: shares[best], **{name: value for name, value in shares.items() if name != best}}
@@ -152,8 +155,8 @@ class Sentiment:
 
     def explain(self, text: str) -> tuple[str, list[Piece]]:
         """(class, how much each part of the text spoke for it in log-odds): exact in Chinese, by omission else."""
-        language = language_of(text)
-        if language is None:
+        language = reader_of(text)
+        if language is None or language == "other":
             return "positive", [Piece(text)]
         if language == "en":
             pieces = self.encoder().explain(text, "positive")[1]

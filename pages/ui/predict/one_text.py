@@ -33,6 +33,7 @@ _FACES = {
     "positive": (":material/sentiment_satisfied:", "green", N_("Positive")),
     "negative": (":material/sentiment_dissatisfied:", "red", N_("Negative")),
     "unsure": (":material/sentiment_neutral:", "gray", N_("Unsure")),
+    "declined": (":material/translate:", "gray", N_("Not answered")),
 }
 _HALVES = {"sentiment/en": N_("the English half"), "sentiment/zh": N_("the Chinese half")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -11,9 +12,10 @@ import streamlit as st
 from core import store
 from core.errors import GraftError
 from core.i18n import Translator
+from core.messages import explain
 from core.models.catalog import get_model
 from core.predict.answer_tables import answers_csv
-from core.predict.answers import AnsweredRow, AnswersSummary, Cell
+from core.predict.answers import AnsweredRow, AnswersSummary, Cell, TextAnswer, not_answered
 from core.predict.spec import SENTIMENT, PredictSpec
 from core.problems import Problem
 from core.registry.formats import asked_suffixes, listed_words
@@ -53,10 +55,9 @@ def many_lines(model_id: str, key: str) -> None:
     with parts.guarded():
         with st.spinner(_("Asking the model; the first time takes some seconds"), show_time=True):
             answers, latency_ms = cached_answers.answers(model_id, tuple(lines))
-        rows: list[AnsweredRow] = [
-            {"text": line, "label": answer.label, "confidence": answer.confidence, "model": answer.model}
-            for line, answer in zip(lines, answers, strict=True)
-        ]
+        rows = [_row(line, answer) for line, answer in zip(lines, answers, strict=True)]
+        reasons = Counter(answer.reason for answer in answers if answer.reason)
+        parts.show_problems(not_answered(reasons, len(rows)))
         counts = {
             label: sum(row["label"] == label for row in rows) for label in dict.fromkeys(r["label"] for r in rows)
         }
@@ -66,13 +67,30 @@ def many_lines(model_id: str, key: str) -> None:
             st.caption(_("{time} for each text.", time=_.duration(latency_ms / 1000)))
         st.download_button(
             _("Download as csv"),
-            answers_csv(cast(list[dict[str, Cell]], rows)),
+            answers_csv(cast(list[dict[str, Cell]], [_with_sentence(row, _) for row in rows])),
             "answers.csv",
             "text/csv",
             key=f"{key}_download",
             icon=":material/download:",
             on_click="ignore",
         )
+
+
+def _row(text: str, answer: TextAnswer) -> AnsweredRow:
+    row: AnsweredRow = {
+        "text": text,
+        "label": answer.label,
+        "confidence": answer.confidence,
+        "model": answer.model,
+    }
+    if answer.reason:
+        row["reason"] = answer.reason
+    return row
+
+
+def _with_sentence(row: AnsweredRow, _: Translator) -> AnsweredRow:
+    """A row whose reason is told in words."""
+    return row | {"reason": explain(Problem(row["reason"]), _)} if row.get("reason") else row
 
 
 def show_counts(counts: Mapping[str, int], total: int, _: Translator) -> None:
@@ -86,20 +104,21 @@ def show_counts(counts: Mapping[str, int], total: int, _: Translator) -> None:
 
 def show_rows(rows: Sequence[AnsweredRow], key: str, _: Translator) -> None:
     """Texts, or pictures by their files, with their answers."""
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([_with_sentence(row, _) for row in rows])
     table["label"] = [label_words(label, _) for label in table["label"]]
     table["confidence"] = 100 * table["confidence"].astype(float)
     st.dataframe(
         table,
         hide_index=True,
         key=key,
-        column_order=[name for name in ("file", "text", "label", "confidence") if name in table],
+        column_order=[name for name in ("file", "text", "label", "confidence", "reason") if name in table],
         placeholder="–",
         column_config={
             "file": st.column_config.TextColumn(_("File"), width="medium"),
             "text": st.column_config.TextColumn(_("Text"), width="medium"),
             "label": st.column_config.TextColumn(_("Answer"), width="small"),
             "confidence": sure_column(_),
+            "reason": st.column_config.TextColumn(_("Not answered because"), width="medium"),
         },
     )
 

@@ -54,6 +54,17 @@ def test_table_comes_back_with_its_answers(tmp_path: Path, home: Path) -> None:
     assert not (tmp_path / "checkpoint").exists()
 
 
+def test_texts_in_other_languages_are_left_unanswered_and_the_reason_is_told(tmp_path: Path, home: Path) -> None:
+    rows = [["text"], [GOOD], ["방이 깨끗하고 조용했어요"], ["Una noche maravillosa, todo perfecto."], ["!"]]
+    summary = answer_file(_spec(_table(tmp_path / "a.csv", rows)), tmp_path, Listener(), False)
+    found = _rows(tmp_path)
+    assert [row["answer"] for row in found] == ["positive", "declined", "declined", "unsure"]
+    assert [row["not answered because"][:4] for row in found] == ["", "This", "This", "Ther"]
+    told = {problem["code"]: problem["values"] for problem in summary["problems"]}
+    assert told["predict.other_languages"] == {"n": 2, "total": 4}
+    assert told["predict.without_letters"] == {"n": 1, "total": 4}
+
+
 def test_stopped_run_goes_on_where_it_was(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict_run, "PART", 10)
     texts = [GOOD if i % 3 else BAD for i in range(45)]

@@ -18,6 +18,7 @@ from core.predict.sentiment.characters import (
     plain_characters,
     save_characters,
 )
+from core.predict.sentiment.languages import reader_of
 from core.predict.sentiment.model import FOLDER, Sentiment, read_card
 
 PRAISE = "这部电影真是太棒了，演员的表演非常出色，剧情也很吸引人。"
@@ -63,8 +64,43 @@ def test_below_its_limit_it_says_unsure(sentiment: Sentiment) -> None:
 )
 def test_hostile_text_gets_an_answer(sentiment: Sentiment, text: str) -> None:
     (answer,) = sentiment.answer([text])
-    assert answer.label in {"positive", "negative", "unsure"}
+    assert answer.label in {"positive", "negative", "unsure", "declined"}
     assert all(np.isfinite(value) for value in answer.probabilities.values())
+
+
+FOREIGN = [
+    "Une soirée merveilleuse, tout était parfait.", "방이 깨끗하고 조용했어요",
+    "Das Essen war kalt und der Kellner unfreundlich.",
+    "Uma noite maravilhosa, tudo perfeito.", "Una película aburrida, una pérdida de tiempo.",
+    "とても良い映画でした", "Очень хороший фильм", "مرحبا بك", "Il cibo era freddo e il cameriere scortese.",
+    "Très bien", "Sehr schlecht", "Phim rất hay, tôi rất thích",
+]  # fmt: skip
+ENGLISH = [
+    "The crème brûlée at Café Señor was déjà vu", "Je ne regrette rien is a great song", "Best sushi in San Francisco",
+    "dirty room no breakfast bad staff", "Not bad", "meh", "luv it sooo much!!!", "AMAZING!!!", "Ｇｒｅａｔ ｆｉｌｍ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_other_languages_are_declined_with_the_reason(sentiment: Sentiment, text: str) -> None:
+    (answer,) = sentiment.answer([text])
+    assert (answer.label, answer.reason, answer.probabilities) == ("declined", "predict.other_language", {})
+    assert sentiment.explain(text)[1][0].weight == 0
+
+
+def test_english_and_chinese_with_foreign_words_are_not_declined() -> None:
+    assert {text: reader_of(text) for text in ENGLISH} == dict.fromkeys(ENGLISH, "en")
+    chinese = [
+        "这个App很好用",
+        "优の良品很好吃",
+        "OMG 太好吃了",
+        "T恤质量差",
+        "α版本很稳定",
+        PRAISE,
+        COMPLAINT,
+        MIDDLING,
+    ]
+    assert {text: reader_of(text) for text in chinese} == dict.fromkeys(chinese, "zh")
 
 
 @pytest.mark.parametrize("text", [PRAISE, COMPLAINT, "a wonderful film with a dull ending", "很好 " * 40])
