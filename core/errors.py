@@ -16,10 +16,13 @@ translate it. Logs stay English.
 from __future__ import annotations
 
 import errno
+import sys
+import traceback
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from core.problems import Problem
+from core.settings import hide
 
 
 class GraftError(Exception):
@@ -113,7 +116,12 @@ def problems_of(error: BaseException) -> list[Problem]:
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, GraftError):
         return list(error.problems)
-    return [Problem("run.unknown_error", values={"detail": f"{type(error).__name__}: {error}"[:500]})]
+    return [Problem("run.unknown_error", values={"detail": hide(f"{type(error).__name__}: {error}")[:500]})]
+
+
+def print_traceback() -> None:
+    """Write how the error at hand came about to the log, without what nobody else is to know."""
+    print(hide(traceback.format_exc()), file=sys.stderr, flush=True)
 
 
 def first_line(error: object, most: int = 200) -> str:
@@ -122,4 +130,4 @@ def first_line(error: object, most: int = 200) -> str:
     >>> first_line(ValueError("no such operator\\nin line 3")), first_line(KeyboardInterrupt())
     ('no such operator', 'KeyboardInterrupt')
     """
-    return str(error).strip().split("\n")[0][:most] or type(error).__name__
+    return hide(str(error).strip().split("\n")[0])[:most] or type(error).__name__

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 
@@ -63,17 +65,45 @@ def without_login(text: str) -> str:
     return re.sub(r"(?<=://)[^\s/?#]*@", "", text)
 
 
+def hide(text: str) -> str:
+    """A text from a library or a log without any token, key or password that Graft was given."""
+    for secret in _secrets():
+        text = text.replace(secret, "••••••")
+    return without_login(text)
+
+
+def _secrets() -> list[str]:
+    """The hub's token, the access key, and the passwords of mirrors, as they stand in the environment and its file."""
+    given = [os.environ.get(name, "") for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "GRAFT_ACCESS_KEY")]
+    with suppress(OSError, UnicodeDecodeError):
+        given.append(Path(os.environ.get("HF_TOKEN_PATH") or _hugging_face() / "token").expanduser().read_text("utf-8"))
+    for name in ("HF_ENDPOINT", "GRAFT_TORCH_MIRROR"):
+        with suppress(ValueError):
+            password = urlsplit(get(name)).password or ""
+            given += [password, unquote(password)]
+    return sorted({one.strip() for one in given if len(one.strip()) > 5}, key=len, reverse=True)
+
+
 def home() -> Path:
     """The folder that holds everything Graft writes; created on first use."""
     path = Path(get("GRAFT_HOME") or platformdirs.user_data_dir("graft", appauthor=False)).expanduser()
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return keep_private(path)
 
 
 def folder(name: str) -> Path:
     """A folder inside `home()`: runs, cache, uploads."""
     path = home() / name
-    path.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return keep_private(path)
+
+
+def keep_private(path: Path) -> Path:
+    """Let nobody but its owner read a file or folder; returns it. One of somebody else's stays as it is."""
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        if os.name == "posix" and mode & 0o077:
+            path.chmod(mode & 0o700)
     return path
 
 
@@ -105,6 +135,9 @@ def torch_folder() -> Path:
 
 def hub_folder() -> Path:
     """Where the Hugging Face libraries keep what they download."""
+    return Path(os.environ.get("HF_HUB_CACHE") or _hugging_face() / "hub").expanduser()
+
+
+def _hugging_face() -> Path:
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
+    return Path(os.environ.get("HF_HOME") or f"{cache}/huggingface")

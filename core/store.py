@@ -371,7 +371,8 @@ def open_store() -> Store:
 
 @lru_cache(maxsize=4)
 def _open(path: Path) -> Store:
-    return Store(path)
+    path.touch(mode=0o600)
+    return Store(settings.keep_private(path))
 
 
 Record = TypeVar("Record", bound=Mapping[str, object])

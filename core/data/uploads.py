@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from core import settings
 from core.cache import with_lock
 from core.data.upload_files import copy_limited, safe_name, upload_path, uploads_folder
 from core.errors import DataError
@@ -48,7 +49,7 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
                 raise DataError(_as_named(error.problems, unfinished.name, name[:80])) from error
         with with_lock("uploads"):  # of two uploads of one name the second gets another
             target_path = _free(folder, safe_name(name), suffix)
-            unfinished.replace(target_path)
+            settings.keep_private(unfinished).replace(target_path)
         return f"upload/{target_path.stem}"
     finally:
         unfinished.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ would fetch too, but throws away what came when a process ends (2.4), and asks n
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import socket
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import IO, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from core.errors import RunError, StoppedError, first_line
 from core.files import sha256
@@ -162,12 +163,13 @@ def _timeout(wanted: Wanted) -> RunError:
 
 
 def _open(wanted: Wanted, have: int, version: str) -> Any:
-    headers = {"Accept-Encoding": "identity", "User-Agent": "graft", **wanted.headers}
+    url, login = _split_login(wanted.url)
+    headers = {"Accept-Encoding": "identity", "User-Agent": "graft", **login, **wanted.headers}
     if have:
         headers["Range"] = f"bytes={have}-"
         if version:
             headers["If-Range"] = version
-    request = urllib.request.Request(wanted.url, headers=headers)
+    request = urllib.request.Request(url, headers=headers)
     try:
         return urllib.request.build_opener(_Redirects).open(request, timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
@@ -180,6 +182,19 @@ def _open(wanted: Wanted, have: int, version: str) -> Any:
         if isinstance(reason, ConnectionResetError | http.client.HTTPException):
             raise _Broken(_broken_off(wanted)) from None
         raise unreachable(wanted.url, reason, wanted.mirror) from None
+
+
+def _split_login(url: str) -> tuple[str, dict[str, str]]:
+    """An address without the user and password of a mirror, and the header that tells them.
+
+    >>> _split_login("https://ann:s%40t@mirror.example/file")
+    ('https://mirror.example/file', {'Authorization': 'Basic YW5uOnNAdA=='})
+    """
+    login, at, _host = urlsplit(url).netloc.rpartition("@")
+    if not at:
+        return url, {}
+    told = base64.b64encode(unquote(login).encode()).decode()
+    return url.replace(f"{login}@", "", 1), {"Authorization": f"Basic {told}"}
 
 
 def unreachable(url: str, reason: object, mirror: str = "HF_ENDPOINT") -> RunError:

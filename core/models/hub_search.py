@@ -62,7 +62,9 @@ def search_hub(text: str, task: str = "", limit: int = 20) -> list[HubRow]:
         return list(_rows(answer.json(), limit))
     except broken as error:  # those of the network, and an answer that is not the hub's
         detail = first_line(error, 160)
-        raise GraftError("hub.unreachable", endpoint=endpoint, detail=detail.rstrip(".")) from error
+        raise GraftError(
+            "hub.unreachable", endpoint=settings.without_login(endpoint), detail=detail.rstrip(".")
+        ) from error
 
 
 def _rows(answer: Iterable[Mapping[str, Any]], limit: int) -> Iterable[HubRow]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import shutil
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.errors import GraftError, StoppedError, problems_of
+from core.errors import GraftError, StoppedError, first_line, print_traceback, problems_of
 from core.hardware import usable_threads
 from core.measurement.timing import Stopwatch, speed_of
 from core.optimize import steps
@@ -110,9 +109,9 @@ def _try(bench: Bench, report: ReportWriter, original: Original, watch: Stopwatc
         report.put(replace(report.row(variant.name), status="waiting", doing=None))
         raise
     except Exception as error:
-        traceback.print_exc()
+        print_traceback()
         if not isinstance(error, GraftError):
-            bench.clock.log(f"{variant.name}: {type(error).__name__}: {error}")
+            bench.clock.log(f"{variant.name}: {type(error).__name__}: {first_line(error)}")
         row = report.row(variant.name)
         report.put(replace(row, status="failed", problems=(*row.problems, *problems_of(error))))
     report.put(replace(report.row(variant.name), doing=None, seconds=time.perf_counter() - began))

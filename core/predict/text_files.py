@@ -80,8 +80,9 @@ def store_questions(source: IO[bytes] | Any, name: str, key: str) -> Path:
     if path.is_file():
         return path
     _forget_unasked(folder.parent)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     with replacing(path) as unfinished, unfinished.open("wb") as target:
+        settings.keep_private(unfinished)
         source.seek(0)
         copy_limited(source, target)
     return path

@@ -59,7 +59,11 @@ class LocalExecutor:
             "PYTHONFAULTHANDLER": "1",  # a crash in native code leaves its stack in the log
             "PYTHONUTF8": "1",
         }
-        with (run.folder / "worker.log").open("ab") as log:
+        # What the hubs send goes to a cache that others may read; all else is the owner's.
+        umask = -1 if run.kind == "download" else 0o077
+        path = run.folder / "worker.log"
+        path.touch(mode=0o600)
+        with path.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "core.runs.worker", run.id],
                 cwd=settings.PROJECT,
@@ -69,6 +73,7 @@ class LocalExecutor:
                 stderr=subprocess.STDOUT,
                 close_fds=True,
                 start_new_session=os.name == "posix",
+                umask=umask,
                 creationflags=_windows_flags(),
             )
         # Nobody waits for the worker, so a thread takes its exit status: it must not stay behind as a zombie.

@@ -13,13 +13,12 @@ import os
 import signal
 import sys
 import time
-import traceback
 from pathlib import Path
 
 import psutil
 
 from core import settings
-from core.errors import GraftError, StoppedError, StoreError, problems_of
+from core.errors import GraftError, StoppedError, StoreError, print_traceback, problems_of
 from core.files import forget_unfinished, is_unfinished, sha256
 from core.hardware import this_host
 from core.models import hubs
@@ -84,7 +83,7 @@ def _do(run: Run, reporter: StoreReporter) -> tuple[Status, list[Problem], Summa
     except StoppedError as stop:
         return "stopped", list(stop.problems), {}
     except Exception as error:
-        traceback.print_exc()
+        print_traceback()
         reporter.free_reserve()
         return "failed", problems_of(error), {}
 

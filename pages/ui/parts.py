@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from core.charts.theme import TEXT
 from core.errors import GraftError
 from core.messages import explain
 from core.problems import Problem
+from core.settings import hide
 from pages.ui import state
 from pages.ui.words import VIEWS
 
@@ -46,9 +48,9 @@ def guarded() -> Iterator[None]:
     except GraftError as error:
         show_problems(error.problems)
     except Exception as error:
-        logging.getLogger("graft").exception("a page failed")
+        logging.getLogger("graft").error("a page failed\n%s", hide(traceback.format_exc()))
         _ = state.words()
-        detail = f"{type(error).__name__}: {error}"[:300]
+        detail = hide(f"{type(error).__name__}: {error}")[:300]
         with st.container(key="unexpected_error"):
             st.error(
                 _("This page met something Graft does not know: {detail}. The server's log has more.", detail=detail),

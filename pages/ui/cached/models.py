@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core import settings
 from core.measurement.report import Measurement, list_measurements
 from core.models import card as models_card
 from core.models import catalog
@@ -35,10 +36,10 @@ def measurements() -> dict[str, Measurement]:
 
 
 def hub_endpoint() -> str:
-    """The address of the hub that is searched."""
+    """The address of the hub that is searched, as it may be shown."""
     from core.models.hub_search import hub_endpoint
 
-    return hub_endpoint()
+    return settings.without_login(hub_endpoint())
 
 
 @st.cache_data(ttl=300, max_entries=64, show_spinner=False)

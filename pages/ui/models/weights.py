@@ -149,7 +149,8 @@ def show_all() -> None:
     _ = state.words()
     st.header(_("Weights on this machine"), anchor=False)
     switch = hubs.offline_switch(is_hub=True)
-    servers = {"hub": f"`{hubs.hub_endpoint()}`", "torch": f"`{hubs.torch_endpoint()}`"}
+    addresses = {"hub": hubs.hub_endpoint(), "torch": hubs.torch_endpoint()}
+    servers = {name: f"`{settings.without_login(address)}`" for name, address in addresses.items()}
     where = _("Fetched from {hub} and {torch}.", **servers)
     if switch:
         where = _("Nothing is fetched: the offline switch is on ({switch}=1).", switch=switch)
