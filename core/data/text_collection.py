@@ -57,7 +57,8 @@ def collect_texts(
     _forget_stand_ins(values, splits)
     names, targets, unlabelled = encode_labels(values, label_names)
     if len(names) > MAX_CLASSES:
-        raise DataError("data.too_many_classes", column=columns[1], n=len(names), limit=MAX_CLASSES)
+        told = {"column": columns[1], "n": len(names), "limit": MAX_CLASSES, "every": list(all_columns)}
+        raise DataError("data.too_many_classes", **told)
     is_empty = np.array([not text for text in cleaned.texts], dtype=bool)
     usable = (targets >= 0) & ~is_empty
     counts = {

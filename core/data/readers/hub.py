@@ -17,7 +17,7 @@ from core.data.readers.parquet import encode_picture_labels, find_columns, named
 from core.data.showing import MAX_BYTES
 from core.data.table_rows import as_cell
 from core.data.text_collection import collect_texts
-from core.data.text_columns import SAMPLE, find_text_columns
+from core.data.text_columns import LOOKED_AT, every_column, find_text_columns
 from core.errors import DataError, first_line
 from core.registry.formats import SPLIT_WORDS
 from core.spec import DataRef
@@ -81,9 +81,9 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     column, label = find_columns(first.features.arrow_schema, named_features(first.features.to_dict()), ref)
     is_text = column is None
     if column is None:
-        column, label = find_text_columns(first[:SAMPLE], ref.model_copy(update={"label_column": label}))
+        column, label = find_text_columns(first[:LOOKED_AT], ref.model_copy(update={"label_column": label}))
     if label is None:
-        raise DataError("data.no_label_column", columns=", ".join(first.column_names)[:200])
+        raise DataError("data.no_label_column", **every_column(first.column_names))
     if any(not {column, label} <= set(part.column_names) for part in parts.values()):
         raise DataError("data.mixed_files", name=name)
     names = getattr(first.features[label], "names", None)

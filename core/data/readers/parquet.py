@@ -16,7 +16,7 @@ from core.data.collection import Collection, Raw, encode_labels, fingerprint_fil
 from core.data.readers.parquet_columns import is_bytes, open_footer, read_large, read_values
 from core.data.table_rows import MAX_COLUMNS, Held, Table, empty_errors
 from core.data.text_collection import collect_texts, count_several, plain_labels
-from core.data.text_columns import SAMPLE, find_text_columns
+from core.data.text_columns import LOOKED_AT, doubts, every_column, find_text_columns
 from core.errors import DataError
 from core.problems import Problem
 from core.registry.formats import SPLIT_WORDS
@@ -72,15 +72,17 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     schema = files[0].schema_arrow
     features = _hub_features(schema)
     first, label = find_columns(schema, features, ref)
-    is_text = first is None
+    is_text, unsure = first is None, list[Problem]()
     if first is None:
         readable = _readable_columns(schema)
         columns: dict[str, Sequence[Any]] = {
-            column: read_values(files[:1], paths[:1], column, most=SAMPLE) for column in readable
+            column: read_values(files[:1], paths[:1], column, most=LOOKED_AT) for column in readable
         }
-        first, label = find_text_columns(columns, ref.model_copy(update={"label_column": label}))
+        given = ref.model_copy(update={"label_column": label})
+        first, label = find_text_columns(columns, given)
+        unsure = doubts(columns, first, label, given)
     if label is None:
-        raise DataError("data.no_label_column", columns=", ".join(schema.names)[:200])
+        raise DataError("data.no_label_column", **every_column(schema.names))
     if any(not {first, label} <= set(file.schema_arrow.names) for file in files):
         raise DataError("data.mixed_files", name=name)
     held = Held(name)
@@ -100,6 +102,7 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
             label_names=names,
             all_columns=schema.names,
             num_bytes=num_bytes,
+            problems=unsure,
         )
     labels, targets, problems = encode_picture_labels(values, names, label)
     splits = {name: rows[targets[rows] >= 0] for name, rows in splits.items()}
@@ -184,7 +187,7 @@ def find_columns(schema: Any, features: Mapping[str, Feature], ref: DataRef) -> 
     import pyarrow as pa
 
     if ref.label_column is not None and ref.label_column not in schema.names:
-        raise DataError("data.no_such_column", column=ref.label_column, columns=", ".join(schema.names)[:200])
+        raise DataError("data.no_such_column", column=ref.label_column, **every_column(schema.names))
     declared = {name: feature.get("_type") for name, feature in features.items()}
     pictures = [name for name, kind in declared.items() if kind == "Image"]
     for entry in schema:

@@ -13,7 +13,7 @@ from core.data.readers.separated_table import is_tabbed_table, read_lines, read_
 from core.data.table_names import SPLIT_COLUMNS
 from core.data.table_rows import MAX_BYTES, MAX_TABLES, Table, empty_errors
 from core.data.text_collection import collect_texts
-from core.data.text_columns import doubts, find_text_columns
+from core.data.text_columns import doubts, every_column, find_text_columns
 from core.data.text_encoding import decode_text
 from core.errors import DataError
 from core.problems import Problem
@@ -92,7 +92,7 @@ def read_table(path: Path, fewest: int = 2, *, keep_all: bool = False) -> tuple[
         raise DataError("data.empty_table", name=name)
     problems = [*problems, *empty_errors(table, name)]
     if len(table) < fewest:
-        raise DataError("data.one_column", name=name, columns=", ".join(table)[:200])
+        raise DataError("data.one_column", name=name, **every_column(table))
     return table, problems
 
 
