@@ -42,6 +42,14 @@ class ClassificationReport(TypedDict):
     per_class: list[ClassScores]
 
 
+class Accuracy(TypedDict):
+    """The share of test rows that are answered right, with Wilson's interval at 95%."""
+
+    accuracy: float
+    interval: list[float]
+    n: int
+
+
 class Comparison(TypedDict):
     """Whether one of two models is better on the same rows; `interval` is that of the difference a - b at 95%."""
 
@@ -65,6 +73,14 @@ def wilson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
     interval = binomtest(right, n).proportion_ci(confidence_level=level, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def share_right(hits: Bools) -> Accuracy | None:
+    """The accuracy of rows [N] by whether each is answered right; None of no rows."""
+    if not len(hits):
+        return None
+    right_ones = int(hits.sum())
+    return {"accuracy": right_ones / len(hits), "interval": list(wilson(right_ones, len(hits))), "n": len(hits)}
 
 
 def calibration_error(confidence: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:

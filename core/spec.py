@@ -104,10 +104,6 @@ class ModelRef(Spec):
         return self.id.partition("/")[0]
 
 
-# A question of a survey is a column's name; longer ones are cut where a table is read.
-MAX_COLUMN_CHARS = 1000
-
-
 class DataRef(Spec):
     """A data set by its id.
 
@@ -116,8 +112,8 @@ class DataRef(Spec):
     """
 
     id: str = Field(min_length=3, max_length=4096, pattern=r"^([a-z]+/|path:)\S.*$")
-    text_column: str | None = Field(default=None, min_length=1, max_length=MAX_COLUMN_CHARS)
-    label_column: str | None = Field(default=None, min_length=1, max_length=MAX_COLUMN_CHARS)
+    text_column: str | None = Field(default=None, min_length=1, max_length=200)
+    label_column: str | None = Field(default=None, min_length=1, max_length=200)
 
     @property
     def source(self) -> str:

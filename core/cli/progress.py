@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from core.cli import results as cli_results
 from core.cli.results import print_json
+from core.data.record import read_record
 from core.messages import explain_phase
 from core.problems import Problem
 from core.runs import queue
@@ -21,12 +22,13 @@ _COUNTED = 10  # classes whose number of answers is told
 def wait(run: Run, *, quiet: bool) -> Run:
     """Wait for a run's end, with its progress on stderr. Ctrl-C asks it to stop; twice leaves it alone."""
     store = open_store()
-    show = _Progress(quiet)
+    show, warn = _Progress(quiet), _Warnings()
     try:
         while run.is_active:
             queue.pump(store)
             run = store.get_run(run.id)
             show(run)
+            warn(run)
             time.sleep(_POLL_S)
     except KeyboardInterrupt:
         queue.stop_run(run.id, store)
@@ -35,7 +37,26 @@ def wait(run: Run, *, quiet: bool) -> Run:
             queue.pump(store)
             time.sleep(_POLL_S)
     show.close()
+    warn(run)
     return run
+
+
+class _Warnings:
+    """What is odd about the data of a run and its numbers, on stderr as soon as it is known, each once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __call__(self, run: Run) -> None:
+        path = run.folder / "artifacts" / "data.json"
+        if run.is_active and (self._told or not path.exists()):
+            return
+        record = read_record(path.parent)
+        for problem in [*(record["problems"] if record else []), *(run.summary.get("problems") or [])]:
+            sentence = cli_results.sentence(problem)
+            if sentence not in self._told:
+                self._told.add(sentence)
+                print(f"warning: {sentence}", file=sys.stderr)
 
 
 class _Progress:

@@ -34,7 +34,7 @@ def results(run: Run) -> dict[str, Any]:
         values |= _optimized(run)
     if run.kind == "measure":
         values |= store.read_report(run.id) or {}
-    if run.kind in ("measure", "predict"):
+    if values.get("problems") or run.kind in ("measure", "predict"):
         values["problems"] = [{**problem, "sentence": sentence(problem)} for problem in values.get("problems", [])]
     return values
 

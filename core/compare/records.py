@@ -89,6 +89,7 @@ class CompareSummary(TypedDict):
     rates: dict[str, float]
     conclusions: list[Finding]
     phases: dict[str, float]
+    problems: list[ProblemRow]
 
 
 class SizeRow(TypedDict):
@@ -187,6 +188,14 @@ class Findings(TypedDict):
     conclusions: list[Finding]
 
 
+class WithoutLeaks(TypedDict):
+    """What is found on the test examples alone that stand nowhere among the training examples."""
+
+    n: int
+    families: list[FamilyRow]
+    conclusions: list[Finding]
+
+
 class CompareReport(TypedDict, total=False):
     """The report: every training of the grid, and the findings as soon as there are any."""
 
@@ -195,3 +204,5 @@ class CompareReport(TypedDict, total=False):
     pairs: list[PairRow]
     equivalents: list[EquivalentRow]
     conclusions: list[Finding]
+    problems: list[ProblemRow]  # what is to be known beside the numbers
+    without_leaks: WithoutLeaks

@@ -76,6 +76,17 @@ def conclusions(report: CompareReport, _: Translator) -> list[str]:
     return [explain_finding(conclusion, _) for conclusion in report.get("conclusions") or []]
 
 
+def beside(report: CompareReport, _: Translator) -> list[str]:
+    """What is to be known beside the numbers, in sentences."""
+    return [explain(Problem.from_dict(problem), _) for problem in report.get("problems") or []]
+
+
+def clean_conclusions(report: CompareReport, _: Translator) -> list[str]:
+    """What comes out of the test examples alone that stand nowhere among the training examples."""
+    clean = report.get("without_leaks")
+    return [explain_finding(conclusion, _) for conclusion in clean["conclusions"]] if clean else []
+
+
 def points_words(versus: PairRow | None, _: Translator) -> str:
     """A difference in points with its interval: +25.0 (20.1 to 30.2)."""
     if not versus:
@@ -222,6 +233,8 @@ def markdown_report(run: Run, report: CompareReport, _: Translator) -> str:
     laws = [law_words(family, _) for family in report.get("families") or []]
     sections: list[tuple[str, Sequence[str]]] = [
         (_("What came out"), _bullets(conclusions(report, _))),
+        (_("To be known beside the numbers"), _bullets(beside(report, _))),
+        (_("Without what is trained on too"), _bullets(clean_conclusions(report, _))),
         (_("By size and start"), _table(report, _)),
         (_("How accuracy grows with examples"), _bullets(filter(None, laws))),
         (_("What was held equal"), _bullets(held_equal(spec, report, _))),

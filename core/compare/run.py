@@ -30,14 +30,17 @@ import numpy as np
 import psutil
 
 from core import settings
+from core.compare.compared_data import check_done, load_compared
 from core.compare.estimate import cell_work, lanes_for
 from core.compare.findings import Result, find
 from core.compare.grid import Cell, CellJob, artifact, cell_spec, families, grid
-from core.compare.records import CellResult, CellRow, CompareReport, CompareSummary, Findings
+from core.compare.leaks import problems_of, without_leaks
+from core.compare.records import CellResult, CellRow, CompareReport, CompareSummary, Findings, WithoutLeaks
 from core.compare.spec import CompareSpec
-from core.data.images import ImageData, load_images
-from core.data.texts import TextData, load_texts
-from core.errors import DataError, RunError, StoppedError
+from core.data.images import ImageData
+from core.data.record import keep_record
+from core.data.texts import TextData
+from core.errors import RunError, StoppedError
 from core.files import to_json, write_atomically
 from core.hardware import best_device
 from core.models.catalog import get_model
@@ -65,8 +68,10 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
         shutil.rmtree(folder / "artifacts" / "cells", ignore_errors=True)
     (folder / "artifacts" / "cells").mkdir(parents=True, exist_ok=True)
     clock.phase("data")
-    num_test = _check_sizes(spec, clock)
-    plan = _plan(spec, folder)
+    data = load_compared(spec, clock)
+    keep_record(data, folder / "artifacts", clock, resume=resume)
+    check_done(known.results.values(), data, folder)
+    plan = _plan(spec, folder, data)
     began = time.perf_counter()
     _train_all(plan, known, clock, context)
     seconds = time.perf_counter() - began
@@ -76,7 +81,7 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
         first = [Problem.from_dict(problem) for problem in next(iter(known.failures.values()))]
         failed = Problem("compare.cells_failed", values={"n": len(known.failures), "total": len(plan.cells)})
         raise RunError([failed, *first])
-    return _summary(plan, known, num_test, seconds, clock)
+    return _summary(plan, known, seconds, clock)
 
 
 def _begin(job: CellJob, pipe: Connection, stop: Event) -> None:
@@ -93,6 +98,7 @@ class _Plan:
 
     spec: CompareSpec
     folder: Path
+    data: ImageData | TextData
     task: str
     cells: list[Cell]
     work: dict[str, float]  # by cell
@@ -107,6 +113,7 @@ class _Known:
     results: dict[str, CellResult]
     failures: dict[str, list[ProblemRow]] = dataclasses.field(default_factory=dict)
     findings: Findings | None = None
+    clean: WithoutLeaks | None = None
     searched_at: float = 0.0
     num_searched: int = -1  # how many trainings the findings rest on
 
@@ -129,12 +136,13 @@ class _Lane:
 # -- before ------------------------------------------------------------------------------------------------
 
 
-def _plan(spec: CompareSpec, folder: Path) -> _Plan:
+def _plan(spec: CompareSpec, folder: Path, data: ImageData | TextData) -> _Plan:
     card, cells = get_model(spec.model.id), grid(spec)
     lanes, threads = lanes_for(spec, best_device() if spec.device == "auto" else spec.device)
     return _Plan(
         spec=spec,
         folder=folder,
+        data=data,
         task=card.task,
         cells=cells,
         work={cell.id: cell_work(cell_spec(spec, cell), card) for cell in cells},
@@ -163,25 +171,6 @@ def _read_done(cells: list[Cell], folder: Path) -> dict[str, CellResult]:
         for cell in cells
         if artifact(folder, cell, ".json").exists() and artifact(folder, cell, ".parquet").exists()
     }
-
-
-def _check_sizes(spec: CompareSpec, reporter: Reporter) -> int:
-    """How many rows test. Raises `DataError` when a size asks for more than can be trained on."""
-    card, largest = get_model(spec.model.id), max(spec.sizes)
-    data: ImageData | TextData
-    if card.is_text:
-        data = load_texts(spec.data, train_size=largest, test_size=spec.test_size, seed=spec.seed)
-    else:
-        seen = card.vision.at(spec.image_size or card.vision.image_size)
-        data = load_images(
-            spec.data, seen, train_size=largest, test_size=spec.test_size, seed=spec.seed, reporter=reporter
-        )
-    there = len(data.train)  # fewer than were asked for when there are no more
-    beyond = [size for size in spec.sizes if size > there]
-    if beyond:
-        sizes = ", ".join(f"{size:,}" for size in beyond)
-        raise DataError([Problem("compare.size_too_large", field="sizes", values={"sizes": sizes, "n": there})])
-    return len(data.test)
 
 
 # -- training ----------------------------------------------------------------------------------------------
@@ -283,11 +272,18 @@ def _report(plan: _Plan, known: _Known, clock: PhaseClock, at_work: list[_Lane],
     if is_final or known.is_behind():
         results = [_result(known.results[cell.id], plan.folder) for cell in plan.cells if cell.id in known.results]
         known.findings = find(results, families(plan.spec), planned=total)
+        known.clean = without_leaks(plan.data, results, families(plan.spec), total) if results else None
         known.searched_at = time.monotonic() if results else 0.0  # the first training that is done waits for nothing
         known.num_searched = done
     busy = {lane.cell.id for lane in at_work}
     cells = [_row(cell, known, is_busy=cell.id in busy) for cell in plan.cells]
-    report: CompareReport = {"cells": cells, **known.findings} if known.findings else {"cells": cells}
+    report: CompareReport = {"cells": cells, "problems": problems_of(plan.data, known.clean)}
+    if known.findings is not None:
+        findings = known.findings
+        report["families"], report["pairs"] = findings["families"], findings["pairs"]
+        report["equivalents"], report["conclusions"] = findings["equivalents"], findings["conclusions"]
+    if known.clean is not None:
+        report["without_leaks"] = known.clean
     write_atomically(plan.folder / "artifacts" / "report.json", to_json(report))
 
 
@@ -329,7 +325,7 @@ def _result(row: CellResult, folder: Path) -> Result:
     )
 
 
-def _summary(plan: _Plan, known: _Known, num_test: int, seconds: float, clock: PhaseClock) -> CompareSummary:
+def _summary(plan: _Plan, known: _Known, seconds: float, clock: PhaseClock) -> CompareSummary:
     assert known.findings is not None  # the final report was written
     done = list(known.results.values())
     rates = {}
@@ -349,12 +345,13 @@ def _summary(plan: _Plan, known: _Known, num_test: int, seconds: float, clock: P
             "id": plan.spec.data.id,
             "fingerprint": done[0]["data"]["fingerprint"],
             "labels": done[0]["data"]["labels"],
-            "test": num_test,
+            "test": len(plan.data.test),
             "validation": {str(row["size"]): row["validation"] for row in done},
         },
         "rates": rates,
         "conclusions": known.findings["conclusions"],
         "phases": clock.seconds,
+        "problems": problems_of(plan.data, known.clean),
     }
 
 

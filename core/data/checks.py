@@ -65,10 +65,13 @@ def _labels_alike(labels: list[str]) -> list[Problem]:
 
 def one_sided(collection: Collection, split: Split) -> list[Problem]:
     """A test or validation of a single class tells nothing of the others."""
+    own = collection.splits.get("validation", split.test[:0])
+    # Of few examples one or two choose, where the data brings none to choose by: nothing can be put right there.
+    parts = [("data.test_one_class", split.test)]
+    parts += [("data.validation_one_class", split.validation)] if np.isin(split.validation, own).any() else []
     problems = []
-    for code, rows in (("data.test_one_class", split.test), ("data.validation_one_class", split.validation)):
+    for code, rows in parts:
         seen = np.unique(collection.targets[rows])
-
         if len(seen) == 1 and len(np.unique(collection.targets[split.train])) > 1:
             label = collection.labels[int(seen[0])][:80]
             problems.append(Problem(code, "warning", "data", {"label": label, "n": len(rows)}))

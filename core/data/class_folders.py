@@ -18,7 +18,8 @@ import numpy as np
 from core.data.collection import Collection, Items
 from core.errors import DataError
 from core.problems import Problem, shown, told
-from core.registry.formats import ARCHIVES, PICTURE_SUFFIXES, SPLIT_WORDS, is_table
+from core.registry.formats import ARCHIVES, PICTURE_SUFFIXES, is_table
+from core.registry.split_names import one_for_each_look, split_of, splits_of
 
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
 Parts = tuple[str, ...]
@@ -65,10 +66,10 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
             raise DataError("data.only_tables", name=name, n=len(tables), entry=_where(tables[0]))
         raise DataError("data.no_pictures", name=name, n=len(others))
     depth = _wrapper_depth(pictures)
-    has_splits = _has_splits([entry.parts[depth:] for entry in pictures])
+    splits = _find_splits([entry.parts[depth:] for entry in pictures])
     layout, loose, nested = Layout(), [], []
     for entry in pictures:
-        split, rest = _split_of(entry.parts[depth:], has_splits)
+        split, rest = splits.place(entry.parts[depth:])
         if split is None or len(rest) < 2:
             loose.append(entry)
             continue
@@ -79,9 +80,12 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
     if not layout.pictures:
         raise DataError("data.no_class_folders", name=name, n=len(loose))
     classes = {label for _, label in layout.placed}
+    same = one_for_each_look(classes)
+    layout.placed = [(split, same[label]) for split, label in layout.placed]
+    layout.problems += told("data.labels_look_alike", sorted({one for label, one in same.items() if one != label}))
     above = layout.pictures[0].parts[:depth]
     inside = [parts[depth:] for parts in folders if parts[:depth] == above and not is_junk(parts)]
-    labels = {rest[0] for split, rest in (_split_of(parts, has_splits) for parts in inside) if split and len(rest) == 1}
+    labels = {rest[0] for split, rest in map(splits.place, inside) if split and len(rest) == 1}
     layout.problems += told("data.loose_pictures", [_where(entry) for entry in loose])
     layout.problems += told("data.nested_folders", [_where(entry) for entry in nested])
     layout.problems += told("data.empty_folder", sorted(labels - classes))
@@ -109,28 +113,46 @@ def _wrapper_depth(pictures: list[Entry]) -> int:
     while True:
         inside = [parts for parts in inside if len(parts) > depth + 1]
         tops = {parts[depth] for parts in inside}
-        if len(tops) != 1 or next(iter(tops)).lower() in SPLIT_WORDS:
+        if len(tops) != 1 or split_of(next(iter(tops))):
             return depth
         if not any(len(parts) > depth + 2 for parts in inside):
             return depth
         depth += 1
 
 
-def _has_splits(places: list[Parts]) -> bool:
+@dataclass(frozen=True)
+class _Splits:
+    """The outer folders that are splits, and the folder within each that only bears its name once more."""
+
+    by_folder: dict[str, str]
+    nested: dict[str, str]
+
+    def place(self, parts: Parts) -> tuple[str | None, Parts]:
+        """The split of a file or folder, None of one that lies in none, and where it lies within."""
+        if not self.by_folder:
+            return "train", parts
+        split, rest = (self.by_folder.get(parts[0]) if parts else None), parts[1:]
+        if split is not None and rest and rest[0] == self.nested.get(parts[0]):
+            rest = rest[1:]
+        return split, rest
+
+
+def _find_splits(places: list[Parts]) -> _Splits:
     """Whether the outer folders are train, test and the like, rather than classes of these names."""
-    tops = {parts[0].lower() for parts in places if len(parts) > 1}
-    if tops and all(top in SPLIT_WORDS for top in tops):
-        return True
+    inner = {parts[0] for parts in places if len(parts) > 2}
+    direct = {parts[0] for parts in places if len(parts) == 2}
+    found = splits_of(sorted(inner | direct))
     # Beside other folders ("unlabelled", "docs") they are splits when there are two with classes in them.
-    inner = {parts[0].lower() for parts in places if len(parts) > 2}
-    direct = {parts[0].lower() for parts in places if len(parts) == 2}
-    return len({SPLIT_WORDS[top] for top in inner - direct if top in SPLIT_WORDS}) > 1
-
-
-def _split_of(parts: Parts, has_splits: bool) -> tuple[str | None, Parts]:
-    if not has_splits:
-        return "train", parts
-    return (SPLIT_WORDS.get(parts[0].lower()) if parts else None), parts[1:]
+    held = {found[top] for top in inner - direct if top in found}
+    if not found or (len(held) < 2 and set(found) != inner | direct):
+        return _Splits({}, {})
+    nested = {}
+    for top, split in found.items():
+        within = {parts[1] for parts in places if parts[0] == top and len(parts) > 2}
+        is_deeper = any(parts[0] == top and len(parts) > 3 for parts in places)
+        if len(within) == 1 and is_deeper and split_of(next(iter(within))) == split:
+            nested[top] = next(iter(within))
+    return _Splits(found, nested)
 
 
 def collect(data_id: str, name: str, layout: Layout, items: Items) -> Collection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,12 @@ def leaked_rows(alike: Ints, split: Split) -> NDArray[np.bool_]:
     """Which test rows hold what is trained on or chosen by."""
     known = np.concatenate([split.train, split.validation])
     return np.isin(alike[split.test], alike[known])
+
+
+def copied_rows(alike: Ints, splits: Mapping[str, Ints], split: Split) -> NDArray[np.bool_]:
+    """Which test rows of a given split hold what stands outside the test as well, trained on or not."""
+    others = np.concatenate([rows for rows in splits.values() if not np.isin(split.test, rows).any()] or [alike[:0]])
+    return np.isin(alike[split.test], alike[others])
 
 
 @dataclass(frozen=True)

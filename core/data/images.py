@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.cache import RowStore, cache_folder, trim_cache, with_lock
 from core.data.checks import check_collection, odd_problems, one_sided, too_few_for, unreadable_problems
 from core.data.collection import Collection, Raw
-from core.data.copies import copy_problems, leak_problems, leaked_rows
+from core.data.copies import copied_rows, copy_problems, leak_problems, leaked_rows
 from core.data.headers import Facts, Ints, in_threads
 from core.data.open import open_collection
 from core.data.picture import decode
@@ -118,6 +118,7 @@ class ImageData:
     test: Ints
     pixels: Pixels
     leaked: NDArray[np.bool_]  # of the test rows: those that are trained on or chosen by too
+    copied: NDArray[np.bool_]  # those that a training could have seen: they stand outside the test as well
     is_native: bool  # kept at the pictures' own small size, whole: nothing is cropped
     problems: list[Problem]
 
@@ -187,6 +188,7 @@ def load_images(
         validation=split.validation,
         test=split.test,
         leaked=leaked,
+        copied=copied_rows(alike, collection.splits, split),
         pixels=pixels,
         is_native=edge is not None,
         problems=problems,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from core import settings
 from core.data.collection import Collection, is_allowed
-from core.data.text_columns import every_column
 from core.errors import DataError
 from core.registry.formats import FORMATS, Format, format_of, is_table, load
 from core.spec import DataRef
@@ -25,7 +24,7 @@ def open_collection(ref: DataRef) -> Collection:
         raise DataError("data.unknown_source", id=ref.id, known=", ".join(known))
     for column in (ref.text_column, ref.label_column):
         if column is not None and column not in (collection.columns or ()):  # never passed over in silence
-            raise DataError("data.no_such_column", column=column, **every_column(collection.all_columns or ("-",)))
+            raise DataError("data.no_such_column", column=column, columns=", ".join(collection.columns or ()) or "-")
     return collection
 
 

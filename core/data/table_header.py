@@ -44,9 +44,7 @@ def _judge(cell: Any, column: Sequence[Any]) -> str:
     if numbers > 0.9 * len(below):
         return "number" if _NUMBER.fullmatch(text) else "other"
     lengths = sorted(map(len, below))
-    usual, longest = lengths[len(lengths) // 10], lengths[-1]
-    if not recurs and len(below) > 2 and len(text) > max(12, 1.5 * longest):
-        return "word"  # a question of a survey
+    usual = lengths[len(lengths) // 10]
     if not recurs and len(text) <= 30 and 2 * len(text) <= usual and " " not in text:
         return "word"  # above sentences
     several = 2 <= len(counts) <= min(_MOST_CLASSES, max(2, len(below) // 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-SPLIT_COLUMNS = ("split", "set", "subset", "partition")
+SPLIT_COLUMNS = ("split", "splits", "set", "subset", "partition", "划分", "数据划分", "数据集划分", "拆分", "子集")
 TEXT_NAMES = (
     "text", "sentence", "review", "content", "comment", "comments", "document", "body", "message", "tweet", "title",
     "query", "question", "utterance", "文本", "内容", "评论", "句子", "正文", "评价", "标题",

@@ -9,7 +9,6 @@ from typing import Any
 
 from core.errors import DataError
 from core.problems import Problem
-from core.spec import MAX_COLUMN_CHARS
 
 # Of a table everything is held in memory.
 MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_TABLES = 500_000_000, 5_000_000, 500, 50
@@ -25,8 +24,6 @@ _ERRORS = frozenset(
         "#¡VALOR!", "#¿NOMBRE?", "#¡NUM!", "#¡DIV/0!",
     )
 )  # fmt: skip
-# A number behind a name that is there already still fits.
-_NAME_CHARS = MAX_COLUMN_CHARS - 10
 Table = dict[str, list[Any]]
 
 
@@ -112,7 +109,7 @@ def column_names(header: Sequence[Any], file: str) -> list[str]:
         raise DataError("data.too_many_columns", name=file, limit=MAX_COLUMNS)
     names: list[str] = []
     for place, cell in enumerate(header, 1):
-        name = "" if cell is None else str(cell).strip()[:_NAME_CHARS]
+        name = "" if cell is None else str(cell).strip()[:100]
         names.append(name if name and name not in names else f"{name or 'column'} ({place})")
     return names
 

@@ -11,7 +11,8 @@ from core.data.collection import Collection, Ints, Raw, digest
 from core.data.table_rows import Several
 from core.data.text_cleaning import CONTROL, MAX_CHARS, clean_texts
 from core.errors import DataError
-from core.problems import Problem
+from core.problems import Problem, told
+from core.registry.split_names import one_for_each_look
 
 MAX_CLASSES = 500
 _WHOLE = re.compile(r"0(\.0+)?|-?[1-9][0-9]{0,17}(\.0+)?")
@@ -54,11 +55,12 @@ def collect_texts(
     cleaned = clean_texts(texts)
     several = count_several(labels, columns[1])
     values = plain_labels(labels)
+    same = one_for_each_look(label for label in map(_plain_label, labels) if isinstance(label, str))
+    alike = told("data.labels_look_alike", sorted({one for label, one in same.items() if one != label}))
     _forget_stand_ins(values, splits)
     names, targets, unlabelled = encode_labels(values, label_names)
     if len(names) > MAX_CLASSES:
-        told = {"column": columns[1], "n": len(names), "limit": MAX_CLASSES, "every": list(all_columns)}
-        raise DataError("data.too_many_classes", **told)
+        raise DataError("data.too_many_classes", column=columns[1], n=len(names), limit=MAX_CLASSES)
     is_empty = np.array([not text for text in cleaned.texts], dtype=bool)
     usable = (targets >= 0) & ~is_empty
     counts = {
@@ -83,7 +85,7 @@ def collect_texts(
         targets=targets,
         splits=kept,
         items=TextItems(cleaned.texts),
-        problems=[*problems, *changed],
+        problems=[*problems, *alike, *changed],
         num_bytes=num_bytes,
         kind="text",
         columns=columns,
@@ -105,7 +107,8 @@ def plain_labels(labels: Sequence[object]) -> list[object]:
     Where all are whole numbers and some hold a gap's ".0", as spreadsheets and pandas make of 1, that goes.
     """
     values = [_plain_label(value) for value in labels]
-    different = {value for value in values if isinstance(value, str)}
+    different = one_for_each_look(value for value in values if isinstance(value, str))
+    values = [different[value] if isinstance(value, str) else value for value in values]
     if all(_WHOLE.fullmatch(value) for value in different):
         numbers = {value: int(value.partition(".")[0]) for value in different}
         return [numbers[value] if isinstance(value, str) else value for value in values]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.data.table_names import LABEL_NAMES, SPLIT_COLUMNS, TEXT_NAMES, is_about_rows, is_of_labels, parts_of
-from core.data.table_rows import MAX_COLUMNS, Several
+from core.data.split_column import holds_splits
+from core.data.table_names import LABEL_NAMES, TEXT_NAMES, is_about_rows, is_of_labels, parts_of
+from core.data.table_rows import Several
 from core.errors import DataError
 from core.problems import Problem
 from core.spec import DataRef
 
-SAMPLE = 500  # values of a column that tell whether it holds numbers
-LOOKED_AT = 20_000  # rows by which columns are told where reading all of every column would cost too much
+SAMPLE = 500  # values of a column that tell what it holds
 MOST_CLASSES = 500
 # Of the rows a column of labels fills: less, and it says something of a few rows only.
 _FILLED = 0.9
@@ -27,33 +27,27 @@ def find_text_columns(columns: Columns, ref: DataRef | None = None) -> tuple[str
 
     Raises `DataError` with all that is missing.
     """
-    every = every_column(columns)
+    shown = ", ".join(columns)[:200]
     text, label = (ref.text_column, ref.label_column) if ref else (None, None)
     problems = [
-        Problem("data.no_such_column", field="data", values={"column": name, **every})
+        Problem("data.no_such_column", field="data", values={"column": name, "columns": shown})
         for name in (text, label)
         if name is not None and name not in columns
     ]
     if text is not None and text == label:
-        problems.append(Problem("data.same_column", field="data", values={"column": text, **every}))
+        problems.append(Problem("data.same_column", field="data", values={"column": text}))
     if problems:
         raise DataError(problems)
     label = label or _named_label(columns, text)
     text = text or _named(columns, TEXT_NAMES, label) or _longest(columns, label)
     label = label or next(iter(likely_labels(columns, text)), None)
     if text is None:
-        problems.append(Problem("data.no_text_column", field="data", values=every))
+        problems.append(Problem("data.no_text_column", field="data", values={"columns": shown}))
     if label is None:
-        problems.append(Problem("data.no_label_column", field="data", values=every))
+        problems.append(Problem("data.no_label_column", field="data", values={"columns": shown}))
     if text is None or label is None:
         raise DataError(problems)
     return text, label
-
-
-def every_column(names: Iterable[str]) -> dict[str, object]:
-    """What a problem with columns tells: their names in one line for people, and each by itself to choose from."""
-    every = list(names)
-    return {"columns": ", ".join(every)[:200], "every": every[:MAX_COLUMNS]}
 
 
 def doubts(columns: Columns, text: str, label: str, ref: DataRef | None = None) -> list[Problem]:
@@ -67,12 +61,12 @@ def doubts(columns: Columns, text: str, label: str, ref: DataRef | None = None) 
 
 def find_column_of_texts(columns: Columns, wanted: str | None = None) -> str:
     """The column of the texts alone: as asked for, else by name, else the one with the longest. Raises `DataError`."""
-    every = every_column(columns)
+    shown = ", ".join(columns)[:200]
     if wanted is not None and wanted not in columns:
-        raise DataError("data.no_such_column", column=wanted, **every)
+        raise DataError("data.no_such_column", column=wanted, columns=shown)
     column = wanted or _named(columns, TEXT_NAMES, None) or _longest(columns, None)
     if column is None:
-        raise DataError("data.no_text_column", **every)
+        raise DataError("data.no_text_column", columns=shown)
     return column
 
 
@@ -80,7 +74,7 @@ def likely_labels(columns: Columns, text: str | None) -> list[str]:
     """Columns that may hold the labels, the likeliest first: by name, by how many rows they fill, by few classes."""
     ranked = []
     for name, values in columns.items():
-        if name == text or name.strip().lower() in SPLIT_COLUMNS:
+        if name == text or holds_splits(name, values):
             continue
         filled = sum(value is not None and value != "" and value == value for value in values)
         different = _different(values)

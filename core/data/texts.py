@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.data.checks import check_collection, one_sided, too_few_for
 from core.data.collection import Ints
-from core.data.copies import alike_texts, copy_problems, leak_problems, leaked_rows
+from core.data.copies import alike_texts, copied_rows, copy_problems, leak_problems, leaked_rows
 from core.data.open import open_collection
 from core.data.splits import make_split
 from core.data.text_collection import texts_of
@@ -33,6 +33,7 @@ class TextData:
     validation: Ints
     test: Ints
     leaked: NDArray[np.bool_]  # of the test rows: those that are trained on or chosen by too
+    copied: NDArray[np.bool_]  # those that a training could have seen: they stand outside the test as well
     texts: list[str]
     problems: list[Problem]
 
@@ -65,6 +66,7 @@ def load_texts(ref: DataRef, *, train_size: int | None = None, test_size: int | 
         validation=split.validation,
         test=split.test,
         leaked=leaked,
+        copied=copied_rows(alike, collection.splits, split),
         texts=texts,
         problems=[problem if problem.field else replace(problem, field="data") for problem in problems],
     )

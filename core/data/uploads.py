@@ -17,7 +17,7 @@ from core.problems import Problem
 from core.registry.formats import upload_suffixes
 from core.spec import DataRef
 
-_UNNAMED = {"data.no_label_column", "data.no_text_column", "data.too_many_classes"}
+_UNNAMED = {"data.no_label_column", "data.no_text_column"}
 
 
 def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:

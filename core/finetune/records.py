@@ -9,7 +9,8 @@ from typing import Literal, NotRequired, cast
 
 from typing_extensions import TypedDict
 
-from core.evaluate import ClassificationReport
+from core.evaluate import Accuracy, ClassificationReport
+from core.problems import ProblemRow
 from core.store import Run
 
 
@@ -46,11 +47,20 @@ class TaskReport(TypedDict, total=False):
     baseline: BaselineReport
 
 
+class Beside(TypedDict, total=False):
+    """What is to be known beside the numbers of a test."""
+
+    problems: list[ProblemRow]
+    without_leaks: Accuracy | None  # where test rows are trained on too: the others; None: there are none
+
+
 class FinetuneReport(ClassificationReport):
     """`artifacts/report.json`: the test, its worst mistakes, and the simple rival of a text model."""
 
     mistakes: NotRequired[list[Mistake]]
     baseline: NotRequired[BaselineReport]
+    problems: NotRequired[list[ProblemRow]]
+    without_leaks: NotRequired[Accuracy | None]
 
 
 class BestEpoch(TypedDict):
@@ -70,6 +80,7 @@ class Scores(TypedDict):
     n: int
     macro_f1: float
     loss: NotRequired[float]
+    without_leaks: NotRequired[Accuracy | None]
 
 
 class ValidationScores(TypedDict):
@@ -135,6 +146,7 @@ class FinetuneSummary(TaskFacts, total=False):
     task: str
     learning_rate: float
     phases: dict[str, float]
+    problems: list[ProblemRow]
 
 
 def summary_of(run: Run) -> FinetuneSummary:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import set_seed
 
-from core.evaluate import report_classification, write_predictions
+from core.data.record import keep_record
+from core.evaluate import Accuracy, Bools, report_classification, share_right, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import (
     ComputeChoice,
@@ -35,11 +36,13 @@ from core.finetune.checkpoints import Checkpoints
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.loop import Loop, predict_rows
 from core.finetune.recipe import learning_rate
-from core.finetune.records import BestEpoch, FinetuneReport, FinetuneSummary, Scores
+from core.finetune.records import Beside, BestEpoch, FinetuneReport, FinetuneSummary, Scores
 from core.finetune.spec import FinetuneSpec
 from core.finetune.tasks import ImageTask, TextTask
+from core.messages import explain
 from core.models.catalog import get_model
 from core.networks.heads import count_parameters
+from core.problems import Problem
 from core.progress import PhaseClock, Reporter
 from core.registry.methods import METHODS
 
@@ -103,6 +106,8 @@ class Finetuning:
         self.clock.phase("data")
         self.task.load_data()
         self.data = self.task.data
+        if self.resumable:  # of a comparison's trainings it is kept once
+            keep_record(self.data, self.artifacts, self.clock, resume=self.resume)
         self.clock.phase("model")
         self.task.build_model()
         self._pick_engine()
@@ -209,9 +214,20 @@ class Finetuning:
             **report_classification(targets, probabilities, labels),
             "mistakes": self.task.write_mistakes(self.artifacts, rows, targets, probabilities),
             **self.task.write_more(self.artifacts),
+            **self._beside((probabilities.argmax(1) == targets)[~self.data.leaked]),
         }
         write_atomically(self.artifacts / "report.json", to_json(report))
         return report
+
+    def _beside(self, clean: Bools) -> Beside:
+        """What is to be known beside the numbers; `clean`: which test rows that were not trained on are right."""
+        if not self.data.leaked.any():
+            return {"problems": [problem.as_dict() for problem in self.data.problems]}
+        accuracy = share_right(clean)
+        told = without_leaks(accuracy, len(self.data.test))
+        self.clock.log(f"warning: {explain(told)}")
+        problems = [problem.as_dict() for problem in (*self.data.problems, told)]
+        return {"problems": problems, "without_leaks": accuracy}
 
     def _save_model(self, report: FinetuneReport, best: BestEpoch) -> None:
         spec = self.spec
@@ -276,17 +292,30 @@ class Finetuning:
             "learning_rate": learning_rate(self.spec),
             **self.task.facts(report),
             "phases": self.clock.seconds,
+            "problems": report["problems"],
         }
 
 
 def _scores(report: FinetuneReport) -> Scores:
     """The test as the model carries it along."""
-    return {
+    scores: Scores = {
         "accuracy": report["accuracy"],
         "interval": report["interval"],
         "n": report["n"],
         "macro_f1": report["macro_f1"],
     }
+    if "without_leaks" in report:
+        scores["without_leaks"] = report["without_leaks"]
+    return scores
+
+
+def without_leaks(clean: Accuracy | None, total: int) -> Problem:
+    """What the test says without the rows that are trained on too."""
+    if clean is None:
+        return Problem("data.nothing_new_tested", "warning", "data", {"n": total})
+    low, high = clean["interval"]
+    values = {"accuracy": clean["accuracy"], "n": clean["n"], "low": low, "high": high}
+    return Problem("data.without_leaks", "warning", "data", values)
 
 
 def peak_memory_mb(device: torch.device) -> float:

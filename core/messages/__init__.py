@@ -13,7 +13,7 @@ from typing import Any
 
 from core.i18n import N_, Translator, translator
 from core.messages.compare import COMPARE_SENTENCES
-from core.messages.data import DATA_SENTENCES
+from core.messages.data import DATA_FINDINGS, DATA_SENTENCES
 from core.messages.models import MODELS_SENTENCES
 from core.messages.optimize import OPTIMIZE_SENTENCES, PassName
 from core.messages.predict import PREDICT_SENTENCES
@@ -26,6 +26,7 @@ WITH_KINDS: dict[str, Sentence] = {
     "estimate.unknown": Sentence(
         N_("Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell.")
     ),
+    **DATA_FINDINGS,
     **COMPARE_SENTENCES,
     **OPTIMIZE_SENTENCES,
 }

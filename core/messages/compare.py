@@ -70,6 +70,13 @@ _SCRATCH_ACCURACY = Within(Share, "scratch_accuracy_low", "scratch_accuracy_high
 _EXAMPLES = _Examples()
 
 COMPARE_SENTENCES: dict[str, Sentence] = {
+    "compare.without_leaks": Sentence(
+        N_(
+            "Without the test examples that stand among the training examples too, {n} remain: {family} with {size} "
+            "training examples tells {accuracy} of them rightly (95%: {low} to {high})."
+        ),
+        {"n": Count, "family": Family, "size": Count, "accuracy": Share, "low": Share, "high": Share},
+    ),
     # -- comparing siblings ------------------------------------------------------------------------
     "compare.better": Sentence(
         N_(

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from core.i18n import N_
+from core.values import Count, Sentence, Share
 
+DATA_FINDINGS: dict[str, Sentence] = {
+    "data.without_leaks": Sentence(
+        N_("Without the test examples that are trained on too: {accuracy} of {n} (95%: {low} to {high})."),
+        {"accuracy": Share, "n": Count, "low": Share, "high": Share},
+    ),
+    "data.nothing_new_tested": Sentence(
+        N_(
+            "Every one of the {n} test examples is trained on too: the accuracy tells what was remembered, and nothing "
+            "of new examples."
+        ),
+        {"n": Count},
+    ),
+}
 DATA_SENTENCES: dict[str, str] = {
     "data.unknown_source": N_("{id} is no data set id. It begins with one of: {known}."),
     "data.path_missing": N_("There is no file or folder {path} on this machine. Check the spelling."),
@@ -41,6 +55,13 @@ DATA_SENTENCES: dict[str, str] = {
         "(More settings), and look at the rare class in the result, not at the accuracy alone."
     ),
     "data.single_picture": N_("{n} classes have a single training example: {labels}."),
+    "data.labels_look_alike": N_(
+        "{n} classes are written in several ways that look the same, and each is taken as one: {names}."
+    ),
+    "data.split_column_unclear": N_(
+        "Column {column} is passed over: it holds {values} beside names of splits, so that every row counts as one "
+        "to train on. Write train, validation or test into each row."
+    ),
     "data.labels_alike": N_("Classes {a} and {b} differ only in capitals or blanks. Are they one class?"),
     "data.nothing_readable": N_("None of the {n} training examples can be read. Check the files."),
     "data.class_unreadable": N_(

@@ -101,6 +101,24 @@ OPTIMIZE_SENTENCES: dict[str, Sentence] = {
         ),
         {"id": Text, "model": Text},
     ),
+    "optimize.split_changed": Sentence(
+        N_(
+            "{model} was trained by a Graft that divided {id} otherwise: part of what it learned from would be tested "
+            "on. Train it anew."
+        ),
+        {"id": Text, "model": Text},
+    ),
+    "optimize.leaks_left_out": Sentence(
+        N_("The {leaked} test examples that are trained on too are left out here: the {n} others are tested on."),
+        {"leaked": Count, "n": Count},
+    ),
+    "optimize.leaks_stay": Sentence(
+        N_(
+            "Only {n} test examples are not trained on too, fewer than the {least} that it takes to judge: all are "
+            "tested on, and what is told as lost may be too little."
+        ),
+        {"n": Count, "least": Count},
+    ),
     "optimize.too_few_rows": Sentence(
         N_("{n} test examples are too few to measure a loss. At least {least} are needed."),
         {"n": Count, "least": Count},

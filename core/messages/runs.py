@@ -47,6 +47,11 @@ RUNS_SENTENCES: dict[str, str] = {
         "The loss became infinite at step {step}: the learning rate {lr} is too high for this model and data. "
         "Try a tenth of it."
     ),
+    "run.data_changed": N_(
+        "{id} is not what this run began with: its files, classes or rows have changed. Going on would mix two data "
+        "sets. Put the data back as it was and resume, or begin anew with what is there now: "
+        "`python -m core run {run} repeat`."
+    ),
     "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
     "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
     "run.archive_unreadable": N_("{name} is not an archive of a run: {detail}. Export the run again."),

@@ -136,7 +136,7 @@ def _test_rows(trained: TrainedModel) -> Ints:
 
     Few are enough where no pass rounds or learns: such files answer exactly as the original, which needs no interval.
     """
-    everything = trained.data.test
+    everything = clean_test(trained)
     measures_loss = any(PASSES[name].rounds or PASSES[name].learns for name in trained.spec.passes)
     least = LEAST_TEST if measures_loss else 1
     if len(everything) < least:
@@ -154,6 +154,25 @@ def _test_rows(trained: TrainedModel) -> Ints:
     if wanted >= len(everything):
         return everything
     return np.sort(rng.choice(everything, wanted, replace=False))
+
+
+def clean_test(trained: TrainedModel) -> Ints:
+    """The test rows without those that are trained on too, as long as the others are enough to judge by."""
+    data = trained.data
+    clean = data.test[~data.leaked]
+    return clean if len(clean) >= LEAST_TEST else data.test
+
+
+def beside(trained: TrainedModel) -> list[Problem]:
+    """Everything odd about the data, and what was done about test rows that are trained on too."""
+    data = trained.data
+    problems = list(data.problems)
+    if data.leaked.any():
+        left_out = len(clean_test(trained)) < len(data.test)
+        code = "optimize.leaks_left_out" if left_out else "optimize.leaks_stay"
+        values = {"n": int((~data.leaked).sum()), "leaked": int(data.leaked.sum()), "least": LEAST_TEST}
+        problems.append(Problem(code, "warning", "data", values))
+    return problems
 
 
 def _size_of_original(trained: TrainedModel, scratch: Path) -> Size:

@@ -45,10 +45,10 @@ class ReportWriter:
         self._write()
         return row
 
-    def begin(self, conditions: Conditions, always: Iterable[Finding]) -> None:
+    def begin(self, conditions: Conditions, always: Iterable[Finding], problems: Iterable[Problem]) -> None:
         """What holds from now on: how everything is measured, and what is to be said whatever comes out."""
         self._always = tuple(always)
-        self.report = replace(self.report, conditions=conditions)
+        self.report = replace(self.report, conditions=conditions, problems=tuple(problems))
 
     def put_original(self, row: OriginalRow) -> OriginalRow:
         """Take the newer row of the original; returns it."""
@@ -107,4 +107,5 @@ def summary_of(report: OptimizeReport, seconds: dict[str, float]) -> OptimizeSum
         "best": {name: best[name] for name in _OF_BEST} if best else None,
         "data": {**conditions["data"], "test": conditions["test"]},
         "phases": seconds,
+        "problems": [problem.as_dict() for problem in report.problems],
     }

@@ -12,7 +12,7 @@ from typing import Any, Literal, NotRequired, Self
 from typing_extensions import TypedDict
 
 from core.optimize.variants import Variant
-from core.problems import Problem
+from core.problems import Problem, ProblemRow
 from core.spec import Weights
 from core.values import Finding
 
@@ -290,6 +290,7 @@ class OptimizeSummary(TypedDict):
     best: dict[str, object] | None
     data: DataTested
     phases: dict[str, float]
+    problems: list[ProblemRow]
 
 
 @dataclass(frozen=True)
@@ -301,6 +302,7 @@ class OptimizeReport:
     conditions: Conditions = field(default_factory=lambda: Conditions())
     recommended: str | None = None
     conclusions: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()  # what is to be known of the data beside all numbers
 
     @property
     def is_labelled(self) -> bool:
@@ -324,6 +326,7 @@ class OptimizeReport:
             "conditions": dict(self.conditions),
             "recommended": self.recommended,
             "conclusions": list(self.conclusions),
+            "problems": [problem.as_dict() for problem in self.problems],
         }
 
     @classmethod
@@ -336,4 +339,5 @@ class OptimizeReport:
             kept.get("conditions") or Conditions(),
             kept.get("recommended"),
             tuple(kept.get("conclusions") or ()),
+            tuple(Problem.from_dict(problem) for problem in kept.get("problems") or []),
         )

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from core.data.record import keep_record
 from core.errors import GraftError, StoppedError, first_line, print_traceback, problems_of
 from core.hardware import usable_threads
 from core.measurement.timing import Stopwatch, speed_of
 from core.optimize import steps
 from core.optimize.checks import check_pass
-from core.optimize.original import Original, kept_test, measure_original
+from core.optimize.original import Original, beside, kept_test, measure_original
 from core.optimize.report import ReportWriter, raise_if_nothing_worked, read_done, summary_of
 from core.optimize.rows import OptimizeSummary, Step, VariantRow
 from core.optimize.spec import OptimizeSpec
@@ -41,11 +42,12 @@ def optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, *, resume: bo
     artifacts, scratch = folder / "artifacts", folder / "checkpoint"
     done = _prepare(artifacts, scratch, plan, resume=resume)
     trained = load_trained_model(spec, clock)
+    keep_record(trained.data, artifacts, clock, resume=resume)
     rows = [done.get(variant.name) or _planned(variant, trained) for variant in plan]
     report = ReportWriter(artifacts / "report.json", rows, spec.max_drop)
     bench = Bench(trained, artifacts, scratch, clock, spec.threads or usable_threads())
     original = measure_original(trained, artifacts, scratch, bench.threads)
-    report.begin(original.conditions, _always(trained))
+    report.begin(original.conditions, _always(trained), beside(trained))
     report.put_original(original.row)
     with bench.watch("eager", spec.model.id, scratch) as watch:
         for kind in ("one", "many"):  # a first look, so that the page has something to show; the races bring more

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from core import settings
 from core.data.images import ImageData, load_images
 from core.data.picture import fit_image
 from core.data.text_cleaning import clean_texts
@@ -141,6 +142,15 @@ class TrainedModel(ABC):
         if self._fingerprint not in (None, self.data.fingerprint):
             values = {"id": self.spec.data.id, "model": self.card.name}
             raise DataError([Problem("optimize.data_changed", field="data", values=values)])
+        kept = settings.folder("runs") / self.card.id.partition("/")[2] / "artifacts" / "predictions.parquet"
+        if self._fingerprint is None or not kept.is_file():
+            return
+        import pandas as pd
+
+        tested = pd.read_parquet(kept, columns=["row"])["row"].to_numpy()
+        if not np.array_equal(np.sort(tested), np.sort(self.data.test)):
+            values = {"id": self.spec.data.id, "model": self.card.name}
+            raise DataError([Problem("optimize.split_changed", field="data", values=values)])
 
     @torch.inference_mode()
     def logits(self, network: nn.Module, rows: Ints, batch_size: int = 32) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+from core.registry.split_names import split_of_file
 from core.registry.table import build_table
 
 Holds = Literal["pictures", "texts", "either"]
@@ -178,10 +179,6 @@ FORMATS = build_table(
 
 # Packed files that are not opened; their endings are no part of a name.
 ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
-SPLIT_WORDS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "test": "test", "testing": "test", "eval": "validation",
-}  # fmt: skip
 
 
 def load(function: str) -> Callable[..., Any]:
@@ -246,8 +243,7 @@ def split_word(path: PurePath) -> str | None:
     >>> split_word(PurePath("train-2.csv")), split_word(PurePath("reviews_test.csv")), split_word(PurePath("pets.csv"))
     ('train', 'test', None)
     """
-    parts = re.split(r"[-_. ]", path.stem.lower())
-    return SPLIT_WORDS.get(parts[0]) or SPLIT_WORDS.get(parts[-1])
+    return split_of_file(path.stem)
 
 
 def without_ending(name: str) -> str:

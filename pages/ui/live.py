@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.data.record import read_record
 from core.i18n import Translator
 from core.messages import explain
 from core.problems import Problem
@@ -57,6 +58,7 @@ def _tick(run_ids: tuple[str, ...], key: str, show: Callable[[Run], None] | None
             st.rerun()
         for run in runs:
             _show_progress(run, _, is_alone=len(runs) == 1)
+        show_warnings(*runs)
         if show is not None:
             show(runs[0])
         else:
@@ -177,6 +179,16 @@ def _show_numbers(run: Run, _: Translator) -> None:
     )
 
 
+def show_warnings(*runs: Run) -> None:
+    """What is to be known beside the numbers of runs, each once: of a run at work what its data showed so far."""
+    told: dict[str, Problem] = {}
+    for run in runs:
+        record = None if "problems" in run.summary else read_record(run.folder / "artifacts")
+        for kept in run.summary.get("problems") or (record["problems"] if record else []):
+            told.setdefault(repr(kept), Problem.from_dict(kept))
+    parts.show_problems(told.values())
+
+
 def show_end(run: Run, _: Translator) -> None:
     """A run that ended before it was done: why, what can be done, what it had reached, its log."""
     show_reason(run, _)
@@ -200,6 +212,7 @@ def show_reason(run: Run, _: Translator) -> None:
             st.info(explain(problem, _), icon=":material/stop_circle:")
     else:
         parts.show_problems(problems)
+    show_warnings(run)
     if not run.error:
         st.info(_("It was stopped before it began."), icon=":material/stop_circle:")
     elif manage.has_checkpoint(run):
@@ -232,12 +245,24 @@ def actions(run: Run, view: str, again: str, _: Translator) -> Iterator[Any]:
 
 def resume_button(run: Run, _: Translator) -> None:
     """Go on from the checkpoint, or begin anew where there is none."""
+    if any(problem["code"] == "run.data_changed" for problem in run.error or []):
+        _repeat_button(run, _)
+        return
     goes_on = manage.has_checkpoint(run) or run.kind == "compare"  # done trainings of a comparison are never repeated
     label = _("Resume") if goes_on else _("Begin anew")
     if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type="primary"):
         with parts.guarded():
             manage.resume_run(run.id)
             state.forget(f"stopped_at_{run.id}", f"terminated_{run.id}")
+            st.rerun()
+
+
+def _repeat_button(run: Run, _: Translator) -> None:
+    """Begin anew with the data that is there now, as a run of its own."""
+    label = _("Repeat with the data as it is now")
+    if st.button(label, key=f"repeat_{run.id}", icon=":material/replay:", type="primary"):
+        with parts.guarded():
+            state.set_query(run=manage.repeat_run(run.id).id)
             st.rerun()
 
 

@@ -64,12 +64,17 @@ def accuracy_words(test: Mapping[str, Any] | None, _: Translator) -> str:
     if not test:
         return ""
     low, high = test["interval"]
-    return _(
+    words = _(
         "{accuracy} (95%: {low} to {high})",
         accuracy=_.percent(test["accuracy"]),
         low=_.percent(low),
         high=_.percent(high),
     )
+    if "without_leaks" not in test:
+        return words
+    clean = test["without_leaks"]
+    share = _.percent(clean["accuracy"]) if clean else "–"
+    return words + _(", without what is trained on too: {share}", share=share)
 
 
 def seconds_of(run: Run) -> float | None:

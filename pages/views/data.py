@@ -11,7 +11,7 @@ from core.data.spec import ImportSpec
 from core.errors import GraftError
 from core.problems import Problem
 from core.runs import queue, submit
-from core.spec import DataRef, parse_spec
+from core.spec import DataRef
 from core.store import Run, open_store
 from pages.ui import live, parts, pickers, start, state
 from pages.ui.cached import data as cached_data
@@ -23,10 +23,11 @@ _ = state.words()
 def check(data_id: str, text_column: str | None = None, label_column: str | None = None) -> None:
     """Start a check of a data set and go to it."""
     try:
-        data = parse_spec(DataRef, {"id": data_id, "text_column": text_column, "label_column": label_column})
+        data = DataRef(id=data_id, text_column=text_column, label_column=label_column)
         run = submit.submit(ImportSpec(data=data))
-    except GraftError as error:
-        state.remember("data_refused", error.problems)
+    except (GraftError, ValueError) as error:
+        problems = error.problems if isinstance(error, GraftError) else ()
+        state.remember("data_refused", problems)
         return
     state.set_query(run=run.id)
 
@@ -121,12 +122,12 @@ def show_check(run: Run) -> None:
             query = pickers.as_query(asked, report)
             parts.primary_link("finetune", _("Fine-tune on this"), ":material/model_training:", **query)
             parts.link("compare", _("See what pretraining buys on it"), ":material/stacked_line_chart:", **query)
-    start.show_refused("data")
     if run.is_active:
         live.follow_check(run.id)
     elif report is None:
         live.show_end(run, _)
-        data_report.choose_columns([], data_report.columns_of(run.error or []), check, asked["id"])
+        columns = next((str(p["values"]["columns"]) for p in run.error or [] if "columns" in p["values"]), "")
+        data_report.choose_columns([], [name for name in columns.split(", ") if name], check, asked["id"])
     else:
         parts.show_problems(Problem.from_dict(problem) for problem in report["problems"])
         data_report.choose_columns(report.get("columns", []), report.get("all_columns", []), check, asked["id"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from collections.abc import Callable
@@ -10,11 +9,8 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.data.open import open_collection
-from core.errors import DataError
 from core.i18n import LANGUAGES
 from core.registry.formats import upload_suffixes
-from core.spec import DataRef
 from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
 
@@ -138,35 +134,3 @@ def _zip_of_pictures() -> bytes:
                 Image.new("RGB", (32 + n, 32), colour).save(picture, "PNG")
                 archive.writestr(f"{label}/{n}.png", picture.getvalue())
     return content.getvalue()
-
-
-QUESTION = "What did you like, or not like, about your room and the people? " * 4
-VERDICT = "Would you come again, yes or no? " * 8
-
-
-def test_every_column_of_a_refused_table_can_be_chosen(open_page: Callable[..., AppTest]) -> None:
-    """Names are long and hold commas, and the columns that were meant are the last."""
-    names = [*(f"A note, number {i}" for i in range(60)), QUESTION, VERDICT]
-    rows = [[*(f"{i} of {n}" for n in range(60)), f"The room was fine {i}", f"yes, {i}"] for i in range(12)]
-    table = io.StringIO()
-    csv.writer(table).writerows([names, *rows])
-    at = open_page("data")
-    at.file_uploader(key="data_upload").upload("survey.csv", table.getvalue().encode()).run()
-    assert_sound(at)
-    (run,) = open_store().list_runs()
-    with pytest.raises(DataError) as refused:
-        open_collection(DataRef(id="upload/survey"))
-    open_store().update_run(run.id, status="failed", error=[problem.as_dict() for problem in refused.value.problems])
-    at = open_page("data", run=run.id)
-    text, label = (at.selectbox(key=f"data_{kind}_column") for kind in ("text", "label"))
-    assert text.options == label.options == [name.strip() for name in names]
-    text.select(QUESTION.strip())
-    label.select(VERDICT.strip()).run()
-    at.button(key="data_recheck").click().run()
-    assert_sound(at)
-    newest = open_store().list_runs()[0]
-    assert newest.spec["data"] == {
-        "id": "upload/survey",
-        "text_column": QUESTION.strip(),
-        "label_column": VERDICT.strip(),
-    }

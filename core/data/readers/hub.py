@@ -17,9 +17,9 @@ from core.data.readers.parquet import encode_picture_labels, find_columns, named
 from core.data.showing import MAX_BYTES
 from core.data.table_rows import as_cell
 from core.data.text_collection import collect_texts
-from core.data.text_columns import LOOKED_AT, every_column, find_text_columns
+from core.data.text_columns import SAMPLE, find_text_columns
 from core.errors import DataError, first_line
-from core.registry.formats import SPLIT_WORDS
+from core.registry.split_names import split_of
 from core.spec import DataRef
 
 _PART = r"[A-Za-z0-9][\w.-]*"
@@ -73,7 +73,7 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     except Exception as error:  # the library has no common base for "not there", "no network", "a script"
         detail = first_line(error)
         raise DataError("data.hub_unreachable", id=ref.id, detail=detail) from error
-    parts = {SPLIT_WORDS.get(split, split): part for split, part in loaded.items()}
+    parts = {split_of(split) or split: part for split, part in loaded.items()}
     parts = {split: part for split, part in parts.items() if split in {"train", "validation", "test"}}
     first = next(iter(parts.values()), None)
     if first is None:
@@ -81,9 +81,9 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     column, label = find_columns(first.features.arrow_schema, named_features(first.features.to_dict()), ref)
     is_text = column is None
     if column is None:
-        column, label = find_text_columns(first[:LOOKED_AT], ref.model_copy(update={"label_column": label}))
+        column, label = find_text_columns(first[:SAMPLE], ref.model_copy(update={"label_column": label}))
     if label is None:
-        raise DataError("data.no_label_column", **every_column(first.column_names))
+        raise DataError("data.no_label_column", columns=", ".join(first.column_names)[:200])
     if any(not {column, label} <= set(part.column_names) for part in parts.values()):
         raise DataError("data.mixed_files", name=name)
     names = getattr(first.features[label], "names", None)

@@ -13,7 +13,7 @@ from typing import Any
 from core.data.table_rows import Columns, Table, as_cell
 from core.errors import DataError, first_line
 from core.problems import Problem
-from core.registry.formats import SPLIT_WORDS
+from core.registry.split_names import split_of
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _decode = json.JSONDecoder().raw_decode
@@ -136,7 +136,7 @@ def _split_and_data(whole: Mapping[str, Any]) -> Iterable[Any] | None:
 
 def _by_split(whole: Mapping[str, Any]) -> Iterable[Any] | None:
     """A list of objects for each split: the rows say which they are of."""
-    if len(whole) < 2 or not all(key.lower() in SPLIT_WORDS and _is_of(rows, dict) for key, rows in whole.items()):
+    if len(whole) < 2 or not all(split_of(key) and _is_of(rows, dict) for key, rows in whole.items()):
         return None
     return ({"split": key, **row} for key, rows in whole.items() for row in rows)
 

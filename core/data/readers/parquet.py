@@ -16,10 +16,10 @@ from core.data.collection import Collection, Raw, encode_labels, fingerprint_fil
 from core.data.readers.parquet_columns import is_bytes, open_footer, read_large, read_values
 from core.data.table_rows import MAX_COLUMNS, Held, Table, empty_errors
 from core.data.text_collection import collect_texts, count_several, plain_labels
-from core.data.text_columns import LOOKED_AT, doubts, every_column, find_text_columns
+from core.data.text_columns import SAMPLE, find_text_columns
 from core.errors import DataError
 from core.problems import Problem
-from core.registry.formats import SPLIT_WORDS
+from core.registry.split_names import split_of, split_of_file
 from core.spec import DataRef
 
 
@@ -65,24 +65,22 @@ class ParquetItems:
 
 def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     """Parquet files of one data set. Raises `DataError` with what is wrong with them as a whole."""
-    folders = sorted({path.parent.name for path in paths if path.parent.name.lower() not in SPLIT_WORDS})
+    folders = sorted({path.parent.name for path in paths if _folder_split(path) is None})
     if len(folders) > 1:
         raise DataError("data.several_configs", name=name, folders=", ".join(folders)[:200])
     files = [open_footer(path) for path in paths]
     schema = files[0].schema_arrow
     features = _hub_features(schema)
     first, label = find_columns(schema, features, ref)
-    is_text, unsure = first is None, list[Problem]()
+    is_text = first is None
     if first is None:
         readable = _readable_columns(schema)
         columns: dict[str, Sequence[Any]] = {
-            column: read_values(files[:1], paths[:1], column, most=LOOKED_AT) for column in readable
+            column: read_values(files[:1], paths[:1], column, most=SAMPLE) for column in readable
         }
-        given = ref.model_copy(update={"label_column": label})
-        first, label = find_text_columns(columns, given)
-        unsure = doubts(columns, first, label, given)
+        first, label = find_text_columns(columns, ref.model_copy(update={"label_column": label}))
     if label is None:
-        raise DataError("data.no_label_column", **every_column(schema.names))
+        raise DataError("data.no_label_column", columns=", ".join(schema.names)[:200])
     if any(not {first, label} <= set(file.schema_arrow.names) for file in files):
         raise DataError("data.mixed_files", name=name)
     held = Held(name)
@@ -102,7 +100,6 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
             label_names=names,
             all_columns=schema.names,
             num_bytes=num_bytes,
-            problems=unsure,
         )
     labels, targets, problems = encode_picture_labels(values, names, label)
     splits = {name: rows[targets[rows] >= 0] for name, rows in splits.items()}
@@ -187,7 +184,7 @@ def find_columns(schema: Any, features: Mapping[str, Feature], ref: DataRef) -> 
     import pyarrow as pa
 
     if ref.label_column is not None and ref.label_column not in schema.names:
-        raise DataError("data.no_such_column", column=ref.label_column, **every_column(schema.names))
+        raise DataError("data.no_such_column", column=ref.label_column, columns=", ".join(schema.names)[:200])
     declared = {name: feature.get("_type") for name, feature in features.items()}
     pictures = [name for name, kind in declared.items() if kind == "Image"]
     for entry in schema:
@@ -207,5 +204,9 @@ def find_columns(schema: Any, features: Mapping[str, Feature], ref: DataRef) -> 
 
 def _split_of(path: Path) -> str:
     """The split a hub file belongs to: by how its name begins (train-00000-of-00002), else by its folder."""
-    word = re.split(r"[-_.]", path.stem.lower())[0]
-    return SPLIT_WORDS.get(word) or SPLIT_WORDS.get(path.parent.name.lower(), "train")
+    return split_of_file(path.stem) or _folder_split(path) or "train"
+
+
+def _folder_split(path: Path) -> str | None:
+    """The split that a file's folder is called: a data set's own folder, test_pictures, says nothing."""
+    return split_of(path.parent.name) if re.fullmatch(r"[^\W_]+", path.parent.name) else None

@@ -10,14 +10,14 @@ import numpy as np
 from core.data.collection import Collection
 from core.data.readers.json_rows import read_json
 from core.data.readers.separated_table import is_tabbed_table, read_lines, read_separated
-from core.data.table_names import SPLIT_COLUMNS
+from core.data.split_column import splits_in_column
 from core.data.table_rows import MAX_BYTES, MAX_TABLES, Table, empty_errors
 from core.data.text_collection import collect_texts
-from core.data.text_columns import doubts, every_column, find_text_columns
+from core.data.text_columns import doubts, find_text_columns
 from core.data.text_encoding import decode_text
 from core.errors import DataError
 from core.problems import Problem
-from core.registry.formats import SPLIT_WORDS, load, split_word, table_format
+from core.registry.formats import load, split_word, table_format
 from core.spec import DataRef
 
 
@@ -44,7 +44,9 @@ def open_table(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
         problems += odd
         for column in (text, label):
             columns[column] += table[column]
-        splits += _splits_of(path, table, alone=len(paths) == 1)
+        words, unclear = _splits_of(path, table, (text, label), alone=len(paths) == 1)
+        splits += words
+        problems += unclear
     if left_out:
         values = {"n": len(left_out), "names": ", ".join(left_out)[:200], "columns": f"{text}, {label}"}
         problems.append(Problem("data.table_left_out", "warning", "data", values))
@@ -62,15 +64,13 @@ def open_table(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     )
 
 
-def _splits_of(path: Path, table: Table, *, alone: bool) -> list[str]:
-    """The split of each row: a column that says so, else the file's name, else training."""
-    for name, values in table.items():
-        if name.strip().lower() in SPLIT_COLUMNS:
-            words = [SPLIT_WORDS.get(str(value).strip().lower()) for value in values]
-            if all(words):
-                return [str(word) for word in words]
+def _splits_of(path: Path, table: Table, taken: tuple[str, str], *, alone: bool) -> tuple[list[str], list[Problem]]:
+    """The split of each row: a column that says so, else the file's name, else training; and what is odd about it."""
+    words, problems = splits_in_column(table, taken)
+    if words is not None:
+        return words, problems
     word = "train" if alone else split_word(path) or "train"
-    return [word] * len(next(iter(table.values())))
+    return [word] * len(next(iter(table.values()))), problems
 
 
 # -- one file ----------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def read_table(path: Path, fewest: int = 2, *, keep_all: bool = False) -> tuple[
         raise DataError("data.empty_table", name=name)
     problems = [*problems, *empty_errors(table, name)]
     if len(table) < fewest:
-        raise DataError("data.one_column", name=name, **every_column(table))
+        raise DataError("data.one_column", name=name, columns=", ".join(table)[:200])
     return table, problems
 
 

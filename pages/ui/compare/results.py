@@ -12,7 +12,9 @@ from core.compare.figures import figure_html, size_chart, time_chart
 from core.compare.grid import SCRATCH
 from core.compare.records import CompareReport
 from core.compare.report import (
+    beside,
     cells_csv,
+    clean_conclusions,
     conclusions,
     failed_cells,
     held_equal,
@@ -23,6 +25,7 @@ from core.compare.report import (
 )
 from core.compare.spec import CompareSpec
 from core.i18n import Translator
+from core.problems import Problem
 from core.spec import parse_spec
 from core.store import Run
 from pages.ui import live, parts, state
@@ -92,7 +95,16 @@ def _show_answer(run: Run, report: CompareReport, _: Translator) -> None:
     st.markdown(f"## {sentences[0]}", anchors=False)
     if sentences[1:]:
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences[1:]))
+    _show_beside(report, _)
     _show_numbers(report, _)
+
+
+def _show_beside(report: CompareReport, _: Translator) -> None:
+    """What is to be known beside the answer, and the answer without the test examples that are trained on too."""
+    parts.show_problems(Problem.from_dict(problem) for problem in report.get("problems") or [])
+    clean = clean_conclusions(report, _)
+    if clean:
+        st.markdown(f"**{_('Without what is trained on too')}**\n" + "".join(f"\n- {sentence}" for sentence in clean))
 
 
 def _show_numbers(report: CompareReport, _: Translator) -> None:
@@ -191,7 +203,7 @@ def _show_downloads(run: Run, report: CompareReport, _: Translator) -> None:
         (_("All trainings (csv)"), lambda: cells_csv(report), "csv", "text/csv"),
         (
             _("Charts (HTML)"),
-            lambda: figure_html(report, run.name, conclusions(report, _), _).encode(),
+            lambda: figure_html(report, run.name, [*conclusions(report, _), *beside(report, _)], _).encode(),
             "html",
             "text/html",
         ),

@@ -10,7 +10,6 @@ import streamlit as st
 
 from core.charts.classification import class_chart
 from core.i18n import Translator
-from core.problems import ProblemRow
 from pages.ui import parts, state
 
 
@@ -47,17 +46,6 @@ def show_report(report: dict[str, Any]) -> None:
         for picture in report["preview"]:
             st.image(picture["picture"], caption=picture["label"], width=96, alt=picture["label"])
     _show_classes(report, _)
-
-
-def columns_of(problems: Sequence[ProblemRow]) -> list[str]:
-    """The columns that a refused table has, to choose from; runs of version 0.1 kept them in one line."""
-    for problem in problems:
-        every, line = problem["values"].get("every"), problem["values"].get("columns")
-        if isinstance(every, list):
-            return [str(name) for name in every]
-        if line:
-            return [name for name in str(line).split(", ") if name]
-    return []
 
 
 def choose_columns(

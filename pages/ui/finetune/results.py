@@ -35,6 +35,7 @@ def show_result(run: Run) -> None:
         st.info(_("This run kept no test result."), icon=":material/info:")
         return
     st.markdown(f"## {_answer(run, test, _)}", anchors=False)
+    live.show_warnings(run)
     _show_numbers(run, test, report, _)
     if "baseline" in summary:
         text_results.show_baseline(summary["baseline"], test, _)

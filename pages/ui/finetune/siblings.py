@@ -15,7 +15,7 @@ from core.problems import Problem
 from core.runs import siblings as runs_siblings
 from core.runs.siblings import SiblingRow
 from core.store import Run, open_store
-from pages.ui import words
+from pages.ui import live, words
 from pages.ui.cached import machine as cached_machine
 from pages.ui.charts import draw_curves
 
@@ -25,6 +25,7 @@ def show_comparison(group: str, siblings: Sequence[Run], _: Translator) -> None:
     compared = runs_siblings.compare_siblings(group, open_store())
     if compared["conclusion"]:
         st.markdown(f"## {explain(Problem.from_dict(compared['conclusion']), _)}", anchors=False)
+    live.show_warnings(*siblings)
     begun = [run for run in siblings if cached_machine.fresh_curves(run.id).curve("train/loss").last is not None]
     if begun:
         draw_curves(begun, f"group_{group}", _)

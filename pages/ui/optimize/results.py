@@ -90,6 +90,7 @@ def _show_answer(run: Run, report: OptimizeReport, _: Translator) -> None:
     st.markdown(f"## {sentences[0]}", anchors=False)
     if sentences[1:]:
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences[1:]))
+    parts.show_problems(report.problems)
     _show_numbers(report, _)
 
 

@@ -27,6 +27,7 @@ def show_record(run: Run) -> None:
     parts.head(run.name, _("The record of one run: {id}", id=run.id))
     _actions(run, _)
     parts.show_problems(Problem.from_dict(problem) for problem in run.error or [])
+    live.show_warnings(run)
     left, right = st.columns([2, 3], gap="large")
     with left:
         _edit(run, _)

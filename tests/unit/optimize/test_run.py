@@ -17,6 +17,7 @@ from PIL import Image
 
 from core.data.images import load_images
 from core.errors import DataError, InputError, RunError, StoppedError
+from core.evaluate import write_predictions
 from core.finetune.spec import FinetuneSpec
 from core.measurement import timing
 from core.measurement.rounds import Median
@@ -278,6 +279,19 @@ def test_data_that_changed_since_training_is_refused(trained: str) -> None:
     with pytest.raises(DataError) as refused:
         load_trained_model(make_spec(trained, "onnx"), PhaseClock(SilentReporter()))
     assert [problem.code for problem in refused.value.problems] == ["optimize.data_changed"]
+
+
+def test_a_split_that_is_drawn_otherwise_than_in_training_is_refused(trained: str) -> None:
+    loaded = load_trained_model(make_spec(trained, "onnx"), PhaseClock(SilentReporter()))
+    kept = open_store().get_run(trained.partition("/")[2]).folder / "artifacts" / "predictions.parquet"
+    shares = np.full((len(loaded.data.test), 10), 0.1)
+    for shift, is_refused in ((0, False), (1, True)):
+        write_predictions(kept, loaded.data.test + shift, loaded.data.targets[loaded.data.test], shares)
+        if is_refused:
+            with pytest.raises(DataError, match="divided builtin/digits otherwise"):
+                load_trained_model(make_spec(trained, "onnx"), PhaseClock(SilentReporter()))
+        else:
+            load_trained_model(make_spec(trained, "onnx"), PhaseClock(SilentReporter()))
 
 
 def test_a_network_without_classes_is_refused() -> None:
