@@ -20,7 +20,7 @@ from core.cli.jobs import compare, finetune, optimize
 from core.cli.options import JsonOption, LabelColumn, TextColumn
 from core.cli.predict import predict
 from core.cli.progress import end_with, follow, wait
-from core.cli.results import print_json
+from core.cli.results import print_json, tell
 from core.cli.runs import list_runs, one_run
 from core.data.spec import ImportSpec
 from core.errors import GraftError
@@ -55,8 +55,7 @@ def _tell_problems(error: GraftError, *, as_json: bool) -> None:
     if as_json:
         problems = [{**problem.as_dict(), "sentence": explain(problem)} for problem in error.problems]
         print(to_json({"error": problems}))
-    for problem in error.problems:
-        print(f"{problem.severity}: {explain(problem)}", file=sys.stderr)
+    tell(error.problems)
 
 
 @app.command()

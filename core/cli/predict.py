@@ -10,7 +10,7 @@ import typer
 
 from core.cli.options import DetachOption, JsonOption, TextColumn
 from core.cli.progress import end_with, follow, wait
-from core.cli.results import print_json
+from core.cli.results import print_json, tell
 from core.errors import InputError
 from core.files import replacing
 from core.predict.answer_tables import answers_csv
@@ -56,6 +56,9 @@ def predict(
         with replacing(out) as unfinished:
             unfinished.write_bytes(answers_csv(predictions.rows))
     print_json(predictions.values, json_, "\n".join(predictions.lines))
+    tell(predictions.problems)
+    if any(problem.severity == "error" for problem in predictions.problems):
+        raise typer.Exit(InputError.exit_code)
 
 
 def _answer_file(values: dict[str, Any], out: Path | None, json_: bool, detach: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core import store
@@ -22,6 +23,12 @@ _SUMMARY = (
 
 def print_json(value: Any, as_json: bool, text: str) -> None:
     print(to_json(value) if as_json else text)
+
+
+def tell(problems: Iterable[Problem]) -> None:
+    """What is wrong or odd, each in its sentence, on stderr."""
+    for problem in problems:
+        print(f"{problem.severity}: {explain(problem)}", file=sys.stderr)
 
 
 def results(run: Run) -> dict[str, Any]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from core.data.picture import open_image
-from core.errors import InputError
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.picture import open_told
+from core.errors import DataError, InputError, first_line
 from core.messages import explain
 from core.predict.answer_tables import picture_row
 from core.predict.answers import Cell
 from core.predict.load import load_predictor
 from core.predict.pictures import Predictor
-from core.problems import Problem
+from core.problems import Problem, ProblemRow
 
 _AT_ONCE = 16  # pictures that are held decoded
 
@@ -38,7 +41,7 @@ class ClassShare(TypedDict):
 
 
 class PicturePrediction(TypedDict):
-    """One picture's likeliest classes."""
+    """One picture's likeliest classes; none for what cannot be read."""
 
     file: str
     answers: list[ClassShare]
@@ -50,15 +53,17 @@ class PredictionsDocument(TypedDict):
     model: str
     predictions: list[TextPrediction] | list[PicturePrediction]
     latency_ms: float | None
+    problems: NotRequired[list[ProblemRow]]  # of pictures that cannot be read, or not as they were meant
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """One document for `--json`, the same in lines, and the rows of a csv."""
+    """One document for `--json`, the same in lines, the rows of a csv, and what has to be told with them."""
 
     values: PredictionsDocument
     lines: list[str]
     rows: list[dict[str, Cell]]
+    problems: list[Problem] = field(default_factory=list)
 
 
 def ask_texts(model_id: str, texts: Sequence[str], top: int) -> Predictions:
@@ -89,30 +94,63 @@ def ask_texts(model_id: str, texts: Sequence[str], top: int) -> Predictions:
 
 
 def ask_pictures(model_id: str, paths: Sequence[Path], top: int) -> Predictions:
-    """The `top` likeliest classes of each picture file. Raises as `load_predictor`, and `InputError`, `DataError`."""
-    missing = [Problem("data.path_missing", values={"path": str(path)}) for path in paths if not path.is_file()]
-    if missing:
-        raise InputError(missing)
+    """The `top` likeliest classes of each picture file; what cannot be read is told in `problems`, by name.
+
+    Raises as `load_predictor`, and `InputError`, also where not one of them can be read.
+    """
+    if not any(path.is_file() for path in paths):
+        raise InputError([_missing(path) for path in paths])
     predictor = load_predictor(model_id)
     if not isinstance(predictor, Predictor):
         raise InputError("model.not_for_pictures", id=model_id)
     predictions: list[PicturePrediction] = []
-    lines: list[str] = []
     rows: list[dict[str, Cell]] = []
-    spent_ms = 0.0
+    problems: list[Problem] = []
+    spent_ms, answered = 0.0, 0
     for start in range(0, len(paths), _AT_ONCE):
         part = paths[start : start + _AT_ONCE]
-        answers = predictor.answer_seen([predictor.see(open_image(path)) for path in part])
-        spent_ms += (predictor.latency_ms or 0.0) * len(part)
-        for path, answer in zip(part, answers, strict=True):
-            predictions.append(
-                {"file": str(path), "answers": [{"label": label, "probability": p} for label, p in answer[:top]]}
-            )
-            lines.append(f"{path}: {_spell(answer[:top])}")
+        seen = [_see(predictor, path, problems) for path in part]
+        squares = [square for square in seen if square is not None]
+        answers = iter(predictor.answer_seen(squares) if squares else [])
+        spent_ms, answered = spent_ms + (predictor.latency_ms or 0.0) * len(squares), answered + len(squares)
+        for path, square in zip(part, seen, strict=True):
+            answer = [] if square is None else next(answers)
+            shares: list[ClassShare] = [{"label": label, "probability": p} for label, p in answer[:top]]
+            predictions.append({"file": str(path), "answers": shares})
             rows.append(picture_row(str(path), answer))
-    return Predictions(
-        {"model": model_id, "predictions": predictions, "latency_ms": spent_ms / len(paths)}, lines, rows
-    )
+    if not answered:
+        raise InputError(problems)
+    values: PredictionsDocument = {
+        "model": model_id,
+        "predictions": predictions,
+        "latency_ms": spent_ms / answered,
+        "problems": [{**problem.as_dict(), "sentence": explain(problem)} for problem in problems],
+    }
+    lines = [f"{one['file']}: {_spell(_pairs(one['answers']))}" for one in predictions if one["answers"]]
+    return Predictions(values, lines, rows, problems)
+
+
+def _see(predictor: Predictor, path: Path, problems: list[Problem]) -> NDArray[np.uint8] | None:
+    """What the model sees of a file; None for what cannot be read. What is wrong or odd is added to `problems`."""
+    try:
+        picture, odd = open_told(path, str(path))
+    except DataError as error:
+        problems += error.problems
+        return None
+    except OSError as error:
+        values = {"path": str(path), "detail": first_line(error)}
+        problems.append(Problem("data.unreadable_file", values=values) if path.is_file() else _missing(path))
+        return None
+    problems += odd
+    return predictor.see(picture)
+
+
+def _missing(path: Path) -> Problem:
+    return Problem("data.path_missing", values={"path": str(path)})
+
+
+def _pairs(shares: Sequence[ClassShare]) -> list[tuple[str, float]]:
+    return [(one["label"], one["probability"]) for one in shares]
 
 
 def _spell(shares: Iterable[tuple[str, float]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from core.data.class_folders import is_junk
 from core.data.collection import Items
-from core.data.picture import open_image
+from core.data.picture import open_told
 from core.errors import DataError
 from core.problems import Problem, told
 from core.registry.formats import FORMATS, PICTURE_SUFFIXES, format_of, load
@@ -28,13 +29,14 @@ class Album:
     def __len__(self) -> int:
         return len(self.names)
 
-    def read(self, first: int, stop: int) -> Iterator[tuple[str, Image.Image | None]]:
-        """Names and decoded pictures of some places, one after another; None for what cannot be read."""
+    def read(self, first: int, stop: int) -> Iterator[tuple[str, Image.Image | None, list[Problem]]]:
+        """Names and decoded pictures of some places with what is odd about them; None for what cannot be read."""
         for row, raw in self.items.read_many(np.arange(first, min(stop, len(self)), dtype=np.int64)):
-            try:
-                yield self.names[row], open_image(raw) if isinstance(raw, bytes) else None
-            except DataError:
-                yield self.names[row], None
+            picture, odd = None, list[Problem]()
+            if isinstance(raw, bytes):
+                with suppress(DataError):
+                    picture, odd = open_told(raw, self.names[row])
+            yield self.names[row], picture, odd
 
 
 def open_album(path: Path) -> Album:

@@ -50,6 +50,7 @@ class PicturePart(NamedTuple):
 
     name: str
     answers: Ranking
+    odd: Sequence[str] = ()  # codes of what is odd about it
 
 
 def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
@@ -143,9 +144,8 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
         len(album), PICTURES_PART, parts, reporter, resume=resume,
     )  # fmt: skip
     reporter.phase("save")
-    counts, unreadable = _write_pictures(parts, folder / "artifacts")
+    counts, problems = _write_pictures(parts, folder / "artifacts")
     shutil.rmtree(parts)
-    problems = album.problems + told("predict.unreadable_pictures", unreadable)
     return {
         "kind": "pictures",
         "rows": len(album),
@@ -153,7 +153,7 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
         "counts": counts,
         "seconds": seconds,
         "pictures_per_s": rate,
-        "problems": [problem.as_dict() for problem in problems],
+        "problems": [problem.as_dict() for problem in album.problems + problems],
     }
 
 
@@ -162,20 +162,20 @@ def _look(album: Album, predictor: Predictor, first: int, stop: int) -> list[Pic
     parts: list[PicturePart] = []
     for start in range(first, min(stop, len(album)), PICTURES_AT_ONCE):
         seen = [
-            (name, None if picture is None else predictor.see(picture))
-            for name, picture in album.read(start, min(start + PICTURES_AT_ONCE, stop))
+            (name, None if picture is None else predictor.see(picture), [problem.code for problem in odd])
+            for name, picture, odd in album.read(start, min(start + PICTURES_AT_ONCE, stop))
         ]
-        squares = [square for _, square in seen if square is not None]
+        squares = [square for _, square, _ in seen if square is not None]
         answers = iter(predictor.answer_seen(squares) if squares else [])
-        parts += [PicturePart(name, [] if square is None else next(answers)[:TOP]) for name, square in seen]
+        parts += [PicturePart(name, [] if square is None else next(answers)[:TOP], odd) for name, square, odd in seen]
     return parts
 
 
-def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str]]:
-    """The table of pictures with their answers; how often each class was answered, and what could not be read."""
+def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[Problem]]:
+    """The table of pictures with their answers; how often each class was answered, and what has to be told."""
     folder.mkdir(exist_ok=True)
     counts: Counter[str] = Counter()
-    unreadable: list[str] = []
+    odd_names: dict[str, list[str]] = {}  # by the code of what is told of them
     first: list[AnsweredRow] = []
     with (
         replacing(folder / "answers.csv") as unfinished,
@@ -183,17 +183,17 @@ def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[str
     ):
         writer = csv.DictWriter(file, list(picture_row("", [])))
         writer.writeheader()
-        for name, answers in starmap(PicturePart, _read_parts(parts)):
+        for name, answers, odd in starmap(PicturePart, _read_parts(parts)):
             row = picture_row(name, answers)
             writer.writerow({column: plain_cell(value) for column, value in row.items()})
             label, share = answers[0] if answers else ("", None)
             counts[label] += 1
-            if not answers:
-                unreadable.append(name)
+            for code in odd if answers else ["predict.unreadable_pictures"]:
+                odd_names.setdefault(code, []).append(name)
             if len(first) < SHOWN:
                 first.append({"file": name, "label": label, "confidence": None if share is None else round(share, 4)})
     write_atomically(folder / "report.json", to_json({"rows": first}))
-    return dict(counts.most_common()), unreadable
+    return dict(counts.most_common()), [one for code, names in odd_names.items() for one in told(code, names)]
 
 
 # -- texts -------------------------------------------------------------------------------------------------

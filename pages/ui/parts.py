@@ -51,11 +51,10 @@ def guarded() -> Iterator[None]:
         logging.getLogger("graft").error("a page failed\n%s", hide(traceback.format_exc()))
         _ = state.words()
         detail = hide(f"{type(error).__name__}: {error}")[:300]
-        with st.container(key="unexpected_error"):
-            st.error(
-                _("This page met something Graft does not know: {detail}. The server's log has more.", detail=detail),
-                icon=":material/error:",
-            )
+        st.error(
+            _("This page met something Graft does not know: {detail}. The server's log has more.", detail=detail),
+            icon=":material/error:",
+        )
 
 
 def head(title: str, purpose: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import psutil
 import pytest
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from core import hardware, settings
@@ -43,6 +45,21 @@ def _no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue.LocalExecutor, "start", lambda _self, _run: (me.pid, me.create_time()))
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every picture that a page shows."""
+    pictures: list[Any] = []
+    whole = DeltaGenerator.image
+
+    def image(self: DeltaGenerator, picture: Any, *more: Any, **how: Any) -> DeltaGenerator:
+        pictures.append(picture)
+        return whole(self, picture, *more, **how)
+
+    monkeypatch.setattr(DeltaGenerator, "image", image)
+    monkeypatch.setattr(st, "image", partial(image, st.image.__self__))
+    return pictures
 
 
 @pytest.fixture(scope="session")

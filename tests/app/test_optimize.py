@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from pages.ui.cached import models as cached_models
 from pages.ui.cached import runs as cached_runs
 from tests.app.conftest import ENDED, assert_sound, texts_of
 from tests.fixtures.optimizations import able_machine, make_optimization
+from tests.fixtures.pictures import exif_of
 
 
 def charts_of(at: AppTest) -> list[dict[str, Any]]:
@@ -261,7 +263,7 @@ def test_finished_training_leads_here(open_page: Callable[..., AppTest], make_ru
 
 
 def test_original_and_variant_answer_side_by_side(
-    open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+    open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, shown: list[Any]
 ) -> None:
     import io
 
@@ -279,8 +281,10 @@ def test_original_and_variant_answer_side_by_side(
     run = make_optimization("done")
     at = open_page("optimize", run=run.id)
     content = io.BytesIO()
-    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(content, "PNG")
-    at.file_uploader(key=f"try_picture_{run.id}").upload("seven.png", content.getvalue()).run()
+    exif = exif_of(3, struct.pack("<HH", 6, 0))
+    Image.fromarray(np.zeros((8, 16, 3), np.uint8)).save(content, "JPEG", exif=exif)
+    at.file_uploader(key=f"try_picture_{run.id}").upload("seven.jpg", content.getvalue()).run()
     assert_sound(at)
+    assert [picture.size for picture in shown] == [(8, 16)], "upright, as both see it"
     assert asked == ["static_int8"]
     assert texts_of(at).count("seven, 90.0% sure") == 2

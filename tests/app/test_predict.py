@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from core.store import Run, open_store
 from pages.ui.cached import answers as cached_answers
 from pages.ui.cached import models as cached_models
 from tests.app.conftest import assert_sound, texts_of
+from tests.fixtures.pictures import exif_of
 
 PRAISE, COMPLAINT = (
     "这部电影真是太棒了，演员的表演非常出色，剧情也很吸引人。",
@@ -231,6 +233,42 @@ def test_where_it_looked_is_shown_on_demand_and_a_picture_that_is_none_is_told(
     assert asked == [("bundled/one", "seen by one")]
     at.file_uploader(key="predict_pictures").upload("b.png", b"MZ this is a program").run()
     assert "not a picture that can be read" in at.error[0].value
+
+
+def _saved(values: Any, format: str, **options: Any) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(values).save(content, format, **options)
+    return content.getvalue()
+
+
+def _turned() -> bytes:
+    # Of a negative width, which Pillow cannot write again when it turns the picture.
+    exif = exif_of(3, struct.pack("<HH", 6, 0), (0x0100, 9, 1, struct.pack("<i", -5)))
+    return _saved(np.zeros((20, 30, 3), np.uint8), "JPEG", exif=exif)
+
+
+def test_of_several_pictures_each_that_fails_is_told_by_name_and_the_others_are_answered(
+    open_page: Callable[..., AppTest], two_models: list[str], shown: list[Any]
+) -> None:
+    deep = np.linspace(0, 65535, 600).reshape(20, 30)
+    at = open_page("predict", model="bundled/one")
+    files = at.file_uploader(key="predict_pictures")
+    files.set_value(
+        [
+            ("broken.jpg", b"\xff\xd8\xff\xe0 no more", "image/jpeg"),
+            ("program.png", b"MZ this is a program", "image/png"),
+            ("turned.jpg", _turned(), "image/jpeg"),
+            ("grey.png", _saved(deep.astype(np.uint16), "PNG"), "image/png"),
+            ("scan.tif", _saved(deep.astype(np.int32), "TIFF"), "image/tiff"),
+            ("field.tif", _saved((deep / 65535).astype(np.float32), "TIFF"), "image/tiff"),
+            ("faint.tif", _saved((deep / 20).astype(np.uint16), "TIFF"), "image/tiff"),
+        ]
+    ).run()
+    assert_sound(at)
+    assert ["broken.jpg" in at.error[0].value, "program.png" in at.error[1].value, len(at.error)] == [True, True, 2]
+    assert [(picture.mode, picture.size) for picture in shown] == [("RGB", (20, 30))] + [("RGB", (30, 20))] * 4
+    assert texts_of(at).count("seen by one") == 5
+    assert [("faint.tif" in one.value, "nearly one colour" in one.value) for one in at.warning] == [(True, True)]
 
 
 def test_zip_of_pictures_becomes_a_run_and_a_folder_that_is_missing_is_told(

@@ -185,10 +185,15 @@ def remove_weights(model_id: str) -> int:
     return freed
 
 
-def read_picture(data: bytes) -> Any:
-    """An uploaded picture as a PIL image. Raises `DataError` when it is none."""
-    import io
-
+def read_picture(data: bytes, name: str = "") -> Any:
+    """An uploaded picture as a PIL image, upright and RGB as models see it. Raises `DataError` when it is none."""
     from core.data.picture import open_image
 
-    return open_image(io.BytesIO(data))
+    return open_image(data, name)
+
+
+def read_told(data: bytes, name: str) -> tuple[Any, list[Problem]]:
+    """The same, with what is odd about the picture."""
+    from core.data.picture import open_told
+
+    return open_told(data, name)

@@ -67,8 +67,9 @@ def _picture(run: Run, _: Translator) -> Any:
     if file is None:
         return None
     with parts.guarded():
-        picture = cached_answers.read_picture(file.getvalue())
+        picture, odd = cached_answers.read_told(file.getvalue(), file.name)
         st.image(picture, width=140, alt=file.name, caption=file.name)
+        parts.show_problems(odd)
     return picture
 
 

@@ -6,7 +6,7 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -201,10 +201,7 @@ def _field(entry: InputField, key: str, _: Translator) -> Given | None:
     label = _(entry.label)
     if entry.kind == "picture":
         file = st.file_uploader(label, type=predict_pictures.TYPES, key=name, max_upload_size=25)
-        if file is not None:
-            with parts.guarded():
-                st.image(cached_answers.read_picture(file.getvalue()), width=240, alt=file.name)
-        return file.getvalue() if file is not None else None
+        return _picture(file) if file is not None else None
     if entry.kind == "sound":
         return _sound(entry, name, label, _)
     example = _example(entry, _)
@@ -216,6 +213,17 @@ def _field(entry: InputField, key: str, _: Translator) -> Given | None:
         most = entry.most if entry.kind == "text" else None
         text = st.text_input(label, key=name, max_chars=most, placeholder=example, persist_state="session")
     return tuple(split_labels(text or "")) if entry.kind == "labels" else (text or "").strip()
+
+
+def _picture(file: Any) -> bytes | None:
+    """An uploaded picture, shown as models see it; None where it cannot be read, which is told."""
+    data: bytes | None = None
+    with parts.guarded():
+        picture, odd = cached_answers.read_told(file.getvalue(), file.name)
+        st.image(picture, width=240, alt=file.name)
+        parts.show_problems(odd)
+        data = file.getvalue()
+    return data
 
 
 def _example(entry: InputField, _: Translator) -> str:

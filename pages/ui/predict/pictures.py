@@ -105,7 +105,8 @@ def _beside(model_id: str, key: str, _: Translator) -> list[str]:
 
 def _show(upload: _Upload, models: Sequence[str], key: str, _: Translator, *, looks: bool) -> list[dict[str, Cell]]:
     """One picture with each model's answer; returns the rows of the csv."""
-    picture = cached_answers.read_picture(upload.data)
+    picture, odd = cached_answers.read_told(upload.data, upload.name)
+    parts.show_problems(odd)
     rows: list[dict[str, Cell]] = []
     with st.container(border=len(models) > 1, key=f"{key}_picture"):
         left, right = st.columns([1, 3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from core.errors import GraftError
 from core.predict import at_once
+from tests.fixtures.pictures import exif_of
 from tests.fixtures.tiny import colour_classifier, predictor_of
 
 
@@ -62,6 +64,29 @@ def test_csv_holds_every_picture_with_its_answers(pictures: list[str], models: l
         (pictures[0], "red", "green"),
         (pictures[1], "green", "red"),
     ]
+
+
+def test_what_cannot_be_read_is_named_and_the_others_are_answered(
+    pictures: list[str], models: list[str], tmp_path: Path
+) -> None:
+    broken, absent, sideways = tmp_path / "broken.jpg", tmp_path / "absent.png", tmp_path / "sideways.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no more")
+    Image.new("RGB", (40, 30), "#10f010").save(sideways, exif=exif_of(3, struct.pack("<HH", 9, 0)))
+    asked = [pictures[0], str(broken), str(absent), pictures[1], str(sideways), pictures[0]]
+    done = CliRunner().invoke(app, ["predict", *asked, "--out", str(tmp_path / "answers.csv")])
+    assert done.exit_code == 2
+    labels = [line.split(": ")[1].split()[0] for line in done.stdout.splitlines()]
+    assert labels == ["red", "green", "green", "red"]
+    told = done.stderr.splitlines()
+    assert [line.split(":")[0] for line in told] == ["error", "error", "warning"]
+    assert ["broken.jpg" in told[0], "absent.png" in told[1], "sideways.jpg" in told[2]] == [True] * 3
+    with (tmp_path / "answers.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["file"], row["label"]) for row in rows[1:3]] == [(str(broken), ""), (str(absent), "")]
+    values = json.loads(CliRunner().invoke(app, ["predict", *asked, "--json"]).stdout)
+    assert [problem["severity"] for problem in values["problems"]] == ["error", "error", "warning"]
+    with pytest.raises(GraftError, match=r"broken\.jpg"):
+        CliRunner().invoke(app, ["predict", str(broken)], catch_exceptions=False)
 
 
 def test_what_cannot_be_asked_is_told_before_a_model_is_loaded(pictures: list[str], tmp_path: Path) -> None:

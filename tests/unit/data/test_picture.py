@@ -18,7 +18,7 @@ from core.errors import DataError
 from core.messages import explain
 from core.models.card import Preprocessing
 from core.registry.formats import PICTURE_FILES
-from tests.fixtures.pictures import encoded, picture, seeing
+from tests.fixtures.pictures import encoded, exif_of, picture, seeing
 
 LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}, "BMP": {}, "TIFF": {}, "PPM": {}}
 LOSSY = {
@@ -167,21 +167,14 @@ def test_very_long_picture_costs_no_more_than_its_middle() -> None:
 # -- odd, and read all the same --------------------------------------------------------------------------
 
 
-def _exif(kind: int, value: bytes, *more: tuple[int, int, int, bytes]) -> bytes:
-    """EXIF of one orientation tag and others: (tag, type, count, 4 bytes)."""
-    entries = [(0x0112, kind, 1, value), *more]
-    rows = [struct.pack("<HHI4s", *entry) for entry in entries]
-    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(rows)) + b"".join(rows) + b"\0\0\0\0"
-
-
 SIX = struct.pack("<HH", 6, 0)
 ODD_EXIF = {
-    "negative width": (_exif(3, SIX, (0x0100, 9, 1, struct.pack("<i", -5))), True),
-    "as text": (_exif(2, b"6\0\0\0"), True),
-    "as long": (_exif(4, struct.pack("<I", 6)), True),
-    "nine": (_exif(3, struct.pack("<HH", 9, 0)), False),
-    "a word": (_exif(2, b"up\0\0"), False),
-    "unit beyond": (_exif(3, SIX, (0x0128, 4, 1, struct.pack("<I", 70_000))), True),
+    "negative width": (exif_of(3, SIX, (0x0100, 9, 1, struct.pack("<i", -5))), True),
+    "as text": (exif_of(2, b"6\0\0\0"), True),
+    "as long": (exif_of(4, struct.pack("<I", 6)), True),
+    "nine": (exif_of(3, struct.pack("<HH", 9, 0)), False),
+    "a word": (exif_of(2, b"up\0\0"), False),
+    "unit beyond": (exif_of(3, SIX, (0x0128, 4, 1, struct.pack("<I", 70_000))), True),
 }
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,6 +25,7 @@ from core.predict.text_files import store_questions
 from core.progress import SilentReporter
 from core.runs import kinds, manage, submit
 from core.runs.kinds import check_spec
+from tests.fixtures.pictures import exif_of
 from tests.fixtures.tiny import colour_classifier, predictor_of
 
 LITE0 = "bundled/efficientnet_lite0"
@@ -101,6 +104,22 @@ def test_every_picture_has_a_row_in_order(album: Path, answers: list[int], tmp_p
     assert answers == [3]
     shown = json.loads((tmp_path / "artifacts" / "report.json").read_text(encoding="utf-8"))["rows"]
     assert shown[0]["file"] == "a.png"
+
+
+def test_odd_pictures_are_answered_and_told_by_name(answers: list[int], tmp_path: Path, home: Path) -> None:
+    """EXIF that Pillow stumbles over, and grey values that use little of their range."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    tags = {"turned": (3, 6, -5), "nine": (3, 9, 40)}
+    for name, (kind, turn, width) in tags.items():
+        exif = exif_of(kind, struct.pack("<HH", turn, 0), (0x0100, 9, 1, struct.pack("<i", width)))
+        Image.new("RGB", (40, 48), COLOURS["red"]).save(folder / f"{name}.jpg", exif=exif)
+    faint = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    Image.fromarray(faint).save(folder / "twelve.png")
+    summary = answer_file(PredictSpec(model=LITE0, file=str(folder)), tmp_path, SilentReporter(), False)
+    assert [row["file"] for row in _rows(tmp_path) if row["label"]] == ["nine.jpg", "turned.jpg", "twelve.png"]
+    told = {problem["code"]: problem["values"]["names"] for problem in summary["problems"]}
+    assert told == {"data.turn_unknown": "nine.jpg", "data.nearly_flat": "twelve.png"}
 
 
 def test_stopped_run_goes_on_where_it_was(
