@@ -162,6 +162,17 @@ def memory(
     compare(out, models.split(",") if models else list(MODELS), ways.split(","), sizes, precisions.split(","))
 
 
+@app.command()
+def nulls(
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "nulls.json",
+    tries: Annotated[int, typer.Option(help="Simulated cases of each kind.", min=1)] = 400,
+) -> None:
+    """How often the tests of Compare and Optimize, and the intervals of speeds, find what is not there: at most 5%."""
+    from bench.nulls import simulate
+
+    simulate(out, tries=tries)
+
+
 if __name__ == "__main__":
     RESULTS.mkdir(exist_ok=True)
     app()

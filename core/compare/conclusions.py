@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.compare.grid import SCRATCH
-from core.compare.records import EquivalentRow, FamilyRow, PairRow, SizeRow
+from core.compare.records import EquivalentRow, FamilyRow, PairRow, SizeRow, times_as_long
 from core.values import Finding
 
 # A tenth more or less time is what the machine does by itself.
@@ -60,13 +60,14 @@ def conclude(
         leads = _leads(pairs, main, SCRATCH)
         conclusions += _ahead(main, leads)
         conclusions += _to_the_end(main, leads)
-        conclusions += _time(main, rows)
+        conclusions += _time(main, rows, pairs)
         conclusions += _labels(main, rows, equivalents)
     methods = _methods(rows, pairs)
     if not conclusions and not methods:
         conclusions.append(_say("compare.nothing_yet", n=done))
     conclusions += _unconverged(rows.get(SCRATCH, {}))
     conclusions += methods
+    conclusions += _corrected(pairs)
     if planned is not None and done < planned:
         conclusions.append(_say("compare.still_missing", missing=planned - done, planned=planned))
     return conclusions
@@ -137,21 +138,28 @@ def _to_the_end(main: str, leads: dict[int, Lead]) -> list[Finding]:
     return [_say("compare.gap_remains", **values, **end.values())] if end.better == main else []
 
 
-def _time(main: str, rows: Rows) -> list[Finding]:
-    """How long both trained at the largest size both have."""
-    common = set(rows[main]) & set(rows[SCRATCH])
-    if not common:
+def _time(main: str, rows: Rows, pairs: Sequence[PairRow]) -> list[Finding]:
+    """How long both trained at the largest size both have, where the seeds show that one took longer."""
+    timed = [pair for pair in pairs if {pair["a"], pair["b"]} == {main, SCRATCH} and pair.get("times")]
+    if not timed:
         return []
-    size = max(common)
+    pair = max(timed, key=lambda pair: pair["size"])
+    size, times = pair["size"], times_as_long(pair, SCRATCH, main)
     seconds, scratch_seconds = rows[main][size]["seconds"], rows[SCRATCH][size]["seconds"]
-    if min(seconds, scratch_seconds) <= 0:
-        return []
     values = {"family": main, "size": size, "seconds": seconds, "scratch_seconds": scratch_seconds}
-    times = scratch_seconds / seconds
-    if max(times, 1 / times) < ALIKE_TIME:
-        return [_say("compare.time_alike", times=times, **values)]
-    code = "compare.time_faster" if times > 1 else "compare.time_slower"
-    return [_say(code, times=max(times, 1 / times), **values)]
+    is_open = len(times) > 1 and times[1] <= 1 <= times[2]
+    if is_open or max(times[0], 1 / times[0]) < ALIKE_TIME:
+        return [_say("compare.time_alike", times=times[0], **values)]
+    code = "compare.time_faster" if times[0] > 1 else "compare.time_slower"
+    times = times if times[0] > 1 else times_as_long(pair, main, SCRATCH)
+    ends = {"times_low": times[1], "times_high": times[2]} if len(times) > 1 else {}
+    return [_say(code, times=times[0], **ends, **values)]
+
+
+def _corrected(pairs: Sequence[PairRow]) -> list[Finding]:
+    """That differences which alone would count do not, among so many."""
+    alone = [pair for pair in pairs if pair["p"] < 0.05 and pair["better"] is None]
+    return [_say("compare.corrected", n=len(alone), of=alone[0].get("of", len(pairs)))] if alone else []
 
 
 def _labels(main: str, rows: Rows, equivalents: Sequence[EquivalentRow]) -> list[Finding]:

@@ -7,67 +7,35 @@ training examples are drawn.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from core.compare.conclusions import conclude
-from core.compare.grid import SCRATCH, Start
-from core.compare.records import EquivalentKind, EquivalentRow, FamilyRow, Findings, LawPoint, LawRow, PairRow, SizeRow
+from core.compare.grid import SCRATCH
+from core.compare.pairs import Curves, Point, Result, curves_of, pairs_of
+from core.compare.records import (
+    EquivalentKind,
+    EquivalentRow,
+    FamilyRow,
+    Findings,
+    LawPoint,
+    LawRow,
+    PairRow,
+    SizeRow,
+    times_as_long,
+)
 from core.compare.scaling_law import SizeLaw, fit_law
-from core.evaluate import Bools, crossed_test, paired_test, wilson
+from core.evaluate import wilson
 from core.problems import Problem
 from core.values import Finding
 
 # So many times the largest measured size is as far as the law may reach.
 REACH = 3
 CURVE_POINTS = 40
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A training that is done: which one, which test items it is right on, and what it took."""
-
-    family: str
-    start: Start
-    method: str
-    size: int
-    seed: int
-    right: Bools  # [N]
-    train_seconds: float
-    peak_memory_mb: float | None
-    trainable_parameters: int
-    converged: bool
-
-
-@dataclass(frozen=True)
-class _Point:
-    """The trainings of one family at one size, by seed."""
-
-    results: tuple[Result, ...]
-
-    @property
-    def accuracies(self) -> list[float]:
-        return [float(result.right.mean()) for result in self.results]
-
-    @property
-    def accuracy(self) -> float:
-        return float(np.mean(self.accuracies))
-
-    @property
-    def seconds(self) -> list[float]:
-        return [result.train_seconds for result in self.results]
-
-    @property
-    def unconverged(self) -> int:
-        return sum(not result.converged for result in self.results)
-
-
-_Curves = dict[str, dict[int, _Point]]
 
 
 def find(results: Sequence[Result], families: Sequence[str], planned: int | None = None) -> Findings:
@@ -78,40 +46,25 @@ def find(results: Sequence[Result], families: Sequence[str], planned: int | None
     """
     if len({len(result.right) for result in results}) > 1:
         raise ValueError("not tested on the same items")
-    curves = _curves(results, families)
+    curves = curves_of(results, families)
     errors = {family: _errors(points) for family, points in curves.items()}
     laws = {
         family: fit_law(list(points), [point.accuracy for point in points.values()], list(errors[family].values()))
         for family, points in curves.items()
     }
-    rows = [_family(family, curves, laws[family]) for family in curves]
-    pairs, equivalents = _pairs(curves), _equivalents(curves, laws, errors)
+    pairs, ahead_of_end = pairs_of(curves)
+    rows = [_family(family, curves[family], laws[family], pairs) for family in curves]
+    equivalents = _equivalents(curves, laws, errors, ahead_of_end)
     conclusions = conclude(rows, pairs, equivalents, len(results), planned)
     return {"families": rows, "pairs": pairs, "equivalents": equivalents, "conclusions": conclusions}
-
-
-def _curves(results: Sequence[Result], families: Sequence[str]) -> _Curves:
-    """The done trainings by family and size, in order."""
-    grouped: dict[tuple[str, int], list[Result]] = defaultdict(list)
-    for result in sorted(results, key=lambda result: (result.size, result.seed)):
-        grouped[result.family, result.size].append(result)
-    order = [*families, *sorted({result.family for result in results} - set(families))]
-    curves = {
-        family: {size: _Point(tuple(group)) for (name, size), group in grouped.items() if name == family}
-        for family in order
-    }
-    return {family: points for family, points in curves.items() if points}
 
 
 # -- curves ----------------------------------------------------------------------------------------------
 
 
-def _family(family: str, curves: _Curves, law: SizeLaw | Problem) -> FamilyRow:
-    points = curves[family]
+def _family(family: str, points: dict[int, Point], law: SizeLaw | Problem, pairs: Sequence[PairRow]) -> FamilyRow:
     first = next(iter(points.values())).results[0]
-    sizes = [
-        _size(size, points, {name: curves[name].get(size) for name in curves if name != family}) for size in points
-    ]
+    sizes = [_size(size, points, _dominated_by(family, size, pairs)) for size in points]
     return {
         "family": family,
         "start": first.start,
@@ -122,7 +75,7 @@ def _family(family: str, curves: _Curves, law: SizeLaw | Problem) -> FamilyRow:
     }
 
 
-def _size(size: int, points: dict[int, _Point], others: dict[str, _Point | None]) -> SizeRow:
+def _size(size: int, points: dict[int, Point], dominated_by: str | None) -> SizeRow:
     point = points[size]
     low, high, band = _band(point, points)
     memory = [result.peak_memory_mb for result in point.results if result.peak_memory_mb is not None]
@@ -139,11 +92,11 @@ def _size(size: int, points: dict[int, _Point], others: dict[str, _Point | None]
         "peak_memory_mb": max(memory, default=None),
         "trainable_parameters": point.results[0].trainable_parameters,
         "unconverged": point.unconverged,
-        "dominated_by": _dominated_by(point, others),
+        "dominated_by": dominated_by,
     }
 
 
-def _band(point: _Point, points: dict[int, _Point]) -> tuple[float, float, Literal["seeds", "test"]]:
+def _band(point: Point, points: dict[int, Point]) -> tuple[float, float, Literal["seeds", "test"]]:
     """The 95% interval of the mean over the seeds; with one seed that of the test items."""
     from scipy.stats import t
 
@@ -151,13 +104,14 @@ def _band(point: _Point, points: dict[int, _Point]) -> tuple[float, float, Liter
     if seeds == 1:
         right = point.results[0].right
         return *wilson(int(right.sum()), len(right)), "test"
-    # Two seeds say next to nothing of their spread: what the other sizes show is taken in.
-    variance, freedom = _pooled(points) if seeds == 2 else (float(np.var(point.accuracies, ddof=1)), seeds - 1)
+    # A few seeds say little of their spread, and may agree by chance: what the other sizes show is taken in.
+    pooled, freedom = _pooled(points)
+    variance = max(pooled, float(np.var(point.accuracies, ddof=1)))
     half = float(t.ppf(0.975, freedom)) * (variance / seeds) ** 0.5
     return max(0.0, point.accuracy - half), min(1.0, point.accuracy + half), "seeds"
 
 
-def _pooled(points: dict[int, _Point]) -> tuple[float, int]:
+def _pooled(points: dict[int, Point]) -> tuple[float, int]:
     """The variance from seed to seed within a size, over all sizes, and its degrees of freedom (0: one seed each)."""
     several = [point.accuracies for point in points.values() if len(point.results) > 1]
     freedom = sum(len(accuracies) - 1 for accuracies in several)
@@ -165,7 +119,7 @@ def _pooled(points: dict[int, _Point]) -> tuple[float, int]:
     return squares / max(1, freedom), freedom
 
 
-def _errors(points: dict[int, _Point]) -> dict[int, float]:
+def _errors(points: dict[int, Point]) -> dict[int, float]:
     """The standard error of each size's mean: from the seeds, or of the test items where there is one seed."""
     pooled, _ = _pooled(points)
     errors = {}
@@ -181,16 +135,14 @@ def _errors(points: dict[int, _Point]) -> dict[int, float]:
     return errors
 
 
-def _dominated_by(point: _Point, others: dict[str, _Point | None]) -> str | None:
-    """The best of the families that are at least as accurate at this size and train faster, or as fast and better."""
-    mine = (point.accuracy, -float(np.mean(point.seconds)))
-    better = []
-    for name, other in others.items():
-        if other is not None:
-            theirs = (other.accuracy, -float(np.mean(other.seconds)))
-            if theirs != mine and theirs[0] >= mine[0] and theirs[1] >= mine[1]:
-                better.append((theirs, name))
-    return max(better, key=lambda pair: pair[0])[1] if better else None
+def _dominated_by(family: str, size: int, pairs: Sequence[PairRow]) -> str | None:
+    """The most accurate of the families that are shown to be better at this size and trained no longer."""
+    beaten_by = [
+        (abs(pair["difference"]), times_as_long(pair, family, pair["better"])[0], pair["better"])
+        for pair in pairs
+        if pair["size"] == size and family in (pair["a"], pair["b"]) and pair["better"] not in (None, family)
+    ]
+    return max((one for one in beaten_by if one[1] >= 1), default=(0.0, 0.0, None))[2]
 
 
 def _law(law: SizeLaw, smallest: int, largest: int) -> LawRow:
@@ -203,56 +155,6 @@ def _law(law: SizeLaw, smallest: int, largest: int) -> LawRow:
 
 def _reason(problem: Problem) -> Finding:
     return {"code": problem.code, "values": dict(problem.values)}
-
-
-# -- pairs -----------------------------------------------------------------------------------------------
-
-
-def _pairs(curves: _Curves) -> list[PairRow]:
-    """Every two families at every size both have; `a` is the later one."""
-    pairs: list[PairRow] = []
-    for b, a in combinations(curves, 2):
-        shared = [size for size in curves[a] if size in curves[b]]
-        rows = {size: _rows(curves[a][size], curves[b][size]) for size in shared}
-        variance = _seed_variance([both for both in rows.values() if both is not None])
-        pairs += [_pair(size, a, b, both, variance) for size, both in rows.items() if both is not None]
-    order = list(curves)
-    return sorted(pairs, key=lambda pair: (pair["size"], order.index(pair["b"]), order.index(pair["a"])))
-
-
-def _rows(a: _Point, b: _Point) -> tuple[Bools, Bools] | None:
-    """What two points are right on, [S, N] each, for the seeds both have."""
-    mine, other = ({result.seed: result.right for result in point.results} for point in (a, b))
-    seeds = [seed for seed in mine if seed in other]
-    return (np.stack([mine[s] for s in seeds]), np.stack([other[s] for s in seeds])) if seeds else None
-
-
-def _seed_variance(compared: list[tuple[Bools, Bools]]) -> tuple[float, int] | None:
-    """How the difference of two families varies from seed to seed, over the sizes, and its degrees of freedom."""
-    apart = [a.mean(1) - b.mean(1) for a, b in compared if len(a) > 1]
-    freedom = sum(len(differences) - 1 for differences in apart)
-    squares = sum(float(differences.var()) * len(differences) for differences in apart)
-    return (squares / freedom, freedom) if freedom else None
-
-
-def _pair(size: int, a: str, b: str, both: tuple[Bools, Bools], variance: tuple[float, int] | None) -> PairRow:
-    seeds = len(both[0])
-    if seeds == 1:
-        tested = paired_test(both[0][0], both[1][0])
-    else:
-        tested = crossed_test(*both, seed_variance=variance if seeds == 2 else None)
-    return {
-        "size": size,
-        "a": a,
-        "b": b,
-        "difference": tested["difference"],
-        "interval": tested["interval"],
-        "p": tested["p"],
-        "n": tested["n"],
-        "better": {"a": a, "b": b}.get(tested["better"] or ""),
-        "seeds": seeds,
-        "test": "mcnemar" if seeds == 1 else "crossed",
-    }
 
 
 # -- how many examples from scratch are as good -----------------------------------------------------------
@@ -289,26 +191,26 @@ def _whole(value: float | None) -> int | None:
 
 
 def _equivalents(
-    curves: _Curves, laws: dict[str, SizeLaw | Problem], errors: dict[str, dict[int, float]]
+    curves: Curves,
+    laws: dict[str, SizeLaw | Problem],
+    errors: dict[str, dict[int, float]],
+    ahead_of_end: dict[tuple[str, int], bool],
 ) -> list[EquivalentRow]:
     """For every pretrained family and size: how many examples training from scratch takes for its accuracy."""
     scratch = curves.get(SCRATCH)
     if scratch is None:
         return []
-    largest, law = max(scratch), laws[SCRATCH]
     rows = []
     for family in (name for name in curves if name != SCRATCH):
-        to_end = [_rows(point, scratch[largest]) for point in curves[family].values()]
-        variance = _seed_variance([both for both in to_end if both is not None])
-        for (size, point), both in zip(curves[family].items(), to_end, strict=True):
-            is_ahead = both is not None and _pair(size, family, SCRATCH, both, variance)["better"] == family
-            equivalent = _equivalent(point.accuracy, errors[family][size], scratch, law, is_ahead=is_ahead)
+        for size, point in curves[family].items():
+            is_ahead = ahead_of_end.get((family, size), False)
+            equivalent = _equivalent(point.accuracy, errors[family][size], scratch, laws[SCRATCH], is_ahead=is_ahead)
             rows.append(equivalent.row(family, size, point.accuracy))
     return rows
 
 
 def _equivalent(
-    accuracy: float, error: float, scratch: dict[int, _Point], law: SizeLaw | Problem, *, is_ahead: bool
+    accuracy: float, error: float, scratch: dict[int, Point], law: SizeLaw | Problem, *, is_ahead: bool
 ) -> _Equivalent:
     """`is_ahead`: the accuracy is shown to be above what the largest size from scratch reaches."""
     sizes = list(scratch)
@@ -335,7 +237,7 @@ def _equivalent(
     )
 
 
-def _about(estimate: float, low: float | None, high: float | None, scratch: dict[int, _Point]) -> _Equivalent:
+def _about(estimate: float, low: float | None, high: float | None, scratch: dict[int, Point]) -> _Equivalent:
     """What the law says; an end of the interval beyond its reach is open."""
     smallest, largest = min(scratch), max(scratch)
     estimate = max(estimate, float(smallest))

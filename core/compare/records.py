@@ -149,7 +149,10 @@ class FamilyRow(TypedDict):
 
 
 class PairRow(TypedDict):
-    """Two families at one size; `difference` is that of a's accuracy to b's."""
+    """Two families at one size; `difference` is that of a's accuracy to b's.
+
+    `p` is of this pair alone; `corrected_p` of all `of` that were tested together (Holm), and decides on `better`.
+    """
 
     size: int
     a: str
@@ -161,6 +164,17 @@ class PairRow(TypedDict):
     better: str | None
     seeds: int
     test: Literal["mcnemar", "crossed"]
+    times: NotRequired[list[float] | None]  # as long as b trained beside a, with the interval where there are seeds
+    corrected_p: NotRequired[float]
+    of: NotRequired[int]
+
+
+def times_as_long(pair: PairRow, family: str, other: str) -> list[float]:
+    """How many times as long one of a pair trained as the other: [middle, low, high], [middle] or, unknown, [0]."""
+    times = pair.get("times") or [0.0]
+    if (pair["a"], pair["b"]) == (other, family) or times == [0.0]:
+        return times
+    return [1 / times[place] for place in ((0, 2, 1) if len(times) > 1 else (0,))]
 
 
 EquivalentKind = Literal["about", "at_most", "between", "more_than", "refused"]

@@ -100,7 +100,8 @@ def p_words(versus: PairRow | None, _: Translator) -> str:
     """A p value as far as it is worth telling."""
     if not versus:
         return ""
-    return "< 0.001" if versus["p"] < 0.001 else _.number(versus["p"], 2)
+    p = versus.get("corrected_p", versus["p"])
+    return "< 0.001" if p < 0.001 else _.number(p, 2)
 
 
 def interval_words(low: float, high: float, _: Translator) -> str:

@@ -1,7 +1,9 @@
 """Rounds of a timing: what they say together, and whether other work disturbed them.
 
 What is told of several rounds is their median: one hiccup moves a mean as far as it likes, and a median not at all. Its
-95% interval is read off the ordered rounds (a rank interval), so that it asks nothing of how times are spread.
+95% interval is read off the ordered rounds (a rank interval), so that it asks nothing of how times are spread. Rounds
+that follow each other are alike (heat, caches, what else runs), and so tell less than as many independent ones: the
+interval is as wide as holds where each resembles the one before by 0.3 (`python -m bench nulls`).
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ import psutil
 
 # So many processors kept busy by other work spoil a timing.
 BUSY = 0.3
-# Below this even the least and the greatest round enclose the median less often than in 95 of 100 cases.
-_LEAST_RANKED = 6
+# Of independent rounds the interval would leave the median out this often.
+_OUTSIDE = 0.008
+# Below this even the least and the greatest round leave it out more often.
+_LEAST_RANKED = 8
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,11 @@ def median_of(rounds: Sequence[Round], fewest: int) -> Median:
 def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """(median, low, high) of positive numbers: the 95% rank interval, never less than it is.
 
-    Of fewer than six the outermost are not enough: then it is at least as wide as a t interval of their logarithms.
+    Of fewer than eight the outermost are not enough: then it is at least as wide as a t interval of their logarithms.
     One alone has no interval: both ends are itself.
 
-    >>> median_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 70.0])
-    (4.0, 1.0, 70.0)
+    >>> median_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 70.0])
+    (5.0, 1.0, 70.0)
     """
     from scipy.stats import binom, t
 
@@ -85,7 +89,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
         return middle, middle, middle
     if n >= _LEAST_RANKED:
         place = 0  # so many may be left out at either end
-        while 2 * binom.cdf(place, n, 0.5) <= 0.05:
+        while 2 * binom.cdf(place, n, 0.5) <= _OUTSIDE:
             place += 1
         return middle, ordered[place - 1], ordered[n - place]
     logs = np.log(ordered)

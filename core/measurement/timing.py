@@ -26,12 +26,10 @@ from core.progress import PhaseClock
 
 BATCH = 32
 BUDGET_S = 25.0
-# With so many the rank interval covers 95% even though it is looked at again and again (simulated: 98% of independent
-# rounds, 94% where each is like the one before).
-_LEAST_ROUNDS = 8
+LEAST_ROUNDS = 8  # from so many on the outermost are wide enough an interval
 _LEAST_ALONE = 3  # rounds of a network so slow that the budget is spent
 _ROUND_S = 0.25
-_NARROW = 0.04  # half of the 95% interval of a ratio or a time, as a share of it
+NARROW = 0.04  # half of the 95% interval of a ratio or a time, as a share of it
 
 
 class Speed(TypedDict):
@@ -193,7 +191,7 @@ def race(original: Stopwatch, variant: Stopwatch, clock: PhaseClock) -> Race:
         medians = {id(watch): watch.time(kind, _ROUND_S, least) for watch in turns}
         return medians[id(original)] / medians[id(variant)]
 
-    told = _until_known(("one", "many"), turn, Load(original.pid, variant.pid), clock, BUDGET_S, _LEAST_ROUNDS)
+    told = _until_known(("one", "many"), turn, Load(original.pid, variant.pid), clock, BUDGET_S, LEAST_ROUNDS)
     return Race(told["one"], told["many"])
 
 
@@ -244,7 +242,7 @@ def _until_known(
 
 
 def _is_known(told: Median) -> bool:
-    return not told.is_disturbed and told.rounds >= _LEAST_ROUNDS and told.spread < _NARROW
+    return not told.is_disturbed and told.rounds >= LEAST_ROUNDS and told.spread < NARROW
 
 
 def speed_of(watch: Stopwatch, batch: int = BATCH) -> Speed:

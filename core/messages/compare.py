@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.i18n import N_, Translator
+from core.messages.speed import AS_FAST
 from core.registry.methods import METHODS
 from core.values import (
     Count,
@@ -23,7 +24,6 @@ from core.values import (
     Sentence,
     Share,
     Text,
-    Times,
     Value,
     Within,
 )
@@ -208,14 +208,14 @@ COMPARE_SENTENCES: dict[str, Sentence] = {
             "With {size} examples, training from scratch took {times} times as long: {scratch_seconds} against "
             "{seconds} ({family})."
         ),
-        {"size": Count, "times": Times, "scratch_seconds": Seconds, "seconds": Seconds, "family": Family},
+        {"size": Count, "times": AS_FAST, "scratch_seconds": Seconds, "seconds": Seconds, "family": Family},
     ),
     "compare.time_slower": Sentence(
         N_(
             "With {size} examples, training from scratch was faster: {scratch_seconds}. Pretrained weights "
             "({family}) took {times} times as long, {seconds}."
         ),
-        {"size": Count, "scratch_seconds": Seconds, "family": Family, "times": Times, "seconds": Seconds},
+        {"size": Count, "scratch_seconds": Seconds, "family": Family, "times": AS_FAST, "seconds": Seconds},
     ),
     "compare.time_alike": Sentence(
         N_(
@@ -329,6 +329,13 @@ COMPARE_SENTENCES: dict[str, Sentence] = {
     "compare.dominated": Sentence(
         N_("At {sizes} examples, {family} is not worth it: {by} is at least as accurate there and trains no longer."),
         {"sizes": Each(Count), "family": Family, "by": Family},
+    ),
+    "compare.corrected": Sentence(
+        N_(
+            "{of} differences were tested together. Among so many, {n} that would count alone could be chance (Holm's "
+            "correction)."
+        ),
+        {"n": Count, "of": Count},
     ),
     "compare.nothing_yet": Sentence(
         N_("Nothing can be compared yet: no two ways of training are done with the same number of examples.")

@@ -73,7 +73,11 @@ def show_sizes(report: CompareReport, _: Translator) -> None:
                 _("Points over scratch"), help=_("With its 95% interval, on the same test examples.")
             ),
             "p": st.column_config.TextColumn(
-                "p", help=_("How often chance alone would bring such a difference. Below 0.05 counts as shown.")
+                "p",
+                help=_(
+                    "How often chance alone would bring such a difference among all that are tested here. Below 0.05 "
+                    "counts as shown."
+                ),
             ),
             "seconds": number(_("Training (s)"), format="%.1f"),
             "learned": number(_("Parameters"), format="compact", help=_("Those that learned.")),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from core.compare.pairs import Result
 from core.i18n import translator
 from core.messages import explain_finding
-from tests.fixtures.trainings import HEAD, SCRATCH, codes_of, findings_of, trained, values_of
+from tests.fixtures.trainings import HEAD, SCRATCH, codes_of, findings_of, result_of, trained, values_of
 
 
 def test_pretrained_is_ahead_and_no_difference_is_left_at_the_end() -> None:
@@ -81,6 +82,16 @@ def test_time_is_compared_at_the_largest_size_both_have(seconds: float, code: st
     assert values["times"] == pytest.approx(times, rel=0.05)
 
 
+def test_time_is_told_with_its_interval_and_not_at_all_where_seeds_contradict() -> None:
+    def results(*seconds: float) -> list[Result]:
+        return [result_of("head", 100, seed, 0.7, train_seconds=each) for seed, each in enumerate(seconds)]
+
+    scratch = trained("scratch", {100: 0.3}, train_seconds=60.0)
+    told = [one for one in findings_of(scratch, results(9.5, 10.0, 10.5))["conclusions"] if "time" in one["code"]]
+    assert "took 6 (95%: 5.3 to 6.8) times as long" in explain_finding(told[0])
+    assert "time_alike" in codes_of(findings_of(scratch, results(20.0, 60.0, 90.0)))
+
+
 def test_main_family_is_the_most_accurate_over_the_sizes_all_have() -> None:
     found = findings_of(trained("scratch", SCRATCH), trained("head", HEAD), trained("full", {100: 0.72, 300: 0.78}))
     assert {values_of(found, code)["family"] for code in ("ahead_everywhere", "gap_remains")} == {"full"}
@@ -95,7 +106,7 @@ def test_methods_are_told_apart_only_when_the_test_does() -> None:
     assert codes_of(found) == ["method_best", "methods_alike", "dominated", "dominated"]
     values = values_of(found, "method_best")
     assert (values["best"], values["second"], values["size"]) == ("head", "last", 100)
-    assert found["conclusions"][2]["values"] == {"family": "last", "by": "head", "sizes": [100, 300]}
+    assert found["conclusions"][2]["values"] == {"family": "last", "by": "head", "sizes": [100]}
     assert explain_finding(found["conclusions"][0]).startswith(
         "With 100 examples, head only adapts the pretrained weights best"
     )

@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import t
 
 from core.compare.findings import find
+from core.compare.pairs import Result, curves_of, pairs_of
 from core.evaluate import crossed_test, paired_test, wilson
 from core.messages import explain_finding
 from tests.fixtures.trainings import (
@@ -59,8 +60,8 @@ def test_band_of_two_seeds_takes_in_what_the_other_sizes_show() -> None:
     results = [*trained("head", {100: 0.5}, seeds=2, spread=0.03), *trained("head", {300: 0.6}, seeds=2, spread=0.01)]
     found = findings_of(results)
     pooled = (2 * 0.03**2 + 2 * 0.01**2) / 2
-    half = t.ppf(0.975, 2) * (pooled / 2) ** 0.5
-    for size, accuracy in ((100, 0.5), (300, 0.6)):
+    for size, accuracy, variance in ((100, 0.5, 2 * 0.03**2), (300, 0.6, pooled)):
+        half = t.ppf(0.975, 2) * (variance / 2) ** 0.5
         point = _at(found, "head", size)
         assert (point["low"], point["high"]) == (pytest.approx(accuracy - half), pytest.approx(accuracy + half))
 
@@ -87,15 +88,16 @@ def test_dominated_is_what_another_beats_in_accuracy_and_time() -> None:
         trained("scratch", {100: 0.4}, train_seconds=50.0),
         trained("head", {100: 0.6}, train_seconds=5.0),
         trained("last", {100: 0.7}, train_seconds=10.0),
-        trained("lora", {100: 0.7}, train_seconds=12.0),
+        trained("lora", {100: 0.7}, train_seconds=12.0),  # as accurate as `last`: nothing is shown
         trained("full", {100: 0.8}, train_seconds=60.0),
     )
     by = {row["family"]: row["sizes"][0]["dominated_by"] for row in found["families"]}
-    assert by == {"scratch": "lora", "head": None, "last": None, "lora": "last", "full": None} | {"scratch": "last"}
+    assert by == {"scratch": "last", "head": None, "last": None, "lora": None, "full": None}
 
 
-def test_equal_in_both_is_not_dominated() -> None:
-    found = findings_of(trained("head", {100: 0.6}), trained("last", {100: 0.6}))
+@pytest.mark.parametrize("accuracy", [0.6, 0.605])
+def test_what_no_test_shows_is_not_dominated(accuracy: float) -> None:
+    found = findings_of(trained("head", {100: accuracy}, train_seconds=1.0), trained("last", {100: 0.6}))
     assert [row["sizes"][0]["dominated_by"] for row in found["families"]] == [None, None]
 
 
@@ -128,6 +130,46 @@ def test_pairs_are_tested_at_every_size_both_have() -> None:
     assert (pairs[0]["better"], pairs[0]["test"], pairs[0]["seeds"], pairs[0]["n"]) == ("head", "crossed", 3, ITEMS)
     assert pairs[0]["difference"] == pytest.approx(0.3)
     assert pairs[2]["better"] is None
+
+
+def test_three_seeds_take_in_how_seeds_vary_at_the_other_sizes() -> None:
+    """Seeds that agree by chance at one size do not make a difference there sure."""
+    steady = [*trained("head", {100: 0.6}, spread=0.0), *trained("head", {300: 0.6, 1000: 0.6}, spread=0.05)]
+    scratch = trained("scratch", {100: 0.57, 300: 0.6, 1000: 0.6}, spread=0.0)
+    first = findings_of(steady, scratch)["pairs"][0]
+    alone = findings_of(steady[:3], scratch[:3])["pairs"][0]
+    assert alone["better"] == "head"
+    assert first["better"] is None
+    assert np.diff(first["interval"]) > 1.5 * np.diff(alone["interval"])
+
+
+def test_what_counts_as_shown_is_corrected_for_how_many_are_tested() -> None:
+    seldom, sizes = {100: 0.616}, {100: 0.6, 300: 0.6, 1000: 0.6, 3000: 0.6}
+    alone = findings_of(trained("head", seldom, seeds=1), trained("scratch", {100: 0.6}, seeds=1))["pairs"][0]
+    assert (alone["p"] < 0.05, alone["better"]) == (True, "head")
+    many = findings_of(trained("head", sizes | seldom, seeds=1), trained("scratch", sizes, seeds=1))
+    pair = many["pairs"][0]
+    assert (pair["p"], pair["better"]) == (alone["p"], None)
+    assert pair["corrected_p"] > 0.05
+    assert values_of(many, "corrected")["of"] == 4 + 3, "and three tests against the largest size from scratch"
+
+
+@pytest.mark.parametrize(("seeds", "sizes"), [(3, 3), (2, 1), (3, 1)])
+def test_comparison_without_differences_finds_one_in_5_of_100_cases_at_most(seeds: int, sizes: int) -> None:
+    rng = np.random.default_rng(1)
+    hard, false = rng.normal(0.6, 1, 300), 0
+    for _ in range(150):
+        results = [
+            Result(
+                family, "pretrained", "head", size, seed, hard + luck + rng.normal(0, 0.5, 300) > 0, 5.0, None, 7, True
+            )
+            for family in ORDER[1:4]
+            for size in SIZES[:sizes]
+            for seed, luck in enumerate(rng.normal(0, 0.1, seeds))
+        ]
+        pairs, _ahead = pairs_of(curves_of(results, ORDER))
+        false += any(pair["better"] for pair in pairs)
+    assert false / 150 <= 0.05
 
 
 def test_pair_of_one_seed_is_tested_by_mcnemar_on_the_seeds_both_have() -> None:
