@@ -34,13 +34,9 @@ from core.compare.compared_data import check_done, load_compared
 from core.compare.estimate import cell_work, lanes_for
 from core.compare.findings import find
 from core.compare.grid import Cell, CellJob, artifact, cell_spec, families, grid
-<<<<<<< HEAD
 from core.compare.leaks import problems_of, without_leaks
-from core.compare.records import CellResult, CellRow, CompareReport, CompareSummary, Findings, WithoutLeaks
-=======
 from core.compare.pairs import Result
-from core.compare.records import CellResult, CellRow, CompareReport, CompareSummary, Findings
->>>>>>> 1ab7194 (Differences are corrected for how many are tested, seeds pooled over the sizes; a bench simulates what is not there)
+from core.compare.records import CellResult, CellRow, CompareReport, CompareSummary, Findings, WithoutLeaks
 from core.compare.spec import CompareSpec
 from core.data.images import ImageData
 from core.data.record import keep_record
