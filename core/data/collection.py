@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -103,6 +103,11 @@ def split_rows(split_of_part: list[str], sizes: list[int]) -> dict[str, NDArray[
 
 
 def digest(*parts: bytes) -> str:
+    return digest_all(parts)
+
+
+def digest_all(parts: Iterable[bytes]) -> str:
+    """Of parts that are never together in memory."""
     total = hashlib.blake2b(digest_size=12)
     for part in parts:
         total.update(part)

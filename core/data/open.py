@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core import settings
 from core.data.collection import Collection, is_allowed
+from core.data.limits import within_memory
 from core.errors import DataError
 from core.registry.formats import FORMATS, Format, format_of, is_table, load
 from core.spec import DataRef
@@ -63,7 +64,8 @@ def open_file(path: Path, ref: DataRef, name: str) -> Collection:
     row = format_of(path)
     if row is None:
         raise DataError("data.unknown_file", path=path.name)
-    return read(row, [path], ref, name)
+    with within_memory(path.name):
+        return read(row, [path], ref, name)
 
 
 def read(row: Format, paths: list[Path], ref: DataRef, name: str) -> Collection:

@@ -11,9 +11,9 @@ from core.errors import DataError
 from core.problems import Problem
 
 # Of a table everything is held in memory.
-MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_TABLES = 500_000_000, 5_000_000, 500, 50
+MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_TABLES = 500_000_000, 2_000_000, 500, 50
 # What its cells may take there: a small file may unfold to any size.
-MAX_HELD_BYTES = 250_000_000
+MAX_HELD_BYTES = 300_000_000
 _PLACE_BYTES = 8  # of a cell in its column, whatever it holds
 _MOST_LISTED = 10_000  # values and characters of a cell with several
 # What spreadsheets write into a cell that they could not compute, in English, German, French and Spanish.
@@ -50,12 +50,14 @@ class Held:
 
     def add(self, cells: Iterable[object]) -> None:
         """One row more, of these cells."""
+        self.add_blank()
+        self.take(sum([_PLACE_BYTES + getsizeof(cell) for cell in cells]))
+
+    def add_blank(self) -> None:
+        """A row that holds nothing: it takes time all the same."""
         self._rows += 1
         if self._rows > MAX_ROWS:
             raise DataError("data.too_many_rows", name=self._file, limit=MAX_ROWS)
-        for cell in cells:
-            self._bytes += _PLACE_BYTES + getsizeof(cell)
-        self.check()
 
     def add_column(self, cells: Sequence[object]) -> None:
         """So many cells more of one column: rows are counted by whoever knows them."""
@@ -66,9 +68,6 @@ class Held:
     def take(self, num_bytes: int) -> None:
         """So many bytes more."""
         self._bytes += num_bytes
-        self.check()
-
-    def check(self) -> None:
         if self._bytes > MAX_HELD_BYTES:
             raise DataError("data.table_unfolds", name=self._file, limit=MAX_HELD_BYTES // 1_000_000)
 
@@ -79,7 +78,7 @@ class Columns:
     def __init__(self, file: str) -> None:
         self.table: Table = {}
         self.rows = 0
-        self._file, self._held = file, Held(file)
+        self.file, self._held = file, Held(file)
 
     def add(self, row: Mapping[str, object]) -> None:
         """One row more. Raises `DataError` for more columns, rows or content than any table of texts has."""
@@ -94,7 +93,7 @@ class Columns:
 
     def _begin(self, name: str) -> None:
         if len(self.table) == MAX_COLUMNS:
-            raise DataError("data.too_many_columns", name=self._file, limit=MAX_COLUMNS)
+            raise DataError("data.too_many_columns", name=self.file, limit=MAX_COLUMNS)
         self._held.take(_PLACE_BYTES * self.rows)
         self.table[name] = [None] * self.rows
 
@@ -122,9 +121,12 @@ def fill(names: list[str], rows: Iterable[Sequence[Any]], file: str, keep_all: b
     columns: list[list[Any]] = [[] for _ in names]
     ragged, held = 0, Held(file)
     for row in rows:
-        if not any(cell not in (None, "") for cell in row):
+        if not any(row) and all(cell in (None, "") for cell in row):
+            held.add_blank()
             continue
-        if len(row) < len(names) or any(cell not in (None, "") for cell in row[len(names) :]):
+        if len(row) != len(names) and (
+            len(row) < len(names) or any(cell not in (None, "") for cell in row[len(names) :])
+        ):
             ragged += 1
             if not keep_all:
                 continue

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 # More of a text than this is never read: no model here reads so far, and one cell may hold megabytes.
 MAX_CHARS = 20_000
-_BREAK = re.compile(r"<\s*(?:br|/?p|/?div|/?li)\b[^>]{0,200}>", re.IGNORECASE)
-_TAG = re.compile(r"</?\s*(?:[biu]|em|strong|span|a|font|h[1-6]|ul|ol|img|table|t[rdh])\b[^>]{0,300}>", re.IGNORECASE)
+_BREAK = re.compile(r"<\s*+(?:br|/?p|/?div|/?li)\b[^<>]{0,200}>", re.IGNORECASE)
+_TAG = re.compile(r"</?\s*+(?:[biu]|em|strong|span|a|font|h[1-6]|ul|ol|img|table|t[rdh])\b[^<>]{0,300}>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
-_BLANKS = re.compile(r"\s+")
 # Surrogates stand alone only where an encoder failed; no tokenizer takes them.
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 
@@ -44,5 +43,6 @@ def clean_texts(raw: Sequence[object]) -> Cleaned:
         markup += plain != text
         kept = CONTROL.sub("", plain)
         control += kept != plain
-        texts.append(_BLANKS.sub(" ", kept).strip())
+        single = " ".join(kept.split())
+        texts.append(text if single == text else single)  # most are as they were: nothing is held twice
     return Cleaned(texts, markup, cut, control)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
-from core.data.collection import Collection, Ints, Raw, digest
+from core.data.collection import Collection, Ints, Raw, digest_all
 from core.data.table_rows import Several
 from core.data.text_cleaning import CONTROL, MAX_CHARS, clean_texts
 from core.errors import DataError
@@ -75,12 +76,12 @@ def collect_texts(
     changed = [Problem(code, "warning", "data", {"n": n, "limit": MAX_CHARS}) for code, n in counts.items() if n]
     kept = {split: rows[usable[rows]] for split, rows in splits.items() if usable[rows].any()}
     # What is trained on, not the file: another column of it, or another way of cleaning, is other data.
-    parts = [*cleaned.texts, *names, *(f"{split}:{len(rows)}" for split, rows in sorted(kept.items()))]
-    order = b"".join(rows.tobytes() for _, rows in sorted(kept.items()))
+    facts = [*names, *(f"{split}:{len(rows)}" for split, rows in sorted(kept.items()))]
+    order = (rows.tobytes() for _, rows in sorted(kept.items()))
     return Collection(
         id=data_id,
         name=name,
-        fingerprint=digest("\0".join(parts).encode(), targets.tobytes(), order),
+        fingerprint=digest_all(chain(_joined(cleaned.texts, facts), (targets.tobytes(),), order)),
         labels=_whole_words(names),
         targets=targets,
         splits=kept,
@@ -91,6 +92,15 @@ def collect_texts(
         columns=columns,
         all_columns=tuple(all_columns),
     )
+
+
+def _joined(*lists: Sequence[str]) -> Iterator[bytes]:
+    """Texts one behind the other, with a sign between them, some at a time."""
+    between = ""
+    for texts in lists:
+        for start in range(0, len(texts), 10_000):
+            yield (between + "\0".join(texts[start : start + 10_000])).encode()
+            between = "\0"
 
 
 def count_several(labels: Sequence[object], column: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -20,13 +20,19 @@ from core.spec import DataRef
 _UNNAMED = {"data.no_label_column", "data.no_text_column"}
 
 
-def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
-    """Keep an uploaded zip or table after looking through it; returns its data id, `upload/NAME`.
-
-    The name is made safe and unique. Raises `DataError` with everything that is wrong; nothing is kept then.
-    """
+def look_through(path: Path, name: str) -> None:
+    """Open an upload as a data set. Raises `DataError` with everything that is wrong."""
     from core.data.open import open_file
 
+    open_file(path, DataRef(id="upload/-"), name)
+
+
+def store_upload(source: IO[bytes] | Path | Any, name: str, look: Callable[[Path, str], None] = look_through) -> str:
+    """Keep an uploaded zip or table after looking through it; returns its data id, `upload/NAME`.
+
+    The name is made safe and unique. `look` is `look_through`, here or in another process. Raises `DataError` with
+    everything that is wrong; nothing is kept then.
+    """
     folder = uploads_folder()
     forget_unfinished(folder)
     suffix = Path(name).suffix.lower()
@@ -43,7 +49,7 @@ def store_upload(source: IO[bytes] | Path | Any, name: str) -> str:
         if suffix == ".zip" and not zipfile.is_zipfile(unfinished):
             raise DataError("data.not_an_upload", name=name[:80])
         try:
-            open_file(unfinished, DataRef(id="upload/-"), name)
+            look(unfinished, name)
         except DataError as error:  # a fine table whose columns a person has to name is kept
             if not {problem.code for problem in error.problems} <= _UNNAMED:
                 raise DataError(_as_named(error.problems, unfinished.name, name[:80])) from error

@@ -174,6 +174,10 @@ DATA_SENTENCES: dict[str, str] = {
         "{name} unfolds to more than the {limit} MB that a table may take in memory. Take a part of it, or only the "
         "columns of texts and labels."
     ),
+    "data.reading_too_much": N_(
+        "{name} cannot be read here: it takes more than {limit} MB of memory or {seconds} seconds to open. Take a part "
+        "of it, or save it in a simpler form."
+    ),
     "data.parquet_bomb": N_(
         "{name} is refused: its column {column} unpacks to over 200 times its size. Write the file again from its data."
     ),

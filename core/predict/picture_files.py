@@ -53,3 +53,9 @@ def open_album(path: Path) -> Album:
         raise DataError("predict.no_pictures", name=path.name, n=len(others))
     names = ["/".join(entry.parts) for entry in pictures]
     return Album(names, items_of(pictures), told("data.other_files", others))
+
+
+def peek_album(path: Path) -> tuple[int, list[str], list[Problem]]:
+    """How many pictures a folder or zip holds, the first names, and what is odd about the rest. Raises `DataError`."""
+    album = open_album(path)
+    return len(album), album.names[:3], album.problems

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from core import settings
+from core.data.limits import within_memory
 from core.data.readers.table import read_cells
 from core.data.table_rows import Table
 from core.data.text_columns import find_column_of_texts
@@ -45,7 +46,8 @@ class Questions:
 def read_questions(path: Path, column: str | None = None) -> Questions:
     """Read a table of any format, or a text of one text a line. Raises `DataError`."""
     row = format_of(path)
-    read: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
+    with within_memory(path.name):
+        read: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
     table, problems = read
     return Questions(table, find_column_of_texts(table, column), problems)
 

@@ -16,6 +16,11 @@ from core.problems import Problem
 from core.registry.split_names import split_of
 
 _BLANK = re.compile(r"[ \t\r\n]*")
+_MANY = 1000
+_LONG_LINE = 1_000_000
+# What a document takes at least when it is parsed whole, by the signs that begin its parts.
+_PART_BYTES = {"[": 72, "{": 184, ",": 8, '"': 20}
+_MOST_PARSED_BYTES = 350_000_000
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -27,14 +32,23 @@ def read_json(text: str, name: str) -> tuple[Table, list[Problem]]:
     columns = Columns(name)
     start = _skip(text, 0)
     if text.startswith("[", start):
+        if text.startswith("[", _skip(text, start + 1)):  # no objects: each entry may be as large as the whole
+            raise DataError("data.json_shape", name=name)
         bad = _take(_elements(text, start, name), columns)
     elif _begins_with_lines(text, start):
-        bad = _take(_lines(text), columns)
+        bad = _take(_lines(text, name), columns)
     else:
+        _check_size(text, name)
         bad = _read_objects(text, start, name, columns)
     if not columns.rows:
         raise DataError("data.json_shape", name=name)
     return columns.table, [Problem("data.bad_lines", "warning", "data", {"name": name, "n": bad})] if bad else []
+
+
+def _check_size(text: str, name: str) -> None:
+    """Refuse a document that would unfold too far. Raises `DataError`."""
+    if sum(size * text.count(sign) for sign, size in _PART_BYTES.items()) > _MOST_PARSED_BYTES:
+        raise DataError("data.table_unfolds", name=name, limit=_MOST_PARSED_BYTES // 1_000_000)
 
 
 def _read_objects(text: str, start: int, name: str, columns: Columns) -> int:
@@ -49,10 +63,12 @@ def _take(values: Iterable[Any], columns: Columns) -> int:
     """Objects become rows; returns how many values were none."""
     bad = 0
     for value in values:
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             columns.add({key: as_cell(part) for key, part in value.items()})
-        else:
-            bad += 1
+            continue
+        bad += 1
+        if bad > _MANY and bad > 10 * columns.rows:  # whatever it is, its values are no rows
+            raise DataError("data.json_shape", name=columns.file)
     return bad
 
 
@@ -70,10 +86,12 @@ def _begins_with_lines(text: str, start: int) -> bool:
     return end >= 0 and _skip(text, end) < len(text) and isinstance(_line(text[start:end]), dict)
 
 
-def _lines(text: str) -> Iterator[Any]:
+def _lines(text: str, name: str) -> Iterator[Any]:
     # Not splitlines: it also breaks at characters that stand inside texts.
     for found in re.finditer(r"[^\n]+", text):
         if not found[0].isspace():
+            if len(found[0]) > _LONG_LINE:
+                _check_size(found[0], name)
             yield _line(found[0])
 
 

@@ -22,8 +22,10 @@ from core.data.table_rows import Held
 # Stands between no cells at all: a table of one column.
 ONE_COLUMN = "\x1f"
 _SIGNS = (",", "\t", ";", "|")
+# Repetitions take what they can and give nothing back (`*+`): else each would be remembered, for gigabytes.
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_ODD_RUN = re.compile(r'(?<!")(?:"")*"(?!")')
+_LINE_ENDS = re.compile(r"[\r\n]++")
+_ODD_RUN = re.compile(r'(?<!")(?:"")*+"(?!")')
 _SAMPLE_CHARS, _SAMPLE_ROWS = 200_000, 200
 _FEWEST_ROWS, _MOST_CLASSES = 4, 500
 Row = list[str]
@@ -74,7 +76,7 @@ def _hide_escaped(text: str) -> tuple[str, str]:
     Where quotes are doubled instead, none behind a backslash is followed by anything but a quote, a separator or the
     line's end.
     """
-    if not re.search(r'(?:^|[,;|\t\r\n])"(?:[^"\\\r\n]|\\.)*\\"[^",;|\t\r\n]', text):
+    if not re.search(r'(?:^|[,;|\t\r\n])"[^"\r\n]*\\"[^",;|\t\r\n]', text):
         return text, ""
     mark = next(chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in text)
     return re.sub(r'\\(\\|")', lambda found: mark if found[1] == '"' else found[0], text), mark
@@ -101,7 +103,7 @@ def _first_lines(text: str) -> list[str]:
     lines = _LINE_END.split(part)
     if len(part) < len(text):
         lines.pop()
-    return lines
+    return [line for line in lines if line]
 
 
 def _by_rules(lines: Sequence[str], sign: str) -> list[Row]:
@@ -159,22 +161,24 @@ class _Parser:
     def __init__(self, text: str, layout: Layout) -> None:
         sign = re.escape(layout.delimiter)
         self._text, self._layout, self._sign = text, layout, layout.delimiter
-        self._closing = re.compile(rf'"+(?= *(?:{sign}|[\r\n]|\Z))')
+        self._closing = re.compile(rf'"++(?= *+(?:{sign}|[\r\n]|\Z))')
+        self._next_closing = re.compile(rf'(?<!"){self._closing.pattern}')
         self._spaced = re.compile(rf'(?:^|{sign}) +"|" +(?:{sign}|$)')
         self._closers = _Finder(self._find_closer)
         self._odd = _Finder(lambda at: found.end() - 1 if (found := _ODD_RUN.search(text, at)) else len(text))
         self._broken = _Finder(self._find_broken)
         self._known: dict[int, set[str]] | None = None
-        self._uses_quotes = bool(re.search(rf'(?:^|{sign}|[\r\n])"(?:[^"\r\n]|"")*"(?:{sign}|[\r\n]|\Z)', text))
+        self._uses_quotes = bool(re.search(rf'(?:^|{sign}|[\r\n])"(?:[^"\r\n]++|"")*+"(?:{sign}|[\r\n]|\Z)', text))
         self.rows = Rows([], layout)
 
     def read(self, held: Held) -> Rows:
         for row, line in self._records():
             if not any(cell and not cell.isspace() for cell in row):
+                held.add_blank()
                 continue
             if len(row) > self._layout.width:
                 self.rows.lines[len(self.rows.cells)] = line
-            held.add(row)
+            held.add([*row, row])
             self.rows.cells.append(row)
         return self.rows
 
@@ -191,8 +195,8 @@ class _Parser:
             at = after
 
     def _line(self, at: int) -> tuple[int, int]:
-        """Where the line ends, and where the next begins."""
-        found = _LINE_END.search(self._text, at)
+        """Where the line ends, and where the next begins that is not empty."""
+        found = _LINE_ENDS.search(self._text, at)
         return (found.start(), found.end()) if found else (len(self._text), len(self._text))
 
     def _plain(self, line: str) -> Row | None:
@@ -248,7 +252,7 @@ class _Parser:
         return self._closers.after(end)
 
     def _find_closer(self, at: int) -> int:
-        for found in self._closing.finditer(self._text, at):
+        for found in self._next_closing.finditer(self._text, at):
             if len(found[0]) % 2:
                 return found.end() - 1
         return len(self._text)

@@ -154,10 +154,12 @@ def _heat(model_id: str, data: bytes, label: str, weights: str) -> tuple[Any, tu
 @st.cache_data(max_entries=8, show_spinner=False)
 def peek_album(path: str) -> tuple[int, list[str], list[Problem]]:
     """How many pictures a zip holds, the first names, and what is odd about the rest. Raises `DataError`."""
-    from core.predict.picture_files import open_album
+    from core.data.reading import read_apart
 
-    album = open_album(Path(path))
-    return len(album), album.names[:3], album.problems
+    peeked: tuple[int, list[str], list[Problem]] = read_apart(
+        "core.predict.picture_files:peek_album", Path(path).name, Path(path)
+    )
+    return peeked
 
 
 def store_asked(file: Any, name: str, file_id: str) -> str:

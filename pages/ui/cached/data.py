@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 @st.cache_data(max_entries=8, show_spinner=False)
 def peek(path: str) -> Preview:
     """The first rows of a table of texts and which column they are in. Raises `DataError`."""
-    from core.predict.text_files import preview_questions
+    from core.data.reading import read_apart
 
-    return preview_questions(Path(path))
+    preview: Preview = read_apart("core.predict.text_files:preview_questions", Path(path).name, Path(path))
+    return preview
 
 
 @st.cache_data(ttl=5, show_spinner=False)
@@ -32,9 +33,13 @@ def data_sets() -> dict[str, DataCard]:
 
 def store_upload(file: Any, name: str) -> str:
     """Keep an uploaded zip as a data set; returns its id. Raises `DataError` for a zip that cannot be used."""
+    from core.data.reading import read_apart
     from core.data.uploads import store_upload
 
-    stored = store_upload(file, name)
+    def look(path: Path, name: str) -> None:
+        read_apart("core.data.uploads:look_through", name[:80], path, name)
+
+    stored = store_upload(file, name, look)
     data_sets.clear()
     return stored
 

@@ -19,8 +19,8 @@ from tokenizers import Tokenizer
 HERE = Path(__file__).resolve().parent
 Arrays = dict[str, Any]
 MAX_CHARS = 20_000  # more of a text was never read
-BREAK = re.compile(r"<\s*(?:br|/?p|/?div|/?li)\b[^>]{0,200}>", re.IGNORECASE)
-TAG = re.compile(r"</?\s*(?:[biu]|em|strong|span|a|font|h[1-6]|ul|ol|img|table|t[rdh])\b[^>]{0,300}>", re.IGNORECASE)
+BREAK = re.compile(r"<\s*+(?:br|/?p|/?div|/?li)\b[^<>]{0,200}>", re.IGNORECASE)
+TAG = re.compile(r"</?\s*+(?:[biu]|em|strong|span|a|font|h[1-6]|ul|ol|img|table|t[rdh])\b[^<>]{0,300}>", re.IGNORECASE)
 ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 
