@@ -78,6 +78,15 @@ def one_sided(collection: Collection, split: Split) -> list[Problem]:
     return problems
 
 
+def nothing_to_tell_apart(collection: Collection, split: Split) -> list[Problem]:
+    """What is left of two or three examples, once one chooses the epoch and one tests, is of one class, or one."""
+    left = len(np.unique(collection.targets[split.train]))
+    if left > 1:
+        return []
+    n = len(np.unique(np.concatenate([split.train, split.validation, split.test])))
+    return [Problem("data.too_few_to_train", field="data", values={"n": n, "left": len(split.train)})]
+
+
 def too_few_for(split: Split, train_size: int | None) -> list[Problem]:
     """Fewer training pictures than were asked for: said, not hidden."""
     if train_size is None or len(split.train) >= train_size:

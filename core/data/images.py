@@ -11,7 +11,14 @@ import PIL
 from numpy.typing import NDArray
 
 from core.cache import RowStore, cache_folder, trim_cache, with_lock
-from core.data.checks import check_collection, odd_problems, one_sided, too_few_for, unreadable_problems
+from core.data.checks import (
+    check_collection,
+    nothing_to_tell_apart,
+    odd_problems,
+    one_sided,
+    too_few_for,
+    unreadable_problems,
+)
 from core.data.collection import Collection, Raw
 from core.data.copies import copied_rows, copy_problems, leak_problems, leaked_rows
 from core.data.headers import Facts, Ints, in_threads
@@ -176,6 +183,8 @@ def load_images(
         if not len(new):
             break
         bad = np.union1d(bad, new)
+    if too_few := nothing_to_tell_apart(collection, split):
+        raise DataError(too_few + problems)
     leaked = leaked_rows(alike, split)
     problems += odd_problems(collection, facts, chosen)
     problems += leak_problems(collection, leaked) + one_sided(collection, split) + too_few_for(split, train_size)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.data.checks import check_collection, odd_problems, one_sided, unreadable_problems
+from core.data.checks import check_collection, nothing_to_tell_apart, odd_problems, one_sided, unreadable_problems
 from core.data.collection import Collection
 from core.data.copies import alike_texts, copy_problems, leak_problems, leaked_rows
 from core.data.headers import Facts
@@ -156,7 +156,10 @@ def _plan(collection: Collection, alike: Ints, problems: list[Problem], unusable
         unusable=unusable,
         alike=alike,
     )
-    problems += leak_problems(collection, leaked_rows(alike, split)) + one_sided(collection, split)
+    blocking = nothing_to_tell_apart(collection, split)
+    problems += blocking + leak_problems(collection, leaked_rows(alike, split)) + one_sided(collection, split)
+    if blocking:
+        return {}
     return {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.checks import check_collection, one_sided, too_few_for
+from core.data.checks import check_collection, nothing_to_tell_apart, one_sided, too_few_for
 from core.data.collection import Ints
 from core.data.copies import alike_texts, copied_rows, copy_problems, leak_problems, leaked_rows
 from core.data.open import open_collection
@@ -55,6 +55,8 @@ def load_texts(ref: DataRef, *, train_size: int | None = None, test_size: int | 
     split = make_split(
         collection.targets, collection.splits, train_size=train_size, test_size=test_size, seed=seed, alike=alike
     )
+    if too_few := nothing_to_tell_apart(collection, split):
+        raise DataError(too_few + problems)
     leaked = leaked_rows(alike, split)
     problems += leak_problems(collection, leaked) + one_sided(collection, split) + too_few_for(split, train_size)
     return TextData(

@@ -49,6 +49,10 @@ DATA_SENTENCES: dict[str, str] = {
     "data.no_train_split": N_("{id} has nothing labelled to train on; it has: {splits}."),
     "data.one_class": N_("All {n} examples are of one class ({label}). At least two classes are needed to tell apart."),
     "data.too_few": N_("{n} examples for {classes} classes are very few: the result will mean little."),
+    "data.too_few_to_train": N_(
+        "{n} examples are too few to train on: once some choose the best epoch and some test, {left} are left, of one "
+        "class. Bring at least two examples of each class, four in all."
+    ),
     "data.empty_class": N_("{n} classes have no training example and cannot be learned: {labels}."),
     "data.unbalanced": N_(
         "Classes are uneven: {many} training examples of {common}, {few} of {rare}. Weigh classes equally "

@@ -13,6 +13,7 @@ from core.cache import clear_cache, with_lock
 from core.data import images as data_images
 from core.data.images import ImageData, load_images
 from core.data.picture import decode
+from core.data.report import describe_data
 from core.errors import DataError, StoppedError
 from core.messages import explain
 from core.progress import SilentReporter
@@ -108,6 +109,24 @@ def test_keys_differ_when_data_preparation_or_decoding_do(tmp_path: Path, monkey
     assert load(first, seed=7).pixels.key == keys[0]
     monkeypatch.setattr(data_images, "DECODING", 0)  # squares that an earlier version kept are not read
     assert load(first).pixels.key not in keys
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_enough"),
+    [({"a": 2, "b": 1}, False), ({"a": 1, "b": 1, "c": 1}, False), ({"a": 1, "b": 1}, False), ({"a": 2, "b": 2}, True)],
+)
+def test_two_or_three_pictures_are_told_before_anything_is_trained(
+    tmp_path: Path, counts: dict[str, int], is_enough: bool
+) -> None:
+    root = fill(tmp_path, counts)
+    problems = describe_data(DataRef(id=f"path:{root}"), SilentReporter()).problems
+    assert ("data.too_few_to_train" in codes(problems, "error")) != is_enough
+    if is_enough:
+        assert len(set(load(root).targets[load(root).train].tolist())) == 2
+    else:
+        with pytest.raises(DataError) as found:
+            load(root)
+        assert found.value.code == "data.too_few_to_train"
 
 
 def test_nothing_is_decoded_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +290,7 @@ def test_all_that_blocks_is_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("classes", "wanted"),
     [
-        ({"a": 1, "b": 1, "c": 1}, {"data.too_few", "data.single_picture"}),
+        ({"a": 2, "b": 1, "c": 1}, {"data.too_few", "data.single_picture"}),
         ({"a": 20, "b": 20, "c": 1}, {"data.single_picture", "data.unbalanced"}),
         ({"Cat": 9, "cat": 9}, {"data.labels_alike"}),
         ({"train/a": 9, "train/b": 9, "test/c": 3}, {"data.empty_class", "data.test_one_class"}),

@@ -92,7 +92,8 @@ def test_copies_and_leaks_are_told(tmp_path: Path) -> None:
 
 
 def test_texts_trained_on_and_chosen_by_are_no_copies(tmp_path: Path) -> None:
-    assert "data.text_duplicates" not in _load(_write(tmp_path / "a.csv", [("one good", "pos"), ("one bad", "neg")]))[2]
+    rows = [("one good", "pos"), ("one bad", "neg"), ("two good", "pos"), ("two bad", "neg")]
+    assert "data.text_duplicates" not in _load(_write(tmp_path / "a.csv", rows))[2]
 
 
 @pytest.mark.parametrize("longest", [3, 300])
