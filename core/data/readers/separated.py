@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.data.table_names import is_known_name
 from core.data.table_rows import Held
@@ -22,9 +22,9 @@ from core.data.table_rows import Held
 # Stands between no cells at all: a table of one column.
 ONE_COLUMN = "\x1f"
 _SIGNS = (",", "\t", ";", "|")
+# A carriage return by itself ends lines only where it ends the first one: elsewhere it is one of a text's characters.
 # Repetitions take what they can and give nothing back (`*+`): else each would be remembered, for gigabytes.
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_LINE_ENDS = re.compile(r"[\r\n]++")
+_ANY_END, _USUAL_END = r"[\r\n]++", r"(?:\r*+\n)++"
 _ODD_RUN = re.compile(r'(?<!")(?:"")*+"(?!")')
 _SAMPLE_CHARS, _SAMPLE_ROWS = 200_000, 200
 _FEWEST_ROWS, _MOST_CLASSES = 4, 500
@@ -38,6 +38,7 @@ class Layout:
     delimiter: str
     width: int
     share: float = 1.0  # of the rows looked at that have this width
+    line_end: str = _USUAL_END  # as a regular expression
 
 
 @dataclass
@@ -56,7 +57,7 @@ def read_rows(text: str, file: str, delimiter: str | None = None, *, is_lines: b
     said, text = _skip_separator_line(text)
     text, escaped = _hide_escaped(text)
     csv.field_size_limit(2**31 - 1)
-    layout = Layout(ONE_COLUMN, 1) if is_lines else find_layout(text, said or delimiter)
+    layout = find_layout(text, ONE_COLUMN if is_lines else said or delimiter)
     rows = _Parser(text, layout).read(Held(file))
     if escaped:
         rows.cells = [[cell.replace(escaped, '"') for cell in row] for row in rows.cells]
@@ -87,20 +88,32 @@ def _hide_escaped(text: str) -> tuple[str, str]:
 
 def find_layout(text: str, delimiter: str | None = None) -> Layout:
     """What separates the cells, and how many a row has; a single column where nothing gives the rows the same width."""
-    best, points = Layout(ONE_COLUMN, 1), 0.0
-    lines = _first_lines(text)
-    for sign in [delimiter] if delimiter else _SIGNS:
+    line_end = _line_end(text)
+    best, points = Layout(ONE_COLUMN, 1, line_end=line_end), 0.0
+    lines = _first_lines(text, line_end)
+    for sign in _SIGNS if delimiter is None else () if delimiter == ONE_COLUMN else (delimiter,):
         # By the rules, where cells hold line breaks; line by line, where a quote opens nothing and swallows the rest.
         for rows in (_by_rules(lines, sign), [plain_cells(line, sign) or line.split(sign) for line in lines]):
             layout, own = _judge([row for row in rows if any(cell.strip() for cell in row)][:_SAMPLE_ROWS], sign)
             if layout is not None and own > points + 0.01:
-                best, points = layout, own
+                best, points = replace(layout, line_end=line_end), own
     return best
 
 
-def _first_lines(text: str) -> list[str]:
+def _line_end(text: str) -> str:
+    """What ends the lines, by how the first ends: a line break within quotes is none."""
+    quotes = at = 0
+    for found in re.finditer(_ANY_END, text[:_SAMPLE_CHARS]):
+        quotes += text.count('"', at, found.start())
+        at = found.end()
+        if quotes % 2 == 0:
+            return _USUAL_END if "\n" in found[0] else _ANY_END
+    return _ANY_END
+
+
+def _first_lines(text: str, line_end: str) -> list[str]:
     part = text[:_SAMPLE_CHARS]
-    lines = _LINE_END.split(part)
+    lines = re.split(line_end, part)
     if len(part) < len(text):
         lines.pop()
     return [line for line in lines if line]
@@ -161,7 +174,8 @@ class _Parser:
     def __init__(self, text: str, layout: Layout) -> None:
         sign = re.escape(layout.delimiter)
         self._text, self._layout, self._sign = text, layout, layout.delimiter
-        self._closing = re.compile(rf'"++(?= *+(?:{sign}|[\r\n]|\Z))')
+        self._line_end = re.compile(layout.line_end)
+        self._closing = re.compile(rf'"++(?= *+(?:{sign}|{layout.line_end}|\Z))')
         self._next_closing = re.compile(rf'(?<!"){self._closing.pattern}')
         self._spaced = re.compile(rf'(?:^|{sign}) +"|" +(?:{sign}|$)')
         self._closers = _Finder(self._find_closer)
@@ -196,7 +210,7 @@ class _Parser:
 
     def _line(self, at: int) -> tuple[int, int]:
         """Where the line ends, and where the next begins that is not empty."""
-        found = _LINE_ENDS.search(self._text, at)
+        found = self._line_end.search(self._text, at)
         return (found.start(), found.end()) if found else (len(self._text), len(self._text))
 
     def _plain(self, line: str) -> Row | None:
@@ -271,7 +285,7 @@ class _Parser:
             return False
         if not is_strict:
             return True
-        lines = len(_LINE_END.findall(self._text, opening, close)) + 1
+        lines = len(self._line_end.findall(self._text, opening, close)) + 1
         is_likely = bool(classes) or self._sign == "\t" or lines > 2
         if self._layout.width > 1 and is_likely and not self._uses_quotes:
             return True

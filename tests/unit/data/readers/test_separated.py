@@ -121,6 +121,12 @@ def test_a_line_that_names_the_separator_is_no_row(tmp_path: Path) -> None:
         assert (_rows(path), list(read_table(path)[0])) == ([("a, b", "x"), ("c", "y")], ["text", "label"])
 
 
+@pytest.mark.parametrize("end", ["\r\r\n", "\n\n", "\r\n"])
+def test_line_ends_that_were_doubled_on_their_way_end_one_row(tmp_path: Path, end: str) -> None:
+    path = _write(tmp_path / "a.csv", end.join(["text,label", '"a, b",x', "c\rd,y", "e,x", ""]))
+    assert _rows(path) == [("a, b", "x"), ("c\rd", "y"), ("e", "x")]
+
+
 def test_names_of_rows_without_a_name_of_their_column_are_a_column(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", '"text","label"\n"1","a film","pos"\n"2","b film","neg"\n')
     assert read_table(path) == (
