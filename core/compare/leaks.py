@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from core.compare.findings import Result, find
+from core.compare.findings import find
+from core.compare.pairs import Result
 from core.compare.records import WithoutLeaks
 from core.data.images import ImageData
 from core.data.texts import TextData
