@@ -36,7 +36,7 @@ from core.compare.findings import find
 from core.compare.grid import Cell, CellJob, artifact, cell_spec, families, grid
 from core.compare.leaks import problems_of, without_leaks
 from core.compare.pairs import Result
-from core.compare.records import CellResult, CellRow, CompareReport, CompareSummary, Findings, WithoutLeaks
+from core.compare.records import CellResult, CellRow, CompareSummary, Findings, WithoutLeaks
 from core.compare.spec import CompareSpec
 from core.data.images import ImageData
 from core.data.record import keep_record
@@ -278,11 +278,7 @@ def _report(plan: _Plan, known: _Known, clock: PhaseClock, at_work: list[_Lane],
         known.num_searched = done
     busy = {lane.cell.id for lane in at_work}
     cells = [_row(cell, known, is_busy=cell.id in busy) for cell in plan.cells]
-    report: CompareReport = {"cells": cells, "problems": problems_of(plan.data, known.clean)}
-    if known.findings is not None:
-        findings = known.findings
-        report["families"], report["pairs"] = findings["families"], findings["pairs"]
-        report["equivalents"], report["conclusions"] = findings["equivalents"], findings["conclusions"]
+    report = {"cells": cells, "problems": problems_of(plan.data, known.clean), **(known.findings or {})}
     if known.clean is not None:
         report["without_leaks"] = known.clean
     write_atomically(plan.folder / "artifacts" / "report.json", to_json(report))

@@ -19,7 +19,8 @@ from core.data.collection import Collection, Items
 from core.errors import DataError
 from core.problems import Problem, shown, told
 from core.registry.formats import ARCHIVES, PICTURE_SUFFIXES, is_table
-from core.registry.split_names import one_for_each_look, split_of, splits_of
+from core.registry.looks import one_for_each_look
+from core.registry.split_names import split_of, splits_of
 
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
 Parts = tuple[str, ...]

@@ -114,26 +114,14 @@ def digest_all(parts: Iterable[bytes]) -> str:
     return total.hexdigest()
 
 
-# Above this much, only names, sizes, and the ends of each file are read.
-_WHOLE_BYTES = 1_000_000_000
-_END = 1 << 20
-
-
 def fingerprint_files(paths: Sequence[Path]) -> str:
     """What the files hold, whatever they are called and wherever they lie."""
     total = hashlib.blake2b(digest_size=12)
-    is_small = sum(path.stat().st_size for path in paths) <= _WHOLE_BYTES
     for path in paths:
-        size = path.stat().st_size
-        total.update(f"{path.name}|{size}|".encode())
+        total.update(f"{path.name}|{path.stat().st_size}|".encode())
         with path.open("rb") as file:
-            if is_small:
-                while chunk := file.read(1 << 22):
-                    total.update(chunk)
-            else:
-                total.update(file.read(_END))
-                file.seek(max(0, size - _END))
-                total.update(file.read(_END))
+            while chunk := file.read(1 << 22):
+                total.update(chunk)
     return total.hexdigest()
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from core.errors import DataError
 from core.files import to_json, write_atomically
 from core.messages import explain
-from core.problems import ProblemRow
+from core.problems import Problem, ProblemRow
 from core.progress import Reporter
 
 if TYPE_CHECKING:
@@ -31,10 +33,12 @@ class DataRecord(TypedDict):
 
 
 def read_record(artifacts: Path) -> DataRecord | None:
-    """What a run wrote of its data; None before it had read it, or of an older Graft."""
+    """What a run wrote of its data; None before it had read it, of an older Graft, and of what no run writes."""
     try:
-        record: DataRecord = json.loads((artifacts / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = TypeAdapter(DataRecord).validate_json((artifacts / NAME).read_bytes())
+        for problem in record["problems"]:
+            explain(Problem.from_dict(problem))
+    except (OSError, ValueError, LookupError, TypeError):  # a run from elsewhere may bring any file
         return None
     return record
 

@@ -7,11 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.registry.looks import look
+
 # More of a text than this is never read: no model here reads so far, and one cell may hold megabytes.
 MAX_CHARS = 20_000
 _BREAK = re.compile(r"<\s*+(?:br|/?p|/?div|/?li)\b[^<>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(r"</?\s*+(?:[biu]|em|strong|span|a|font|h[1-6]|ul|ol|img|table|t[rdh])\b[^<>]{0,300}>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_SHORT = 100  # longer texts are not looked through for something that is seen
 # Surrogates stand alone only where an encoder failed; no tokenizer takes them.
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 
@@ -29,6 +32,8 @@ class Cleaned:
 def clean_texts(raw: Sequence[object]) -> Cleaned:
     """Take markup, control characters and superfluous blanks out; nothing else is changed.
 
+    A text of which nothing is seen then is empty.
+
     >>> clean_texts(["<b>Good</b>   film &amp; book"]).texts
     ['Good film & book']
     """
@@ -44,5 +49,7 @@ def clean_texts(raw: Sequence[object]) -> Cleaned:
         kept = CONTROL.sub("", plain)
         control += kept != plain
         single = " ".join(kept.split())
+        if len(single) < _SHORT and not look(single):
+            single = ""
         texts.append(text if single == text else single)  # most are as they were: nothing is held twice
     return Cleaned(texts, markup, cut, control)

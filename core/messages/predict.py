@@ -10,6 +10,8 @@ PREDICT_SENTENCES: dict[str, str] = {
     ),
     "predict.folder": N_("{path} is a folder. Give one table of texts."),
     "predict.out_missing": N_("Say with --out where the table of answers is to be written."),
+    "predict.nothing_to_read": N_("There is nothing to read in this text: it has no answer."),
+    "predict.nothing_to_read_in_several": N_("{n} of {total} texts hold nothing to read and have no answer."),
     "predict.no_letters": N_(
         "There are neither Chinese nor Latin letters in this text: the sentiment model cannot read it."
     ),

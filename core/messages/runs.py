@@ -52,6 +52,10 @@ RUNS_SENTENCES: dict[str, str] = {
         "sets. Put the data back as it was and resume, or begin anew with what is there now: "
         "`python -m core run {run} repeat`."
     ),
+    "run.file_changed": N_(
+        "The file or folder that was being answered has changed since this run began: going on would mix two. Put it "
+        "back as it was and resume, or begin anew with what is there now: `python -m core run {run} repeat`."
+    ),
     "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
     "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
     "run.archive_unreadable": N_("{name} is not an archive of a run: {detail}. Export the run again."),

@@ -76,7 +76,11 @@ class AnsweredRow(TypedDict):
 
 
 # What is told of several texts that were not answered for one reason.
-_OF_SEVERAL = {"predict.other_language": "predict.other_languages", "predict.no_letters": "predict.without_letters"}
+_OF_SEVERAL = {
+    "predict.other_language": "predict.other_languages",
+    "predict.no_letters": "predict.without_letters",
+    "predict.nothing_to_read": "predict.nothing_to_read_in_several",
+}
 
 
 def not_answered(reasons: Mapping[str, int], total: int) -> list[Problem]:

@@ -25,6 +25,7 @@ class Album:
     names: list[str]
     items: Items
     problems: list[Problem]
+    stamps: list[str]  # of each picture: tells it from any other
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,7 +53,8 @@ def open_album(path: Path) -> Album:
     if not pictures:
         raise DataError("predict.no_pictures", name=path.name, n=len(others))
     names = ["/".join(entry.parts) for entry in pictures]
-    return Album(names, items_of(pictures), told("data.other_files", others))
+    stamps = [f"{name}|{entry.size}|{entry.stamp}" for name, entry in zip(names, pictures, strict=True)]
+    return Album(names, items_of(pictures), told("data.other_files", others), stamps)
 
 
 def peek_album(path: Path) -> tuple[int, list[str], list[Problem]]:

@@ -6,16 +6,17 @@ What is answered is kept, so that a stopped run goes on from there.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.errors import InputError, StoppedError
+from core.errors import DataError, InputError, StoppedError
 from core.files import replacing, to_json, write_atomically
 from core.messages import explain
 from core.models.catalog import get_model
@@ -83,7 +84,9 @@ def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
         ]
 
     parts = folder / "checkpoint"
-    rate, seconds = _answer_parts(answer, len(texts), PART, parts, reporter, resume=resume)
+    rate, seconds = _answer_parts(
+        answer, len(texts), PART, parts, reporter, asked=_digest(map(str, texts)), resume=resume
+    )
     reporter.phase("save")
     reasons = Counter(part.reason for part in starmap(TextPart, _read_parts(parts)) if part.reason)
     by_label, by_model = _write(questions, parts, labels, folder / "artifacts", with_reasons=bool(reasons))
@@ -107,10 +110,18 @@ def _answer_parts(
     parts: Path,
     reporter: Reporter,
     *,
+    asked: str,
     resume: bool,
 ) -> tuple[float | None, float]:
-    """Answer part by part, each kept as a file; returns (answers each second, seconds) of what was answered now."""
+    """Answer part by part, each kept as a file; returns (answers each second, seconds) of what was answered now.
+
+    `asked` tells what is answered from anything else. Raises `DataError` when other parts were answered before.
+    """
     parts.mkdir(exist_ok=True)
+    kept = parts / "asked"
+    if resume and kept.is_file() and kept.read_text(encoding="utf-8") != asked:
+        raise DataError("run.file_changed", run=parts.parent.name)
+    write_atomically(kept, asked)
     seconds, done = 0.0, 0
     for number, first in enumerate(range(0, total, size)):
         path = parts / f"{number:06}.json"
@@ -127,6 +138,13 @@ def _answer_parts(
     return (done / seconds if seconds else None), seconds
 
 
+def _digest(pieces: Iterable[str]) -> str:
+    total = hashlib.blake2b(digest_size=12)
+    for piece in pieces:
+        total.update(piece.encode("utf-8", "surrogatepass") + b"\0")
+    return total.hexdigest()
+
+
 # -- pictures ----------------------------------------------------------------------------------------------
 
 
@@ -141,7 +159,7 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
     parts = folder / "checkpoint"
     rate, seconds = _answer_parts(
         lambda first, stop: _look(album, predictor, first, stop),
-        len(album), PICTURES_PART, parts, reporter, resume=resume,
+        len(album), PICTURES_PART, parts, reporter, asked=_digest(album.stamps), resume=resume,
     )  # fmt: skip
     reporter.phase("save")
     counts, problems = _write_pictures(parts, folder / "artifacts")

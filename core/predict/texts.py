@@ -34,12 +34,16 @@ class TextPredictor:
     def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
         """A class for each text. `latency_ms` is then the time of this call per text, all included."""
         began = time.perf_counter()
-        shares = self.probabilities(texts)
+        cleaned = clean_texts(texts).texts
+        shares = self.probabilities(cleaned)
         order = np.argsort(-shares, 1, kind="stable")
         answers = []
-        for text, row, places in zip(texts, shares, order.tolist(), strict=True):
+        for text, row, places in zip(cleaned, shares, order.tolist(), strict=True):
+            if not text:
+                answers.append(TextAnswer("", reason="predict.nothing_to_read"))
+                continue
             ordered = {self.labels[place]: float(row[place]) for place in places}
-            answers.append(TextAnswer(self.labels[places[0]], ordered, self.id) if text.strip() else TextAnswer(""))
+            answers.append(TextAnswer(self.labels[places[0]], ordered, self.id))
         self.latency_ms = (time.perf_counter() - began) * 1000 / max(1, len(texts))
         return answers
 

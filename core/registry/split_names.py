@@ -1,12 +1,12 @@
-"""Which part of a data set a name means (train, 训练集, seg_test are splits, "train station" is none), and which names
-look the same.
-"""
+"""Which part of a data set a name means: train, 训练集 and seg_test are splits, "train station" is none."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterable
+
+from core.registry.looks import look
 
 _WORDS = {
     "train": "train training trainset traindata trn trainingsdaten entrainement "
@@ -25,33 +25,6 @@ _BESIDE = {
 _ENDING = re.compile(
     "(?:数据集|數據集|資料集|样本集|图片集|数据|數據|资料|資料|样本|樣本|图片|圖片|文本|集合|集|用|データ|セット|데이터|세트)+$"
 )
-# Nothing is seen of them between most letters, and they keep names apart that look the same.
-_UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
-)
-
-
-def look(name: str) -> str:
-    """What is seen of a name: composed letters, single blanks, no marks without a width.
-
-    >>> look("cafe\u0301\u200b ") == look("caf\u00e9")
-    True
-    """
-    if name.isascii():
-        return " ".join(name.split())
-    return " ".join(_UNSEEN.sub("", unicodedata.normalize("NFC", name)).split())
-
-
-def one_for_each_look(names: Iterable[str]) -> dict[str, str]:
-    """For every name the one that stands for all that look like it: as it looks, where one of them is written so.
-
-    >>> one_for_each_look(["cafe\u0301", "caf\u00e9", "bar"])["cafe\u0301"] == "caf\u00e9"
-    True
-    """
-    by_look: dict[str, list[str]] = {}
-    for name in sorted(set(names)):
-        by_look.setdefault(look(name) or name, []).append(name)
-    return {name: seen if seen in group else group[0] for seen, group in by_look.items() for name in group}
 
 
 def split_of(name: object) -> str | None:

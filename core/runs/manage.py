@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from core.runs.kinds import KINDS
 from core.runs.submit import submit
 from core.spec import Spec, parse_spec
 from core.store import IMPORTED, RESUMABLE, Run, RunColumns, Store, open_store
+
+# Places of a folder that are looked at to see whether it has changed since it was checked.
+_LOOKED_AT = 500
 
 
 def rename_run(run_id: str, name: str) -> None:
@@ -137,6 +142,18 @@ def latest_import(data: Mapping[str, Any], store: Store | None = None) -> Run | 
         if run.status not in ("stopped", "interrupted") and run.spec.get("data") == wanted:
             return run
     return None
+
+
+def is_outdated(check: Run) -> bool:
+    """Whether the files of a checked path have changed since: a file of it, or what lies in a folder or below it."""
+    data = str((check.spec.get("data") or {}).get("id"))
+    if not data.startswith("path:") or check.started_at is None:
+        return False
+    root = Path(data.removeprefix("path:")).expanduser()
+    with suppress(OSError):
+        places = [root, *(place for place in islice(root.rglob("*"), _LOOKED_AT) if place.is_dir())]
+        return max(place.stat().st_mtime for place in places) > check.started_at
+    return False
 
 
 def latest_inspection(spec: InspectSpec, store: Store | None = None) -> Run | None:

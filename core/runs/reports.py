@@ -66,17 +66,14 @@ def check_summary(kind: str, summary: Mapping[str, Any]) -> None:
     """Raises `ValueError` for a summary that no run of this kind leaves; one that has not ended well may have none."""
     if summary:
         _parse(RECORDS[kind][1], json.dumps(summary), "run.json: summary")
+        _check_told(summary, "run.json: summary")
 
 
 def check_report(kind: str, text: str, files: set[str]) -> None:
     """Raises `ValueError` for a report that no run of this kind leaves; `files` are those below artifacts/."""
     _parse(RECORDS[kind][0], text, "artifacts/report.json")
     report = json.loads(text)
-    for code, values in _findings(report):
-        try:
-            explain(Problem(code, values=values))
-        except Exception as error:  # whatever a sentence makes of values that are not its own
-            raise ValueError(f"artifacts/report.json: {code[:60]} cannot be told") from error
+    _check_told(report, "artifacts/report.json")
     for row in report.get("mistakes") or [] if kind == "finetune" else []:
         if row.get("file") is not None and row["file"] not in files:
             raise ValueError("artifacts/report.json names a picture that is not in the archive")
@@ -96,6 +93,14 @@ def _parse(record: Any, text: str, where: str) -> None:
             return
         place = ".".join(str(part) for part in first["loc"][1:])[:100]
         raise ValueError(f"{where}: {place}: {first['msg'][:100]}") from error
+
+
+def _check_told(kept: Any, where: str) -> None:
+    for code, values in _findings(kept):
+        try:
+            explain(Problem(code, values=values))
+        except Exception as error:  # whatever a sentence makes of values that are not its own
+            raise ValueError(f"{where}: {code[:60]} cannot be told") from error
 
 
 def _findings(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

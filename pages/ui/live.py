@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -26,6 +26,7 @@ from pages.ui.cached import machine as cached_machine
 from pages.ui.charts import draw_curves
 
 TICK_S = 1.0
+_CHANGED = ("run.data_changed", "run.file_changed")  # a run that found other data than it began with
 PATIENCE_S = 8.0  # a run that has not stopped by then may be ended by force
 
 
@@ -245,12 +246,13 @@ def actions(run: Run, view: str, again: str, _: Translator) -> Iterator[Any]:
 
 def resume_button(run: Run, _: Translator) -> None:
     """Go on from the checkpoint, or begin anew where there is none."""
-    if any(problem["code"] == "run.data_changed" for problem in run.error or []):
+    has_changed = any(problem["code"] in _CHANGED for problem in run.error or [])
+    if has_changed:
         _repeat_button(run, _)
-        return
     goes_on = manage.has_checkpoint(run) or run.kind == "compare"  # done trainings of a comparison are never repeated
     label = _("Resume") if goes_on else _("Begin anew")
-    if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type="primary"):
+    type_: Literal["primary", "secondary"] = "secondary" if has_changed else "primary"
+    if st.button(label, key=f"resume_{run.id}", icon=":material/resume:", type=type_):
         with parts.guarded():
             manage.resume_run(run.id)
             state.forget(f"stopped_at_{run.id}", f"terminated_{run.id}")

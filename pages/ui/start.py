@@ -103,13 +103,21 @@ def show_refused(prefix: str) -> None:
 
 
 def look_into(form: Form) -> list[Problem]:
-    """What is known of the data that speaks against this model; texts nobody looked into are looked into now."""
+    """What is known of the data that speaks against this model; what nobody looked into is looked into now.
+
+    Pictures that come with Graft or from a hub need no look: they are what they were.
+    """
     data = form.values.get("data")
     if not data:
         return []
     run = manage.latest_import(data)
-    if run is None and form.task == "text-classification" and state.recall("ft_looked_into") != data:
-        state.remember("ft_looked_into", data)
+    before = run.id if run else ""
+    if run is not None and run.status == "done" and manage.is_outdated(run):
+        run = None
+    is_own = str(data.get("id")).startswith(("path:", "upload/"))
+    looked = {**data, "after": before}
+    if run is None and (form.task == "text-classification" or is_own) and state.recall("ft_looked_into") != looked:
+        state.remember("ft_looked_into", looked)
         with suppress(GraftError):  # the training's own check tells what is wrong
             run = submit.submit(parse_spec(ImportSpec, {"data": data}))
     if run is None:

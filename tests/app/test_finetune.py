@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from core.data.report import describe_data
 from core.data.spec import ImportSpec
 from core.files import to_json
 from core.i18n import LANGUAGES
+from core.messages import explain
+from core.problems import Problem
 from core.progress import SilentReporter
 from core.runs.submit import new_run
 from core.spec import DataRef
 from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
+from tests.fixtures.pictures import fill
 
 
 def test_form_starts_a_run_as_it_is_filled_in(open_page: Callable[..., AppTest]) -> None:
@@ -161,6 +165,52 @@ def test_done_run_gives_the_answer_first(
     assert classes["f1"].is_monotonic_increasing
 
 
+def test_what_the_data_hides_stands_beside_the_answer(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run]
+) -> None:
+    run = make_run("done")
+    clean = {"accuracy": 0.5, "interval": [0.4, 0.6], "n": 80}
+    values = {"accuracy": 0.5, "low": 0.4, "high": 0.6, "n": 80}
+    problems = [
+        Problem("data.leak", "warning", "data", {"n": 20, "total": 100}),
+        Problem("data.without_leaks", "warning", "data", values),
+    ]
+    test = {**run.summary["test"], "without_leaks": clean}
+    summary = {**run.summary, "test": test, "problems": [problem.as_dict() for problem in problems]}
+    open_store().update_run(run.id, summary=summary)
+    at = open_page("finetune", run=run.id)
+    assert [box.value for box in at.warning] == [explain(problem) for problem in problems]
+    assert "50.0% of 80" in at.warning[1].value
+    assert "without what is trained on too: 50.0%" in texts_of(open_page("runs", run=run.id)) + texts_of(
+        open_page("home")
+    )
+
+
+def test_run_at_work_tells_what_its_data_showed(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run]
+) -> None:
+    run = make_run("running")
+    problem = Problem("data.text_leak", "warning", "data", {"n": 20, "total": 20})
+    record = {"id": "x", "fingerprint": "f", "labels": [], "rows": "r", "problems": [problem.as_dict()]}
+    (run.folder / "artifacts" / "data.json").write_text(to_json(record), encoding="utf-8")
+    assert [box.value for box in open_page("finetune", run=run.id).warning] == [explain(problem)]
+    (run.folder / "artifacts" / "data.json").write_text('{"problems": [{"code": "data.leak"}, 7]}', encoding="utf-8")
+    assert not open_page("finetune", run=run.id).warning
+
+
+def test_run_on_changed_data_offers_to_be_repeated(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run]
+) -> None:
+    problem = Problem("run.data_changed", values={"id": "path:/pets", "run": "ft-test-000"})
+    run = make_run("failed", error=[problem.as_dict()])
+    at = open_page("finetune", run=run.id)
+    assert explain(problem) in [box.value for box in at.error]
+    at.button(key=f"repeat_{run.id}").click().run()
+    assert_sound(at)
+    other = next(one for one in open_store().list_runs() if one.id != run.id)
+    assert (other.spec, other.attempt) == (run.spec, 0)
+
+
 @pytest.mark.parametrize("status", ["failed", "interrupted", "stopped"])
 def test_ended_run_tells_why_and_begins_again(
     open_page: Callable[..., AppTest], make_run: Callable[..., Run], status: str
@@ -243,6 +293,28 @@ def test_warning_of_several_methods_is_told_once(open_page: Callable[..., AppTes
     at.radio(key="ft_weights").set_value("random").run()
     at.checkbox(key="ft_method_last").check().run()
     assert [warning.value.startswith("Random weights and only part") for warning in at.warning] == [True]
+
+
+def test_folders_of_pictures_are_looked_into_before_a_training(
+    open_page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    root = fill(tmp_path / "set", {"train/a": 8, "train/b": 8, "test/a": 2, "test/b": 2})
+    for name in ("000.png", "001.png"):
+        (root / "test" / "a" / name).write_bytes((root / "train" / "a" / name).read_bytes())
+    at = open_page("finetune", data=f"path:{root}")
+    (check,) = open_store().list_runs(kind="import")
+    assert "Looking into the data" in texts_of(at)
+    (check.folder / "artifacts").mkdir(parents=True, exist_ok=True)
+    report = describe_data(DataRef(id=f"path:{root}"), SilentReporter()).model_dump(mode="json")
+    (check.folder / "artifacts" / "report.json").write_text(to_json(report), encoding="utf-8")
+    open_store().update_run(check.id, status="done", started_at=time.time() + 60)
+    at.run()
+    assert_sound(at)
+    assert "2 of 4 test pictures are among the training pictures too" in texts_of(at)
+    assert not at.button(key="ft_start").disabled
+    open_store().update_run(check.id, started_at=1.0)  # the folder has changed since: it is looked into again
+    at.run()
+    assert len(open_store().list_runs(kind="import")) == 2
 
 
 def test_page_waits_for_what_is_looked_into(open_page: Callable[..., AppTest]) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.compare.compared_data import check_done
-from core.compare.findings import Result
 from core.compare.leaks import problems_of, without_leaks
+from core.compare.pairs import Result
 from core.compare.report import beside, clean_conclusions
 from core.data.texts import TextData, load_texts
 from core.errors import DataError

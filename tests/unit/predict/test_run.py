@@ -21,6 +21,7 @@ from core.runs.kinds import check_spec
 from core.runs.worker import work
 from core.store import open_store
 from tests.fixtures.listening import Listener
+from tests.fixtures.pictures import fill
 
 GOOD, BAD = "房间很干净，服务非常好，下次还来", "太差了，又脏又吵，非常失望"
 
@@ -91,6 +92,32 @@ def test_stopped_run_goes_on_where_it_was(tmp_path: Path, home: Path, monkeypatc
     answer_file(spec, tmp_path, Listener(), True)
     assert asked == [10, 10, 5], "what was answered is not asked again"
     assert [row["answer"] for row in _rows(tmp_path)] == ["positive" if i % 3 else "negative" for i in range(45)]
+
+
+@pytest.mark.parametrize("kind", ["texts", "pictures"])
+def test_run_does_not_go_on_with_another_file(
+    kind: str, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = tmp_path / "run" / "checkpoint"
+    parts.parent.mkdir()
+
+    def asked() -> str:
+        if kind == "texts":
+            return predict_run._digest(map(str, predict_run.read_questions(tmp_path / "a.csv", None).texts))
+        return predict_run._digest(predict_run.open_album(tmp_path / "album").stamps)
+
+    def answer(*, resume: bool) -> None:
+        predict_run._answer_parts(lambda first, stop: [], 3, 10, parts, Listener(), asked=asked(), resume=resume)
+
+    _table(tmp_path / "a.csv", [["text"], [GOOD], [GOOD], [BAD]])
+    fill(tmp_path / "album", {"a": 3})
+    answer(resume=False)
+    answer(resume=True)
+    _table(tmp_path / "a.csv", [["text"], [GOOD], [BAD], [BAD]])
+    fill(tmp_path / "album", {"a": 3}, first=20, size=(14, 10))
+    with pytest.raises(DataError, match="run run repeat"):
+        answer(resume=True)
+    answer(resume=False)
 
 
 def test_run_answers_a_file_and_forgets_the_upload_with_it(home: Path) -> None:
