@@ -103,7 +103,7 @@ def tutorial(job: dict[str, Any]) -> dict[str, Any]:
 
     net = _network(job)
     loader = torch.utils.data.DataLoader(_folder(job, "train"), batch_size=job["batch"], shuffle=True, num_workers=2)
-    optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=job["lr"], weight_decay=1e-4)
+    optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=job["lr"], weight_decay=0.01)
     criterion = torch.nn.CrossEntropyLoss()
     watch = Watch(job["steps"])
     for _ in range(job["epochs"]):
@@ -149,7 +149,7 @@ def trainer(job: dict[str, Any]) -> dict[str, Any]:
         per_device_train_batch_size=job["batch"],
         num_train_epochs=job["epochs"],
         learning_rate=job["lr"],
-        weight_decay=1e-4,
+        weight_decay=0.01,
         lr_scheduler_type="constant",
         max_grad_norm=0.0,
         save_strategy="no",
@@ -190,7 +190,7 @@ def lightning(job: dict[str, Any]) -> dict[str, Any]:
 
         def configure_optimizers(self) -> Any:
             learning = [p for p in self.net.parameters() if p.requires_grad]
-            return torch.optim.AdamW(learning, lr=job["lr"], weight_decay=1e-4)
+            return torch.optim.AdamW(learning, lr=job["lr"], weight_decay=0.01)
 
     loader = torch.utils.data.DataLoader(_folder(job, "train"), batch_size=job["batch"], shuffle=True, num_workers=2)
     # One step more than is timed: Lightning ends an early stop only after the batch.

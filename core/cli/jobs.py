@@ -8,13 +8,16 @@ from pathlib import Path
 from core.cli.options import Asked, command
 from core.cli.progress import end_with, follow, wait
 from core.compare.spec import CompareSpec
+from core.data.token_lengths import MOST_READ, covering_length
 from core.errors import InputError
 from core.finetune.spec import FinetuneSpec
 from core.messages import explain
+from core.models.catalog import get_model
 from core.optimize.spec import OptimizeSpec
 from core.problems import Problem
 from core.runs import submit
 from core.runs.kinds import check_spec
+from core.runs.manage import latest_import
 from core.store import Run, read_report
 
 
@@ -49,7 +52,24 @@ def _submit(spec: Asked) -> Run:
         raise InputError(problems)
     for problem in problems:
         print(f"warning: {explain(problem)}", file=sys.stderr)
+    _tell_length(spec)
     return submit.submit(spec)
+
+
+def _tell_length(spec: Asked) -> None:
+    """How much of each text will be read where nothing was said, as far as these texts were looked into."""
+    card = get_model(spec.model.id)
+    if isinstance(spec, OptimizeSpec) or spec.max_length is not None or not card.is_text:
+        return
+    run = latest_import(spec.data.model_dump(mode="json"))
+    lengths = ((read_report(run.id) or {}).get("tokens") or {}).get("lengths") if run else None
+    if lengths:
+        length = covering_length(lengths, card.reading.max_length)
+        share = sum(one <= length for one in lengths) / len(lengths)
+        words = f"about {length} tokens of each text are read, which covers {share:.0%} of the texts"
+    else:
+        words = f"as many tokens of each text are read as cover 95% of the texts, at most {MOST_READ}"
+    print(f"{words}; --max-length says otherwise", file=sys.stderr)
 
 
 finetune = command(FinetuneSpec, _start)

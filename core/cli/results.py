@@ -16,6 +16,7 @@ from core.store import Run
 
 _SUMMARY = (
     "test", "val", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases", "data",
+    "max_length", "tokens",
     "kind", "rows", "column", "answered_by", "counts", "texts_per_s", "pictures_per_s", "problems",
     "bytes", "fetched_bytes", "folder", "repository", "revision",
 )  # fmt: skip

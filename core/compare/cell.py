@@ -29,7 +29,7 @@ from core.evaluate import wilson, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import default_engine, pick_device
 from core.finetune.loop import Loop
-from core.finetune.recipe import learning_rate
+from core.finetune.recipe import cell_as_in_0_1, learning_rate
 from core.finetune.records import BestEpoch
 from core.finetune.run import Finetuning, peak_memory_mb
 from core.finetune.spec import FinetuneSpec
@@ -134,6 +134,8 @@ class _CellReporter:
 def _train(job: CellJob, pipe: Connection, stop: Event) -> CellResult:
     asked = parse_spec(CompareSpec, job.spec)
     spec, folder = cell_spec(asked, job.cell), Path(job.folder)
+    if job.began_in_0_1:
+        spec = cell_as_in_0_1(spec)
     reporter = _CellReporter(job.cell.id, steps_for(asked, job.cell.size), pipe, stop)
     work = folder / "cells" / job.cell.id
     # A resumed comparison waits until the process of a killed one has noticed.

@@ -120,6 +120,7 @@ class CellJob:
     home: str  # the server it is forked from may have been started for another one
     threads: int
     parent: tuple[int, float]  # pid and start time of who waits for it
+    began_in_0_1: bool = False  # the comparison: its other cells were trained as version 0.1 did
 
 
 def artifact(folder: Path, cell: Cell, suffix: str) -> Path:

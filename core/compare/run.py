@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -68,11 +68,12 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
     if not resume:
         shutil.rmtree(folder / "artifacts" / "cells", ignore_errors=True)
     (folder / "artifacts" / "cells").mkdir(parents=True, exist_ok=True)
+    is_of_0_1 = began_in_0_1(folder, known.results)
     clock.phase("data")
     data = load_compared(spec, clock)
     keep_record(data, folder / "artifacts", clock, resume=resume)
     check_done(known.results.values(), data, folder)
-    plan = _plan(spec, folder, data)
+    plan = dataclasses.replace(_plan(spec, folder, data), began_in_0_1=is_of_0_1)
     began = time.perf_counter()
     _train_all(plan, known, clock, context)
     seconds = time.perf_counter() - began
@@ -105,6 +106,7 @@ class _Plan:
     work: dict[str, float]  # by cell
     lanes: int
     threads: dict[str, int]  # by cell
+    began_in_0_1: bool = False  # some cells are done, and were trained as version 0.1 did
 
 
 @dataclasses.dataclass
@@ -174,6 +176,16 @@ def _read_done(cells: list[Cell], folder: Path) -> dict[str, CellResult]:
     }
 
 
+def began_in_0_1(folder: Path, done: Mapping[str, CellResult]) -> bool:
+    """Whether version 0.1 trained what is done here: all cells of a comparison are trained alike. Else it is marked."""
+    mark = folder / "cells" / "began.json"
+    is_old = bool(done) and not mark.exists()
+    if not is_old:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(mark, json.dumps({"recipe": 2}))
+    return is_old
+
+
 # -- training ----------------------------------------------------------------------------------------------
 
 
@@ -207,6 +219,7 @@ def _start(plan: _Plan, cell: Cell, context: _Context, stop: Event) -> _Lane:
         home=str(settings.home()),
         threads=plan.threads[cell.id],
         parent=(os.getpid(), psutil.Process().create_time()),
+        began_in_0_1=plan.began_in_0_1,
     )
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_begin, args=(job, sender, stop), name=cell.id)

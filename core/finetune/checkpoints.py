@@ -28,6 +28,17 @@ class Checkpoints:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
+    def began_in_0_1(self) -> bool:
+        """Whether what lies here was begun by version 0.1, which split and began otherwise; else the run is marked as
+        one of today."""
+        mark = self.folder / "began.json"
+        if mark.exists():
+            return False
+        is_old = self.last() is not None or self.best_facts() is not None
+        if not is_old:
+            write_atomically(mark, json.dumps({"recipe": 2}))
+        return is_old
+
     def clear(self) -> None:
         """Forget everything: the run starts anew."""
         shutil.rmtree(self.folder, ignore_errors=True)

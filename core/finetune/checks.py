@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 from core import settings
 from core.data.spec import ImportSpec
 from core.errors import GraftError
 from core.finetune.early_stopping import check_patience
+from core.finetune.estimate import known_rows
 from core.finetune.spec import FinetuneSpec
 from core.hardware import best_device, describe_machine
 from core.models import catalog, weight_files
 from core.problems import Problem
 from core.registry.methods import METHODS
 from core.spec import DataRef
+from core.store import open_store
+
+# With fewer a network has hardly moved (docs/decisions/0009-what-a-test-measures.md).
+FEW_STEPS = 30
 
 
 def check_finetune(spec: FinetuneSpec) -> list[Problem]:
@@ -89,4 +95,16 @@ def _check_sizes(spec: FinetuneSpec) -> list[Problem]:
     if spec.train_size is not None and spec.batch_size > spec.train_size:
         values = {"batch_size": spec.batch_size, "train_size": spec.train_size}
         problems.append(Problem("spec.batch_larger_than_data", "warning", "batch_size", values))
-    return problems + check_patience(spec)
+    return problems + _check_steps(spec) + check_patience(spec)
+
+
+def _check_steps(spec: FinetuneSpec) -> list[Problem]:
+    """A warning where a batch leaves a network hardly a step to learn in: longer steps cannot stand in for them."""
+    known = None if METHODS[spec.method].only_head else known_rows(spec, open_store())
+    if known is None:
+        return []
+    steps = math.ceil(known[0] / spec.batch_size) * spec.epochs
+    if steps >= FEW_STEPS:
+        return []
+    values = {"steps": steps, "batch_size": spec.batch_size, "rows": known[0]}
+    return [Problem("spec.few_steps", "warning", "batch_size", values)]

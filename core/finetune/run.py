@@ -35,7 +35,7 @@ from core.finetune.autotune import (
 from core.finetune.checkpoints import Checkpoints
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.loop import Loop, predict_rows
-from core.finetune.recipe import learning_rate
+from core.finetune.recipe import as_in_0_1, learning_rate
 from core.finetune.records import Beside, BestEpoch, FinetuneReport, FinetuneSummary, Scores
 from core.finetune.spec import FinetuneSpec
 from core.finetune.tasks import ImageTask, TextTask
@@ -83,6 +83,9 @@ class Finetuning:
         self.checkpoints = Checkpoints(folder / "checkpoint")
         if not resume:
             self.checkpoints.clear()
+        self.is_of_0_1 = self.checkpoints.began_in_0_1()
+        if self.is_of_0_1:
+            self.spec = spec = as_in_0_1(spec)
         self.card = get_model(spec.model.id)
         self.device = pick_device(spec.device)
         self.timings: list[Timing] = []

@@ -15,6 +15,7 @@ from PIL import Image
 
 from core.data.images import load_images
 from core.data.texts import load_texts
+from core.data.token_lengths import MOST_READ, covering_length
 from core.evaluate import compare_paired, report_classification, write_predictions
 from core.files import replacing
 from core.finetune.autotune import ComputeChoice
@@ -28,7 +29,7 @@ from core.models.card import ModelCard
 from core.networks.identity import identity, identity_of_reading
 from core.networks.image import build_classifier, save_classifier
 from core.networks.text import build_text_classifier, save_text_classifier
-from core.networks.tokens import DEFAULT_LENGTH, Tokens
+from core.networks.tokens import Tokens, measure_lengths
 from core.networks.transforms import Batcher
 from core.networks.tuning import set_trainable
 from core.progress import PhaseClock
@@ -130,7 +131,7 @@ class TextTask:
 
     def __init__(self, spec: FinetuneSpec, card: ModelCard, device: torch.device, clock: PhaseClock) -> None:
         self.spec, self.card, self.device, self.clock = spec, card, device, clock
-        self.size = min(spec.max_length or DEFAULT_LENGTH, card.reading.max_length)
+        self.size = 0  # tokens of a text that are read, known with the model's own tokenizer
 
     def load_data(self) -> None:
         spec = self.spec
@@ -139,7 +140,7 @@ class TextTask:
     def build_model(self) -> None:
         spec, data = self.spec, self.data
         self.model = build_text_classifier(spec.model, list(data.labels), seed=spec.seed)
-        self.size = min(self.size, self.model.max_length)
+        self.size = self._length()
         set_trainable(self.model, spec.method, MethodSettings.of(spec))
         self.cut = self.model.num_frozen
         self.clock.phase("tokens")
@@ -149,6 +150,18 @@ class TextTask:
             f"{self.tokens.share_cut:.1%} of the texts are longer than {self.size} tokens, "
             f"{self.tokens.share_unknown:.1%} of the tokens are unknown"
         )
+
+    def _length(self) -> int:
+        """How many tokens of a text are read: as many as were asked for, or what covers most of all the texts.
+
+        Of all, so that trainings on a part of them, which are compared, read alike.
+        """
+        longest = min(self.card.reading.max_length, self.model.max_length)
+        if self.spec.max_length is not None:
+            return min(self.spec.max_length, longest)
+        length = covering_length(measure_lengths(self.data.texts, self.model.tokenizer), longest)
+        self.clock.log(f"{length} tokens of each text are read: what covers 95% of them, at most {MOST_READ}")
+        return length
 
     def build_learner(self, engine: ComputeChoice) -> TextLearner:
         spec, model = self.spec, self.model

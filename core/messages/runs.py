@@ -19,6 +19,10 @@ RUNS_SENTENCES: dict[str, str] = {
     "spec.batch_larger_than_data": N_(
         "A batch of {batch_size} is more than the {train_size} training examples: every epoch is a single step."
     ),
+    "spec.few_steps": N_(
+        "Batches of {batch_size} make only {steps} steps of {rows} examples: the network hardly learns. "
+        "Take smaller batches or more epochs."
+    ),
     "spec.patience_never": N_("Stopping early after {patience} epochs cannot happen within {epochs} epochs."),
     "form.no_method": N_("No method is chosen: choose at least one."),
     "form.bad_size": N_("{received} is no number of training examples. Give whole numbers of at least 2."),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.data.token_lengths import SAMPLE
 from core.networks.text import TokenBatch
 from core.progress import PhaseClock
 
 Ints = NDArray[np.int64]
-# Tokens of a text that are read where nothing else is asked for: a paragraph.
-DEFAULT_LENGTH = 128
 # Batches are padded to a multiple of this, as matrix units like it.
 PAD_TO = 8
 _CHUNK = 1000
@@ -61,6 +60,12 @@ class Tokens:
     def share_unknown(self) -> float:
         """The share of tokens that the model does not know."""
         return self.num_unknown / max(1, self.num_tokens)
+
+
+def measure_lengths(texts: Sequence[str], tokenizer: Any) -> list[int]:
+    """How many tokens each text has for this tokenizer; of many texts every so manieth is looked at."""
+    some = list(texts[:: max(1, len(texts) // SAMPLE)])
+    return [len(ids) for ids in tokenizer(some, truncation=False, verbose=False)["input_ids"]] if some else []
 
 
 def _encode(tokenizer: Any, texts: list[str], max_length: int) -> Iterator[tuple[list[int], bool]]:

@@ -20,6 +20,7 @@ from core.data.images import ImageData, load_images
 from core.data.picture import fit_image
 from core.data.text_cleaning import clean_texts
 from core.data.texts import TextData, load_texts
+from core.data.token_lengths import MOST_READ
 from core.errors import DataError
 from core.files import to_json, write_atomically
 from core.finetune.learner import ImageLearner, Learner, TextLearner
@@ -31,7 +32,7 @@ from core.models.weight_files import model_folder
 from core.networks.exportable import Network, build_network, exportable
 from core.networks.image import ImageClassifier
 from core.networks.text import TextClassifier
-from core.networks.tokens import DEFAULT_LENGTH, PAD_TO, Tokens
+from core.networks.tokens import PAD_TO, Tokens
 from core.networks.transforms import Batcher
 from core.optimize.rows import Measures
 from core.optimize.spec import OptimizeSpec
@@ -233,7 +234,7 @@ class TrainedTextModel(TrainedModel):
         self.data = load_texts(spec.data, **self.split())
         self._check_fingerprint()
         self.clock.phase("model")
-        self.size = min(DEFAULT_LENGTH, self.network.max_length)
+        self.size = min(MOST_READ, self.network.max_length)
         if self.card.source == "run":
             facts = json.loads((model_folder(self.card) / "model.json").read_text(encoding="utf-8"))
             self.size = int(facts["max_length"])

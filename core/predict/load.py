@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
+from core.data.token_lengths import MOST_READ
 from core.errors import InputError
 from core.models.catalog import get_model
 from core.models.weight_files import model_folder
 from core.networks.image import build_classifier, load_classifier
 from core.networks.text import build_text_classifier, load_text_classifier
-from core.networks.tokens import DEFAULT_LENGTH
 from core.predict.pictures import Predictor
 from core.predict.sentiment.model import Sentiment
 from core.predict.texts import TextPredictor
@@ -31,7 +31,7 @@ def load_predictor(model_id: str) -> Predictor | TextPredictor | Sentiment:
             facts = json.loads((model_folder(card) / "model.json").read_text(encoding="utf-8"))
             return TextPredictor(load_text_classifier(model_folder(card)), int(facts["max_length"]), model_id)
         whole = build_text_classifier(ModelRef(id=model_id), None, seed=0)
-        return TextPredictor(whole, min(DEFAULT_LENGTH, card.reading.max_length), model_id)
+        return TextPredictor(whole, min(MOST_READ, card.reading.max_length), model_id)
     if card.source == "run":
         model = load_classifier(model_folder(card))
     else:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core import store
 from core.data.spec import ImportSpec
+from core.data.token_lengths import MOST_READ, covering_length
 from core.errors import GraftError, InputError
 from core.finetune.estimate import EstimateReport, estimate_finetune
 from core.finetune.spec import FinetuneSpec
@@ -26,7 +27,6 @@ from pages.ui.cached import machine as cached_machine
 from pages.ui.cached import models as cached_models
 from pages.ui.forms import Form
 from pages.ui.pickers import TEXT_MODEL
-from pages.ui.words import DEFAULT_LENGTH
 
 
 def take_choices(prefix: str) -> None:
@@ -133,7 +133,7 @@ def look_into(form: Form) -> list[Problem]:
         return [Problem(code, field="data", values={"id": report["name"]})]
     if "max_length" in form.slots:
         with form.slots["max_length"]:
-            tell_cut(report, form.values.get("max_length"))
+            tell_cut(report, form.values.get("max_length"), longest_of(form))
     problems = [Problem.from_dict(problem) for problem in report["problems"]]
     is_minilm = TEXT_MODEL in model_and_base(form)
     return [problem for problem in problems if problem.code != "data.unknown_tokens" or is_minilm]
@@ -143,6 +143,13 @@ def model_and_base(form: Form) -> tuple[str, str]:
     """The id of the model that was chosen, and of the one it was made from."""
     chosen = (form.values.get("model") or {}).get("id")
     return next(((card.id, card.base) for card, _is_local in cached_models.models() if card.id == chosen), ("", ""))
+
+
+def longest_of(form: Form) -> int:
+    """Tokens that the chosen model takes in at most."""
+    chosen = (form.values.get("model") or {}).get("id")
+    card = next((card for card, _is_local in cached_models.models() if card.id == chosen), None)
+    return card.reading.max_length if card and card.is_text else MOST_READ
 
 
 def _wait_for(run_id: str) -> None:
@@ -206,17 +213,25 @@ def show_estimate(estimates: list[EstimateReport]) -> None:
         st.caption(_("This data set was not read yet: its size is assumed."))
 
 
-def tell_cut(report: Mapping[str, Any], max_length: int | None) -> None:
-    """Before a training: what share of the texts is longer than what is read of them."""
+def tell_cut(report: Mapping[str, Any], max_length: int | None, longest_read: int) -> None:
+    """Before a training: how much of each text is read, and what share of the texts is longer."""
     _ = state.words()
     tokens = report.get("tokens") or {}
     lengths = tokens.get("lengths")
     if not lengths:
         return
-    limit = max_length or DEFAULT_LENGTH
+    limit = max_length or covering_length(lengths, longest_read)
     share = sum(length > limit for length in lengths) / len(lengths)
     longest = _.number(lengths[-1])
-    if not share:
+    if max_length is None:
+        sentence = _(
+            "{n} tokens of each text are read, which covers {share} of the texts; "
+            "the longest has {longest} tokens, as MiniLM-L6 counts.",
+            n=_.number(limit),
+            share=_.percent(1 - share, 0),
+            longest=longest,
+        )
+    elif not share:
         sentence = _("No text is longer: the longest has {longest} tokens, as MiniLM-L6 counts.", longest=longest)
     else:
         sentence = _(

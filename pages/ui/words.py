@@ -122,9 +122,6 @@ def reads_words(card: ModelCard, _: Translator) -> str:
     return " + ".join(words)
 
 
-DEFAULT_LENGTH = 128  # tokens that are read where nothing else is asked for
-
-
 def length_words(summary: FinetuneSummary, _: Translator) -> str:
     """How much of each text was read, and what that cut or missed."""
     tokens = summary.get("tokens")

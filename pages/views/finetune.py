@@ -32,7 +32,7 @@ def choose() -> None:
             "train_size": _("all"),
             "test_size": _("all"),
             "patience": _("never"),
-            "max_length": "128",
+            "max_length": _("what covers 95%"),
         }
         if card:
             form.task = card.task

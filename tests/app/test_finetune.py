@@ -265,14 +265,14 @@ def test_path_that_is_not_there_is_told_at_its_field(open_page: Callable[..., Ap
 
 
 @pytest.mark.parametrize(
-    ("language", "unknown", "none_cut", "cut"),
+    ("language", "unknown", "covered", "cut"),
     [
-        ("en", "does not know 65% of the tokens", "No text is longer", "lose their end"),
-        ("zh_CN", "不认识这些文本中 65% 的词元", "没有更长的文本", "结尾会被截掉"),
+        ("en", "does not know 65% of the tokens", "tokens of each text are read", "lose their end"),
+        ("zh_CN", "不认识这些文本中 65% 的词元", "个词元", "结尾会被截掉"),
     ],
 )
 def test_texts_are_looked_into_before_a_training(
-    open_page: Callable[..., AppTest], language: str, unknown: str, none_cut: str, cut: str
+    open_page: Callable[..., AppTest], language: str, unknown: str, covered: str, cut: str
 ) -> None:
     data = DataRef(id="builtin/reviews-zh")
     check = new_run(ImportSpec(data=data))
@@ -283,7 +283,7 @@ def test_texts_are_looked_into_before_a_training(
     at = open_page("finetune", language, model="bundled/minilm-l6", data="builtin/reviews-zh")
     assert_sound(at)
     assert unknown in texts_of(at)
-    assert none_cut in texts_of(at)
+    assert covered in texts_of(at)
     at.number_input(key="ft_max_length").set_value(16).run()
     assert cut in texts_of(at)
 

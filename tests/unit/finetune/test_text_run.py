@@ -13,10 +13,11 @@ import torch
 from transformers import BatchEncoding
 
 from core.data.texts import load_texts
+from core.data.token_lengths import covering_length
 from core.errors import DataError, InputError, StoppedError
 from core.finetune import autotune
 from core.finetune.baseline import run_baseline
-from core.finetune.run import finetune
+from core.finetune.run import Finetuning, finetune
 from core.finetune.spec import FinetuneSpec
 from core.networks.text import load_text_classifier
 from core.networks.tokens import LengthGrouped, Tokens
@@ -180,6 +181,35 @@ def test_text_of_just_the_length_that_is_read_is_not_cut(home: Path) -> None:
     assert Tokens(texts, np.arange(3), tokenizer, 9, None).share_cut == 0
     in_python = _WithoutEncodings(tokenizer)
     assert Tokens(texts, np.arange(3), in_python, 8, None).share_cut == pytest.approx(1 / 3)
+
+
+def test_so_much_is_read_as_covers_nearly_all_texts(home: Path, tmp_path: Path) -> None:
+    """Where nothing is said: by the model's own tokens, of all the texts, within what the model takes in."""
+    path = tmp_path / "long.csv"
+    lines = [f"{'good ' * (36 if i < 95 else 60)},{'ab'[i % 2]}\n" for i in range(100)]
+    path.write_text("text,label\n" + "".join(lines), encoding="utf-8")
+    values = {"model": {"id": plant("bert", home)}, "data": {"id": f"path:{path}"}, "epochs": 1}
+    for train_size in (10, 40):
+        spec = FinetuneSpec.model_validate(values | {"train_size": train_size})
+        task = Finetuning(spec, tmp_path / f"{train_size}", Listener(), resume=False)
+        summary = task.run()
+        assert summary["max_length"] == 40
+        saved = json.loads((tmp_path / f"{train_size}/artifacts/model/model.json").read_text(encoding="utf-8"))
+        assert saved["max_length"] == 40
+    assert covering_length([600] * 10, longest=8192) == 512
+    assert covering_length([600] * 10, longest=64) == 64
+
+
+def test_run_of_version_0_1_goes_on_reading_what_it_read(home: Path, reviews: Path, tmp_path: Path) -> None:
+    """It wrote no mark: a checkpoint that lies there without one is of a run that read 128 tokens."""
+    spec = _spec(reviews, plant("bert", home))
+    with pytest.raises(StoppedError):
+        finetune(spec, tmp_path / "run", Listener(stop_after=9), resume=False)
+    assert Finetuning(spec, tmp_path / "run", Listener(), resume=True).spec.max_length is None
+    (tmp_path / "run" / "checkpoint" / "began.json").unlink()
+    assert Finetuning(spec, tmp_path / "run", Listener(), resume=True).spec.max_length == 128
+    asked = spec.model_copy(update={"max_length": 32})
+    assert Finetuning(asked, tmp_path / "run", Listener(), resume=True).spec.max_length == 32
 
 
 class _WithoutEncodings:

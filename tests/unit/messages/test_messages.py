@@ -49,6 +49,7 @@ def test_explaining_shows_code_and_values_when_there_is_no_sentence() -> None:
 def test_error_tells_all_its_problems_in_words() -> None:
     problems = [
         Problem("spec.patience_never", "warning", "patience", {"patience": 5, "epochs": 3}),
+        Problem("spec.few_steps", "warning", "batch_size", {"steps": 9, "batch_size": 128, "rows": 1150}),
         Problem("data.path_missing", field="data", values={"path": "/nowhere"}),
     ]
     error = InputError(problems)
