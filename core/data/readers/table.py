@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from core.data.collection import Collection
+from core.data.readers.fasttext import is_fasttext, read_fasttext
 from core.data.readers.json_rows import read_json
 from core.data.readers.separated_table import is_tabbed_table, read_lines, read_separated
 from core.data.split_column import splits_in_column
@@ -38,13 +39,14 @@ def open_table(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
             text, label = find_text_columns(table, ref)
             problems += doubts(table, text, label, ref)
             columns, all_columns = {text: [], label: []}, list(table)
-        if text not in table or label not in table:
+        own = _same_columns(table, text, label, columns[label])
+        if own is None:
             left_out.append(path.name)
             continue
         problems += odd
-        for column in (text, label):
-            columns[column] += table[column]
-        words, unclear = _splits_of(path, table, (text, label), alone=len(paths) == 1)
+        for column, place in zip((text, label), own, strict=True):
+            columns[column] += table[place]
+        words, unclear = _splits_of(path, table, own, alone=len(paths) == 1)
         splits += words
         problems += unclear
     if left_out:
@@ -62,6 +64,20 @@ def open_table(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
         num_bytes=sum(path.stat().st_size for path in paths),
         problems=problems,
     )
+
+
+def _same_columns(table: Table, text: str, label: str, labels: Sequence[object]) -> tuple[str, str] | None:
+    """The columns of another table that are the texts and labels: by their names, else where its classes are known."""
+    names = {name.strip().casefold(): name for name in reversed(list(table))}
+    named = names.get(text.strip().casefold()), names.get(label.strip().casefold())
+    if named[0] is not None and named[1] is not None:
+        return named[0], named[1]
+    try:
+        found = find_text_columns(table)
+    except DataError:
+        return None
+    known = {str(value).strip() for value in labels}
+    return found if all(str(value).strip() in known for value in table[found[1]]) else None
 
 
 def _splits_of(path: Path, table: Table, taken: tuple[str, str], *, alone: bool) -> tuple[list[str], list[Problem]]:
@@ -104,7 +120,7 @@ def read_cells(path: Path) -> tuple[Table, list[Problem]]:
 def read_cells_of_text(path: Path) -> tuple[Table, list[Problem]]:
     """As `read_cells` for what spreadsheets save as text, with tabs; any other text is one of a text a line."""
     text, problems = decode_text(path.read_bytes(), path.name)
-    if is_tabbed_table(text):
+    if is_fasttext(text) or is_tabbed_table(text):
         return read_cells(path)
     return read_lines(text, path.name), problems
 
@@ -116,6 +132,8 @@ def read_text(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
     if head.count(0) > len(head) // 10 and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError("data.unknown_file", path=path.name)
     text, problems = decode_text(path.read_bytes(), path.name)
+    if is_fasttext(text):
+        return read_fasttext(text, path.name), problems
     is_json = text[:100].lstrip()[:1] in ("{", "[")
     table, more = read_json(text, path.name) if is_json else read_separated(text, path, keep_all)
     return table, [*problems, *more]
