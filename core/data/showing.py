@@ -47,16 +47,17 @@ TINY_PX = 64
 def open_header(data: bytes) -> Image.Image:
     """The picture not yet decoded: its size and mode are known. Raises OSError for anything else."""
     formats = _known_formats()
+    if data[4:8] == b"ftyp" and data[8:11] != b"avi" and "HEIF" not in formats:
+        raise OSError("HEIC needs the package pillow-heif")
     try:
         return Image.open(io.BytesIO(data), formats=formats)
-    except Exception:  # every format's reader fails in its own ways on what is no such file
-        if data.startswith(_PNG):
-            try:
-                return Image.open(io.BytesIO(_without_words(data)), formats=formats)
-            except Exception as again:
-                error = again
-        wants_heif = data[4:8] == b"ftyp" and "HEIF" not in formats
-        raise OSError("HEIC needs the package pillow-heif" if wants_heif else str(error)) from error
+    except Exception as error:  # every format's reader fails in its own ways on what is no such file
+        if not data.startswith(_PNG):
+            raise OSError(str(error)) from error
+    try:
+        return Image.open(io.BytesIO(_without_words(data)), formats=("PNG",))
+    except Exception as error:
+        raise OSError(str(error)) from error
 
 
 def open_decoded(data: bytes) -> Image.Image:

@@ -190,12 +190,12 @@ def script(task: str, format: Format) -> str:
 
 
 def _with_preparation(reader: str, preparation: str) -> str:
-    """The reader of pictures with Graft's own preparation in the place that is kept for it."""
+    """The reader of pictures with Graft's own preparation in the place of what stands for it."""
     lines = preparation.splitlines(keepends=True)
     body = "".join(lines[_imports_in(preparation)[1] :]).strip()
     text = _with_imports_of(reader, preparation)
-    start = text.index("def read_picture")
-    return text[:start] + body + text[text.index("\n\n\n", start) :]
+    start, stop = text.index("def open_decoded"), text.index("# -- asking")
+    return text[:start] + body + "\n\n\n" + text[stop:]
 
 
 def _with_imports_of(text: str, other: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -226,6 +227,14 @@ def test_deep_pictures_are_scaled_or_told(name: str) -> None:
     assert all("scan.tif" in explain(problem) for problem in odd)
 
 
+def test_heic_without_its_package_is_told_by_the_packages_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _bytes(picture(1), "HEIF")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    with pytest.raises(OSError, match="needs the package pillow-heif"):
+        open_header(data)
+
+
 def test_formats_that_are_tried_are_those_of_the_table() -> None:
     assert set(READ_FORMATS) == set(PICTURE_FILES)
 
@@ -269,6 +278,8 @@ def test_file_that_is_no_picture_is_refused_by_its_content(data: bytes, tmp_path
         open_image(path)
     assert found.value.code == "data.picture_unreadable"
     assert "cat.jpg" in str(found.value)
+    with pytest.raises(OSError, match="cannot identify"):
+        open_header(data)
 
 
 def test_content_counts_when_the_name_says_another_format(tmp_path: Path) -> None:

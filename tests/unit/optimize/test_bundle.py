@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pillow_heif
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from core.errors import GraftError, NotFoundError, RunError
 from core.optimize.bundle.write import script, write_bundle
 from core.registry.model_formats import FORMATS
 from core.store import Run
 from tests.fixtures.bundles import LABELS, load, make_run, onnx_logits, tiny_onnx
+from tests.fixtures.pictures import exif_of, picture
 
 
 def unpack(run: Run, folder: Path) -> Path:
@@ -54,6 +60,31 @@ def test_bundle_of_pictures_is_complete_and_answers_as_expected(tmp_path: Path) 
     assert good["label"] == json.loads((folder / "sample/expected.json").read_text())["labels"][3]
     assert sum(one["probability"] for one in good["top"]) == pytest.approx(1, abs=1e-4)
     assert "cannot be read" in bad["error"]
+
+
+def test_bundle_reads_what_people_bring_and_tells_what_is_odd(tmp_path: Path) -> None:
+    """Phones' HEIC, EXIF that Pillow stumbles over, PNGs with large texts, deep pictures; one that is broken."""
+    run, _ = make_run()
+    folder = unpack(run, tmp_path)
+    assert "pillow-heif" in (folder / "requirements.txt").read_text()
+    kept = picture(1, (40, 30))
+    pillow_heif.from_pillow(kept).save(tmp_path / "phone.heic")
+    for name, turn in (("turned.jpg", 6), ("nine.jpg", 9)):
+        exif = exif_of(3, struct.pack("<HH", turn, 0), (0x0100, 9, 1, struct.pack("<i", -5)))
+        kept.save(tmp_path / name, exif=exif)
+    words = PngInfo()
+    words.add_text("note", "a" * 2**21, zip=True)
+    kept.save(tmp_path / "words.png", pnginfo=words)
+    Image.fromarray(np.arange(1200, dtype=np.uint16).reshape(30, 40)).save(tmp_path / "faint.tif")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no more")
+    names = ["phone.heic", "turned.jpg", "nine.jpg", "words.png", "faint.tif", "broken.jpg"]
+    asked = ask(folder, "--json", *[str(tmp_path / name) for name in names])
+    answers = json.loads(asked.stdout)
+    assert [len(one.get("top", [])) for one in answers] == [3, 3, 3, 3, 3, 0]
+    assert [bool(one.get("remarks")) for one in answers] == [False, False, True, False, True, False]
+    assert asked.returncode == 1
+    assert [name for name in names if name in asked.stderr] == ["nine.jpg", "faint.tif", "broken.jpg"]
+    assert "cannot identify image file" in answers[-1]["error"]
 
 
 def test_bundle_of_texts_answers_as_expected(tmp_path: Path) -> None:

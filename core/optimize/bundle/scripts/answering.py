@@ -20,8 +20,8 @@ HERE = Path(__file__).resolve().parent
 Arrays = dict[str, Any]
 
 
-def prepare(source: str, facts: dict[str, Any]) -> Arrays:
-    """What the model is given for one input. Raises ValueError when it cannot be read."""
+def prepare(source: str, facts: dict[str, Any]) -> tuple[Arrays, list[str]]:
+    """What the model is given for one input, and what is odd about that. Raises ValueError when it cannot be read."""
     raise NotImplementedError
 
 
@@ -55,14 +55,15 @@ def answer(inputs: list[str], top: int = 5) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     for one in inputs:
         try:
-            logits = model(prepare(one, facts))[0].astype(np.float64)
+            arrays, remarks = prepare(one, facts)
+            logits = model(arrays)[0].astype(np.float64)
         except ValueError as error:
             answers.append({"input": one, "error": str(error)})
             continue
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()
         best = [{"label": labels[i], "probability": round(float(shares[i]), 6)} for i in np.argsort(-shares)[:top]]
-        answers.append({"input": one, **best[0], "top": best})
+        answers.append({"input": one, **best[0], "top": best, **({"remarks": remarks} if remarks else {})})
     return answers
 
 
@@ -75,7 +76,7 @@ def check_samples() -> list[str]:
     model, facts, wrong = open_model(HERE), read_json("preprocessing.json"), []
     tolerance = expected["tolerance"]
     for i, one in enumerate(samples()):
-        logits, wanted = model(prepare(one, facts))[0], np.array(expected["logits"][i])
+        logits, wanted = model(prepare(one, facts)[0])[0], np.array(expected["logits"][i])
         label, best = labels[int(logits.argmax())], expected["labels"][i]
         away = float(np.abs(logits - wanted).max())
         # Two labels that are this near to each other may change places on another processor.
@@ -114,6 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{one['input']}: {one['error']}", file=sys.stderr)
         elif not options.json:
             print(f"{one['label']}  {one['probability']:.1%}  {one['input']}")
+        for remark in one.get("remarks", []):
+            print(f"{one['input']}: {remark}", file=sys.stderr)
     return int(any("error" in one for one in answers))
 
 

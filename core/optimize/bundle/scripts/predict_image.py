@@ -17,15 +17,34 @@ HERE = Path(__file__).resolve().parent
 Arrays = dict[str, Any]
 
 
-def read_picture(source: str, facts: dict[str, Any]) -> np.ndarray[Any, Any]:
-    """Graft's own preparation stands here in a bundle (core.data.showing), with all that it needs."""
+def open_decoded(data: bytes) -> Any:
+    """A picture. Graft's own preparation stands here in a bundle (core.data.showing), with all that follows."""
     raise NotImplementedError
 
 
-def prepare(source: str, facts: dict[str, Any]) -> Arrays:
-    """What the model is given for one picture. Raises ValueError when there is nothing to see."""
+def oddities(image: Any) -> list[str]:
+    """What is odd about it."""
+    raise NotImplementedError
+
+
+def read_picture(source: Any, facts: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """The picture as the network wants it."""
+    raise NotImplementedError
+
+
+# -- asking ------------------------------------------------------------------------------------------------
+
+REMARKS = {
+    "turn_unknown": "how it is to be turned cannot be read; it is taken as it lies",
+    "nearly_flat": "its 16 or 32 bits are used so little that the model sees nearly one colour",
+}
+
+
+def prepare(source: str, facts: dict[str, Any]) -> tuple[Arrays, list[str]]:
+    """What the model is given for one picture, and what is odd about it. Raises ValueError when it cannot be read."""
     try:
-        return {"pixels": read_picture(source, facts)[None]}
+        image = open_decoded(Path(source).read_bytes())
+        return {"pixels": read_picture(image, facts)[None]}, [REMARKS[one] for one in oddities(image)]
     except MemoryError:  # says nothing about the picture
         raise
     except Exception as error:  # whatever a file is, the others are answered

@@ -50,13 +50,13 @@ def read_texts(texts: list[str], tokenizer: Tokenizer, facts: dict[str, Any]) ->
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def prepare(source: str, facts: dict[str, Any]) -> Arrays:
-    """What the model is given for one text. Raises ValueError when there is nothing to read."""
+def prepare(source: str, facts: dict[str, Any]) -> tuple[Arrays, list[str]]:
+    """What the model is given for one text; nothing is odd. Raises ValueError when there is nothing to read."""
     if not clean(source):
         raise ValueError("there is nothing to read")
     if "tokenizer" not in facts:
         facts["tokenizer"] = Tokenizer.from_file(str(HERE / "tokenizer.json"))
-    return read_texts([source], facts["tokenizer"], facts)
+    return read_texts([source], facts["tokenizer"], facts), []
 
 
 def samples() -> list[str]:
