@@ -20,7 +20,8 @@ from core.cache import RowStore, cache_folder
 from core.data import showing
 from core.data.collection import Collection, Raw
 from core.data.picture import is_cut_short
-from core.data.showing import DECODING, MAX_BYTES, MAX_PIXELS
+from core.data.room import room_for
+from core.data.showing import DECODING, MAX_BYTES
 from core.errors import StoppedError
 from core.hardware import usable_threads
 from core.progress import Reporter
@@ -117,13 +118,15 @@ def _look(raw: Raw | None) -> tuple[int, int, int, int, int]:
     try:
         image = showing.open_header(raw)
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            return TOO_LARGE, width, height, digest, 0
-        if is_cut_short(raw, image.format) or showing.is_deep(image):  # most likely; decoding it tells for sure
-            image = showing.open_decoded(raw)
-        odd = sum(ODD[one] for one in showing.oddities(image))
+        showing.check_size(image, len(raw))
+        with room_for(showing.memory_for(image)):
+            if is_cut_short(raw, image.format) or showing.is_deep(image):  # most likely; decoding it tells for sure
+                image = showing.open_decoded(raw)
+            odd = sum(ODD[one] for one in showing.oddities(image))
     except MemoryError:  # says nothing about the picture
         raise
+    except showing.TooLargeError:
+        return TOO_LARGE, width, height, digest, 0
     except Exception:  # decoders fail in many ways on damaged files
         return UNREADABLE, 0, 0, digest, 0
     return FINE, width, height, digest, odd

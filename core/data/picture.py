@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.data import showing
-from core.data.showing import MAX_BYTES, MAX_PIXELS
+from core.data.room import room_for
+from core.data.showing import MAX_BYTES
 from core.errors import DataError
 from core.models.card import Preprocessing
 from core.problems import Problem, shown
@@ -42,14 +43,15 @@ def open_told(source: bytes | Path | Any, name: str = "") -> tuple[Image.Image, 
         raise DataError("data.picture_too_large", name=name, size=f"{len(data) / 1e6:.0f} MB", limit="64 MB")
     try:
         header = showing.open_header(data)
-        if header.width * header.height > MAX_PIXELS:
-            size = f"{header.width} × {header.height}"
-            raise DataError("data.picture_too_large", name=name, size=size, limit=f"{MAX_PIXELS // 10**6} MP")
-        image = showing.open_decoded(data)
-        odd = showing.oddities(image)
-        seen = showing.upright(image)
-    except (DataError, MemoryError):
+        with room_for(showing.memory_for(header)):
+            image = showing.open_decoded(data)
+            odd = showing.oddities(image)
+            seen = showing.upright(image)
+    except MemoryError:
         raise
+    except showing.TooLargeError as error:
+        size = f"{header.width} × {header.height}"
+        raise DataError("data.picture_too_large", name=name, size=size, limit=error.limit) from error
     except Exception as error:  # what can be decoded may still have no colours that can be told
         raise DataError("data.picture_unreadable", name=name) from error
     values = {"n": 1, "names": shown(name)}
@@ -96,7 +98,8 @@ def decode(data: bytes, seen: Preprocessing) -> NDArray[np.uint8]:
     Raises OSError when it cannot be read and ValueError when it is too large.
     """
     try:
-        return fit_image(showing.open_decoded(data), seen)
+        with room_for(showing.memory_for(showing.open_header(data))):
+            return fit_image(showing.open_decoded(data), seen)
     except (MemoryError, OSError, ValueError):
         raise
     except Exception as error:

@@ -30,6 +30,7 @@ Ints = NDArray[np.int64]
 
 PREVIEWS = 24
 _PREVIEW_PX = 96
+_PREVIEW_PIXELS = 400_000_000  # that are decoded for them together
 _PREVIEW_CHARS = 300
 _MANY_UNKNOWN = 0.1
 # More pictures than this, or more seconds, and the check is a sample: it says so.
@@ -72,7 +73,7 @@ def describe_data(ref: DataRef, reporter: Reporter) -> DataReport:
     facts = Facts(collection)
     checked = _look(facts, order, reporter)
     # In their random order: the first files of a folder are often frames of one scene.
-    preview, modes, damaged = _preview(collection, checked[facts.is_fine(checked)])
+    preview, modes, damaged = _preview(collection, facts, checked[facts.is_fine(checked)])
     facts.mark_unreadable(damaged)  # a header may be fine and the body not
     unusable, good = facts.unusable(checked), checked[facts.is_fine(checked)]
     usable = {name: members[~np.isin(members, unusable)] for name, members in collection.splits.items()}
@@ -195,13 +196,13 @@ def _sizes(facts: Facts, rows: Ints) -> dict[str, list[int]]:
     }
 
 
-def _preview(collection: Collection, rows: Ints) -> tuple[list[dict[str, str]], dict[str, int], Ints]:
+def _preview(collection: Collection, facts: Facts, rows: Ints) -> tuple[list[dict[str, str]], dict[str, int], Ints]:
     """Thumbnails spread over the classes, the modes seen, and the rows whose body is damaged."""
-    shown: list[dict[str, str]] = []
+    shown: dict[int, dict[str, str]] = {}
     modes: dict[str, int] = {}
     damaged: list[int] = []
-    chosen = _spread(collection, rows)
-    for row, raw in sorted(collection.items.read_many(chosen), key=lambda item: chosen.tolist().index(item[0])):
+    chosen = _within_reach(facts, _spread(collection, rows))
+    for row, raw in collection.items.read_many(chosen):
         try:
             image = Image.fromarray(raw) if isinstance(raw, np.ndarray) else open_image(raw or b"")
             mode = "RGB" if isinstance(raw, np.ndarray) else open_header(raw or b"").mode
@@ -210,8 +211,14 @@ def _preview(collection: Collection, rows: Ints) -> tuple[list[dict[str, str]], 
             continue
         modes[mode] = modes.get(mode, 0) + 1
         label = collection.labels[int(collection.targets[row])]
-        shown.append({"label": label, "name": collection.items.name(row), "picture": thumbnail(image)})
-    return shown, modes, np.array(damaged, dtype=np.int64)
+        shown[row] = {"label": label, "name": collection.items.name(row), "picture": thumbnail(image)}
+    return [shown[row] for row in chosen.tolist() if row in shown], modes, np.array(damaged, dtype=np.int64)
+
+
+def _within_reach(facts: Facts, rows: Ints) -> Ints:
+    """The first of these pictures, as many as are decoded in a few seconds whatever their sizes."""
+    pixels = np.cumsum(facts.sizes(rows).prod(axis=1))
+    return np.asarray(rows[(pixels <= _PREVIEW_PIXELS) | (np.arange(len(rows)) == 0)])
 
 
 def _spread(collection: Collection, rows: Ints) -> Ints:

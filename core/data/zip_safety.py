@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
+import struct
 import zipfile
 from pathlib import Path
 
@@ -15,6 +17,8 @@ MAX_UNPACKED_BYTES = 50_000_000_000
 # No picture format packs this well; a bomb of zeros packs a thousand to one.
 MAX_RATIO = 200
 _RATIO_COUNTS_FROM = 1_000_000
+# What packers take at their strongest.
+_MAX_DICTIONARY_BYTES = 64 << 20
 # An entry's record in the list at the end takes 46 bytes and its name: more than this is no list of pictures.
 _MAX_LIST_BYTES = MAX_ENTRIES * 256
 
@@ -34,10 +38,12 @@ def check_zip(path: Path, name: str) -> list[tuple[zipfile.ZipInfo, str]]:
     if len(infos) > MAX_ENTRIES:
         raise DataError("data.too_many_files", name=name, limit=MAX_ENTRIES)
     entries = list(zip(infos, _decode_names(infos), strict=True))
+    greedy = _greedy(path, infos)
     checks = {
         "data.zip_unsafe_path": [text for _, text in entries if _leaves_folder(text)],
         "data.zip_symlink": [text for info, text in entries if stat.S_ISLNK(info.external_attr >> 16)],
         "data.zip_encrypted": [text for info, text in entries if info.flag_bits & 0x1],
+        "data.zip_packing": [text for info, text in entries if info.header_offset in greedy],
         "data.zip_bomb": [text for info, text in entries if _is_bomb(info)],
     }
     problems = [
@@ -53,6 +59,22 @@ def check_zip(path: Path, name: str) -> list[tuple[zipfile.ZipInfo, str]]:
     if problems:
         raise DataError(problems)
     return entries
+
+
+def _greedy(path: Path, infos: list[zipfile.ZipInfo]) -> set[int]:
+    """Where entries begin that are packed by LZMA with so large a dictionary that unpacking takes it all at once."""
+    greedy = set()
+    packed = [info for info in infos if info.compress_type == zipfile.ZIP_LZMA]
+    with path.open("rb") as file:
+        for info in packed:
+            file.seek(info.header_offset)
+            name, extra = struct.unpack("<26x2H", file.read(30).ljust(30, b"\0"))
+            file.seek(name + extra, os.SEEK_CUR)
+            # Two bytes of version, two of length, one of properties, then the size of the dictionary.
+            (size,) = struct.unpack("<5xI", file.read(9).ljust(9, b"\0"))
+            if size > _MAX_DICTIONARY_BYTES:
+                greedy.add(info.header_offset)
+    return greedy
 
 
 def _list_bytes(path: Path) -> int:

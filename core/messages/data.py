@@ -76,7 +76,10 @@ DATA_SENTENCES: dict[str, str] = {
     ),
     "data.fewer_than_asked": N_("{asked} training examples were asked for; {n} are there to train on."),
     "data.unreadable": N_("{n} files are no readable pictures and are left out: {names}."),
-    "data.too_large": N_("{n} pictures have more than 100 million pixels or 64 MB and are left out: {names}."),
+    "data.too_large": N_(
+        "{n} pictures are too large and are left out: {names}. At most 100 million pixels and 64 MB are read, of WebP, "
+        "HEIC and AVIF a quarter to a half of that."
+    ),
     "data.turn_unknown": N_(
         "{n} pictures say in a way that cannot be read how they are to be turned, and are taken as they lie: {names}. "
         "Turn them in a picture editor if they lie on their side."
@@ -136,6 +139,10 @@ DATA_SENTENCES: dict[str, str] = {
     "data.zip_symlink": N_("The zip {name} is refused: {n} entries are links ({entry}). Pack the files themselves."),
     "data.zip_encrypted": N_("The zip {name} is encrypted ({n} files). Pack it without a password."),
     "data.zip_bomb": N_("The zip {name} is refused: {n} entries unpack to over 200 times their size ({entry})."),
+    "data.zip_packing": N_(
+        "The zip {name} is refused: {n} entries are packed in a way that takes too much memory to open ({entry}). Pack "
+        "it with the usual method (deflate)."
+    ),
     "data.zip_too_large": N_("The zip {name} is refused: it would unpack to {size}, or its entries overlap."),
     "data.not_pictures": N_("{id} holds texts, and this model learns from pictures. Choose a model for texts."),
     "data.not_texts": N_("{id} holds pictures, and this model learns from texts. Choose a model for pictures."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import threading
 import zipfile
@@ -19,6 +20,11 @@ from core.data.showing import MAX_BYTES
 from core.data.zip_safety import check_zip
 from core.spec import DataRef
 
+# How an entry fails that is damaged, or packed in a way that is not read.
+_DAMAGED = (
+    OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError, ValueError,
+)  # fmt: skip
+
 
 class ZipItems:
     """Files in a zip, read in place."""
@@ -32,7 +38,16 @@ class ZipItems:
             try:
                 with self._lock, self._archive.open(self._infos[row]) as file:
                     content = file.read(MAX_BYTES + 1)
-            except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError):
+            except (
+                OSError,
+                zipfile.BadZipFile,
+                zlib.error,
+                lzma.LZMAError,
+                EOFError,
+                RuntimeError,
+                NotImplementedError,
+                ValueError,
+            ):
                 yield row, None
             else:
                 yield row, content

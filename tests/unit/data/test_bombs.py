@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import sys
+import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from core.data import limits, reading
 from core.data.limits import MOST_MEMORY_MB, within_memory
+from core.data.open import open_collection
+from core.data.picture import decode, open_told
 from core.data.reading import read_apart
+from core.data.report import describe_data
+from core.data.room import room_for
+from core.data.showing import MOST_MEMORY, memory_for, open_header, to_rgb
 from core.errors import DataError
 from core.messages import explain
+from core.predict.picture_files import open_album
 from core.predict.text_files import read_questions
 from core.problems import Problem
-from tests.fixtures.bombs import TABLES
+from core.progress import SilentReporter
+from core.spec import DataRef
+from tests.fixtures.bombs import TABLES, grey_png, png, webp, with_dictionary
+from tests.fixtures.pictures import codes, encoded, exif_of, pack, picture, seeing
 
 _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only there a process's memory has a limit")
 
@@ -57,6 +73,117 @@ def test_table_is_read_or_refused_within_the_limit(name: str, at_rest: float, tm
         assert [problem.code for problem in problems] == ([code] if code else [])
         assert all(explain(problem) != problem.code for problem in problems)
     assert _peak_mb() < at_rest + MOST_MEMORY_MB
+
+
+# -- pictures ----------------------------------------------------------------------------------------------
+
+
+@_ON_LINUX
+def test_the_largest_picture_that_is_read_keeps_to_the_limit(at_rest: float, tmp_path: Path) -> None:
+    (path := tmp_path / "large.png").write_bytes(grey_png(10_000, 7900))
+    square = read_apart("core.data.picture:decode", path.name, path.read_bytes(), seeing(8, 8))
+    assert square.shape == (8, 8, 3)
+    assert _peak_mb() < at_rest + MOST_MEMORY_MB
+
+
+@pytest.mark.parametrize(
+    ("data", "limit"),
+    [
+        (png(10_000, 10_000), "33 MP"),  # a bomb by how it is packed, though not by its size
+        (png(10_001, 10_000, content=bytes(3_000_000)), "100 MP"),
+        (png(10_000, 10_000, kind=0), "80 MP"),
+        (webp(6000, 5000), "25 MP"),
+    ],
+)
+def test_picture_that_takes_too_much_is_refused_by_its_header(data: bytes, limit: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as found:
+        open_told(data, "large.png")
+    (problem,) = found.value.problems
+    assert (problem.code, problem.values["limit"]) == ("data.picture_too_large", limit)
+    with pytest.raises(ValueError, match=limit):
+        decode(data, seeing(8, 8))
+
+
+@pytest.mark.parametrize(
+    ("format", "mode", "options", "bytes_a_pixel"),
+    [
+        ("PNG", "RGB", {}, 4), ("PNG", "RGBA", {}, 8), ("PNG", "L", {}, 5), ("PNG", "P", {}, 5),
+        ("PNG", "I;16", {}, 18), ("PNG", "RGB", {"exif": exif_of(3, b"\6\0\0\0")}, 8),
+        ("WEBP", "RGB", {}, 16), ("HEIF", "RGB", {}, 8), ("AVIF", "RGB", {}, 10),
+        ("JPEG", "RGB", {}, 1), ("JPEG", "RGB", {"progressive": True}, 7), ("JPEG", "CMYK", {}, 2),
+    ],
+)  # fmt: skip
+def test_what_a_picture_takes_is_told_by_its_header(
+    format: str, mode: str, options: dict[str, Any], bytes_a_pixel: int
+) -> None:
+    content = io.BytesIO()
+    picture(size=(40, 40)).convert("L" if mode == "I;16" else mode).convert(mode).save(content, format, **options)
+    assert memory_for(open_header(content.getvalue())) == 1600 * bytes_a_pixel
+
+
+def test_a_jpeg_that_would_take_too_much_is_decoded_at_half_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = encoded(size=(200, 100), format="JPEG")
+    monkeypatch.setattr("core.data.showing.MOST_MEMORY", 60_000)
+    assert open_told(content)[0].size == (100, 50)
+    monkeypatch.setattr("core.data.showing.MOST_MEMORY", 80_000)
+    assert open_told(content)[0].size == (200, 100)
+
+
+def test_transparency_is_laid_on_white_alike_in_parts_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 20, 4), dtype=np.uint8), "RGBA")
+    whole = np.asarray(to_rgb(image))
+    monkeypatch.setattr("core.data.showing._BAND", 70)
+    np.testing.assert_array_equal(np.asarray(to_rgb(image)), whole)
+
+
+def test_bombs_among_pictures_are_left_out_and_named(tmp_path: Path) -> None:
+    bomb = png(10_000, 10_000)
+    files = {f"{label}/{n}.png": encoded(n) for n in range(4) for label in "ab"} | {"a/bomb.png": bomb}
+    zipped = pack(tmp_path / "a.zip", files)
+    rows = [(content, name[0]) for name, content in files.items()]
+    table = {"image": [content for content, _ in rows], "label": [label for _, label in rows]}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    for path in (zipped, tmp_path / "a.parquet"):
+        found = describe_data(DataRef(id=f"path:{path}"), SilentReporter())
+        assert [problem.values["n"] for problem in found.problems if problem.code == "data.too_large"] == [1]
+        assert len(found.preview) == 8
+    album = open_album(zipped)
+    assert [name for name, image, _ in album.read(0, len(album)) if image is None] == ["a/bomb.png"]
+
+
+def test_few_large_pictures_are_shown_as_a_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.data.report._PREVIEW_PIXELS", 1000)
+    path = pack(tmp_path / "a.zip", {f"{label}/{n}.png": encoded(n) for n in range(8) for label in "ab"})
+    assert len(describe_data(DataRef(id=f"path:{path}"), SilentReporter()).preview) == 1000 // (12 * 10)
+
+
+def test_zip_that_asks_for_a_huge_dictionary_is_refused(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", ["a/1.png", "b/1.png"], compression=zipfile.ZIP_LZMA)
+    assert len(open_collection(DataRef(id=f"path:{path}"))) == 2
+    with_dictionary(path, 0xFFFFFFFF)
+    with pytest.raises(DataError) as found:
+        open_collection(DataRef(id=f"path:{path}"))
+    assert codes(found.value.problems) == {"data.zip_packing"}
+
+
+def test_room_for_large_pictures_is_given_one_after_another() -> None:
+    entered, beside = threading.Event(), threading.Event()
+
+    def enter() -> None:
+        entered.set()
+        with room_for(MOST_MEMORY):
+            beside.set()
+
+    with room_for(MOST_MEMORY // 2), room_for(MOST_MEMORY // 2):
+        thread = threading.Thread(target=enter)
+        thread.start()
+        entered.wait()
+        assert not beside.wait(0.05)
+    thread.join()
+    assert beside.is_set()
+
+
+# -- rows --------------------------------------------------------------------------------------------------
 
 
 def test_rows_that_hold_nothing_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ def test_others_stay_where_they_are_when_a_picture_is_damaged(tmp_path: Path) ->
 def test_pictures_that_are_too_large_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fill(tmp_path, {"a": 20, "b": 20})
     (root / "a" / "003.png").write_bytes(encoded(99, size=(60, 60)))
-    monkeypatch.setattr("core.data.headers.MAX_PIXELS", 1000)
+    monkeypatch.setattr("core.data.showing.MAX_PIXELS", 1000)
     data = load(root)
     assert 3 not in _rows(data)
     assert codes(data.problems) == {"data.too_large"}
