@@ -28,6 +28,7 @@ from pages.ui.predict import one_text
 TYPES = [suffix for row in PICTURE_FILES.values() for suffix in row.offered]
 MOST = 20
 MOST_MODELS = 4
+_PICTURE_PX, _WIDEST_PX = 180, 240
 
 
 @dataclass(frozen=True)
@@ -108,20 +109,19 @@ def _show(upload: _Upload, models: Sequence[str], key: str, _: Translator, *, lo
     picture, odd = cached_answers.read_told(upload.data, upload.name)
     parts.show_problems(odd)
     rows: list[dict[str, Cell]] = []
+    # A cell is never narrower than what is drawn in it: in a narrow place they stand below each other.
     with st.container(border=len(models) > 1, key=f"{key}_picture"):
-        left, right = st.columns([1, 3])
-        left.image(picture, width=180, alt=upload.name, caption=upload.name)
-        with right:
-            # The answers of several stand beside each other, what one looked at stands beside its answers.
-            is_alone = len(models) == 1
-            columns = st.columns([2, 1] if is_alone and looks else len(models))
-            for column, model_id in zip(columns, models, strict=False):
-                with column, parts.guarded():
-                    answers = _show_answers(upload, model_id, f"{key}_{model_id}", _, is_alone=is_alone)
-                    rows.append({**picture_row(upload.name, answers), "model": model_id})
-                if looks and rows and rows[-1]["model"] == model_id:
-                    with columns[-1] if is_alone else column, parts.guarded():
-                        _show_heat(upload, model_id, str(rows[-1]["label"]), _)
+        grid = st.grid(len(models) + 1 + (looks and len(models) == 1), min_column_width=_WIDEST_PX)
+        grid.cell().image(picture, width=_PICTURE_PX, alt=upload.name, caption=upload.name)
+        for model_id in models:
+            cell = grid.cell()
+            with cell, parts.guarded():
+                answers = _show_answers(upload, model_id, f"{key}_{model_id}", _, is_alone=len(models) == 1)
+                rows.append({**picture_row(upload.name, answers), "model": model_id})
+            if looks and rows and rows[-1]["model"] == model_id:
+                # What one looked at stands beside its answers, that of several below theirs.
+                with grid.cell() if len(models) == 1 else cell, parts.guarded():
+                    _show_heat(upload, model_id, str(rows[-1]["label"]), _)
     return rows
 
 
@@ -151,7 +151,7 @@ def _show_heat(upload: _Upload, model_id: str, label: str, _: Translator) -> Non
         st.caption(_("No single place spoke for {label}.", label=label))
         return
     words = _("What spoke for {label}, on a grid of {rows} × {columns}", label=label, rows=grid[0], columns=grid[1])
-    st.image(drawn, width=240, alt=words, caption=words)
+    st.image(drawn, width=_WIDEST_PX, alt=words, caption=words)
 
 
 # -- a zip or folder ---------------------------------------------------------------------------------------
