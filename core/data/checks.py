@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.data.collection import Collection
+from core.data.copies import leak_problems, leaked_rows, validation_problems
 from core.data.headers import TOO_LARGE, Facts, Ints
 from core.data.picture import ODDITIES
 from core.data.splits import Split
@@ -63,7 +64,13 @@ def _labels_alike(labels: list[str]) -> list[Problem]:
     return problems
 
 
-def one_sided(collection: Collection, split: Split) -> list[Problem]:
+def split_problems(collection: Collection, alike: Ints, split: Split) -> list[Problem]:
+    """What is odd about the parts of a split: rows in two of them, and a part of one class."""
+    leaked = leak_problems(collection, leaked_rows(alike, split))
+    return leaked + validation_problems(collection, alike, split) + _one_sided(collection, split)
+
+
+def _one_sided(collection: Collection, split: Split) -> list[Problem]:
     """A test or validation of a single class tells nothing of the others."""
     own = collection.splits.get("validation", split.test[:0])
     # Of few examples one or two choose, where the data brings none to choose by: nothing can be put right there.
@@ -72,7 +79,7 @@ def one_sided(collection: Collection, split: Split) -> list[Problem]:
     problems = []
     for code, rows in parts:
         seen = np.unique(collection.targets[rows])
-        if len(seen) == 1 and len(np.unique(collection.targets[split.train])) > 1:
+        if len(seen) == 1 < len(rows) and len(np.unique(collection.targets[split.train])) > 1:
             label = collection.labels[int(seen[0])][:80]
             problems.append(Problem(code, "warning", "data", {"label": label, "n": len(rows)}))
     return problems

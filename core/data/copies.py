@@ -85,6 +85,15 @@ def leak_problems(collection: Collection, leaked: NDArray[np.bool_]) -> list[Pro
     return [Problem(codes.leak, "warning", "data", {"n": n, "total": total})] if n else []
 
 
+def validation_problems(collection: Collection, alike: Ints, split: Split) -> list[Problem]:
+    """Rows that choose and are trained on too, in a validation split that the data brings: the choice would flatter."""
+    n = int(np.isin(alike[split.validation], alike[split.train]).sum())
+    own = collection.splits.get("validation", split.test[:0])
+    if not n or not np.isin(split.validation, own).any():
+        return []
+    return [Problem("data.validation_leak", "warning", "data", {"n": n, "total": len(split.validation)})]
+
+
 def _contradicting(collection: Collection, alike: Ints, rows: Ints) -> list[Ints]:
     """The rows of each content that stands under more than one class, one row a class."""
     if not len(rows):

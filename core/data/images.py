@@ -15,12 +15,12 @@ from core.data.checks import (
     check_collection,
     nothing_to_tell_apart,
     odd_problems,
-    one_sided,
+    split_problems,
     too_few_for,
     unreadable_problems,
 )
 from core.data.collection import Collection, Raw
-from core.data.copies import copied_rows, copy_problems, leak_problems, leaked_rows
+from core.data.copies import copied_rows, copy_problems, leaked_rows
 from core.data.headers import Facts, Ints, in_threads
 from core.data.open import open_collection
 from core.data.picture import decode
@@ -187,7 +187,7 @@ def load_images(
         raise DataError(too_few + problems)
     leaked = leaked_rows(alike, split)
     problems += odd_problems(collection, facts, chosen)
-    problems += leak_problems(collection, leaked) + one_sided(collection, split) + too_few_for(split, train_size)
+    problems += split_problems(collection, alike, split) + too_few_for(split, train_size)
     return ImageData(
         id=ref.id,
         fingerprint=collection.fingerprint,

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.data.checks import check_collection, nothing_to_tell_apart, odd_problems, one_sided, unreadable_problems
+from core.data.checks import check_collection, nothing_to_tell_apart, odd_problems, split_problems, unreadable_problems
 from core.data.collection import Collection
-from core.data.copies import alike_texts, copy_problems, leak_problems, leaked_rows
+from core.data.copies import alike_texts, copy_problems
 from core.data.headers import Facts
 from core.data.open import open_collection
 from core.data.picture import open_image
@@ -158,7 +158,7 @@ def _plan(collection: Collection, alike: Ints, problems: list[Problem], unusable
         alike=alike,
     )
     blocking = nothing_to_tell_apart(collection, split)
-    problems += blocking + leak_problems(collection, leaked_rows(alike, split)) + one_sided(collection, split)
+    problems += blocking + split_problems(collection, alike, split)
     if blocking:
         return {}
     return {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}

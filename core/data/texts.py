@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.checks import check_collection, nothing_to_tell_apart, one_sided, too_few_for
+from core.data.checks import check_collection, nothing_to_tell_apart, split_problems, too_few_for
 from core.data.collection import Ints
-from core.data.copies import alike_texts, copied_rows, copy_problems, leak_problems, leaked_rows
+from core.data.copies import alike_texts, copied_rows, copy_problems, leaked_rows
 from core.data.open import open_collection
 from core.data.splits import make_split
 from core.data.text_collection import texts_of
@@ -58,7 +58,7 @@ def load_texts(ref: DataRef, *, train_size: int | None = None, test_size: int | 
     if too_few := nothing_to_tell_apart(collection, split):
         raise DataError(too_few + problems)
     leaked = leaked_rows(alike, split)
-    problems += leak_problems(collection, leaked) + one_sided(collection, split) + too_few_for(split, train_size)
+    problems += split_problems(collection, alike, split) + too_few_for(split, train_size)
     return TextData(
         id=ref.id,
         fingerprint=collection.fingerprint,

@@ -89,6 +89,10 @@ DATA_SENTENCES: dict[str, str] = {
         "nearly one colour: {names}. Spread their values over the whole range, or save them with 8 bits."
     ),
     "data.leak": N_("{n} of {total} test pictures are among the training pictures too: the result will flatter."),
+    "data.validation_leak": N_(
+        "{n} of {total} validation examples are among the training examples too: what is chosen by them was partly "
+        "learned by heart."
+    ),
     "data.duplicates": N_(
         "{n} training pictures are exact copies of others. Where Graft draws the test it holds each picture once, "
         "and none that is trained on."

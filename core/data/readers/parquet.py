@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.data.collection import Collection, Raw, encode_labels, fingerprint_files, split_rows
 from core.data.readers.parquet_columns import is_bytes, open_footer, read_large, read_values
+from core.data.split_column import is_named_so, splits_in_column
 from core.data.table_rows import MAX_COLUMNS, Held, Table, empty_errors
 from core.data.text_collection import collect_texts, count_several, plain_labels
 from core.data.text_columns import SAMPLE, find_text_columns
@@ -88,6 +89,12 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     texts = read_values(files, paths, first, held) if is_text else []
     names = features.get(label, Feature()).get("names")
     splits = split_rows([_split_of(path) for path in paths], [file.metadata.num_rows for file in files])
+    unclear: list[Problem] = []
+    if set(splits) == {"train"}:
+        named = [column for column in schema.names if is_named_so(column) and column not in (first, label)]
+        cells = {column: read_values(files, paths, column, held) for column in named}
+        words, unclear = splits_in_column(cells, (first, label))
+        splits = split_rows(words, [1] * len(words)) if words is not None else splits
     num_bytes = sum(path.stat().st_size for path in paths)
     if is_text:
         return collect_texts(
@@ -100,6 +107,7 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
             label_names=names,
             all_columns=schema.names,
             num_bytes=num_bytes,
+            problems=unclear,
         )
     labels, targets, problems = encode_picture_labels(values, names, label)
     splits = {name: rows[targets[rows] >= 0] for name, rows in splits.items()}
@@ -112,7 +120,7 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
         targets=targets,
         splits={split: rows for split, rows in splits.items() if len(rows)},
         items=ParquetItems(paths, first, counts),
-        problems=problems,
+        problems=[*unclear, *problems],
         num_bytes=num_bytes,
         columns=(first, label),
         all_columns=tuple(schema.names),

@@ -110,7 +110,7 @@ def card_facts(
         "verdict": row.verdict,
         "search": row.search,
         "facts": row.facts,
-        "remarks": [problem.as_dict() for problem in row.problems if problem.severity == "warning"],
+        "remarks": [p.as_dict() for p in (*row.problems, *report.problems) if p.severity == "warning"],
         "sha256": dict(sums),
         "requirements": list(packages),
     }

@@ -61,6 +61,16 @@ def test_test_rows_that_are_trained_on_are_marked_where_the_split_is_given(tmp_p
     assert (problem.code, problem.values) == ("data.text_leak", {"n": 2, "total": 4})
 
 
+def test_validation_rows_that_are_trained_on_are_told_where_they_are_given(tmp_path: Path) -> None:
+    rows = [(f"film {i}", "pos" if i % 2 else "neg") for i in range(60)]
+    for name, part in (("train", rows[:30]), ("val", rows[26:36]), ("test", rows[40:50])):
+        _table(tmp_path / f"{name}.csv", part)
+    ref = DataRef(id=f"path:{tmp_path}")
+    for problems in (load_texts(ref, seed=0).problems, describe_data(ref, SilentReporter()).problems):
+        (problem,) = problems
+        assert (problem.code, problem.values) == ("data.validation_leak", {"n": 4, "total": 10})
+
+
 def test_same_text_under_two_classes_is_told_as_a_contradiction(tmp_path: Path) -> None:
     rows = [(f"film {i}", "pos" if i % 2 else "neg") for i in range(40)]
     ref = _table(tmp_path / "a.csv", [*rows, ("film 3", "neg"), ("FILM 4", "pos"), ("film 5", "pos")])

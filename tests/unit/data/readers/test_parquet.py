@@ -124,3 +124,18 @@ def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array(TEXTS), pa.array(TEXTS)], names=["text", "text"])
     pq.write_table(table, tmp_path / "a.parquet")
     assert _refusals(tmp_path / "a.parquet") == {"data.unreadable_file"}
+
+
+# -- splits ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("训练", "测试")])
+def test_a_column_of_splits_is_followed(train: str, test: str, tmp_path: Path) -> None:
+    said = [test if row % 4 == 0 else train for row in range(len(TEXTS))]
+    labels = ["ab"[row % 2] for row in range(len(TEXTS))]
+    pictures = [encoded(row) for row in range(len(TEXTS))]
+    for first, values in (("text", TEXTS), ("image", pictures)):
+        columns = {first: values, "label": labels, "split": said}
+        collection = _open(_write(tmp_path / f"{first}.parquet", columns))
+        assert {split: len(rows) for split, rows in collection.splits.items()} == {"train": 9, "test": 3}
+        assert not collection.problems
