@@ -23,6 +23,8 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 # Pillow's own limit speaks of attacks in a warning; Graft's own check comes before any decoding.
 Image.MAX_IMAGE_PIXELS = None
+# So large a picture is handed to a page; larger ones are made smaller.
+_SHOWN_PIXELS = 16_000_000
 # The sentence of what may be odd about a picture that is read all the same.
 ODDITIES = {showing.TURN_UNKNOWN: "data.turn_unknown", showing.NEARLY_FLAT: "data.nearly_flat"}
 
@@ -56,6 +58,20 @@ def open_told(source: bytes | Path | Any, name: str = "") -> tuple[Image.Image, 
         raise DataError("data.picture_unreadable", name=name) from error
     values = {"n": 1, "names": shown(name)}
     return seen, [Problem(ODDITIES[one], "warning", "data", values) for one in odd]
+
+
+def open_shown(data: bytes, name: str) -> tuple[NDArray[np.uint8], list[Problem]]:
+    """The same as pixels [height, width, 3], made smaller where it is larger than any page shows or any task reads."""
+    image, odd = open_told(data, name)
+    share = (_SHOWN_PIXELS / (image.width * image.height)) ** 0.5
+    if share < 1:
+        image = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))))
+    return np.asarray(image), odd
+
+
+def see(data: bytes, name: str, seen: Preprocessing) -> NDArray[np.uint8]:
+    """A picture's bytes as the square that a network sees. Raises `DataError` as `open_image`."""
+    return fit_image(open_image(data, name), seen)
 
 
 def bytes_of(source: Any) -> bytes:

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.data.picture import fit_image
+from core.models.card import Preprocessing
 from core.networks.image import ImageClassifier
 from core.networks.transforms import Batcher
 
@@ -28,9 +29,14 @@ class Predictor:
         self._batcher = Batcher(model.preprocessing, image_size, torch.device("cpu"))
         self.lock = threading.Lock()  # held while the network computes
 
+    @property
+    def seen(self) -> Preprocessing:
+        """How a picture becomes the square that the model is shown."""
+        return self.model.preprocessing.at(self.image_size)
+
     def see(self, image: Image.Image) -> NDArray[np.uint8]:
         """The square [size, size, 3] of a picture that the model is shown."""
-        return fit_image(image, self.model.preprocessing.at(self.image_size))
+        return fit_image(image, self.seen)
 
     def prepare(self, squares: Sequence[NDArray[np.uint8]]) -> Tensor:
         """What `see` gave as the network takes it: float [n, 3, size, size], normalised."""

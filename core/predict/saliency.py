@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
 from core.errors import InputError
@@ -40,9 +39,11 @@ class Heat:
     seen: NDArray[np.uint8]
 
 
-def find_heat(predictor: Predictor, picture: Image.Image, label: str) -> Heat:
-    """What spoke for a class in a picture. Raises `InputError` for a network none of whose layers has places."""
-    seen = predictor.see(picture)
+def find_heat(predictor: Predictor, seen: NDArray[np.uint8], label: str) -> Heat:
+    """What spoke for a class in what the network saw of a picture.
+
+    Raises `InputError` for a network none of whose layers has places.
+    """
     target = predictor.labels.index(label)
     steps: list[Step] = [step for stage in predictor.model.stages for step in stage.steps]
     with predictor.lock:

@@ -22,7 +22,7 @@ from core.store import Run, open_store
 from pages.ui.cached import answers as cached_answers
 from pages.ui.cached import models as cached_models
 from tests.app.conftest import assert_sound, texts_of
-from tests.fixtures.pictures import exif_of
+from tests.fixtures.pictures import exif_of, seeing
 
 PRAISE, COMPLAINT = (
     "这部电影真是太棒了，演员的表演非常出色，剧情也很吸引人。",
@@ -173,12 +173,13 @@ class _Sees:
     """A model that answers the same of every picture."""
 
     latency_ms = 12.0
+    seen = seeing(8, 8)
 
     def __init__(self, label: str) -> None:
         self.label = label
 
-    def predict(self, images: list[Any]) -> list[list[tuple[str, float]]]:
-        return [[(self.label, 0.7), ("second", 0.2), ("third", 0.1)]] * len(images)
+    def answer_seen(self, squares: list[Any]) -> list[list[tuple[str, float]]]:
+        return [[(self.label, 0.7), ("second", 0.2), ("third", 0.1)]] * len(squares)
 
 
 @pytest.fixture

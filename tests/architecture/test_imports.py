@@ -128,6 +128,14 @@ def test_pages_import_no_worker_no_race_and_no_other_view() -> None:
         assert not foreign(imports(module)) & TORCH_FAMILY, module
 
 
+def test_pages_hand_files_to_the_reading_process() -> None:
+    """The server never opens what people bring: `core.data.reading` does, in a process of its own."""
+    openers = {"core.data.open", "core.data.picture", "core.data.sound", "core.data.images", "core.data.texts"}
+    openers |= {name for name in MODULES if name.startswith("core.data.readers")} | {"core.predict.picture_files"}
+    for module in IN_PAGES:
+        assert not imports(module) & openers, module
+
+
 def test_the_server_starts_before_anything_of_the_house_is_imported() -> None:
     """What caches speaks up where no server runs yet, and a newcomer's first lines would be warnings."""
     body = tree_of(MODULES["app"]).body

@@ -68,9 +68,9 @@ def _answer_task(task_id: str, model_id: str, inputs: tuple[tuple[str, str, Any]
 
 def _decoded(kind: str, value: Any) -> Any:
     if kind == "sound":
-        from core.data.sound import read_sound
+        from core.data.reading import read_apart
 
-        return read_sound(value)
+        return read_apart("core.data.sound:read_sound", "", value)
     return read_picture(value) if kind == "picture" else list(value) if kind == "labels" else value
 
 
@@ -131,7 +131,7 @@ def picture_answers(model_id: str, data: bytes) -> tuple[Ranking, float | None]:
 @st.cache_data(max_entries=200, show_spinner=False)
 def _picture_answers(model_id: str, data: bytes, weights: str) -> tuple[Ranking, float | None]:
     model = predictor(model_id)
-    (answers,) = model.predict([read_picture(data)])
+    (answers,) = model.answer_seen([_see(model, data)])
     return answers[:TOP], model.latency_ms
 
 
@@ -147,7 +147,8 @@ def heat(model_id: str, data: bytes, label: str) -> tuple[Any, tuple[int, int] |
 def _heat(model_id: str, data: bytes, label: str, weights: str) -> tuple[Any, tuple[int, int] | None]:
     from core.predict.saliency import find_heat
 
-    laid = find_heat(predictor(model_id), read_picture(data), label)
+    model = predictor(model_id)
+    laid = find_heat(model, _see(model, data), label)
     return lay_heat(laid.seen, laid.values), laid.grid if laid.values.any() else None
 
 
@@ -187,15 +188,23 @@ def remove_weights(model_id: str) -> int:
     return freed
 
 
-def read_picture(data: bytes, name: str = "") -> Any:
-    """An uploaded picture as a PIL image, upright and RGB as models see it. Raises `DataError` when it is none."""
-    from core.data.picture import open_image
+def _see(model: Any, data: bytes) -> Any:
+    """The square of an uploaded picture that a model is shown. Raises `DataError`."""
+    from core.data.reading import read_apart
 
-    return open_image(data, name)
+    return read_apart("core.data.picture:see", "", data, "", model.seen)
+
+
+def read_picture(data: bytes) -> Any:
+    """An uploaded picture as a PIL image, upright and RGB as models see it. Raises `DataError` when it is none."""
+    return read_told(data, "")[0]
 
 
 def read_told(data: bytes, name: str) -> tuple[Any, list[Problem]]:
     """The same, with what is odd about the picture."""
-    from core.data.picture import open_told
+    from PIL import Image
 
-    return open_told(data, name)
+    from core.data.reading import read_apart
+
+    pixels, odd = read_apart("core.data.picture:open_shown", name, data, name)
+    return Image.fromarray(pixels), odd

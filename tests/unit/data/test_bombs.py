@@ -20,7 +20,7 @@ from PIL import Image
 from core.data import limits, reading
 from core.data.limits import MOST_MEMORY_MB, within_memory
 from core.data.open import open_collection
-from core.data.picture import decode, open_told
+from core.data.picture import decode, open_shown, open_told
 from core.data.reading import read_apart
 from core.data.report import describe_data
 from core.data.room import room_for
@@ -253,3 +253,21 @@ def test_memory_is_limited_where_a_file_is_read_and_not_afterwards() -> None:
 def test_answers_are_plain_values() -> None:
     problem = Problem("data.empty_table", values={"name": "a.csv"})
     assert pickle.loads(pickle.dumps([problem])) == [problem]
+
+
+def test_pages_are_handed_what_a_network_sees_and_no_larger_picture_than_they_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = encoded(3, size=(60, 40))
+    whole, odd = read_apart("core.data.picture:open_shown", "a.png", content, "a.png")
+    np.testing.assert_array_equal(whole, np.asarray(picture(3, (60, 40))))
+    assert odd == []
+    seen = seeing(16, 18)
+    np.testing.assert_array_equal(
+        read_apart("core.data.picture:see", "a.png", content, "a.png", seen), decode(content, seen)
+    )
+    monkeypatch.setattr("core.data.picture._SHOWN_PIXELS", 600)
+    assert open_shown(content, "a.png")[0].shape == (20, 30, 3)
+    with pytest.raises(DataError) as found:
+        read_apart("core.data.picture:see", "a.png", b"no picture", "a.png", seen)
+    assert found.value.code == "data.picture_unreadable"

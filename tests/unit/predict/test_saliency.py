@@ -25,7 +25,7 @@ def _two_spots() -> Image.Image:
 
 @pytest.mark.parametrize(("label", "bright", "dark"), [("red", (4, 4), (28, 28)), ("green", (28, 28), (4, 4))])
 def test_map_is_bright_where_the_class_was_seen(label: str, bright: tuple[int, int], dark: tuple[int, int]) -> None:
-    heat = find_heat(predictor_of(colour_classifier()), _two_spots(), label)
+    heat = find_heat(predictor := predictor_of(colour_classifier()), predictor.see(_two_spots()), label)
     assert heat.grid == (8, 8)
     assert heat.values.shape == heat.seen.shape[:2] == (SIZE, SIZE)
     assert (heat.values.min(), heat.values.max()) == (0, pytest.approx(1, abs=1e-3))
@@ -36,7 +36,7 @@ def test_map_is_bright_where_the_class_was_seen(label: str, bright: tuple[int, i
 def test_answers_are_the_same_afterwards_and_nothing_learns() -> None:
     predictor = predictor_of(colour_classifier())
     before = predictor.predict([_two_spots()])
-    find_heat(predictor, _two_spots(), "red")
+    find_heat(predictor, predictor.see(_two_spots()), "red")
     assert predictor.predict([_two_spots()]) == before
     assert all(parameter.grad is None for parameter in predictor.model.parameters())
 
@@ -45,7 +45,7 @@ def test_class_token_is_looked_at_below_the_last_layer() -> None:
     """The last layer's patches reach no answer there: a map of zeros would say that nothing spoke for it."""
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8))
     predictor = predictor_of(token_classifier())
-    found = [find_heat(predictor, picture, label) for label in predictor.labels]
+    found = [find_heat(predictor, predictor.see(picture), label) for label in predictor.labels]
     assert [heat.grid for heat in found] == [(4, 4), (4, 4)]
     assert any(heat.values.max() > 0.9 for heat in found)
     assert not np.allclose(found[0].values, found[1].values)
@@ -56,7 +56,7 @@ def test_network_without_places_is_told_in_a_sentence() -> None:
     flat = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 2))
     model.stages = [Stage("flat", tuple(flat))]
     with pytest.raises(InputError, match="no layer that still tells places apart"):
-        find_heat(predictor_of(model), _two_spots(), "red")
+        find_heat(predictor := predictor_of(model), predictor.see(_two_spots()), "red")
 
 
 @pytest.mark.parametrize(
