@@ -103,15 +103,19 @@ class Translator:
     def __init__(self, language: Language, catalog: gettext.NullTranslations) -> None:
         self.language = language
         self._locale = Locale.parse(language.id)  # by its name, each number would look it up anew: twenty times as long
-        self._catalog = catalog
+        self.catalog = catalog
 
     def __call__(self, text: str, /, **values: object) -> str:
-        translated = self._catalog.gettext(text) if text else ""
-        return translated.format(**values) if values else translated
+        translated = self.catalog.gettext(text) if text else ""
+        return self.fill(translated, values)
+
+    def fill(self, template: str, values: Mapping[str, object]) -> str:
+        """A sentence with its values."""
+        return template.format(**values) if values else template
 
     def plural(self, one: str, many: str, n: int, /, **values: object) -> str:
         """The form that `n` asks for; `{n}` is filled with the grouped number."""
-        return self._catalog.ngettext(one, many, n).format(n=self.number(n), **values)
+        return self.fill(self.catalog.ngettext(one, many, n), {"n": self.number(n), **values})
 
     def number(self, value: float, digits: int | None = None) -> str:
         """A number with grouped thousands; `digits` significant digits if given."""

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from core.charts.theme import BRAND, LOOKS, Theme, layout_of_axes, resolve, shorten
 from core.evaluate import ClassificationReport
 from core.i18n import Translator
+from core.markdown import as_label
 
 _SCALE = {
     "light": ["#FFFFFF", "#BFDBEE", "#4A9ACA", "#0072B2", "#003F66"],
@@ -29,7 +30,8 @@ def confusion_chart(report: ClassificationReport, _: Translator, theme: Theme) -
 
     Up to 15 classes every cell carries its count; above that colour and hover tell, and the picture grows.
     """
-    labels = [shorten(label) for label in report["labels"]]
+    labels = [as_label(shorten(label)) for label in report["labels"]]
+    named = [as_label(label) for label in report["labels"]]
     counts = np.array(report["confusion"], dtype=np.int64)
     totals = counts.sum(1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
@@ -41,8 +43,8 @@ def confusion_chart(report: ClassificationReport, _: Translator, theme: Theme) -
         customdata=np.dstack(
             [
                 counts,
-                np.array(report["labels"])[:, None].repeat(size, 1),
-                np.array(report["labels"])[None].repeat(size, 0),
+                np.array(named)[:, None].repeat(size, 1),
+                np.array(named)[None].repeat(size, 0),
             ]
         ),
         text=[[str(n) if n else "" for n in row] for row in counts] if size <= 15 else None,
@@ -78,16 +80,16 @@ def class_chart(counts: Mapping[str, Sequence[int]], labels: Sequence[str], _: T
     words = {"train": _("training"), "validation": _("validation"), "test": _("test")}
     total = np.sum([list(values) for values in counts.values()], axis=0)
     order = np.argsort(-total, kind="stable")[:60]
-    names = [shorten(labels[i], 28) for i in order]
+    names = [as_label(shorten(labels[i], 28)) for i in order]
     fills = {"train": BRAND[theme], "validation": LOOKS["head"].on(theme), "test": LOOKS["random"].on(theme)}
     bars = [
         go.Bar(
             y=list(range(len(order))),
             x=[values[i] for i in order],
             orientation="h",
-            name=words.get(split, split),
+            name=words.get(split) or as_label(split),
             marker={"color": fills.get(split, LOOKS["last"].on(theme)), "pattern": {"shape": shape}},
-            customdata=[labels[i] for i in order],
+            customdata=[as_label(labels[i]) for i in order],
             hovertemplate="%{customdata}: %{x}<extra>%{fullData.name}</extra>",
         )
         for (split, values), shape in zip(counts.items(), ("", "/", "."), strict=False)

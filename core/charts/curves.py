@@ -11,6 +11,7 @@ import numpy as np
 from core.charts.curve_data import Curve
 from core.charts.theme import GRID, TEXT, Chart, Layout, Look, Trace, layout_of_axes
 from core.i18n import Translator
+from core.markdown import as_label
 
 _EPOCHS_IN_VIEW = 50  # a longer run scales as it grows, else its beginning would be a dot
 # Comparing more runs of one method than there are colours: the next lines differ by dash.
@@ -60,11 +61,11 @@ def curve_chart(runs: Sequence[RunCurves], what: CurveKind, _: Translator, *, ke
 
 def _curves_of(run: RunCurves, dash: str, what: CurveKind, _: Translator, *, is_alone: bool) -> list[Trace]:
     colour, percent = run.look.colour, "%{y:.1%}" if what == "accuracy" else "%{y:.3f}"
-    training, checked = _("training"), _("validation")
+    training, checked, name = _("training"), _("validation"), as_label(run.name)
     if not is_alone:
-        training, checked = f"{run.name}, {training}", run.name
+        training, checked = f"{name}, {training}", name
     epoch = _("epoch")
-    base: Trace = {"type": "scatter"} if is_alone else {"type": "scatter", "legendgroup": run.name}
+    base: Trace = {"type": "scatter"} if is_alone else {"type": "scatter", "legendgroup": name}
     marked = len(run.validation.x) <= 40
     traces = [
         {

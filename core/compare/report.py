@@ -19,6 +19,7 @@ from core.compare.spec import CompareSpec
 from core.errors import NotFoundError
 from core.finetune.recipe import learning_rate
 from core.i18n import Translator
+from core.markdown import as_text
 from core.messages import explain, explain_finding
 from core.problems import Problem
 from core.spec import parse_spec
@@ -247,7 +248,8 @@ def markdown_report(run: Run, report: CompareReport, _: Translator) -> str:
         ),
     ]
     begun = _.time(run.started_at or run.created_at)
-    lines = [f"# {run.name}", "", f"{_('Model')}: {spec.model.id} · {_('Data')}: {spec.data.id} · {begun}", "", facts]
+    asked = f"{_('Model')}: {as_text(spec.model.id)} · {_('Data')}: {as_text(spec.data.id)} · {begun}"
+    lines = [f"# {as_text(run.name)}", "", asked, "", facts]
     for title, body in sections:
         if body:
             lines += ["", f"## {title}", "", *body]

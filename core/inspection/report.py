@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from core.charts.theme import BRAND, FONT, LOOKS, TEXT, Theme
 from core.i18n import N_, Translator
 from core.inspection.records import InspectionReport, tuning_of
+from core.markdown import as_label
 from core.registry.methods import METHODS, MethodSettings
 
 PARTS = {"backbone": N_("backbone"), "head": N_("head"), "auxiliary": N_("auxiliary, not used to answer")}
@@ -95,11 +96,11 @@ def parameter_chart(report: InspectionReport, _: Translator, theme: Theme) -> go
     }
     rows = [row for row in report["layers"] if row["parameters"]]
     shown = {row["path"] for row in rows}
-    names = [row["path"].rpartition(".")[2] or report["name"] for row in rows]
+    names = [as_label(row["path"].rpartition(".")[2] or report["name"]) for row in rows]
     trace = go.Icicle(
-        ids=[row["path"] or "/" for row in rows],
+        ids=[as_label(row["path"] or "/") for row in rows],
         labels=names,
-        parents=["" if not row["path"] else _holder(row["path"], shown) for row in rows],
+        parents=["" if not row["path"] else as_label(_holder(row["path"], shown)) for row in rows],
         values=[row["own"] for row in rows],
         branchvalues="remainder",
         sort=False,
@@ -109,7 +110,7 @@ def parameter_chart(report: InspectionReport, _: Translator, theme: Theme) -> go
         leaf={"opacity": 1},
         textfont={"color": {"light": "#FFFFFF", "dark": "#0E1512"}[theme]},
         pathbar={"visible": True, "thickness": 24},
-        customdata=[[row["kind"], _.count(row["parameters"]), _(PARTS[row["part"]])] for row in rows],
+        customdata=[[as_label(row["kind"]), _.count(row["parameters"]), _(PARTS[row["part"]])] for row in rows],
         texttemplate="%{label}<br>%{percentRoot:.0%}",
         hovertemplate="%{id}<br>%{customdata[0]} · %{customdata[2]}<br>"
         "%{customdata[1]} (%{percentRoot:.1%})<extra></extra>",

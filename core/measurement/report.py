@@ -11,6 +11,7 @@ from core.charts.scatter import Point, View, front, front_line, key, labels, mar
 from core.charts.theme import BRAND, LOOKS, Chart, Look, Theme, layout_of_axes, resolve, shorten
 from core.hardware import this_host
 from core.i18n import N_, Translator
+from core.markdown import as_label
 from core.measurement.records import BlockTime, MeasurementSummary, summary_of
 from core.models.card import ModelCard
 from core.store import Run, Store
@@ -105,13 +106,15 @@ def speed_chart(pairs: Sequence[tuple[ModelCard, Measurement]], _: Translator, *
 def _point(card: ModelCard, measured: Measurement, _: Translator) -> Point:
     accuracy, latency = card.metrics["acc@1"] / 100, measured.latency_p50_ms
     lines = [
-        f"<b>{card.name}</b>",
+        f"<b>{as_label(card.name)}</b>",
         _.percent(accuracy),
         _("{latency} ms (p95 {p95} ms)", latency=_.number(latency, 3), p95=_.number(measured.latency_p95_ms, 3)),
         _.size(card.size_mb * 2**20),
     ]
     kind = str(measured.is_random)
-    return Point(card.id, card.name, kind, latency, accuracy, accuracy, accuracy, card.size_mb, "<br>".join(lines))
+    return Point(
+        card.id, as_label(card.name), kind, latency, accuracy, accuracy, accuracy, card.size_mb, "<br>".join(lines)
+    )
 
 
 def blocks_chart(blocks: Sequence[BlockTime], _: Translator, theme: Theme) -> go.Figure:
@@ -123,12 +126,12 @@ def blocks_chart(blocks: Sequence[BlockTime], _: Translator, theme: Theme) -> go
         y=list(range(len(rows))),
         orientation="h",
         marker={"color": BRAND[theme]},
-        customdata=[[row["name"], row["share"]] for row in rows],
+        customdata=[[as_label(row["name"]), row["share"]] for row in rows],
         hovertemplate="%{customdata[0]}: %{x:.3g} ms (%{customdata[1]:.1%})<extra></extra>",
     )
     layout = resolve(layout_of_axes(_("ms for one example"), ""), theme)
     layout |= {"height": 80 + 22 * len(rows), "template": "none", "bargap": 0.3, "showlegend": False}
     figure = go.Figure([bar], layout=layout)
-    names = [shorten(str(row["name"]), 26) for row in rows]
+    names = [as_label(shorten(str(row["name"]), 26)) for row in rows]
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(rows))), ticktext=names, showgrid=False)
     return figure

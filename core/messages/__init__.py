@@ -56,13 +56,13 @@ def explain(problem: Problem, translate: Translator | None = None) -> str:
         standing = {name: words(translate) for name, words in STANDING.items() if f"{{{name}}}" in template}
         return translate(template, **{**standing, **problem.values})
     details = ", ".join(f"{name}={value}" for name, value in problem.values.items())
-    return f"{problem.code} ({details})" if details else problem.code
+    return translate.fill("{told}", {"told": f"{problem.code} ({details})" if details else problem.code})
 
 
 def explain_finding(finding: Finding, translate: Translator | None = None) -> str:
     """The sentence of what a report found: its first letter is large, whatever stands first."""
     words = explain(Problem(finding["code"], values=finding["values"]), translate)
-    return words[:1].upper() + words[1:]
+    return type(words)(words[:1].upper() + words[1:])  # Markdown stays Markdown
 
 
 def explain_phase(code: str, values: Mapping[str, Any], translate: Translator | None = None) -> str:
@@ -70,7 +70,7 @@ def explain_phase(code: str, values: Mapping[str, Any], translate: Translator | 
     translate = translate or translator("en")
     template = PHASES.get(code)
     if template is None:
-        return code
+        return translate.fill("{code}", {"code": code})
     if code in _PHASES_OF_A_VARIANT:
         values = {**values, "name": PassName(str(values["name"])).said(translate)}
     return translate(template, **values)

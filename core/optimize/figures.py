@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from core.charts.scatter import Point, View, front, front_line, key, labels, marks
 from core.charts.theme import BRAND, LOOKS, TEXT, Chart, Look, Theme, Trace, layout_of_axes, resolve, shorten
 from core.i18n import N_, Translator
+from core.markdown import as_label
 from core.optimize.rows import GroupGain, MeasuredRow, OptimizeReport, VariantRow
 from core.registry.passes import KINDS, name_of
 
@@ -73,14 +74,14 @@ def sensitivity_chart(groups: Sequence[GroupGain], _: Translator, theme: Theme) 
                 orientation="h",
                 name=word,
                 marker={"color": colour, "pattern": {"shape": shape}},
-                customdata=[row["group"] for _place, row in mine],
+                customdata=[as_label(row["group"]) for _place, row in mine],
                 hovertemplate="%{customdata}: %{x:.1%}<extra>%{fullData.name}</extra>",
             )
         )
     layout = resolve(layout_of_axes(_("share of the error that goes when it stays in float"), ""), theme)
     layout |= {"height": 110 + 22 * len(rows), "template": "none", "bargap": 0.3, "barmode": "overlay"}
     figure = go.Figure(bars, layout=layout)
-    names = [shorten(str(row["group"]), 26) for row in rows]
+    names = [as_label(shorten(str(row["group"]), 26)) for row in rows]
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(rows))), ticktext=names, showgrid=False)
     figure.update_xaxes(tickformat=".0%", nticks=6)
     return figure
@@ -117,7 +118,7 @@ def _point(row: MeasuredRow, is_labelled: bool, _: Translator) -> Point | None:
     low, high = _interval(row, score, is_labelled)
     kind = row.kind if row.kind in KIND_LOOKS else "runtime"
     size = row.size_mb or 0.0
-    name = variant_word(row, _)
+    name = as_label(variant_word(row, _))
     lines = [
         f"<b>{name}</b>",
         _("{accuracy} (95%: {low} to {high})", accuracy=_.percent(score), low=_.percent(low), high=_.percent(high))

@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.data.record import read_record
 from core.i18n import Translator
+from core.markdown import as_text
 from core.messages import explain
 from core.problems import Problem
 from core.runs import kinds, manage, queue
@@ -100,7 +101,7 @@ def _show_progress(run: Run, _: Translator, *, is_alone: bool) -> None:
     with st.container(border=not is_alone, key=f"progress_{run.id}"):
         words = [ui_words.badge_text(run.status, _)]
         if not is_alone:
-            words.insert(0, f"**{run.name}**")
+            words.insert(0, f"**{as_text(run.name)}**")
         if run.is_active:
             words.append(ui_words.phase_words(run, _))
         elif run.summary.get("test"):
@@ -210,7 +211,7 @@ def show_reason(run: Run, _: Translator) -> None:
     problems = [Problem.from_dict(problem) for problem in run.error or []]
     if run.status == "stopped":  # as was asked for: nothing went wrong
         for problem in problems:
-            st.info(explain(problem, _), icon=":material/stop_circle:")
+            st.info(as_text(explain(problem, _)), icon=":material/stop_circle:")
     else:
         parts.show_problems(problems)
     show_warnings(run)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.charts.theme import TEXT
 from core.errors import GraftError
+from core.markdown import as_text
 from core.messages import explain
 from core.problems import Problem
 from core.settings import hide
@@ -59,21 +60,21 @@ def guarded() -> Iterator[None]:
 
 def head(title: str, purpose: str) -> None:
     """A page's title and the one sentence that says what it is for."""
-    st.title(title, anchor=False)
-    st.markdown(f":gray[{purpose}]")
+    st.title(as_text(title), anchor=False)
+    st.markdown(f":gray[{as_text(purpose)}]")
 
 
 def empty(title: str, text: str, *, icon: str, key: str) -> st.delta_generator.DeltaGenerator:
     """An empty state; draw the one click to a first success into what is returned."""
     box = st.container(border=True, key=key, horizontal_alignment="center", gap="small")
-    box.markdown(f"## {icon} {title}", text_alignment="center", anchors=False)
-    box.markdown(f":gray[{text}]", text_alignment="center")
+    box.markdown(f"## {icon} {as_text(title)}", text_alignment="center", anchors=False)
+    box.markdown(f":gray[{as_text(text)}]", text_alignment="center")
     return box
 
 
 def link(view: str, label: str, icon: str | None = None, **query: str) -> None:
     """A link to another page with parts of its address."""
-    st.page_link(VIEWS[view], label=label, icon=icon, query_params=query or None)
+    st.page_link(VIEWS[view], label=as_text(label), icon=icon, query_params=query or None)
 
 
 def primary_link(view: str, label: str, icon: str, **query: str) -> None:
@@ -87,21 +88,30 @@ def show_problems(problems: Iterable[Problem]) -> None:
     _ = state.words()
     for problem in problems:
         if problem.severity == "error":
-            st.error(explain(problem, _), icon=":material/error:")
+            st.error(as_text(explain(problem, _)), icon=":material/error:")
         else:
-            st.warning(explain(problem, _), icon=":material/warning:")
+            st.warning(as_text(explain(problem, _)), icon=":material/warning:")
 
 
 def numbers(values: Sequence[tuple[str, str, str | None, str | None]], *, key: str = "numbers") -> None:
     """Up to four numbers that matter: label, value, what it is to be compared with, help."""
     with st.grid(len(values), min_column_width=150, key=key):
         for label, value, against, help_ in values:
+            against = None if against is None else as_text(against)
             st.metric(
-                label, value, against, delta_color="off", delta_arrow="off", help=help_, border=True, height="stretch"
+                as_text(label),
+                as_text(value),
+                against,
+                delta_color="off",
+                delta_arrow="off",
+                help=help_,
+                border=True,
+                height="stretch",
             )
 
 
 def facts(rows: Sequence[tuple[str, str]], *, key: str) -> None:
     """A few facts, label and value, in two columns."""
     with st.container(key=key):
-        st.table({label: value for label, value in rows if value}, border="horizontal", hide_header=True)
+        shown = {as_text(label): as_text(value) for label, value in rows if value}
+        st.table(shown, border="horizontal", hide_header=True)

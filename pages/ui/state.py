@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.charts.theme import Theme
-from core.i18n import LANGUAGES, Translator, pick_language, translator
+from core.i18n import LANGUAGES, Translator, pick_language
+from core.markdown import markdown_translator
 
 _LANGUAGE = "lang"
 
@@ -31,8 +32,13 @@ def choose_language() -> None:
 
 
 def words() -> Translator:
-    """The translator of this session's language."""
-    return translator(st.session_state.get(_LANGUAGE) or pick_language(st.context.locale))
+    """The translator of this session's language, into Markdown: what fills its sentences is drawn as it is."""
+    return markdown_translator(language())
+
+
+def language() -> str:
+    """The language of this session."""
+    return str(st.session_state.get(_LANGUAGE) or pick_language(st.context.locale))
 
 
 def session_id() -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from core import store
 from core.data.spec import ImportSpec
 from core.errors import GraftError
+from core.markdown import Markdown, as_code, as_text
 from core.problems import Problem
 from core.runs import queue, submit
 from core.spec import DataRef
@@ -63,8 +64,8 @@ def show_list() -> None:
 def show_one(data_id: str, card: Any) -> None:
     """One data set as a card."""
     with st.container(border=True, key=f"data_{data_id}", height="stretch"):
-        st.markdown(f"**{card.name}**")
-        note = _(card.note) + (f" · {_.size(card.bytes)}" if card.bytes else "")
+        st.markdown(f"**{as_text(card.name)}**")
+        note = as_text(_(card.note) + (f" · {_.size(card.bytes)}" if card.bytes else ""))
         st.markdown(f":gray[{note}]")
         done = latest_check(data_id)
         with st.container(horizontal=True, gap="small"):
@@ -92,7 +93,9 @@ def ask_delete(data_id: str, card: Any) -> None:
             used = [
                 run for run in open_store().list_runs(limit=500) if (run.spec.get("data") or {}).get("id") == data_id
             ]
-            st.markdown(_("{name} takes {size}.", name=f"**{card.name}**", size=_.size(card.bytes or 0)))
+            st.markdown(
+                _("{name} takes {size}.", name=Markdown(f"**{as_text(card.name)}**"), size=_.size(card.bytes or 0))
+            )
             if used:
                 st.markdown(
                     _.plural(
@@ -111,7 +114,7 @@ def ask_delete(data_id: str, card: Any) -> None:
 def show_check(run: Run) -> None:
     """One check: at work, done, or ended in another way."""
     asked = run.spec["data"]
-    parts.head(run.name, _("What is in this data set: {id}", id=f"`{asked['id']}`"))
+    parts.head(run.name, _("What is in this data set: {id}", id=as_code(asked["id"])))
     with st.container(horizontal=True, vertical_alignment="center", key="data_actions"):
         parts.link("data", _("All data"), ":material/arrow_back:")
         if not run.is_active:

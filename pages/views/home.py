@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.markdown import Markdown
 from core.runs.kinds import TRAININGS
 from core.store import ACTIVE, open_store
 from pages.ui import parts, state
@@ -69,7 +70,7 @@ def show_ways() -> None:
     ]
     for column, (view, icon, label, text, query) in zip(st.columns(len(ways)), ways, strict=True):
         with column.container(border=True, height="stretch", key=f"way_{view}"):
-            parts.link(view, f"**{label}**", icon, **query)
+            parts.link(view, Markdown(f"**{label}**"), icon, **query)
             st.markdown(f":gray[{text}]")
 
 

@@ -24,7 +24,7 @@ from core.compare.report import (
     size_rows,
 )
 from core.compare.spec import CompareSpec
-from core.i18n import Translator
+from core.i18n import Translator, translator
 from core.problems import Problem
 from core.spec import parse_spec
 from core.store import Run
@@ -199,11 +199,14 @@ def _show_conditions(run: Run, report: CompareReport, _: Translator) -> None:
 
 def _show_downloads(run: Run, report: CompareReport, _: Translator) -> None:
     st.header(_("Take it along"), anchor=False)
+    plain = translator(state.language())
     files = [
         (_("All trainings (csv)"), lambda: cells_csv(report), "csv", "text/csv"),
         (
             _("Charts (HTML)"),
-            lambda: figure_html(report, run.name, [*conclusions(report, _), *beside(report, _)], _).encode(),
+            lambda: figure_html(
+                report, run.name, [*conclusions(report, plain), *beside(report, plain)], plain
+            ).encode(),
             "html",
             "text/html",
         ),

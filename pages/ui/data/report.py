@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.charts.classification import class_chart
 from core.i18n import Translator
+from core.markdown import Markdown, as_text
 from pages.ui import parts, state
 
 
@@ -44,7 +45,7 @@ def show_report(report: dict[str, Any]) -> None:
     st.header(_("Pictures of every class"), anchor=False)
     with st.grid(min_column_width=112, key="data_preview"):
         for picture in report["preview"]:
-            st.image(picture["picture"], caption=picture["label"], width=96, alt=picture["label"])
+            st.image(picture["picture"], caption=as_text(picture["label"]), width=96, alt=picture["label"])
     _show_classes(report, _)
 
 
@@ -54,8 +55,8 @@ def choose_columns(
     """Which columns hold texts and labels, and the way to others."""
     _ = state.words()
     if len(likely) == 2:
-        text, label = (f"**{name}**" for name in likely)
-        st.caption(_("The texts are taken from column {text}, the labels from {label}.", text=text, label=label))
+        bold = [Markdown(f"**{as_text(name)}**") for name in likely]
+        st.caption(_("The texts are taken from column {text}, the labels from {label}.", text=bold[0], label=bold[1]))
     if len(every) < 2 or (len(every) == 2 and len(likely) == 2):
         return
     box = st.expander(_("Take other columns"), key="data_columns", icon=":material/view_column:", expanded=not likely)

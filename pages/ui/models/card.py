@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from core.i18n import N_, Translator
+from core.markdown import Markdown, as_code, join_markdown
 from core.models.card import SMALLEST_PX, ModelCard
 from core.models.families import get_family
 from core.models.weight_files import is_local
@@ -51,10 +54,13 @@ def _reading(card: ModelCard, _: Translator) -> list[tuple[str, str]]:
     ]
 
 
+_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(/[A-Za-z0-9._~/-]*)?")
+
+
 def show_card(card: ModelCard) -> None:
     """One model: what is published of it, what it is made of, how fast it is here, and what it answers."""
     _ = state.words()
-    parts.head(card.name, f"{card.family} · {source_words(card, _)} · `{card.id}`")
+    parts.head(card.name, join_markdown(" · ", [card.family, source_words(card, _), as_code(card.id)]))
     has_weights = is_local(card)
     _actions(card, has_weights, _)
     _numbers(card, _)
@@ -129,11 +135,11 @@ def _about(card: ModelCard, _: Translator) -> None:
             (_("Classes"), _.number(card.num_classes) if card.num_classes else _("none of its own")),
             *(_seeing(card, _) if card.preprocessing else []),
             *(_reading(card, _) if card.text else []),
-            (_("Licence"), _(card.licence) if card.licence else _("not stated by the publisher")),
+            (_("Licence"), str(_(card.licence)) if card.licence else _("not stated by the publisher")),
             (_("Recipe"), card.recipe),
             (_("Notes"), plain(card.notes)),
             (_("File"), card.file_name),
-            (_("From"), card.url),
+            (_("From"), Markdown(card.url) if _ADDRESS.fullmatch(card.url) else card.url),
         ],
         key="model_facts",
     )

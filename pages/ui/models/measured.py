@@ -9,6 +9,7 @@ import streamlit as st
 from core import store
 from core.errors import GraftError
 from core.i18n import Translator
+from core.markdown import as_code
 from core.measurement.records import MeasurementReport
 from core.measurement.report import Measurement, blocks_chart, drawn, list_measurements, newest_run, speed_chart
 from core.measurement.spec import MeasureSpec
@@ -158,7 +159,7 @@ def _show_blocks(report: MeasurementReport, _: Translator) -> None:
         _(
             "The slowest of {n} blocks is {name}: {time}, {share} of the whole.",
             n=len(blocks),
-            name=f"`{slowest['name']}`",
+            name=as_code(slowest["name"]),
             time=_.duration(slowest["ms"] / 1000),
             share=_.percent(slowest["share"], 0),
         )

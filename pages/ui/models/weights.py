@@ -7,6 +7,7 @@ import streamlit as st
 
 from core import settings
 from core.i18n import Translator
+from core.markdown import as_code
 from core.messages import explain
 from core.models import hubs
 from core.models.card import ModelCard
@@ -107,7 +108,7 @@ def _doing(run: Run, _: Translator) -> str:
     """What a download does now; how far it is stands below, in the reader's own units."""
     phase = run.phase
     if run.status == "running" and phase and phase["code"] == "fetch" and not run.stop_requested:
-        return _("Fetching {file}", file=f"`{phase['values']['file']}`")
+        return _("Fetching {file}", file=as_code(phase["values"]["file"]))
     return ui_words.phase_words(run, _)
 
 
@@ -138,7 +139,7 @@ def _show_place(card: ModelCard, _: Translator) -> None:
     if path is None or card.source == "bundled":
         return
     with st.container(horizontal=True, vertical_alignment="center", key="getting"):
-        size, folder = _.size(path.stat().st_size), f"`{path.parent}`"
+        size, folder = _.size(path.stat().st_size), as_code(path.parent)
         st.markdown(_("Its weights take {size} in {folder}.", size=size, folder=folder))
         if st.button(_("Delete weights"), key="delete_weights", icon=":material/delete:"):
             _ask_delete(card.id)
@@ -150,7 +151,7 @@ def show_all() -> None:
     st.header(_("Weights on this machine"), anchor=False)
     switch = hubs.offline_switch(is_hub=True)
     addresses = {"hub": hubs.hub_endpoint(), "torch": hubs.torch_endpoint()}
-    servers = {name: f"`{settings.without_login(address)}`" for name, address in addresses.items()}
+    servers = {name: as_code(settings.without_login(address)) for name, address in addresses.items()}
     where = _("Fetched from {hub} and {torch}.", **servers)
     if switch:
         where = _("Nothing is fetched: the offline switch is on ({switch}=1).", switch=switch)
@@ -204,9 +205,9 @@ def _ask_delete(model_id: str) -> None:
     def dialog() -> None:
         with parts.guarded():
             stored = next((one for one in cached_models.stored_weights() if one.model == model_id), None)
-            st.markdown(f"`{model_id}`")
+            st.markdown(as_code(model_id))
             if stored is not None:
-                values = {"size": _.size(stored.bytes), "folder": f"`{stored.folder}`"}
+                values = {"size": _.size(stored.bytes), "folder": as_code(stored.folder)}
                 st.markdown(_("This frees {size} in {folder}, for every program that uses that cache.", **values))
             if settings.is_offline():
                 st.caption(_("The offline switch is on: they cannot be fetched again while it is."))

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.i18n import Translator
+from core.markdown import as_text
 from core.optimize.figures import variant_word
 from core.optimize.rows import OptimizeReport
 from core.store import Run
@@ -68,7 +69,7 @@ def _picture(run: Run, _: Translator) -> Any:
         return None
     with parts.guarded():
         picture, odd = cached_answers.read_told(file.getvalue(), file.name)
-        st.image(picture, width=140, alt=file.name, caption=file.name)
+        st.image(picture, width=140, alt=file.name, caption=as_text(file.name))
         parts.show_problems(odd)
     return picture
 
@@ -88,7 +89,7 @@ def _answer(model: Any, given: Any) -> Answer:
 
 def _show(title: str, answer: Answer, key: str, _: Translator) -> None:
     shares, latency_ms = answer
-    st.markdown(f"**{title}**")
+    st.markdown(f"**{as_text(title)}**")
     if shares:
         label, share = shares[0]
         word = one_text.label_words(label, _)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.charts.theme import LOOKS, Theme
 from core.i18n import N_, Translator
+from core.markdown import Markdown, as_text, join_markdown
 from core.messages import explain
 from core.predict.answers import Piece, TextAnswer
 from core.predict.spec import SENTIMENT
@@ -131,20 +132,14 @@ def show_why(label: str, pieces: Sequence[Piece], _: Translator) -> None:
     for sign, name in ((1, word), (-1, other)):
         strong = [piece for piece in ranked if sign * piece.weight > 0.05][:SHOWN_PIECES]
         if strong:
-            named = _(", ").join(f"{_quoted(piece.text)} {_signed(piece.weight, _)}" for piece in strong)
+            told = (Markdown(f"{_quoted(piece.text)} {_signed(piece.weight, _)}") for piece in strong)
+            named = join_markdown(_(", "), told)
             lines.append(_("Strongest for {label}: {words}", label=name, words=named))
     st.caption("  \n".join(lines) or _("No single part moved the answer."))
 
 
-def _quoted(text: str) -> str:
-    return f"“{plain_words(text.strip()[:40])}”"
-
-
-def plain_words(text: str) -> str:
-    """A text as it stands, whatever Markdown would make of it."""
-    for sign in "\\`*_[]$~:<>#":
-        text = text.replace(sign, f"\\{sign}")
-    return text
+def _quoted(text: str) -> Markdown:
+    return Markdown(f"“{as_text(text.strip()[:40])}”")
 
 
 def _signed(weight: float, _: Translator) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from core.i18n import Translator
+from core.markdown import as_text
 from core.messages import explain
 from core.models.card import ModelCard
 from core.predict.tasks.checks import check_inputs, check_needs, is_here, not_here, published_size_mb, split_labels
@@ -301,9 +302,9 @@ def _show_labels(report: AnswerReport, key: str, _: Translator) -> None:
         words = _("Nearest: {label} ({value})", label=best.label, value=_.number(best.score, 3))
     else:
         words = _("{label}, {share} sure", label=best.label, share=_.percent(best.score))
-    st.markdown(f"## {one_text.plain_words(words)}", anchors=False)
+    st.markdown(f"## {as_text(words)}", anchors=False)
     if report.text:
-        st.markdown(one_text.plain_words(report.text))
+        st.markdown(as_text(report.text))
     scale = 1 if compares else 100
     table = pd.DataFrame([(row.label, scale * row.score) for row in report.labels], columns=["label", "share"])
     near = st.column_config.ProgressColumn(_("Cosine"), format="%.3f", min_value=-1, max_value=1)
@@ -316,7 +317,7 @@ def _show_spans(report: AnswerReport, context: str, _: Translator) -> None:
     if not report.spans:
         return
     best = report.spans[0]
-    st.markdown(f"## {one_text.plain_words(best.text)}", anchors=False)
+    st.markdown(f"## {as_text(best.text)}", anchors=False)
     st.caption(_("{share} sure", share=_.percent(best.score)))
     drawn, place = [], 0
     for number, span in sorted(enumerate(report.spans, 1), key=lambda pair: pair[1].start):

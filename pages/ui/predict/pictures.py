@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.errors import GraftError
 from core.i18n import Translator
+from core.markdown import as_code, as_text, join_markdown
 from core.predict.answer_tables import answers_csv, picture_row
 from core.predict.answers import Cell, Ranking
 from core.predict.spec import PredictSpec
@@ -112,7 +113,7 @@ def _show(upload: _Upload, models: Sequence[str], key: str, _: Translator, *, lo
     # A cell is never narrower than what is drawn in it: in a narrow place they stand below each other.
     with st.container(border=len(models) > 1, key=f"{key}_picture"):
         grid = st.grid(len(models) + 1 + (looks and len(models) == 1), min_column_width=_WIDEST_PX)
-        grid.cell().image(picture, width=_PICTURE_PX, alt=upload.name, caption=upload.name)
+        grid.cell().image(picture, width=_PICTURE_PX, alt=upload.name, caption=as_text(upload.name))
         for model_id in models:
             cell = grid.cell()
             with cell, parts.guarded():
@@ -130,7 +131,7 @@ def _show_answers(upload: _Upload, model_id: str, key: str, _: Translator, *, is
         answers, latency_ms = cached_answers.picture_answers(model_id, upload.data)
     label, share = answers[0]
     if not is_alone:
-        st.caption(model_name(ModelRef(id=model_id)))
+        st.caption(as_text(model_name(ModelRef(id=model_id))))
     st.markdown(_("**{label}**, {share} sure", label=label, share=_.percent(share)))
     table = pd.DataFrame([(name, 100 * value) for name, value in answers], columns=["label", "share"])
     st.dataframe(
@@ -184,7 +185,7 @@ def ask_album(model_id: str, key: str) -> None:
             path = cached_answers.store_asked(file, file.name, file.file_id)
             count, names, problems = cached_answers.peek_album(path)
             parts.show_problems(problems)
-            st.caption(_("It begins with {names}.", names=_(", ").join(f"`{name}`" for name in names)))
+            st.caption(_("It begins with {names}.", names=join_markdown(_(", "), map(as_code, names))))
             label = _.plural("Answer {n} picture", "Answer {n} pictures", count)
         if st.button(label, key=f"{key}_album_go", type="primary", icon=":material/play_arrow:"):
             _start(model_id, path)

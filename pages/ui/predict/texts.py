@@ -12,6 +12,7 @@ import streamlit as st
 from core import store
 from core.errors import GraftError
 from core.i18n import Translator
+from core.markdown import Markdown, as_text
 from core.messages import explain
 from core.models.catalog import get_model
 from core.predict.answer_tables import answers_csv
@@ -179,7 +180,7 @@ def _how_answered(summary: AnswersSummary, _: Translator) -> str:
         words = [_("{n} pictures each second.", n=_.number(rate, 3))] if rate else []
     else:
         rate = summary.get("texts_per_s")
-        words = [_("Texts from column {column}.", column=f"**{summary['column']}**")]
+        words = [_("Texts from column {column}.", column=Markdown(f"**{as_text(summary['column'])}**"))]
         words += [_("{n} texts each second.", n=_.number(rate, 3))] if rate else []
     return " ".join(words)
 

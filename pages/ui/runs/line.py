@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.i18n import Translator
+from core.markdown import join_markdown
 from core.optimize.figures import limit_words
 from core.registry.passes import name_of
 from core.runs.kinds import KINDS
@@ -52,7 +53,7 @@ def best_words(run: Run, _: Translator) -> str:
         size=_.number(ratios["size"], 2),
         **{end: _.number(value, 2) for end, value in zip(("latency", "low", "high"), ratios["latency"], strict=True)},
     )
-    return f"{words} · {_('timed on a busy machine')}" if ratios.get("busy") else words
+    return join_markdown(" · ", [words, _("timed on a busy machine")]) if ratios.get("busy") else words
 
 
 def optimize_line(run: Run, _: Translator) -> str:
@@ -60,7 +61,7 @@ def optimize_line(run: Run, _: Translator) -> str:
     spec = run.spec
     words = [spec["model"]["id"], spec["data"]["id"], _.plural("{n} way", "{n} ways", len(spec["passes"]))]
     words.append(limit_words(spec["max_drop"], _))
-    return " · ".join(words)
+    return join_markdown(" · ", words)
 
 
 def grid_line(run: Run, _: Translator) -> str:
@@ -76,7 +77,7 @@ def grid_line(run: Run, _: Translator) -> str:
     words.append(_.plural("{n} training", "{n} trainings", cells))
     if spec.get("image_size"):
         words.append(f"{spec['image_size']} px")
-    return " · ".join(words)
+    return join_markdown(" · ", words)
 
 
 def one_line(run: Run, _: Translator) -> str:
@@ -90,4 +91,4 @@ def one_line(run: Run, _: Translator) -> str:
     if spec.get("lr"):
         parts.append(_("learning rate {lr}", lr=f"{spec['lr']:g}"))
     parts.append(_("seed {seed}", seed=spec["seed"]))
-    return " · ".join(parts)
+    return join_markdown(" · ", parts)

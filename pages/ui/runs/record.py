@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.i18n import Translator
+from core.markdown import as_code, as_text
 from core.problems import Problem
 from core.runs import kinds, manage, queue
 from core.runs.kinds import KINDS
@@ -140,7 +141,7 @@ def _files(run: Run, _: Translator) -> None:
     if not shown:
         return
     with st.expander(_("Files"), key=f"files_{run.id}", icon=":material/folder:"):
-        st.caption(str(run.folder))
+        st.caption(as_text(run.folder))
         table = [{"name": a.name, "size": _.size(a.bytes), "sha256": a.sha256[:12]} for a in shown]
         config = {"name": _("File"), "size": _("Size"), "sha256": "sha256"}
         st.dataframe(pd.DataFrame(table), hide_index=True, key=f"artifacts_{run.id}", column_config=config)
@@ -155,7 +156,7 @@ def ask_delete(run_ids: Sequence[str]) -> None:
         with parts.guarded():
             runs = [open_store().get_run(run_id) for run_id in run_ids]
             for run in runs[:10]:
-                st.markdown(f"- {run.name} `{run.id}`")
+                st.markdown(f"- {as_text(run.name)} {as_code(run.id)}")
             if len(runs) > 10:
                 st.caption(_("and {n} more", n=len(runs) - 10))
             size = sum(manage.run_size(run_id) for run_id in run_ids)
