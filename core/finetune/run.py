@@ -144,7 +144,10 @@ class Finetuning:
         self.key = engine_key(spec.model.id, spec.model.weights, task.cut, task.size, spec.batch_size, self.device)
         if METHODS[spec.method].adds_layers:
             self.key += f"|{spec.method}"
-        known = self.given_engine or self._engine_of_run() or load_engine(self.key)
+        own = self._engine_of_run()
+        if own is not None and self.given_engine is None:  # sums over other threads have other last digits
+            torch.set_num_threads(own.threads)
+        known = self.given_engine or own or load_engine(self.key)
         self.engine = known or default_engine(spec.precision, self.device, is_text=self.card.is_text)
         if task.cut == 0:
             self.engine = self.engine.replace(prefix="none")

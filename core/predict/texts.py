@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data.text_cleaning import clean_texts
-from core.finetune.autotune import ComputeChoice, autocast, has_fast_bf16
 from core.networks.text import TextClassifier
 from core.networks.tokens import Tokens
 from core.predict.answers import Piece, TextAnswer, split_pieces
@@ -27,8 +26,6 @@ class TextPredictor:
         self.model, self.max_length, self.id = model.eval(), max_length, model_id
         self.labels: list[str] = list(model.labels)
         self.latency_ms: float | None = None
-        self._cpu = torch.device("cpu")
-        self._in_bulk = ComputeChoice(precision="bf16" if has_fast_bf16(self._cpu) else "fp32")
         self._lock = threading.Lock()
 
     def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
@@ -56,7 +53,10 @@ class TextPredictor:
         return self._run(texts, lambda logits: logits[:, 1:2] - logits[:, 0:1], 1)[:, 0]
 
     def _run(self, texts: Sequence[str], read: Callable[[Tensor], Tensor], width: int) -> NDArray[np.float64]:
-        """Texts of about one length together, so that little is padded; many texts in bf16 where that is native."""
+        """Texts of about one length together, so that little is padded.
+
+        In fp32 however many they are: a table's answers are those that were tested, and those of each text alone.
+        """
         values = np.zeros((len(texts), width))
         if not texts:
             return values
@@ -64,12 +64,9 @@ class TextPredictor:
             cleaned = clean_texts(texts).texts
             tokens = Tokens(cleaned, np.arange(len(cleaned)), self.model.tokenizer, self.max_length, None)
             order = np.argsort(tokens.lengths, kind="stable")
-            engine = self._in_bulk if len(texts) > _TEXTS_AT_ONCE else ComputeChoice(precision="fp32")
             for first in range(0, len(order), _TEXTS_AT_ONCE):
                 rows = order[first : first + _TEXTS_AT_ONCE]
-                with autocast(engine, self._cpu):
-                    logits = self.model(tokens(rows))
-                values[rows] = read(logits.double()).numpy()
+                values[rows] = read(self.model(tokens(rows)).double()).numpy()
         return values
 
     def explain(self, text: str, label: str | None = None) -> tuple[str, list[Piece]]:

@@ -51,10 +51,8 @@ def test_other_pictures_weights_under_one_id_are_other_features(home: Path, tmp_
     again = finetune(spec, tmp_path / "again", Listener(), resume=False)
     assert _computed(again)[0] == 0, "the same weights are the same features"
     saved = Predictor(load_classifier(tmp_path / "run-1" / "artifacts" / "model"), 32)
-    data = load_images(
-        spec.data, image_size=32, resize_size=32, interpolation="bilinear", train_size=60, test_size=50, seed=0,
-        reporter=Listener(),
-    )  # fmt: skip
+    how = saved.model.preprocessing
+    data = load_images(spec.data, how, train_size=60, test_size=50, seed=0, reporter=Listener())
     answers = saved.answer_seen(list(data.pixels.read(told[1]["row"].to_numpy())))
     assert [answer[0][0] for answer in answers] == [data.labels[place] for place in told[1]["predicted"]]
 

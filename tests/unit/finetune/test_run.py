@@ -136,11 +136,7 @@ def test_saved_model_gives_the_answers_that_were_tested(
     assert summary["engine"]["prefix_precision"] in ("bf16", None)
     predictions = pd.read_parquet(tmp_path / "run" / "artifacts" / "predictions.parquet")
     predictor = Predictor(load_classifier(tmp_path / "run" / "artifacts" / "model"), 32)
-    how = predictor.model.preprocessing
-    data = load_images(
-        spec.data, image_size=32, resize_size=how.resize_size, interpolation=how.interpolation, seed=3,
-        reporter=Listener(),
-    )  # fmt: skip
+    data = load_images(spec.data, predictor.model.preprocessing, seed=3, reporter=Listener())
     answers = predictor.answer_seen(list(data.pixels.read(predictions["row"].to_numpy())))
     assert [answer[0][0] for answer in answers] == [data.labels[place] for place in predictions["predicted"]]
     np.testing.assert_allclose([answer[0][1] for answer in answers], predictions["confidence"], atol=1e-4)
@@ -156,7 +152,7 @@ def test_choice_of_a_long_run_is_kept_when_it_is_made(
         return engine.replace(precision=next(ways), layout="contiguous"), []
 
     monkeypatch.setattr("core.finetune.run.time_training", time_training)
-    spec, whole, first, second = _spec(pictures, **Random), Listener(), Listener(4), Listener()
+    spec, whole, first, second = _spec(pictures, **Random), Listener(), Listener(4, since="train"), Listener()
     with living_in(tmp_path / "elsewhere"):
         finetune(spec, tmp_path / "whole", whole, resume=False)
     with pytest.raises(StoppedError):
@@ -164,8 +160,11 @@ def test_choice_of_a_long_run_is_kept_when_it_is_made(
     kept = json.loads((tmp_path / "run" / "artifacts" / "autotune.json").read_text(encoding="utf-8"))["engine"]
     assert (kept["precision"], kept["layout"]) == ("bf16", "contiguous")
     assert list(json.loads((home / "autotune.json").read_text(encoding="utf-8")).values()) == [kept]
+    set_to: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
     finetune(spec, tmp_path / "run", second, resume=True)
     assert {**first.rows, **second.rows} == whole.rows
+    assert set_to == [kept["threads"]], "sums over other threads have other last digits"
 
 
 def test_training_stays_on_one_device_when_there_are_two(

@@ -236,6 +236,8 @@ def test_saved_model_gives_the_answers_that_were_tested(
     answers = [model.probabilities([data.texts[row]])[0] for row in told["row"]]
     np.testing.assert_array_equal(np.argmax(answers, 1), told["predicted"])
     np.testing.assert_allclose(np.max(answers, 1), told["confidence"], atol=1e-5)
+    many = [data.texts[row] for row in told["row"]] * 3  # a table of them: in no other arithmetic
+    np.testing.assert_allclose(model.probabilities(many), np.tile(answers, (3, 1)), atol=1e-6)
 
 
 def test_batches_hold_texts_of_one_length_and_every_text_once() -> None:
