@@ -120,7 +120,7 @@ def _look(raw: Raw | None) -> tuple[int, int, int, int, int]:
         width, height = image.size
         showing.check_size(image, len(raw))
         with room_for(showing.memory_for(image)):
-            if is_cut_short(raw, image.format) or showing.is_deep(image):  # most likely; decoding it tells for sure
+            if is_cut_short(raw, image.format) or showing.holds_wide_values(image):  # decoding it tells
                 image = showing.open_decoded(raw)
             odd = sum(ODD[one] for one in showing.oddities(image))
     except MemoryError:  # says nothing about the picture

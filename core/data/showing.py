@@ -45,6 +45,7 @@ _TURNS = {
 }
 # Of 256 steps, so many are nearly one colour: 12 bits kept in 16 use sixteen of them.
 _FLAT_STEPS = 16
+_WIDE = "wide"  # among what Pillow knows of a picture: it was kept with more than 8 bits a value
 # Bicubic enlarging rings around every edge of tiny pictures; no network was tested with these by its publisher.
 TINY_PX = 64
 
@@ -85,6 +86,7 @@ def open_decoded(data: bytes) -> Image.Image:
         raise TooLargeError(f"{MAX_BYTES // 10**6} MB")
     image = open_header(data)
     check_size(image, len(data))
+    image.info[_WIDE] = holds_wide_values(image)
     if _is_jpeg(image) and _memory(image, 1) > MOST_MEMORY:
         image.draft(None, (image.width // 2, image.height // 2))
     try:
@@ -96,6 +98,7 @@ def open_decoded(data: bytes) -> Image.Image:
             raise OSError(str(error)) from error
         try:  # words may stand behind the pixels too
             image = Image.open(io.BytesIO(_without_words(data)), formats=("PNG",))
+            image.info[_WIDE] = holds_wide_values(image)
             image.load()
         except MemoryError:
             raise
@@ -215,6 +218,11 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F"
 
 
+def holds_wide_values(header: Image.Image) -> bool:
+    """Whether a file not yet decoded holds more than 8 bits a value; of colours Pillow keeps the upper 8."""
+    return is_deep(header) or any(";16" in str(tile[-1]) for tile in getattr(header, "tile", ()))
+
+
 def _scaled(image: Image.Image) -> Any:
     """Grey values of 16 or 32 bits as 0 … 255.
 
@@ -235,9 +243,11 @@ def oddities(image: Image.Image) -> list[str]:
     found = [] if orientation(image) else [TURN_UNKNOWN]
     if is_deep(image):
         raw, seen = np.nan_to_num(np.asarray(image, dtype=np.float32)), _scaled(image)
-        if raw.max() > raw.min() and seen.max() - seen.min() < _FLAT_STEPS:
-            found.append(NEARLY_FLAT)
-    return found
+        is_flat = raw.max() > raw.min() and seen.max() - seen.min() < _FLAT_STEPS
+    else:
+        bands: Any = image.convert("RGB").getextrema() if image.info.get(_WIDE) else ()
+        is_flat = any(low < high for low, high in bands) and all(high < _FLAT_STEPS for _, high in bands)
+    return [*found, NEARLY_FLAT] if is_flat else found
 
 
 # -- the square --------------------------------------------------------------------------------------------

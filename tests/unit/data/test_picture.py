@@ -235,6 +235,16 @@ def test_heic_without_its_package_is_told_by_the_packages_name(monkeypatch: pyte
         open_header(data)
 
 
+@pytest.mark.parametrize(("top", "told"), [(4095, ["data.nearly_flat"]), (65535, [])])
+def test_colours_of_12_bits_in_16_are_told(top: int, told: list[str]) -> None:
+    ramp = np.linspace(0, top, 64).astype(">u2")
+    rows = b"".join(b"\0" + np.repeat(ramp[i : i + 8], 3).tobytes() for i in range(0, 64, 8))
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    image, odd = open_told(_png(header, zlib.compress(rows)), "slide.png")
+    assert np.asarray(image).max() == top >> 8
+    assert [problem.code for problem in odd] == told
+
+
 def test_formats_that_are_tried_are_those_of_the_table() -> None:
     assert set(READ_FORMATS) == set(PICTURE_FILES)
 
@@ -242,14 +252,15 @@ def test_formats_that_are_tried_are_those_of_the_table() -> None:
 # -- hostile and damaged ---------------------------------------------------------------------------------
 
 
-def _png_claiming(width: int, height: int) -> bytes:
+def _png(header: bytes, pixels: bytes) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def _png_claiming(width: int, height: int) -> bytes:
+    return _png(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), zlib.compress(b"\0" * 100))
 
 
 def test_pixel_bomb_is_refused_from_its_header() -> None:
