@@ -22,6 +22,8 @@ _COUPLED = re.compile(
 )
 _BLOCK = re.compile(r"^(?:([#+=-])(?=[\s#+=-]|$)|(\d{1,9})([.)])(?=\s|$))")
 _IN_CODE = re.compile(r"`[^`{]*\{(\w+)\}[^`]*`")
+# A cell that begins so is computed by spreadsheets: an apostrophe before it makes it a text (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _SPACES = re.compile(r"\s+|[\x00-\x1f\x7f\u2028\u2029]")
 
 
@@ -70,6 +72,15 @@ def as_label(text: object) -> str:
     '&lt;b&gt;cat&lt;/b&gt;'
     """
     return html.escape(str(text), quote=False).replace("%{", f"%{_JOINER}{{")
+
+
+def plain_cell(value: str | float | None) -> str | float | None:
+    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    value = value.replace("\x00", "")
+    is_number = value[:1] in "+-" and value[1:].replace(".", "", 1).isdigit()
+    return f"'{value}" if value.startswith(_FORMULA) and not is_number else value
 
 
 class MarkdownTranslator(Translator):

@@ -19,7 +19,7 @@ from core.compare.spec import CompareSpec
 from core.errors import NotFoundError
 from core.finetune.recipe import learning_rate
 from core.i18n import Translator
-from core.markdown import as_text
+from core.markdown import as_text, plain_cell
 from core.messages import explain, explain_finding
 from core.problems import Problem
 from core.spec import parse_spec
@@ -40,7 +40,8 @@ def cells_csv(report: CompareReport) -> bytes:
     for cell in report.get("cells") or []:
         low, high = cell.get("interval") or (None, None)
         codes = ";".join(problem["code"] for problem in cell.get("error") or [])
-        writer.writerow({**cell, "low": low, "high": high, "error": codes})
+        row = {**cell, "low": low, "high": high, "error": codes}
+        writer.writerow({name: plain_cell(value) if isinstance(value, str) else value for name, value in row.items()})
     return text.getvalue().encode("utf-8-sig")
 
 

@@ -5,21 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from core.markdown import plain_cell
 from core.predict.answers import Cell, Ranking
-
-# A cell that begins so is computed by spreadsheets: an apostrophe before it makes it a text (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def plain_cell(value: Cell) -> Cell:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if not isinstance(value, str):
-        return "" if value is None else value
-    value = value.replace("\x00", "")
-    is_number = value[:1] in "+-" and value[1:].replace(".", "", 1).isdigit()
-    return f"'{value}" if value.startswith(_FORMULA) and not is_number else value
-
 
 TOP = 5  # answers of a picture that are kept
 
@@ -41,4 +30,12 @@ def answers_csv(rows: Sequence[Mapping[str, Cell]]) -> bytes:
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer.writerow([plain_cell(name) for name in names])
     writer.writerows([plain_cell(row.get(name)) for name in names] for row in rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def made_safe(path: Path) -> bytes:
+    """A csv that came from elsewhere, with no cell that a spreadsheet takes for a formula."""
+    text = io.StringIO()
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        csv.writer(text).writerows([plain_cell(cell) for cell in row] for row in csv.reader(file))
     return text.getvalue().encode("utf-8-sig")

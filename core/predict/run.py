@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 
 from core.errors import DataError, InputError, StoppedError
 from core.files import replacing, to_json, write_atomically
+from core.markdown import plain_cell
 from core.messages import explain
 from core.models.catalog import get_model
-from core.predict.answer_tables import TOP, picture_row, plain_cell
+from core.predict.answer_tables import TOP, picture_row
 from core.predict.answers import AnsweredRow, AnswersSummary, Ranking, not_answered
 from core.predict.load import load_predictor
 from core.predict.picture_files import Album, open_album

@@ -39,6 +39,7 @@ _NEEDED = {"run.json", "metrics.csv"}
 _TEXT_BYTES = 64_000_000  # of what is read into memory
 _ID = re.compile(r"[a-z]{2}-[A-Za-z0-9-]{1,60}")
 _PLAIN = re.compile(r'[^.\\/:*?"<>|\x00-\x1f]([^\\/:*?"<>|\x00-\x1f]*[^. \\/:*?"<>|\x00-\x1f])?')
+_METRIC = re.compile(r"\w[\w/.+:@ -]{0,199}")
 _KINDS = {"model", "table", "picture", "report"}
 # Files that are data whatever is in them. Anything else may run code when it is opened (a pickle, a program).
 _DATA = {
@@ -269,6 +270,8 @@ def _metrics(text: str, facts: Mapping[str, Any]) -> list[tuple[str, int, float 
     for row in csv.DictReader(io.StringIO(text)):
         step, epoch = int(row.pop("step")), row.pop("epoch")
         for column, value in row.items():
+            if not _METRIC.fullmatch(column or ""):
+                raise ValueError("metrics.csv: a measurement has no name")
             if value:
                 rows.append((column, step, float(epoch) if epoch else None, float(value), moment))
     return [row for row in rows if math.isfinite(row[3])]

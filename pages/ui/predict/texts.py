@@ -15,7 +15,7 @@ from core.i18n import Translator
 from core.markdown import Markdown, as_text
 from core.messages import explain
 from core.models.catalog import get_model
-from core.predict.answer_tables import answers_csv
+from core.predict.answer_tables import answers_csv, made_safe
 from core.predict.answers import AnsweredRow, AnswersSummary, Cell, TextAnswer, not_answered
 from core.predict.spec import SENTIMENT, PredictSpec
 from core.problems import Problem
@@ -217,7 +217,7 @@ def show_file_run(run: Run) -> None:
     path = run.folder / "artifacts" / "answers.csv"
     st.download_button(
         _("Download the answers") if has_pictures else _("Download the answered table"),
-        path.read_bytes,
+        (lambda: made_safe(path)) if run.is_from_outside else path.read_bytes,
         f"{run.name.rpartition(' · ')[2]}-answers.csv",
         "text/csv",
         key="answers_download",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 
-from core.predict.answer_tables import answers_csv, plain_cell
+from core.markdown import plain_cell
+from core.predict.answer_tables import answers_csv, made_safe
 from core.predict.answers import MAX_PIECES, TextAnswer, language_of, split_pieces
 
 TEXTS = [
@@ -73,3 +75,10 @@ def test_csv_of_answers_opens_in_a_spreadsheet_without_computing() -> None:
 def test_confidence_is_that_of_the_likeliest_class() -> None:
     assert TextAnswer("unsure", {"a": 0.6, "b": 0.4}).confidence == 0.6
     assert TextAnswer("").confidence is None
+
+
+def test_table_that_came_from_elsewhere_computes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text('text,answer\n"=HYPERLINK(""http://evil.example"")",@SUM(A1)\n-0.5,fine\n', encoding="utf-8")
+    lines = made_safe(path).decode("utf-8-sig").splitlines()
+    assert lines == ["text,answer", '"\'=HYPERLINK(""http://evil.example"")",\'@SUM(A1)', "-0.5,fine"]

@@ -146,6 +146,7 @@ _WRONG: dict[str, tuple[Callable[[Files], Files], str]] = {
     "bad-error": (lambda files: _with(files, error=["x"]), "run.archive_unreadable"),
     "not-json": (lambda files: {**files, "run.json": b"{"}, "run.archive_unreadable"),
     "bad-metrics": (lambda files: {**files, "metrics.csv": b"step,epoch,a\nx,1,2\n"}, "run.archive_unreadable"),
+    "formula-metric": (lambda files: {**files, "metrics.csv": b"step,epoch,=1+1\n1,1,2\n"}, "run.archive_unreadable"),
     "leads-out": (lambda files: _reports(files, mistakes=[{"file": "../../spec.json"}]), "run.archive_changed"),
     "file-out": (lambda files: _reports(files, variants=[{"name": "a", "file": "/a.onnx"}]), "run.archive_changed"),
     "bad-variant": (lambda files: _reports(files, variants=[{"name": "../x"}]), "run.archive_changed"),
