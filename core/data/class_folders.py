@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -24,6 +25,8 @@ from core.registry.split_names import split_of, splits_of
 
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
 Parts = tuple[str, ...]
+# What is told where pictures lie in no class folder: a table beside them may name the classes.
+NO_CLASSES = ("data.no_class_folders", "data.classes_in_names")
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,17 @@ class Entry:
     source: str | zipfile.ZipInfo
     size: int
     stamp: str  # tells its content from another's
+    begins_like_picture: bool = False  # looked at where the ending says nothing
 
     @property
     def suffix(self) -> str:
         """The ending of its name, in small letters."""
         return PurePosixPath(self.parts[-1]).suffix.lower()
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a picture by its ending, or where that says nothing by its first bytes."""
+        return self.suffix in PICTURE_SUFFIXES or self.begins_like_picture
 
 
 @dataclass
@@ -50,14 +59,20 @@ class Layout:
     problems: list[Problem] = field(default_factory=list)
 
 
-def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> Layout:
+def arrange(
+    entries: Iterable[Entry],
+    folders: Iterable[Parts],
+    name: str,
+    is_wanted: Callable[[Entry], bool] = lambda entry: entry.is_picture,
+) -> Layout:
     """Tell classes and splits from the places of files. Raises `DataError` where no classes can be told.
 
-    `folders` are the folders that are there, so that an empty class folder is noticed.
+    `folders` are the folders that are there, so that an empty class folder is noticed; `is_wanted` tells the files
+    that are looked for, pictures where nothing else is said.
     """
     entries = [entry for entry in entries if not is_junk(entry.parts)]
-    pictures = [entry for entry in entries if entry.suffix in PICTURE_SUFFIXES]
-    others = [entry for entry in entries if entry.suffix not in PICTURE_SUFFIXES]
+    pictures = [entry for entry in entries if is_wanted(entry)]
+    others = [entry for entry in entries if not is_wanted(entry)]
     if not pictures:
         archives = [entry for entry in others if entry.suffix in ARCHIVES]
         if archives:
@@ -79,6 +94,9 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
         if len(rest) > 2:
             nested.append(entry)
     if not layout.pictures:
+        words = _words_of_names(loose)
+        if words:
+            raise DataError("data.classes_in_names", name=name, n=len(loose), labels=", ".join(words[:5]))
         raise DataError("data.no_class_folders", name=name, n=len(loose))
     classes = {label for _, label in layout.placed}
     same = one_for_each_look(classes)
@@ -92,6 +110,15 @@ def arrange(entries: Iterable[Entry], folders: Iterable[Parts], name: str) -> La
     layout.problems += told("data.empty_folder", sorted(labels - classes))
     layout.problems += told("data.other_files", [_where(entry) for entry in others])
     return layout
+
+
+def _words_of_names(pictures: list[Entry]) -> list[str]:
+    """Words that names begin with, where they look like classes: cat.7.png, dog_12.jpg."""
+    found = Counter(
+        match[0] for entry in pictures if (match := re.match(r"[^\W\d_]{2,}(?=[\W\d_])", entry.parts[-1])) is not None
+    )
+    is_likely = len(found) > 1 and min(found.values()) > 1 and found.total() == len(pictures)
+    return [shown(word) for word, _ in found.most_common()] if is_likely else []
 
 
 def is_junk(parts: Parts) -> bool:

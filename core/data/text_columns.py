@@ -70,6 +70,11 @@ def find_column_of_texts(columns: Columns, wanted: str | None = None) -> str:
     return column
 
 
+def find_label(columns: Columns, taken: str) -> str | None:
+    """The column of the labels beside one that holds something else."""
+    return _named_label(columns, taken) or next(iter(likely_labels(columns, taken)), None)
+
+
 def likely_labels(columns: Columns, text: str | None) -> list[str]:
     """Columns that may hold the labels, the likeliest first: by name, by how many rows they fill, by few classes."""
     ranked = []

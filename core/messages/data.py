@@ -116,7 +116,12 @@ DATA_SENTENCES: dict[str, str] = {
         "No pictures were found in {name} ({n} other files). Pack one folder for each class, with pictures in it."
     ),
     "data.no_class_folders": N_(
-        "The {n} pictures in {name} lie in no class folder. Put each class into a folder of its name."
+        "The {n} pictures in {name} lie in no class folder. Put each class into a folder of its name, or a table "
+        "metadata.csv with the columns file_name and label beside them."
+    ),
+    "data.classes_in_names": N_(
+        "The {n} pictures in {name} lie in no class folder, but their names seem to begin with their classes "
+        "({labels}). Put each class into a folder of its name."
     ),
     "data.only_archives": N_(
         "{name} holds no pictures but {n} other archives ({entry}), which are not opened. Unpack them and pack again."
@@ -247,6 +252,13 @@ DATA_SENTENCES: dict[str, str] = {
         "it again."
     ),
     "data.other_sheets": N_("Only the first sheet of {name} is read; {n} others are left out."),
+    "data.pictures_not_in_table": N_("{n} pictures are named in no table of classes and are left out: {names}."),
+    "data.texts_left_out": N_("{n} files are no text in a class folder and are left out: {names}."),
+    "data.files_of_other_encodings": N_(
+        "{n} files are not UTF-8 and were read as what they look like: {names}. If their texts look wrong, save them "
+        "as UTF-8."
+    ),
+    "data.files_of_no_encoding": N_("The encoding of {n} files is unknown: they are left out. Save as UTF-8: {names}."),
     "data.encoding_guessed": N_(
         "{name} is not UTF-8 and was read as {encoding}. If the texts look wrong, save it as UTF-8."
     ),

@@ -15,7 +15,7 @@ from core.data.collection import Items
 from core.data.picture import open_told
 from core.errors import DataError
 from core.problems import Problem, told
-from core.registry.formats import FORMATS, PICTURE_SUFFIXES, format_of, load
+from core.registry.formats import FORMATS, format_of, load
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Album:
 
 
 def open_album(path: Path) -> Album:
-    """The pictures of a folder or zip, known by their endings; what else lies there is told.
+    """The pictures of a folder or zip, known by their endings or their first bytes; what else lies there is told.
 
     Raises `DataError` for a zip that is not safe to read and where there is no picture.
     """
     row = format_of(path)
     listed, items_of = load((row if row and row.pictures else FORMATS["zip"]).pictures)(path)
     entries = [entry for entry in listed if not is_junk(entry.parts)]
-    pictures = [entry for entry in entries if entry.suffix in PICTURE_SUFFIXES]
-    others = ["/".join(entry.parts) for entry in entries if entry.suffix not in PICTURE_SUFFIXES]
+    pictures = [entry for entry in entries if entry.is_picture]
+    others = ["/".join(entry.parts) for entry in entries if not entry.is_picture]
     if not pictures:
         raise DataError("predict.no_pictures", name=path.name, n=len(others))
     names = ["/".join(entry.parts) for entry in pictures]

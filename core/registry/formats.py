@@ -302,4 +302,21 @@ PICTURE_FILES = build_table(
     ),
     unique=("suffixes",),
 )
+# What is asked of files whose endings say nothing: saved from the web, or without an ending.
+_PICTURE_HEAD = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\x00|MM\x00\*|....ftyp(?:hei[cx]|mif1|msf1|avif)",
+    re.DOTALL,
+)
+HEAD_BYTES = 16
 PICTURE_SUFFIXES = frozenset(suffix for row in PICTURE_FILES.values() for suffix in row.suffixes)
+
+
+def has_telling_ending(name: PurePath) -> bool:
+    """Whether a file's ending says what it is: a picture, a format of data, or a packed file."""
+    suffix = name.suffix.lower()
+    return suffix in PICTURE_SUFFIXES or suffix in ARCHIVES or by_name(name) is not None
+
+
+def begins_like_picture(head: bytes) -> bool:
+    """Whether the first `HEAD_BYTES` of a file are those of a picture."""
+    return _PICTURE_HEAD.match(head) is not None

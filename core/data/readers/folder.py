@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.class_folders import Entry, Parts, arrange, collect, is_junk
+from core.data.class_folders import Entry, Parts, collect, is_junk
 from core.data.collection import Collection, Raw, is_allowed
+from core.data.readers.picture_tables import arrange_pictures
+from core.data.readers.text_files import collect_text_files, holds_text_files
 from core.data.showing import MAX_BYTES
 from core.errors import DataError
+from core.registry.formats import HEAD_BYTES, begins_like_picture, has_telling_ending
 from core.spec import DataRef
 
 # One's own disk may hold many; this only keeps a root folder given by mistake from being walked for hours.
@@ -43,7 +46,9 @@ def open_folder(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     """A folder of class folders. Raises `DataError` with what is wrong with it as a whole."""
     (root,) = paths
     entries, folders = list_folder(root, name)
-    layout = arrange(entries, folders, name)
+    if holds_text_files(entries):
+        return collect_text_files(ref.id, name, entries, folders, items_of_folder(root, entries))
+    layout = arrange_pictures(entries, folders, name, lambda entry: root / str(entry.source))
     return collect(ref.id, name, layout, items_of_folder(root, layout.pictures))
 
 
@@ -70,10 +75,19 @@ def list_folder(root: Path, name: str) -> tuple[list[Entry], list[Parts]]:
             except OSError:  # a link that leads nowhere
                 continue
             path = str(place / file.name)
-            entries.append(Entry((*parts, file.name), path, facts.st_size, str(facts.st_mtime_ns)))
+            is_picture = not has_telling_ending(PurePath(file.name)) and _begins_like_picture(file.path)
+            entries.append(Entry((*parts, file.name), path, facts.st_size, str(facts.st_mtime_ns), is_picture))
         if len(entries) > MAX_FILES:
             raise DataError("data.folder_too_large", name=name, limit=MAX_FILES)
     return sorted(entries, key=lambda entry: entry.parts), folders
+
+
+def _begins_like_picture(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return begins_like_picture(file.read(HEAD_BYTES))
+    except OSError:
+        return False
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
