@@ -67,7 +67,12 @@ def _labels_alike(labels: list[str]) -> list[Problem]:
 def split_problems(collection: Collection, alike: Ints, split: Split) -> list[Problem]:
     """What is odd about the parts of a split: rows in two of them, and a part of one class."""
     leaked = leak_problems(collection, leaked_rows(alike, split))
-    return leaked + validation_problems(collection, alike, split) + _one_sided(collection, split)
+    return (
+        leaked
+        + validation_problems(collection, alike, split)
+        + _one_sided(collection, split)
+        + _untested(collection, split)
+    )
 
 
 def _one_sided(collection: Collection, split: Split) -> list[Problem]:
@@ -83,6 +88,16 @@ def _one_sided(collection: Collection, split: Split) -> list[Problem]:
             label = collection.labels[int(seen[0])][:80]
             problems.append(Problem(code, "warning", "data", {"label": label, "n": len(rows)}))
     return problems
+
+
+def _untested(collection: Collection, split: Split) -> list[Problem]:
+    """Classes that are trained on and stand nowhere in a test that the data brings."""
+    is_drawn = np.isin(split.test, collection.splits.get("train", split.test[:0])).any()
+    learned, tested = (np.unique(collection.targets[rows]) for rows in (split.train, split.test))
+    missing = [collection.labels[label] for label in np.setdiff1d(learned, tested)]
+    if is_drawn or not missing or len(tested) < 2:
+        return []
+    return [Problem("data.untested_classes", "warning", "data", {"n": len(missing), "labels": _list(missing)})]
 
 
 def nothing_to_tell_apart(collection: Collection, split: Split) -> list[Problem]:

@@ -106,6 +106,9 @@ DATA_SENTENCES: dict[str, str] = {
         "All {n} test examples are of one class ({label}): the accuracy tells how often that class is found and "
         "nothing of the others. Put examples of every class into the test."
     ),
+    "data.untested_classes": N_(
+        "{n} classes stand nowhere in the test, so that the accuracy says nothing of them: {labels}."
+    ),
     "data.validation_one_class": N_(
         "All {n} validation examples are of one class ({label}): the best epoch is chosen by that class alone. "
         "Put examples of every class into the validation."

@@ -9,8 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.charts.theme import LOOKS
-from core.i18n import LANGUAGES
-from core.store import open_store
+from core.compare.report import markdown_report
+from core.files import to_json
+from core.i18n import LANGUAGES, translator
+from core.messages import explain
+from core.problems import Problem
+from core.store import open_store, read_report
 from tests.app.conftest import ENDED, assert_sound, texts_of
 from tests.fixtures.comparisons import make_comparison
 
@@ -188,3 +192,22 @@ def test_texts_are_compared_with_a_model_that_reads_them(open_page: Callable[...
     assert_sound(at)
     (run,) = open_store().list_runs(kind="compare")
     assert run.spec["methods"] == ["head", "lora"]
+
+
+def test_what_the_data_hides_stands_beside_what_was_found(open_page: Callable[..., AppTest]) -> None:
+    run = make_comparison("done")
+    report = read_report(run.id) or {}
+    values = {"n": 15, "family": "head", "size": 50, "accuracy": 0.5, "low": 0.4, "high": 0.6}
+    problems = [
+        Problem("data.leak", "warning", "data", {"n": 25, "total": 40}),
+        Problem("compare.without_leaks", "warning", "data", values),
+    ]
+    report["problems"] = [problem.as_dict() for problem in problems]
+    report["without_leaks"] = {"n": 15, "families": [], "conclusions": report["conclusions"][:1]}
+    (run.folder / "artifacts" / "report.json").write_text(to_json(report), encoding="utf-8")
+    at = open_page("compare", run=run.id)
+    assert [box.value for box in at.warning] == [explain(problem) for problem in problems]
+    assert "Without what is trained on too" in texts_of(at)
+    document = markdown_report(run, report, translator("en"))
+    assert all(explain(problem) in document for problem in problems)
+    assert "## Without what is trained on too" in document

@@ -12,10 +12,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.charts.theme import BRAND
+from core.files import to_json
 from core.i18n import LANGUAGES
+from core.messages import explain
 from core.models.catalog import get_model
+from core.problems import Problem
 from core.registry.passes import PASSES
-from core.store import Run, open_store
+from core.store import Run, open_store, read_report
 from pages.ui.cached import answers as cached_answers
 from pages.ui.cached import models as cached_models
 from pages.ui.cached import runs as cached_runs
@@ -288,3 +291,12 @@ def test_original_and_variant_answer_side_by_side(
     assert [picture.size for picture in shown] == [(8, 16)], "upright, as both see it"
     assert asked == ["static_int8"]
     assert texts_of(at).count("seven, 90.0% sure") == 2
+
+
+def test_what_the_data_hides_stands_beside_what_was_found(open_page: Callable[..., AppTest]) -> None:
+    run = make_optimization("done")
+    report = read_report(run.id) or {}
+    problem = Problem("optimize.leaks_left_out", "warning", "data", {"leaked": 20, "n": 80})
+    report["problems"] = [problem.as_dict()]
+    (run.folder / "artifacts" / "report.json").write_text(to_json(report), encoding="utf-8")
+    assert explain(problem) in [box.value for box in open_page("optimize", run=run.id).warning]

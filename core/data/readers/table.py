@@ -19,6 +19,7 @@ from core.data.text_encoding import decode_text
 from core.errors import DataError
 from core.problems import Problem
 from core.registry.formats import load, split_word, table_format
+from core.registry.split_names import split_of
 from core.spec import DataRef
 
 
@@ -33,7 +34,8 @@ def open_table(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     all_columns: list[str] = []
     text = label = ""
     # The training rows first: a test file often lacks the labels.
-    for path in sorted(paths, key=lambda path: (split_word(path) != "train", path.name)):
+    named = _named_splits(paths)
+    for path in sorted(paths, key=lambda path: (named[path] != "train", path.name)):
         table, odd = read_table(path)
         if not columns:
             text, label = find_text_columns(table, ref)
@@ -46,7 +48,7 @@ def open_table(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
         problems += odd
         for column, place in zip((text, label), own, strict=True):
             columns[column] += table[place]
-        words, unclear = _splits_of(path, table, own, alone=len(paths) == 1)
+        words, unclear = _splits_of(table, own, named[path])
         splits += words
         problems += unclear
     if left_out:
@@ -80,13 +82,19 @@ def _same_columns(table: Table, text: str, label: str, labels: Sequence[object])
     return found if all(str(value).strip() in known for value in table[found[1]]) else None
 
 
-def _splits_of(path: Path, table: Table, taken: tuple[str, str], *, alone: bool) -> tuple[list[str], list[Problem]]:
-    """The split of each row: a column that says so, else the file's name, else training; and what is odd about it."""
+def _splits_of(table: Table, taken: tuple[str, str], named: str) -> tuple[list[str], list[Problem]]:
+    """The split of each row: a column that says so, else that of its file; and what is odd about it."""
     words, problems = splits_in_column(table, taken)
-    if words is not None:
-        return words, problems
-    word = "train" if alone else split_word(path) or "train"
-    return [word] * len(next(iter(table.values()))), problems
+    return ([named] * len(next(iter(table.values()))) if words is None else words), problems
+
+
+def _named_splits(paths: Sequence[Path]) -> dict[Path, str]:
+    """The split of each file: by its own name, else by that of its folder where folders differ, else training."""
+    if len(paths) == 1:
+        return {paths[0]: "train"}
+    has_folders = len({path.parent for path in paths}) > 1
+    by_folder = {path: split_of(path.parent.name) if has_folders else None for path in paths}
+    return {path: split_word(path) or by_folder[path] or "train" for path in paths}
 
 
 # -- one file ----------------------------------------------------------------------------------------------

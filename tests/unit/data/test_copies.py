@@ -115,6 +115,12 @@ def test_a_test_or_validation_of_one_class_is_told(tmp_path: Path, part: str) ->
         assert (problem.code, problem.values) == (code, {"label": "well", "n": 6})
 
 
+def test_classes_that_are_not_tested_are_told_where_the_test_is_given(tmp_path: Path) -> None:
+    classes = {"train/a": 8, "train/b": 8, "train/c": 8, "test/a": 3, "test/b": 3}
+    (problem,) = load(fill(tmp_path, classes)).problems
+    assert (problem.code, problem.values) == ("data.untested_classes", {"n": 1, "labels": "c"})
+
+
 def test_only_files_of_one_size_are_read_to_find_copies(tmp_path: Path) -> None:
     root = fill(tmp_path, {"a": 30, "b": 30}, size=(12, 10))
     for i, path in enumerate(sorted(root.rglob("*.png"))):

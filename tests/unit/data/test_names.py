@@ -105,6 +105,13 @@ def test_files_of_one_set_are_its_splits_by_their_names(tmp_path: Path) -> None:
     assert _sizes(_open(tmp_path)) == {"train": 20, "test": 10}
 
 
+def test_tables_in_folders_of_splits_are_these_splits(tmp_path: Path) -> None:
+    for folder, n in (("训练集", 20), ("测试集", 10)):
+        (tmp_path / folder).mkdir()
+        _table(tmp_path / folder / "data.csv", ("text", "label"), [(f"{folder} {i}", "ab"[i % 2]) for i in range(n)])
+    assert _sizes(_open(tmp_path)) == {"train": 20, "test": 10}
+
+
 def test_classes_that_look_the_same_are_one_and_told(tmp_path: Path) -> None:
     composed, apart = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
     names = [composed, apart, "ca\u200bfé", "bar", "bar\ufeff", "ba\u00adr"]
