@@ -10,7 +10,6 @@ from core.problems import Problem
 
 # Bytes that are no UTF-8, as Python marks them, and what they are in a Western file.
 _WESTERN = {0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(0x80, 0x100)}
-_MARKED = re.compile("[\udc80-\udcff]")
 
 # -- encodings ---------------------------------------------------------------------------------------------
 
@@ -49,8 +48,10 @@ def decode_text(raw: bytes, name: str) -> tuple[str, list[Problem]]:
 def _mixed(raw: bytes, name: str) -> tuple[str, list[Problem]] | None:
     """UTF-8 among which single bytes are Western; None where that is not what a text is."""
     escaped = raw.decode("utf-8-sig", errors="surrogateescape")
+    odd = len(escaped) - len(escaped.encode(errors="ignore").decode())
+    if 3 * odd > len(escaped) - len(escaped.encode("ascii", errors="ignore")):  # told without a list of them all
+        return None
     text = escaped.translate(_WESTERN)
-    odd = len(_MARKED.findall(escaped))
     foreign = _foreign(text)
     # Letters with marks, quotes and dashes; among Chinese a stray byte is a character cut apart.
     if len(foreign) - odd < 2 * odd or sum(character > "\u2fff" for character in foreign) > len(foreign) / 10:

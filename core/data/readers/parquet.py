@@ -17,11 +17,14 @@ from core.data.readers.parquet_columns import is_bytes, open_footer, read_large,
 from core.data.split_column import is_named_so, splits_in_column
 from core.data.table_rows import MAX_COLUMNS, Held, Table, empty_errors
 from core.data.text_collection import collect_texts, count_several, plain_labels
-from core.data.text_columns import SAMPLE, find_text_columns
+from core.data.text_columns import find_text_columns
 from core.errors import DataError
 from core.problems import Problem
 from core.registry.split_names import split_of, split_of_file
 from core.spec import DataRef
+
+# Rows by which columns are told where their names do not: a table may be sorted by its labels.
+_LOOKED_AT = 50_000
 
 
 class ParquetItems:
@@ -77,7 +80,7 @@ def open_parquet(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     if first is None:
         readable = _readable_columns(schema)
         columns: dict[str, Sequence[Any]] = {
-            column: read_values(files[:1], paths[:1], column, most=SAMPLE) for column in readable
+            column: read_values(files[:1], paths[:1], column, most=_LOOKED_AT) for column in readable
         }
         first, label = find_text_columns(columns, ref.model_copy(update={"label_column": label}))
     if label is None:

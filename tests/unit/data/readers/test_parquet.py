@@ -67,6 +67,12 @@ def test_labels_of_pictures_are_told_as_those_of_texts(
     assert texts.targets.tolist() == found.targets.tolist()
 
 
+def test_labels_are_found_in_a_table_sorted_by_them(tmp_path: Path) -> None:
+    columns = {"phrase": [f"a film number {n}" for n in range(1600)], "mood": ["calm"] * 800 + ["angry"] * 800}
+    found = _open(_write(tmp_path / "a.parquet", columns))
+    assert (found.columns, found.labels) == (("phrase", "mood"), ["angry", "calm"])
+
+
 def test_rows_of_pictures_are_found_in_every_row_group(tmp_path: Path) -> None:
     pictures = [encoded(n) for n in range(7)]
     struct = [{"bytes": content, "path": f"{n}.png"} for n, content in enumerate([*pictures, pictures[0]])]
