@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.data.token_lengths import SAMPLE
+from core.data.token_lengths import MOST_READ, SAMPLE
 from core.networks.text import TokenBatch
 from core.progress import PhaseClock
 
@@ -17,6 +17,8 @@ Ints = NDArray[np.int64]
 # Batches are padded to a multiple of this, as matrix units like it.
 PAD_TO = 8
 _CHUNK = 1000
+# Whatever the language, so many letters are more tokens than are ever read where nothing is said.
+_LOOKED_AT_CHARS = 40 * MOST_READ
 # As many batches are sorted by length together: batches stay mixed and are hardly padded.
 _POOL_BATCHES = 50
 
@@ -63,8 +65,11 @@ class Tokens:
 
 
 def measure_lengths(texts: Sequence[str], tokenizer: Any) -> list[int]:
-    """How many tokens each text has for this tokenizer; of many texts every so manieth is looked at."""
-    some = list(texts[:: max(1, len(texts) // SAMPLE)])
+    """How many tokens each text has for this tokenizer, as far as that decides how much is read.
+
+    Of many texts every so manieth is looked at, of a very long one the beginning.
+    """
+    some = [text[:_LOOKED_AT_CHARS] for text in texts[:: max(1, len(texts) // SAMPLE)]]
     return [len(ids) for ids in tokenizer(some, truncation=False, verbose=False)["input_ids"]] if some else []
 
 

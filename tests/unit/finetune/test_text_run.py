@@ -20,7 +20,7 @@ from core.finetune.baseline import run_baseline
 from core.finetune.run import Finetuning, finetune
 from core.finetune.spec import FinetuneSpec
 from core.networks.text import load_text_classifier
-from core.networks.tokens import LengthGrouped, Tokens
+from core.networks.tokens import LengthGrouped, Tokens, measure_lengths
 from core.predict.load import load_predictor
 from core.predict.texts import TextPredictor
 from core.registry.methods import MethodSettings
@@ -198,6 +198,9 @@ def test_so_much_is_read_as_covers_nearly_all_texts(home: Path, tmp_path: Path) 
         assert saved["max_length"] == 40
     assert covering_length([600] * 10, longest=8192) == 512
     assert covering_length([600] * 10, longest=64) == 64
+    assert (
+        covering_length(measure_lengths(["good " * 1_000_000, "bad"], task.task.model.tokenizer), longest=1024) == 512
+    )
 
 
 def test_run_of_version_0_1_goes_on_reading_what_it_read(home: Path, reviews: Path, tmp_path: Path) -> None:
