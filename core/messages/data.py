@@ -219,6 +219,7 @@ DATA_SENTENCES: dict[str, str] = {
     "data.no_header": N_("The first row of {name} is no row of column names: its columns are numbered."),
     "data.first_line_kept": N_("The first line of {name} is read as a text like the others, not as the column's name."),
     "data.lines_before_table": N_("{n} lines above the table in {name} are no part of it and are left out: {first}"),
+    "data.repeated_header": N_("{n} rows of {name} name the columns once more and are left out."),
     "data.stray_quotes": N_("{n} quotes in {name} open nothing and are read as characters of the text."),
     "data.rows_in_cells": N_(
         "{n} cells of {name} hold line breaks, and each of their lines looks like a row. They are read as one text "

@@ -17,6 +17,7 @@ from core.problems import Problem
 # Of questions: less alike than this, and the commas stand in sentences.
 _ALIKE = 0.9
 _TITLE_LINES = 20
+_REPEATED = 0.1
 
 
 def read_separated(text: str, path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
@@ -36,6 +37,7 @@ def read_separated(text: str, path: Path, keep_all: bool) -> tuple[Table, list[P
     if skipped:
         values = {"name": name, "n": len(skipped), "first": " ".join(skipped[0])[:80]}
         problems.append(Problem("data.lines_before_table", "warning", "data", values))
+    problems += _count("data.repeated_header", name, _drop_repeated_header(rows))
     header, names = _header(rows, name, keep_all)
     if header is None and rows.cells:
         code = "data.first_line_kept" if keep_all and rows.layout.width == 1 else "data.no_header"
@@ -79,7 +81,7 @@ def _rows_before(rows: Rows) -> list[Row]:
     """Lines of a title above the table, taken out: rows of one cell before the first of them all."""
     width, filled = rows.layout.width, [sum(map(bool, row)) for row in rows.cells[:_TITLE_LINES]]
     first = next((place for place, n in enumerate(filled) if n > 1), 0)
-    if width == 2 and not (first == 1 and _has_names(rows.cells[1])):
+    if width == 2 and not (first == 1 and len(rows.cells[0]) == 1 and _is_header_next(rows)):
         first = 0  # a name for all but the first column is no title
     if not first:
         return []
@@ -88,8 +90,25 @@ def _rows_before(rows: Rows) -> list[Row]:
     return skipped
 
 
-def _has_names(row: Row) -> bool:
-    return all(map(is_known_name, row))
+def _drop_repeated_header(rows: Rows) -> int:
+    """How many rows were taken out that name the columns once more, as where files were put behind one another."""
+    first = rows.cells[0] if rows.cells else []
+    if len(first) < 2 or not all(map(is_known_name, first)):
+        return 0
+    kept = [place for place, row in enumerate(rows.cells) if not place or row != first]
+    n = len(rows.cells) - len(kept)
+    # Where it is common, it is a row.
+    if not n or n > _REPEATED * len(rows.cells):
+        return 0
+    rows.lines = {place: rows.lines[old] for place, old in enumerate(kept) if old in rows.lines}
+    rows.cells = [rows.cells[place] for place in kept]
+    return n
+
+
+def _is_header_next(rows: Rows) -> bool:
+    """Whether the second row names the columns."""
+    columns = list(zip(*(row for row in rows.cells[2:] if len(row) == rows.layout.width), strict=True))
+    return bool(columns) and is_header(rows.cells[1], columns, by_default=False)
 
 
 def _header(rows: Rows, name: str, keep_all: bool) -> tuple[Row | None, list[str]]:

@@ -91,6 +91,8 @@ def list_zip(path: Path, name: str) -> tuple[list[Entry], set[Parts]]:
 
 
 def _begins_like_picture(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # to begin with others may take gigabytes
+        return False
     try:
         with archive.open(info) as file:
             return begins_like_picture(file.read(HEAD_BYTES))

@@ -137,6 +137,19 @@ def test_names_of_rows_without_a_name_of_their_column_are_a_column(tmp_path: Pat
     assert questions.texts == ["a film", "b film"]
 
 
+def test_names_of_columns_that_stand_there_again_are_no_row_and_told(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.csv", _lines(PLAIN, ",") + _lines(PLAIN, ","))
+    assert _rows(path) == PLAIN * 2
+    assert _codes(path) == {"data.repeated_header"}
+
+
+@pytest.mark.parametrize("names", ["text,label", "alpha,beta"])
+def test_a_remark_above_two_columns_is_left_out_and_told(tmp_path: Path, names: str) -> None:
+    path = _write(tmp_path / "a.csv", f"# exported in May\n{names}\n" + _lines(PLAIN, ",").partition("\n")[2])
+    assert (list(read_table(path)[0]), _rows(path)) == (names.split(","), PLAIN)
+    assert _codes(path) == {"data.lines_before_table"}
+
+
 def test_lines_of_a_title_are_left_out_and_told(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", "Export of May,,\n\nid,text,label\n1,a film,x\n2,b film,y\n3,c film,x\n")
     assert list(read_table(path)[0]) == ["id", "text", "label"]
