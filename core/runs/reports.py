@@ -24,6 +24,7 @@ from core.models.download import Downloaded, FetchedFile
 from core.optimize.rows import OptimizeReport, OptimizeSummary
 from core.predict.answers import AnsweredRow, AnswersSummary
 from core.problems import Problem
+from core.registry.passes import PASSES
 
 _PICTURE = re.compile(r"data:image/(png|webp|jpeg);base64,[A-Za-z0-9+/=]*")
 
@@ -74,6 +75,9 @@ def check_report(kind: str, text: str, files: set[str]) -> None:
     _parse(RECORDS[kind][0], text, "artifacts/report.json")
     report = json.loads(text)
     _check_told(report, "artifacts/report.json")
+    passes = {name for row in report.get("variants") or [] for name in row.get("passes") or []}
+    if kind == "optimize" and not passes <= set(PASSES):
+        raise ValueError(f"artifacts/report.json: {min(passes - set(PASSES))[:60]} is no way of optimizing")
     for row in report.get("mistakes") or [] if kind == "finetune" else []:
         if row.get("file") is not None and row["file"] not in files:
             raise ValueError("artifacts/report.json names a picture that is not in the archive")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core import settings
+from core.errors import GraftError
 from core.store import Run
 from pages.ui.cached.answers import forget_models
 
 if TYPE_CHECKING:
+    from core.optimize.rows import VariantRow
     from core.problems import Problem
 
 
@@ -23,6 +25,18 @@ def optimized(run_id: str, name: str) -> Any:
     from core.optimize.try_variant import load_variant
 
     return load_variant(run_id, name)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def why_closed(run_id: str, name: str, _run: Run, _row: VariantRow) -> tuple[Problem, ...]:
+    """Why a variant of an imported run is neither opened nor carried away here; empty where it is."""
+    from core.optimize.outside import check_outside
+
+    try:
+        check_outside(_run, _row)
+    except GraftError as error:
+        return error.problems
+    return ()
 
 
 def bundle(run: Run, name: str) -> Path:

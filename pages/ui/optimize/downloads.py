@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.i18n import Translator
-from core.messages import explain_finding
+from core.messages import explain, explain_finding
 from core.optimize.figures import variant_word
 from core.optimize.rows import OptimizeReport, VariantRow
 from core.store import Run
@@ -51,6 +51,10 @@ def _keeps_limit(row: VariantRow, report: OptimizeReport) -> bool:
 
 
 def _download(run: Run, row: VariantRow, is_best: bool, _: Translator) -> None:
+    closed = cached_runs.why_closed(run.id, row.name, run, row) if run.is_from_outside else ()
+    if closed:
+        st.caption(f":material/lock: {explain(closed[0], _)}")
+        return
     left, right = st.columns([1, 3], vertical_alignment="center")
     with left:
         st.download_button(

@@ -186,6 +186,8 @@ def test_pictures_of_a_report_are_its_own() -> None:
         data["preview"][0]["picture"] = address
         with pytest.raises(ValueError, match="names a picture"):
             check_report("import", json.dumps(data), set())
+    with pytest.raises(ValueError, match="no way of optimizing"):
+        check_report("optimize", json.dumps({"variants": [{"name": "a", "passes": ["<b>evil</b>"]}]}), set())
     values = {"code": "compare.dominated", "values": {}}
     with pytest.raises(ValueError, match="cannot be told"):
         check_report("compare", json.dumps({"conclusions": [values]}), set())

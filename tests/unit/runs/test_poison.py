@@ -20,11 +20,13 @@ from core.data.picture import open_image
 from core.data.uploads import store_upload
 from core.errors import GraftError
 from core.files import sha256
+from core.messages import explain
 from core.models import catalog
 from core.models.weight_cache import import_weights
 from core.networks.weights import load_weights
 from core.optimize.bundle.write import write_bundle
-from core.optimize.outside import why_closed
+from core.optimize.outside import why_closed as why_file_is_closed
+from core.optimize.rows import OptimizeReport
 from core.optimize.try_variant import load_variant
 from core.predict.tasks.load import load_task
 from core.registry.formats import upload_suffixes
@@ -34,6 +36,7 @@ from core.runs.archive import import_run
 from core.runs.export import export_run
 from core.spec import DataRef
 from core.store import Run, open_store
+from pages.ui.cached.runs import why_closed
 from tests.fixtures.fake_hub import RESNET
 from tests.fixtures.optimizations import make_optimization
 from tests.fixtures.poison import onnx_file, poisons
@@ -115,13 +118,22 @@ def test_programs_are_kept_and_not_opened_and_told(packed: dict[str, bytes]) -> 
         assert "optimize.outside_program" in _refused(run) <= CLOSED
 
 
+def test_page_says_which_files_it_does_not_open(packed: dict[str, bytes]) -> None:
+    run, _told = _import_with(packed["pt2"], "pt2", f"variants/{NAME}/model.pt2")
+    report = OptimizeReport.from_dict(json.loads((run.folder / "artifacts" / "report.json").read_text("utf-8")))
+    row = report.row(NAME)
+    assert row is not None
+    (problem,) = why_closed(run.id, NAME, run, row)
+    assert "not opened here" in explain(problem)
+
+
 def test_onnx_files_reach_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     for kind in ("outside", "beside", "own-operator", "hidden-operator"):
         path.write_bytes(onnx_file(kind))
-        assert why_closed(path, "onnx"), kind
+        assert why_file_is_closed(path, "onnx"), kind
     path.write_bytes(onnx_file())
-    assert why_closed(path, "onnx") == ""
+    assert why_file_is_closed(path, "onnx") == ""
 
 
 def test_openvino_and_tflite_are_told_by_their_content(tmp_path: Path) -> None:
@@ -133,11 +145,11 @@ def test_openvino_and_tflite_are_told_by_their_content(tmp_path: Path) -> None:
         (onnx_file().decode("latin-1"), False),
     ):
         (tmp_path / "model.xml").write_text(text, encoding="latin-1")
-        assert (why_closed(tmp_path, "openvino") == "") == is_open, text
+        assert (why_file_is_closed(tmp_path, "openvino") == "") == is_open, text
     (tmp_path / "a.tflite").write_bytes(b"\x1c\0\0\0TFL3")
-    assert why_closed(tmp_path / "a.tflite", "tflite") == ""
+    assert why_file_is_closed(tmp_path / "a.tflite", "tflite") == ""
     (tmp_path / "a.tflite").write_bytes(b"PK\x03\x04xxxx")
-    assert why_closed(tmp_path / "a.tflite", "tflite")
+    assert why_file_is_closed(tmp_path / "a.tflite", "tflite")
 
 
 def test_own_variants_are_opened_as_before() -> None:
