@@ -185,6 +185,21 @@ def test_model_card_tells_facts_of_a_model_that_is_not_here(open_page: Callable[
     assert "GRAFT_OFFLINE" in texts_of(at)
 
 
+@pytest.mark.parametrize(
+    ("tag", "how"),
+    [
+        ("convnext_base.fb_in22k_ft_in1k_384", "squeezing"),
+        ("deepseek_vit_412m.deepseek_v4_1_flash", "adding a border in the mean colour"),
+        ("convnext_base.fb_in22k_ft_in1k", "cutting the middle out"),
+    ],
+)
+def test_model_card_says_how_pictures_become_square(open_page: Callable[..., AppTest], tag: str, how: str) -> None:
+    at = open_page("models", model=f"timm/{tag}")
+    facts = "\n".join(table.value.to_string() for table in at.table)
+    assert how in facts
+    assert "nothing is cut off" not in facts + texts_of(at)
+
+
 def test_settings_list_folders_and_every_setting(open_page: Callable[..., AppTest]) -> None:
     at = open_page("settings")
     assert at.button(key="clear_pixels").disabled

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import timm
+import torch
 import torchvision
 from PIL import Image, ImageFilter
 from timm.data import create_transform, resolve_data_config
 
 from core.data.picture import fit_image
+from core.models.card import Preprocessing
 from core.models.catalog import list_models
+from core.networks.transforms import Batcher
 
 # Higher than wide, wider than high (of edges that divide by nothing), long, and nearly tiny.
 SIZES = ((211, 307), (389, 260), (500, 131), (97, 70))
@@ -84,6 +87,21 @@ def test_torchvision_shows_the_same() -> None:
         weights = torchvision.models.get_model_weights(card.architecture)
         entry = next(one for one in weights if one.name.lower() == card.tag)
         assert farthest(card, entry.transforms()) <= CLOSE, card.id
+
+
+@pytest.mark.parametrize("edge", [32, 100])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_small_squares_are_enlarged_in_training_as_when_they_are_asked_about(edge: int, interpolation: Any) -> None:
+    """They are kept in their own size, and enlarged in batches on the device."""
+    how = Preprocessing(
+        image_size=160, resize_size=182, interpolation=interpolation, mean=HALF, std=HALF, crop_mode="center"
+    )
+    square = pictures()[1].crop((0, 0, edge, edge))
+    stored = fit_image(square, how.at(edge).whole())
+    np.testing.assert_array_equal(stored, np.asarray(square))
+    trained = Batcher(how, 160, torch.device("cpu"))(stored[None].copy())[0].permute(1, 2, 0).numpy()
+    asked = fit_image(square, how.whole()).astype(float)
+    assert np.abs((trained * 0.5 + 0.5) * 255 - asked).max() <= 2
 
 
 def test_a_card_that_says_another_crop_would_be_found() -> None:
