@@ -214,7 +214,8 @@ def show_reason(run: Run, _: Translator) -> None:
             st.info(as_text(explain(problem, _)), icon=":material/stop_circle:")
     else:
         parts.show_problems(problems)
-    show_warnings(run)
+    if run.kind == "finetune":  # others that ended early have a report, which tells more
+        show_warnings(run)
     if not run.error:
         st.info(_("It was stopped before it began."), icon=":material/stop_circle:")
     elif manage.has_checkpoint(run):

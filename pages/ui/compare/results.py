@@ -91,6 +91,7 @@ def _show_answer(run: Run, report: CompareReport, _: Translator) -> None:
         st.markdown(f"**{kept}** {_('Resuming trains only the others.')}")
     if not sentences:
         st.markdown(f"## {_('Nothing can be concluded yet: too few trainings are done.')}", anchors=False)
+        _show_beside(report, _)
         return
     st.markdown(f"## {sentences[0]}", anchors=False)
     if sentences[1:]:

@@ -86,6 +86,7 @@ def _show_answer(run: Run, report: OptimizeReport, _: Translator) -> None:
     if not sentences:
         if run.status == "done":
             st.markdown(f"## {_('Nothing can be concluded: no variant was measured.')}", anchors=False)
+        parts.show_problems(report.problems)
         return
     st.markdown(f"## {sentences[0]}", anchors=False)
     if sentences[1:]:
