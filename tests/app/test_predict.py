@@ -64,12 +64,29 @@ def test_example_is_one_click_away(open_page: Callable[..., AppTest]) -> None:
     assert "Unsure, leaning to positive" in texts_of(at)
 
 
-@pytest.mark.parametrize("text", ["🙂🎉", "مرحبا بالعالم", "12345"])
+@pytest.mark.parametrize("text", ["🙂🎉", "12345"])
 def test_text_it_cannot_read_is_told(open_page: Callable[..., AppTest], text: str) -> None:
     at = open_page("predict")
     at.text_input(key="predict_text").input(text).run()
     assert_sound(at)
     assert "neither Chinese nor Latin letters" in at.info[0].value
+
+
+def test_texts_in_other_languages_are_declined_with_the_reason(open_page: Callable[..., AppTest]) -> None:
+    at = open_page("predict")
+    for text in ("Une soirée merveilleuse, tout était parfait.", "مرحبا بالعالم"):
+        at.text_input(key="predict_text").input(text).run()
+        assert_sound(at)
+        assert "another language than Chinese and English" in at.info[0].value
+        assert "text-decoration" not in drawn(at)
+    at.segmented_control(key="predict_way").set_value("lines").run()
+    at.text_area(key="predict_lines").input(f"{PRAISE}\n방이 깨끗하고 조용했어요\nNicht zu empfehlen").run()
+    at.button(key="predict_go").click().run()
+    assert_sound(at)
+    assert "2 of 3 texts are in other languages" in at.warning[0].value
+    (table,) = (one.value for one in at.dataframe if "reason" in one.value)
+    assert table["label"].tolist() == ["Positive", "Not answered", "Not answered"]
+    assert [str(reason)[:4] for reason in table["reason"]][1:] == ["This", "This"]
 
 
 def test_markup_in_a_text_stays_text(open_page: Callable[..., AppTest]) -> None:
