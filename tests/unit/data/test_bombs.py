@@ -25,6 +25,7 @@ from core.data.reading import read_apart
 from core.data.report import describe_data
 from core.data.room import room_for
 from core.data.showing import MOST_MEMORY, memory_for, open_header, to_rgb
+from core.data.token_lengths import measure_tokens
 from core.errors import DataError
 from core.messages import explain
 from core.predict.picture_files import open_album
@@ -192,6 +193,17 @@ def test_rows_that_hold_nothing_count_too(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(DataError) as found:
         read_questions(path)
     assert found.value.code == "data.too_many_rows"
+
+
+def test_very_long_texts_are_measured_by_few_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = [f"{'word ' * n}end" for n in range(1, 200)]
+    whole = measure_tokens(short)
+    assert whole is not None
+    assert (whole.lengths[0], whole.lengths[-1]) == (4, 202)
+    monkeypatch.setattr("core.data.token_lengths._ENOUGH_CHARS", 1000)
+    few = measure_tokens(short)
+    assert few is not None
+    assert few.lengths[-1] == 35  # of the first 32
 
 
 # -- the reading process itself ----------------------------------------------------------------------------
