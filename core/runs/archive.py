@@ -101,6 +101,7 @@ def _take_in(
     folder = settings.folder("runs") / run_id
     forget_unfinished(folder.parent)
     with making_folder(folder) as unfinished:
+        settings.keep_private(unfinished)
         for text, info in entries.items():
             if text == "worker.log" or (text not in left_out and text not in _FIXED):
                 _unpack(archive, info, unfinished / text, listed[text], text, name)

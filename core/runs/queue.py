@@ -51,7 +51,7 @@ class LocalExecutor:
     """
 
     def start(self, run: Run) -> tuple[int, float]:
-        run.folder.mkdir(parents=True, exist_ok=True)
+        run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         environment = {
             **os.environ,
             "GRAFT_HOME": str(settings.home().resolve()),  # the worker's folder of work is another one

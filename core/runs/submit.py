@@ -80,7 +80,7 @@ def _make_folder(prefix: str) -> tuple[str, Path]:
         run_id = f"{prefix}-{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)[:3]}"
         folder = settings.folder("runs") / run_id
         try:
-            folder.mkdir()
+            folder.mkdir(mode=0o700)
             return run_id, folder
         except FileExistsError:  # another run of the same second drew the same three letters
             continue

@@ -22,8 +22,9 @@ from core.models.spec import DownloadSpec
 from core.predict.text_files import store_questions
 from core.progress import SilentReporter
 from core.runs import submit
+from core.runs.archive import import_run
 from core.runs.export import export_run
-from core.store import _open, open_store
+from core.store import Run, _open, open_store
 from tests.fixtures.fake_hub import BERT, FakeHub, forge, stand_in
 
 TOKEN, PASSWORD = "hf_plantedTokenOfNobody", "plantedPassword"
@@ -47,8 +48,13 @@ def test_home_is_readable_by_its_owner_alone(tmp_path: Path, monkeypatch: pytest
     store_questions(io.BytesIO(_table()), "asked.csv", "1")
     assert _open_to_others(home / "uploads") == []
     assert _open_to_others(home / "asked") == []
-    for path in (home, home / "runs", home / "graft.sqlite", run.folder.parent):
+    for path in (home, home / "runs", home / "graft.sqlite", run.folder, import_run(_packed(run))[0].folder):
         assert not path.stat().st_mode & 0o077, path
+
+
+def _packed(run: Run) -> Path:
+    open_store().update_run(run.id, status="stopped", started_at=1.0, ended_at=2.0)
+    return export_run(run.id)
 
 
 def _table() -> bytes:
