@@ -38,4 +38,14 @@ def load_compared(spec: CompareSpec, reporter: Reporter) -> ImageData | TextData
     if beyond:
         sizes = ", ".join(f"{size:,}" for size in beyond)
         raise DataError([Problem("compare.size_too_large", field="sizes", values={"sizes": sizes, "n": there})])
+    data.problems = _told_of_all(data)
     return data
+
+
+def _told_of_all(data: ImageData | TextData) -> list[Problem]:
+    """What is odd about the data, with every leak: other sizes and seeds train on other rows."""
+    code = "data.text_leak" if isinstance(data, TextData) else "data.leak"
+    others = [problem for problem in data.problems if problem.code != code]
+    n = int(data.copied.sum())
+    leak = Problem(code, "warning", "data", {"n": n, "total": len(data.copied)})
+    return [*others, leak] if n else others

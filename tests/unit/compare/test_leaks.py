@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.compare.compared_data import check_done
+from core.compare.compared_data import check_done, load_compared
 from core.compare.leaks import problems_of, without_leaks
 from core.compare.pairs import Result
 from core.compare.report import beside, clean_conclusions
+from core.compare.spec import CompareSpec
 from core.data.texts import TextData, load_texts
 from core.errors import DataError
 from core.i18n import translator
+from core.progress import SilentReporter
 from core.spec import DataRef
 from tests.fixtures.copies import random_texts, write_table
 
@@ -46,6 +48,17 @@ def test_numbers_without_leaks_are_those_of_the_other_test_rows(tmp_path: Path) 
     told = beside(report, translator("en"))
     assert "15 remain" in told[-1]
     assert len(clean_conclusions(report, translator("en"))) == len(clean["conclusions"])
+
+
+def test_every_leak_is_counted_whatever_the_largest_training_saw(tmp_path: Path) -> None:
+    rows = random_texts(200)
+    write_table(tmp_path / "train.csv", rows[:160])
+    write_table(tmp_path / "test.csv", rows[140:180])
+    asked = {"model": {"id": "bundled/minilm-l6"}, "data": {"id": f"path:{tmp_path}"}, "sizes": (8, 16)}
+    data = load_compared(CompareSpec.model_validate(asked), SilentReporter())
+    assert data.leaked.sum() < 20
+    (problem,) = data.problems
+    assert (problem.code, problem.values) == ("data.text_leak", {"n": 20, "total": 40})
 
 
 @pytest.mark.parametrize("leaked", [0, 40])
