@@ -218,7 +218,7 @@ DATA_SENTENCES: dict[str, str] = {
     "data.one_column": N_("{name} has a single column ({columns}). A table needs one of texts and one of labels."),
     "data.no_header": N_("The first row of {name} is no row of column names: its columns are numbered."),
     "data.first_line_kept": N_("The first line of {name} is read as a text like the others, not as the column's name."),
-    "data.lines_before_table": N_("{n} lines above the table in {name} are no part of it and are left out: {first}"),
+    "data.lines_before_table": N_("{n} lines above the table in {name} are no part of it and are left out: {first}."),
     "data.repeated_header": N_("{n} rows of {name} name the columns once more and are left out."),
     "data.stray_quotes": N_("{n} quotes in {name} open nothing and are read as characters of the text."),
     "data.rows_in_cells": N_(
