@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,6 +14,7 @@ from core.i18n import LANGUAGES
 from core.registry.formats import upload_suffixes
 from core.store import Run, open_store
 from tests.app.conftest import assert_sound, texts_of
+from tests.fixtures.bombs import TABLES
 
 
 def test_runs_narrow_down_by_words_and_status(open_page: Callable[..., AppTest], make_run: Callable[..., Run]) -> None:
@@ -120,6 +122,26 @@ def test_upload_that_is_no_zip_is_refused_in_a_sentence(open_page: Callable[...,
     at = open_page("data")
     at.file_uploader(key="data_upload").upload("flowers.zip", b"MZ this is a program").run()
     assert "is nothing Graft reads" in at.error[0].value
+    assert not open_store().list_runs()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("repeated-value.parquet", "unfolds to more than"),
+        ("new-names.jsonl", "has more than 500 columns"),
+        ("broken-footer.parquet", "cannot be read"),
+    ],
+)
+def test_upload_that_unfolds_or_is_broken_is_refused_in_a_sentence(
+    open_page: Callable[..., AppTest], name: str, words: str, tmp_path: Path
+) -> None:
+    make, _ = TABLES[name]
+    make(path := tmp_path / name)
+    at = open_page("data")
+    at.file_uploader(key="data_upload").upload(name, path.read_bytes()).run()
+    (said,) = [error.value for error in at.error]
+    assert said.startswith(f"{name} {words}")
     assert not open_store().list_runs()
 
 
