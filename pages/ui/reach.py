@@ -120,6 +120,7 @@ def may_log_in(email: str, is_verified: bool, allowed: str) -> bool:
 
 def is_admitted() -> bool:
     """Whether this session may see the pages."""
+    never_ask_outside()  # here for servers that were started by `streamlit run`
     if refusal() is not None:
         return False
     if settings.get("GRAFT_ACCESS_KEY"):
@@ -138,7 +139,6 @@ def _digest(text: str) -> str:
 def ask_in() -> None:
     """Everything that is shown to whoever may not see the pages."""
     _ = state.words()
-    never_ask_outside()
     problem = refusal()
     if problem is not None:
         st.error(explain(problem, _), icon=":material/lock:")

@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 
 from core.errors import NotFoundError
 from core.i18n import Translator
+from core.markdown import as_text
 from core.messages import explain, explain_finding
 from core.models.catalog import get_model
 from core.optimize.rows import DataFacts, Gate, Loss, OptimizeReport, PassFacts, Ratios, Search, VariantRow
@@ -165,7 +166,7 @@ def markdown_card(facts: CardFacts, _: Translator) -> str:
         (_("Limits"), _bullets(_limits(facts, _))),
         (_("What lies here"), _bullets(_contents(facts, _))),
     ]
-    lines = [f"# {facts['model']['name']} · {passes}", "", _about(facts, _)]
+    lines = [f"# {as_text(facts['model']['name'])} · {passes}", "", _about(facts, _)]
     for title, body in sections:
         if body:
             lines += ["", f"## {title}", "", *body]

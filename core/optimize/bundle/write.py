@@ -39,7 +39,8 @@ import numpy as np
 from core.data import showing
 from core.errors import GraftError, NotFoundError, RunError
 from core.files import replacing, sha256, to_json
-from core.i18n import LANGUAGES, SOURCE, Language, translator
+from core.i18n import LANGUAGES, SOURCE, Language
+from core.markdown import markdown_translator
 from core.measurement.runtimes import InputArrays
 from core.optimize.bundle.card import card_facts, markdown_card
 from core.optimize.outside import check_outside
@@ -165,7 +166,7 @@ def _texts(
         "predict.py": script(how["task"], carried.format),
         "requirements.txt": "\n".join([f"# Measured with {carried.runtime}.", *packages]) + "\n",
         "sample/expected.json": to_json(_expected(expected, carried.row, files, sums)),
-        **{_readme(row): markdown_card(facts, translator(row.id)) for row in LANGUAGES.values()},
+        **{_readme(row): markdown_card(facts, markdown_translator(row.id)) for row in LANGUAGES.values()},
         "MODEL_CARD.json": to_json(facts),
     }
 
