@@ -319,8 +319,10 @@ def _fit_at_fractions(image: Image.Image, size: int, resized: int, interpolation
 
 def read_picture(source: str | Path | Image.Image, facts: Mapping[str, Any]) -> np.ndarray[Any, Any]:
     """A picture as the network wants it: float32 [3, size, size]. Raises OSError and ValueError."""
-    image = source if isinstance(source, Image.Image) else open_decoded(Path(source).read_bytes())
-    pixels = np.asarray(fit(upright(image), facts), dtype=np.float32)
+    if not isinstance(source, Image.Image):
+        with Path(source).open("rb") as file:
+            source = open_decoded(file.read(MAX_BYTES + 1))
+    pixels = np.asarray(fit(upright(source), facts), dtype=np.float32)
     mean, std = (np.array(facts[name], dtype=np.float32) * 255 for name in ("mean", "std"))
     normalised: np.ndarray[Any, Any] = ((pixels - mean) / std).transpose(2, 0, 1)
     return np.ascontiguousarray(normalised)

@@ -24,7 +24,7 @@ from core.data.picture import decode, open_shown, open_told
 from core.data.reading import read_apart
 from core.data.report import describe_data
 from core.data.room import room_for
-from core.data.showing import MOST_MEMORY, memory_for, open_header, to_rgb
+from core.data.showing import MOST_MEMORY, memory_for, open_header, read_picture, to_rgb
 from core.data.token_lengths import measure_tokens
 from core.errors import DataError
 from core.messages import explain
@@ -101,8 +101,10 @@ def test_picture_that_takes_too_much_is_refused_by_its_header(data: bytes, limit
         open_told(data, "large.png")
     (problem,) = found.value.problems
     assert (problem.code, problem.values["limit"]) == ("data.picture_too_large", limit)
-    with pytest.raises(ValueError, match=limit):
-        decode(data, seeing(8, 8))
+    (path := tmp_path / "large.png").write_bytes(data)
+    for read in (lambda: decode(data, seeing(8, 8)), lambda: read_picture(path, seeing(8, 8).model_dump())):  # bundles
+        with pytest.raises(ValueError, match=limit):
+            read()
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,16 @@ def test_what_a_picture_takes_is_told_by_its_header(
     content = io.BytesIO()
     picture(size=(40, 40)).convert("L" if mode == "I;16" else mode).convert(mode).save(content, format, **options)
     assert memory_for(open_header(content.getvalue())) == 1600 * bytes_a_pixel
+
+
+def test_of_an_endless_file_no_more_is_read_than_of_a_picture(tmp_path: Path) -> None:
+    with (path := tmp_path / "large.png").open("wb") as file:
+        file.truncate(10_000_000_000)
+    with pytest.raises(ValueError, match="64 MB"):
+        read_picture(path, seeing(8, 8).model_dump())
+    with pytest.raises(DataError) as found:
+        open_told(path)
+    assert found.value.code == "data.picture_too_large"
 
 
 def test_a_jpeg_that_would_take_too_much_is_decoded_at_half_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
