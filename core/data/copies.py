@@ -67,13 +67,13 @@ def copy_problems(collection: Collection, alike: Ints, usable: Ints) -> list[Pro
     if len(first) == 1 < len(train):
         return [Problem(codes.all_alike, field="data", values={"n": len(train)})]
     problems = []
-    same = np.unique(np.stack([alike[train], collection.targets[train]]), axis=1).shape[1]
+    same = len(np.unique(_content_and_class(collection, alike, train)))
     if len(train) > same:
         problems.append(Problem(codes.copies, "warning", "data", {"n": len(train) - same}))
-    several = _contradicting(collection, alike, np.sort(usable))
-    if several:
-        named = [_name(collection, rows) for rows in several[:_SHOWN]]
-        values = {"n": len(several), "names": "; ".join(named) + ("; …" if len(several) > _SHOWN else "")}
+    n, several = _contradicting(collection, alike, np.sort(usable))
+    if n:
+        named = [_name(collection, rows) for rows in several]
+        values = {"n": n, "names": "; ".join(named) + ("; …" if n > len(several) else "")}
         problems.append(Problem(codes.contradictions, "warning", "data", values))
     return problems
 
@@ -94,13 +94,19 @@ def validation_problems(collection: Collection, alike: Ints, split: Split) -> li
     return [Problem("data.validation_leak", "warning", "data", {"n": n, "total": len(split.validation)})]
 
 
-def _contradicting(collection: Collection, alike: Ints, rows: Ints) -> list[Ints]:
-    """The rows of each content that stands under more than one class, one row a class."""
-    if not len(rows):
-        return []
-    pairs, place = np.unique(np.stack([alike[rows], collection.targets[rows]]), axis=1, return_index=True)
-    content, counts = np.unique(pairs[0], return_counts=True)
-    return [rows[place[pairs[0] == first]] for first in content[counts > 1]]
+def _contradicting(collection: Collection, alike: Ints, rows: Ints) -> tuple[int, list[Ints]]:
+    """How many contents stand under more than one class, and of the first few a row of each class."""
+    keys, place = np.unique(_content_and_class(collection, alike, rows), return_index=True)
+    _, first, counts = np.unique(keys // max(1, len(collection.labels)), return_index=True, return_counts=True)
+    several = np.flatnonzero(counts > 1)
+    shown_ones = [rows[place[first[one] : first[one] + counts[one]]] for one in several[:_SHOWN]]
+    return len(several), shown_ones
+
+
+def _content_and_class(collection: Collection, alike: Ints, rows: Ints) -> Ints:
+    """A number for each row that only rows of the same content and class share; those of one content lie together."""
+    numbers: Ints = alike[rows] * len(collection.labels) + collection.targets[rows]
+    return numbers
 
 
 def _name(collection: Collection, rows: Ints) -> str:
