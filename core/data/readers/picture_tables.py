@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from core.data.class_folders import NO_CLASSES, Entry, Layout, Parts, arrange, is_junk
@@ -55,7 +56,9 @@ def _by_tables(entries: Sequence[Entry], read: Callable[[Entry], Path]) -> Layou
     if not named:
         return None
     splits = [split_of(entry.parts[0]) if len(entry.parts) > 1 else None for entry in named]
-    layout = Layout(named, [(split or "train", classes[id(one)]) for split, one in zip(splits, named, strict=True)])
+    # Their places do not tell the classes as folders do: another table is other data.
+    stamped = [replace(entry, stamp=f"{entry.stamp}|{classes[id(entry)]}") for entry in named]
+    layout = Layout(stamped, [(split or "train", classes[id(one)]) for split, one in zip(splits, named, strict=True)])
     missing = [shown("/".join(entry.parts)) for entry in pictures if id(entry) not in classes]
     layout.problems += told("data.pictures_not_in_table", missing)
     return layout

@@ -192,6 +192,7 @@ class _Parser:
                 continue
             if len(row) > self._layout.width:
                 self.rows.lines[len(self.rows.cells)] = line
+                held.take(len(line))
             held.add([*row, row])
             self.rows.cells.append(row)
         return self.rows

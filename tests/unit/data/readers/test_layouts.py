@@ -83,6 +83,9 @@ def test_a_table_beside_the_pictures_tells_their_classes(
     found = _open(as_brought(folder))
     assert _classes(found) == expected
     assert [problem.code for problem in found.problems] == ["data.pictures_not_in_table"]
+    table_file = folder / place / "metadata.csv"
+    table_file.write_text(table_file.read_text(encoding="utf-8").replace("dog", "fox"), encoding="utf-8")
+    assert _open(as_brought(folder)).fingerprint != found.fingerprint, "another table is other data"
 
 
 def test_classes_in_names_are_asked_to_be_folders(tmp_path: Path) -> None:
