@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -200,3 +202,24 @@ def test_weights_from_elsewhere_run_nothing(packed: dict[str, bytes], tmp_path: 
             (kept / name).write_bytes(content)
             with pytest.raises((GraftError, OSError, ValueError, RuntimeError, KeyError)):
                 load_task("fill-mask", model)
+
+
+def test_archives_that_reach_out_leave_nothing_outside(tmp_path: Path, home: Path) -> None:
+    inner = io.BytesIO()
+    with tarfile.open(fileobj=inner, mode="w") as tar:
+        for name in ("../../evil.png", "/tmp/evil.png", "evil.png"):
+            tar.addfile(tarfile.TarInfo(name))
+        link = tarfile.TarInfo("evil-link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    outside = ("../evil.png", "/evil.png", "C:\\evil.png", "..\\evil.png")
+    entries = {**dict.fromkeys(outside, b""), "evil.tar": inner.getvalue()}
+    for name, content in entries.items():
+        path = tmp_path / "x.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(name, content)
+        for way in (lambda path: store_upload(path, "x.zip"), import_run):
+            with pytest.raises(GraftError):
+                way(path)
+    found = [one for folder in (tmp_path, home, tmp_path.parent) for one in folder.glob("**/*evil*")]
+    assert found == []
