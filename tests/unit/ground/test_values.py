@@ -51,7 +51,7 @@ def test_every_code_with_kinds_is_held_here_as_older_reports_keep_it() -> None:
 def test_every_sentence_of_a_family_with_kinds_has_them() -> None:
     codes = {code for code in SENTENCES if code.partition(".")[0] in WITH_KINDS_ONLY}
     assert len(codes) > 80
-    assert codes == WITH_KINDS.keys()
+    assert codes <= WITH_KINDS.keys()
 
 
 @pytest.mark.parametrize("code", sorted(WITH_KINDS))
