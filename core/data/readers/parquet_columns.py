@@ -10,29 +10,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.data.limits import within_memory
 from core.data.table_rows import MAX_COLUMNS, MAX_ROWS, Held, as_cell
 from core.errors import DataError, first_line
 
 # As of zips: no data packs this well, a bomb packs a thousand to one.
 _MAX_RATIO, _RATIO_COUNTS_FROM = 200, 16_000_000
 _ROWS_AT_ONCE = 4096
-# Of large values, such as pictures, so many bytes at once.
-_BYTES_AT_ONCE = 16_000_000
+# Of large values, such as pictures, at most so many bytes at once.
+_BYTES_AT_ONCE = 200_000_000
+_KEPT_AS_NUMBERS = 16_000_000
 _BUFFER = 1 << 20  # of a file, read as pages are needed rather than a column at once
 _MAX_FOOTER_TEXT, _MAX_FOOTER_PARTS = 16_000_000, 1_000_000
 
 
 def open_footer(path: Path) -> Any:
     """A file by its footer. Raises `DataError` for one that is damaged, or says of itself that it unfolds too far."""
-    import pyarrow.parquet as pq
-
     try:
-        file = pq.ParquetFile(
-            path,
-            buffer_size=_BUFFER,
-            thrift_string_size_limit=_MAX_FOOTER_TEXT,
-            thrift_container_size_limit=_MAX_FOOTER_PARTS,
-        )
+        file = _reader(path, [])
         _check(file.metadata, path.name)
         names = file.schema_arrow.names
         if len(set(names)) < len(names):
@@ -67,11 +62,12 @@ def read_values(
     values: list[Any] = []
     held = held or Held(paths[0].name)
     for file, path in zip(files, paths, strict=True):
-        for part in _parts(file, path, name):
-            held.add_column(part)
-            values += part
-            if most is not None and len(values) >= most:
-                return values[:most]
+        with within_memory(path.name):
+            for part in _parts(file, path, name):
+                held.add_column(part)
+                values += part
+                if most is not None and len(values) >= most:
+                    return values[:most]
     if most is None and len(values) != sum(file.metadata.num_rows for file in files):
         raise DataError("data.unreadable_file", path=paths[0].name, detail="its footer tells another number of rows")
     return values
@@ -80,15 +76,18 @@ def read_values(
 def _parts(file: Any, path: Path, name: str) -> Iterator[list[Any]]:
     import pyarrow as pa
 
-    reader = _reader(path, [name], file.schema_arrow)
     for group in range(file.num_row_groups):
         leaves = _leaves(file, group, name)
         if any(leaf.num_values > 4 * MAX_ROWS for leaf in leaves):
             raise DataError("data.too_many_rows", name=path.name, limit=MAX_ROWS)
         rows = max(1, file.metadata.row_group(group).num_rows)
-        at_once = _rows_at_once(sum(leaf.total_uncompressed_size for leaf in leaves), rows)
-        if any(leaf.num_values > 100 * rows for leaf in leaves):  # lists of many
-            at_once = 1
+        unpacked = sum(leaf.total_uncompressed_size for leaf in leaves)
+        is_of_many = any(leaf.num_values > 100 * rows for leaf in leaves)
+        # A small column may be one large value many times: kept as numbers and that value. A large one would be held
+        # twice so.
+        names = [name] if unpacked < _KEPT_AS_NUMBERS and _is_of_bytes(file.schema_arrow, name) else []
+        reader = _reader(path, names)
+        at_once = 1 if is_of_many else _ROWS_AT_ONCE
         try:
             for batch in reader.iter_batches(at_once, row_groups=[group], columns=[name], use_threads=False):
                 yield plain_values(batch.column(0))
@@ -113,26 +112,28 @@ def plain_values(column: Any) -> list[Any]:
 
 def read_large(path: Path, group: int, name: str) -> Iterator[list[bytes | None]]:
     """A column of pictures of one row group, some rows at a time. Raises `OSError` and arrow's own errors."""
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(path)
-    leaves = _leaves(file, group, name)
-    rows = max(1, file.metadata.row_group(group).num_rows)
-    at_once = _rows_at_once(sum(leaf.total_uncompressed_size for leaf in leaves), rows)
-    reader = _reader(path, [leaf.path_in_schema for leaf in leaves], file.schema_arrow)
-    for batch in reader.iter_batches(at_once, row_groups=[group], columns=[name], use_threads=False):
+    file = _reader(path, [])
+    unpacked = sum(leaf.total_uncompressed_size for leaf in _leaves(file, group, name))
+    # No value is larger than all of them unpacked; each may be repeated in every row.
+    at_once = min(_ROWS_AT_ONCE, max(1, _BYTES_AT_ONCE // max(1, unpacked)))
+    for batch in file.iter_batches(at_once, row_groups=[group], columns=[name], use_threads=False):
         column = batch.column(0)
         yield plain_values(column.field("bytes") if hasattr(column, "field") else column)
 
 
-def _reader(path: Path, leaves: list[str], schema: Any) -> Any:
-    """The file again, its texts kept as numbers and the values these stand for."""
+def _reader(path: Path, as_numbers: list[str]) -> Any:
+    """The file, some of its columns kept as numbers and the values that these stand for."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     pa.set_memory_pool(pa.system_memory_pool())  # gives memory back, and keeps to a limit of the process
-    names = [name for name in leaves if _is_of_bytes(schema, name)]
-    return pq.ParquetFile(path, buffer_size=_BUFFER, read_dictionary=names)
+    return pq.ParquetFile(
+        path,
+        buffer_size=_BUFFER,
+        read_dictionary=as_numbers,
+        thrift_string_size_limit=_MAX_FOOTER_TEXT,
+        thrift_container_size_limit=_MAX_FOOTER_PARTS,
+    )
 
 
 def _is_of_bytes(schema: Any, leaf: str) -> bool:
@@ -158,7 +159,3 @@ def _leaves(file: Any, group: int, name: str) -> list[Any]:
     footer = file.metadata.row_group(group)
     columns = [footer.column(place) for place in range(footer.num_columns)]
     return [column for column in columns if column.path_in_schema.split(".")[0] == name.split(".")[0]]
-
-
-def _rows_at_once(num_bytes: int, rows: int) -> int:
-    return int(min(_ROWS_AT_ONCE, max(1, _BYTES_AT_ONCE // max(1, num_bytes // rows))))

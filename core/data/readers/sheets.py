@@ -245,7 +245,7 @@ class _Cells:
             elif self._has_formula:
                 self.sheet.uncomputed += 1
         elif name == "row" and self._cells:
-            self._held.add(self._cells.values())
+            self._held.add([*self._cells.values(), self._cells])
             self.sheet.rows[self._row] = self._cells
             if self._most is not None and len(self.sheet.rows) >= self._most:
                 raise Enough

@@ -20,7 +20,7 @@ from core.problems import Problem, shown
 from core.registry.formats import FORMATS, format_of
 
 # Of XML that has to be gone through for one sheet; media beside it is not looked at.
-_MAX_SHEET_BYTES = 100_000_000
+_MAX_SHEET_BYTES = 60_000_000
 _LOOKED_AT_ROWS, _LOOKED_AT_SHEETS = 100, 20
 
 
