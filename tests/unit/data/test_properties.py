@@ -5,15 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.data.readers.parquet import read_columns
 from core.data.readers.table import read_cells, read_table
 from core.data.splits import HELD_OUT, Split, make_split, stratified_order
 from core.data.zip_safety import check_zip
@@ -155,6 +162,41 @@ def test_records_of_json_are_read_back_one_a_line_or_as_a_list(tmp_path: Path) -
         for path in (lines, whole):
             table, problems = read_table(path)
             assert (_records(table), problems) == (rows, []), path.name
+
+    round_trip()
+
+
+def _save_xlsx(path: Path, rows: list[tuple[str, ...]]) -> None:
+    book = openpyxl.Workbook()
+    for row in [HEADER, *rows]:
+        book.active.append(row)
+    book.save(path)
+
+
+def _save_parquet(path: Path, rows: list[tuple[str, ...]]) -> None:
+    pq.write_table(pa.table(dict(zip(HEADER, map(list, zip(*rows, strict=True)), strict=True))), path, row_group_size=5)
+
+
+def _save_pandas(orient: Any) -> Callable[[Path, list[tuple[str, ...]]], None]:
+    return lambda path, rows: pd.DataFrame(rows, columns=list(HEADER)).to_json(path, orient=orient)
+
+
+@pytest.mark.parametrize(
+    ("save", "name", "read"),
+    [
+        (_save_xlsx, "a.xlsx", read_table),
+        (_save_parquet, "a.parquet", read_columns),
+        *((_save_pandas(orient), "a.json", read_table) for orient in ("columns", "index", "records", "split")),
+    ],
+)
+def test_what_programs_write_is_read_back_row_by_row(save: Any, name: str, read: Any, tmp_path: Path) -> None:
+    @given(ROWS)
+    def round_trip(rows: list[tuple[str, ...]]) -> None:
+        if name == "a.xlsx":  # XML has one line end
+            rows = [tuple(re.sub("\r\n?", "\n", cell) for cell in row) for row in rows]
+        save(tmp_path / name, rows)
+        table, problems = read(tmp_path / name)
+        assert (list(table), _records(table), problems) == (list(HEADER), rows, [])
 
     round_trip()
 
