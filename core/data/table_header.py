@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from core.data.table_names import is_known_name
+from core.data.table_names import is_known_name, is_usual_name
 
 _LOOKED_AT = 100_000
 _MOST_CLASSES = 500
@@ -21,8 +21,9 @@ def is_header(first: Sequence[Any], columns: Sequence[Sequence[Any]], *, by_defa
     `by_default` is for tables where nothing speaks for either.
     """
     told = [_judge(cell, column) for cell, column in zip(first, columns, strict=False)]
-    # Above a single column a word may well be a text of its own.
-    if "name" in told or ("word" in told and len(told) > 1):
+    if len(told) == 1:  # a word may well be a text of its own, as "No" or "Name"
+        return is_usual_name(first[0]) or (by_default and told[0] != "alike")
+    if "name" in told or "word" in told:
         return True
     for sign, answer in (("number", False), ("other", True), ("same", False), ("alike", False)):
         if sign in told:

@@ -7,7 +7,8 @@ import re
 SPLIT_COLUMNS = ("split", "splits", "set", "subset", "partition", "划分", "数据划分", "数据集划分", "拆分", "子集")
 TEXT_NAMES = (
     "text", "sentence", "review", "content", "comment", "comments", "document", "body", "message", "tweet", "title",
-    "query", "question", "utterance", "文本", "内容", "评论", "句子", "正文", "评价", "标题",
+    "query", "question", "utterance", "feedback", "opinion", "remark", "remarks", "response", "headline", "description",
+    "文本", "内容", "评论", "句子", "正文", "评价", "标题",
 )  # fmt: skip
 LABEL_NAMES = (
     "label", "labels", "sentiment", "target", "class", "category", "polarity", "emotion", "intent", "rating", "stars",

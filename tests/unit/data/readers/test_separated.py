@@ -211,6 +211,13 @@ def test_every_line_is_one_text_and_a_usual_name_is_none(tmp_path: Path, name: s
     assert read_questions(path).texts == TEXTS
 
 
+@pytest.mark.parametrize("first", ["No", "Name it", "Great", "很好"])
+def test_a_first_line_of_one_word_is_a_text_too(tmp_path: Path, first: str) -> None:
+    questions = read_questions(_write(tmp_path / "a.csv", "\n".join([first, *TEXTS])))
+    assert questions.texts == [first, *TEXTS]
+    assert [problem.code for problem in questions.problems] == ["data.first_line_kept"]
+
+
 def test_lines_in_quotes_are_texts_without_them(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", "text\n" + "\n".join(f'"{text}"' for text in TEXTS) + '\n"two\nlines"\n')
     assert read_questions(path).texts == [*TEXTS, "two\nlines"]
