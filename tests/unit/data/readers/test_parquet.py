@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import pyarrow as pa
@@ -101,10 +100,10 @@ def test_a_value_repeated_ends_at_what_a_table_may_take(tmp_path: Path) -> None:
 def test_a_repeated_picture_is_read_a_few_at_a_time(kind: Any, tmp_path: Path) -> None:
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 5000), pa.array([b"\x89PNG" + bytes(1_000_000)], kind))
     path = _write(tmp_path / "a.parquet", {"image": column, "label": [0, 1] * 2500}, compression="zstd")
-    found = _open(path)
-    before = getrusage(RUSAGE_SELF).ru_maxrss
+    found, resource = _open(path), pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert sum(len(content) for _, content in found.items.read_many(found.splits["train"])) == 5000 * 1_000_004
-    assert getrusage(RUSAGE_SELF).ru_maxrss - before < 450_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 450_000
 
 
 def test_more_rows_than_any_table_are_refused_by_the_footer(tmp_path: Path) -> None:
