@@ -173,6 +173,18 @@ def nulls(
     simulate(out, tries=tries)
 
 
+@app.command()
+def estimates(
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "estimates.json",
+    runs: Annotated[int, typer.Option(help="So many of the twenty trainings.", min=1, max=20)] = 20,
+    doctor: Annotated[bool, typer.Option(help="Time the machine first, as a newcomer is advised to.")] = True,
+) -> None:
+    """Time and memory of twenty small trainings as told before, beside what happened."""
+    from bench.estimates import measure
+
+    measure(out, runs=runs, doctor=doctor)
+
+
 if __name__ == "__main__":
     RESULTS.mkdir(exist_ok=True)
     app()

@@ -10,9 +10,9 @@ from typing import Any
 
 def walk(out: Path, *, memory: bool) -> None:
     """Print and save parameters (which must be exact), the ratio of multiply-adds, time and peak memory."""
+    from core.hardware import peak_resident_mb
     from core.inspection.run import take_apart
     from core.inspection.spec import InspectSpec
-    from core.measurement.stopwatch import _peak_mb
     from core.models.catalog import list_models
     from core.spec import ModelRef
 
@@ -43,6 +43,8 @@ def walk(out: Path, *, memory: bool) -> None:
     seconds = time.perf_counter() - began
     off = [row for row in rows if row["parameters"] != row["published"]]
     far = [row for row in rows if abs(row["ratio"] - 1) > 0.02]
-    print(f"{len(rows)} classifiers in {seconds:.0f} s, peak {_peak_mb():.0f} MB")
+    print(f"{len(rows)} classifiers in {seconds:.0f} s, peak {peak_resident_mb():.0f} MB")
     print(f"parameters not exact: {len(off)}; multiply-adds more than 2% off: {len(far)}")
-    out.write_text(json.dumps({"seconds": seconds, "peak_mb": _peak_mb(), "rows": rows}, indent=1), encoding="utf-8")
+    out.write_text(
+        json.dumps({"seconds": seconds, "peak_mb": peak_resident_mb(), "rows": rows}, indent=1), encoding="utf-8"
+    )

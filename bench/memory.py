@@ -70,7 +70,7 @@ def _json(arguments: list[str]) -> dict[str, Any]:
 
 def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, float]:
     """Answer or learn for real in this process; returns its peak and what it held before, in MB."""
-    from core.hardware import keep_freed_memory, resident_mb
+    from core.hardware import keep_freed_memory, peak_resident_mb, resident_mb
 
     keep_freed_memory()
     if way != "inference":
@@ -78,7 +78,6 @@ def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, fl
     import torch
 
     from core.inspection.blueprint import NEW_CLASSES, TOKENS
-    from core.measurement.stopwatch import _peak_mb
     from core.models.catalog import get_model
     from core.networks.image import build_classifier
     from core.networks.tuning import set_trainable
@@ -108,7 +107,7 @@ def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, fl
         with torch.inference_mode(), autocast:
             for _ in range(STEPS):
                 model(x)
-        return {"peak_mb": _peak_mb(), "alone_mb": alone}
+        return {"peak_mb": peak_resident_mb(), "alone_mb": alone}
     set_trainable(model, way)
     model.train()
     y = torch.arange(batch) % NEW_CLASSES
@@ -120,7 +119,7 @@ def measure(model_id: str, way: str, batch: int, precision: str) -> dict[str, fl
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    return {"peak_mb": _peak_mb(), "alone_mb": alone}
+    return {"peak_mb": peak_resident_mb(), "alone_mb": alone}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -147,6 +148,21 @@ def memory_mb() -> tuple[float, float]:
 def resident_mb() -> float:
     """The memory this process holds now, in MB."""
     return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def peak_resident_mb() -> float:
+    """The most memory that this program held so far."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    try:  # of this program alone: what getrusage tells on Linux counts who started it, too
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
+    except (OSError, StopIteration):
+        pass
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def free_disk_mb(folder: Path) -> float:

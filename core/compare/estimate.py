@@ -15,12 +15,13 @@ from core.finetune.estimate import (
     estimate_finetune,
     gmacs_of,
     known_rows,
-    memory_of_mb,
     nearest_run,
     read_calibration,
+    shown_at_most,
     trainable,
     work_of,
 )
+from core.finetune.memory import memory_of_mb
 from core.finetune.spec import FinetuneSpec
 from core.hardware import best_device, describe_machine, this_host, usable_threads
 from core.registry.methods import METHODS
@@ -40,7 +41,7 @@ _SHARE_OF_MEMORY = 0.6  # of the machine's, for all cells at work
 def cell_work(spec: FinetuneSpec, card: ModelCard) -> float:
     """Billions of multiply-adds of one training of a comparison, test included; never zero."""
     size = 0 if card.is_text else spec.image_size or card.vision.image_size
-    return work_of(spec, gmacs_of(card, size, spec.max_length), *assumed_rows(spec)).total + 1e-6
+    return work_of(spec, gmacs_of(card, size, None), *assumed_rows(spec)).total + 1e-6
 
 
 def lanes_for(spec: CompareSpec, device: str) -> tuple[int, int]:
@@ -65,8 +66,7 @@ def lanes_for(spec: CompareSpec, device: str) -> tuple[int, int]:
 
 def _cell_memory_mb(spec: CompareSpec, cell: Cell, card: ModelCard) -> float:
     one = cell_spec(spec, cell)
-    size = 0 if card.is_text else one.image_size or card.vision.image_size
-    return memory_of_mb(one, card, gmacs_of(card, size, one.max_length))
+    return memory_of_mb(one, card, shown_at_most(one, card), cell.size, None)
 
 
 def most_examples(spec: CompareSpec, store: Store | None = None) -> int | None:

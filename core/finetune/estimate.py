@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from core import settings
 from core.data.splits import train_and_validation
 from core.errors import GraftError
+from core.finetune.memory import memory_of_mb
 from core.finetune.spec import FinetuneSpec
 from core.hardware import this_host
 from core.registry.methods import METHODS
@@ -21,12 +23,12 @@ if TYPE_CHECKING:
     from core.models.card import ModelCard
 
 
-LOW, HIGH = 0.7, 1.5  # the true time lies in this range of the estimate in most cases
+LOW, HIGH = 0.72, 1.4  # the true time lies in this range of the estimate in most cases; its ends are 1.94 times apart
 START_S = 6.0  # libraries, model, data that is already cached
-_BYTES_PER_MAC = 0.045  # activations kept for the backward pass of a convolutional net, by its multiply-adds
-LIBRARIES_MB = 600.0
 _DEFAULT_ROWS = 2000  # stands for the size of a data set nobody has read yet
 _USUAL_TOKENS = 64  # of a text, where nothing is known of its length
+_READ_TOKENS = 128  # at most, of a text, where nothing else is asked for (core.networks.tokens)
+_LIKE_RUNS = 5  # as many of the most alike runs are looked at: one that was slow does not count
 
 
 class EstimateReport(BaseModel):
@@ -74,17 +76,16 @@ def estimate_finetune(spec: FinetuneSpec, store: Store | None = None) -> Estimat
     if card is None:
         return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
     size = 0 if card.is_text else spec.image_size or card.vision.image_size
-    gmacs = gmacs_of(card, size, spec.max_length)
     known = known_rows(spec, store)
-    train, validation, test = known or assumed_rows(spec)
-    time_s, from_run = _time(spec, gmacs, train, validation, test, store)
-    pictures = train + validation + test
+    rows = known or assumed_rows(spec)
+    time_s, reason, from_run = _time(spec, card, rows, store)
+    train, pictures = rows[0], sum(rows)
     disk_mb = pictures * size * size * 3 / 1e6 + _feature_mb(spec, card, pictures, size) + 3 * _learned_mb(spec, card)
     needs_download = spec.model.weights == "pretrained" and not weight_files.is_local(card)
     return EstimateReport(
         time_s=time_s,
-        reason=None if time_s else "estimate.unknown",
-        memory_mb=round(memory_of_mb(spec, card, gmacs), -1),
+        reason=reason,
+        memory_mb=round(memory_of_mb(spec, card, shown_at_most(spec, card), train, store), -1),
         disk_mb=round(disk_mb + card.size_mb, 1),
         download_mb=card.size_mb if needs_download else 0.0,
         from_run=from_run,
@@ -92,65 +93,129 @@ def estimate_finetune(spec: FinetuneSpec, store: Store | None = None) -> Estimat
     )
 
 
-def gmacs_of(card: ModelCard, size: int, max_length: int | None) -> float:
-    """Billions of multiply-adds for one picture of this edge, or for a text of usual length."""
+def shown_at_most(spec: FinetuneSpec, card: ModelCard) -> int:
+    """The edge of the pictures, or the tokens of the longest texts."""
     if card.is_text:
-        return card.gmacs * min(max_length or _USUAL_TOKENS, _USUAL_TOKENS) / 128
+        return min(spec.max_length or _READ_TOKENS, card.reading.max_length)
+    return spec.image_size or card.vision.image_size
+
+
+def gmacs_of(card: ModelCard, size: int, tokens: int | None) -> float:
+    """Billions of multiply-adds for one picture of this edge, or for a text of so many tokens (None: as usual)."""
+    if card.is_text:
+        return card.gmacs * (_USUAL_TOKENS if tokens is None else tokens) / 128
     return card.gmacs * (size / card.vision.image_size) ** 2
+
+
+def _tokens_of(spec: FinetuneSpec, store: Store) -> int | None:
+    """Tokens of a usual text of this data, as an earlier run found them, no more than are read."""
+    for run in store.list_runs(statuses=["done"], kind="finetune", limit=200):
+        median = (run.summary.get("tokens") or {}).get("median")
+        if median and (run.spec.get("data") or {}).get("id") == spec.data.id:
+            return min(int(median), spec.max_length or _READ_TOKENS)
+    return None
 
 
 # -- time ----------------------------------------------------------------------------------------------
 
 
 def _time(
-    spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: int, store: Store
-) -> tuple[tuple[float, float] | None, str | None]:
-    work = work_of(spec, gmacs, train, validation, test)
+    spec: FinetuneSpec, card: ModelCard, rows: tuple[int, int, int], store: Store
+) -> tuple[tuple[float, float] | None, str | None, str | None]:
+    """(seconds, why none can be told, the run whose speed they are based on)."""
+    size = 0 if card.is_text else spec.image_size or card.vision.image_size
+    gmacs = gmacs_of(card, size, _tokens_of(spec, store))
+    work = work_of(spec, gmacs, *rows, kept_share(spec, sum(rows), store))
     nearest = nearest_run(spec, store)
     if nearest is not None:
         run, rate = nearest
-        seconds = START_S + work.total / rate
-        return (LOW * seconds, HIGH * seconds), run.id
+        seconds = _around_s(spec, run, store) + work.total / rate
+        return (LOW * seconds, HIGH * seconds), None, run.id
     calibration = read_calibration()
+    if card.is_text:  # doctor times a network for pictures
+        return None, "estimate.no_texts_yet", None
     if calibration is None:
-        return None, None
+        return None, "estimate.unknown", None
     seconds = START_S + work.forward / calibration["forward_gmacs_per_s"]
     seconds += 3 * work.learning / calibration["learning_gmacs_per_s"]
-    return (LOW * seconds, HIGH * seconds), None
+    return (LOW * seconds, HIGH * seconds), None, None
 
 
-def work_of(spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: int) -> _Work:
-    """All passes of a run: what is frozen and not augmented runs once, everything else in each epoch."""
+def _around_s(spec: FinetuneSpec, run: Run, store: Store) -> float:
+    """Seconds of a run beside its computing: libraries, data, saving, as runs on the same data took, at best."""
+    known = []
+    for other in store.list_runs(statuses=["done"], kind="finetune", limit=50):
+        alike = (other.spec.get("data") or {}).get("id") == spec.data.id or other.id == run.id
+        if alike and other.host == this_host() and not other.attempt and other.started_at and other.ended_at:
+            known.append(max(0.0, other.ended_at - other.started_at - _computing_s(other)))
+    return statistics.median_low(known[:_LIKE_RUNS]) if known else START_S
+
+
+def _computing_s(run: Run) -> float:
+    phases = run.summary.get("phases") or {}
+    return sum(float(phases.get(name, 0.0)) for name in ("autotune", "compile", "train", "validate", "test"))
+
+
+def kept_share(spec: FinetuneSpec, rows: int, store: Store) -> float:
+    """The share of the rows whose way through the frozen part an earlier run left in the cache."""
+    if METHODS[spec.method].kept is None or spec.augment != "none":
+        return 0.0
+    asked = spec.model_dump(mode="json")
+    most = 0
+    for run in store.list_runs(statuses=["done"], kind="finetune", limit=200):
+        engine = run.summary.get("engine") or {}
+        same = all(run.spec.get(name) == asked[name] for name in ("model", "data", "image_size", "max_length"))
+        same = same and all(run.spec.get(name) == asked[name] for name in _CUTS if name in asked)
+        if same and engine.get("features") and (settings.folder("cache") / "features" / engine["features"]).is_dir():
+            most = max(most, int(engine.get("cached_rows") or 0) + int(engine.get("computed_rows") or 0))
+    return min(1.0, most / max(1, rows))
+
+
+# What tells where a network is cut, and in which precision it is read.
+_CUTS = ("method", "last_blocks", "precision", "augment")
+
+
+def work_of(spec: FinetuneSpec, gmacs: float, train: int, validation: int, test: int, kept: float = 0.0) -> _Work:
+    """All passes of a run: what is frozen and not augmented runs once, everything else in each epoch.
+
+    `kept`: the share of the rows that an earlier run took through the frozen part.
+    """
     method = METHODS[spec.method]
     share = method.costs.work.at(spec.last_blocks)
     is_cached = method.kept is not None and spec.augment == "none"
     frozen = (1 - share) * gmacs
     looked = validation * -(-spec.epochs // spec.validate_every)
-    prefix_rows = train + validation + test if is_cached else spec.epochs * train + looked + test
+    prefix_rows = spec.epochs * train + looked + test
+    if is_cached:
+        prefix_rows = round((1 - kept) * (train + validation + test))
     forward = prefix_rows * frozen + (looked + test) * share * gmacs
     return _Work(forward=forward, learning=spec.epochs * train * share * gmacs)
 
 
 def nearest_run(spec: FinetuneSpec, store: Store) -> tuple[Run, float] | None:
-    """The most alike finished run of this machine, and its speed in billions of multiply-adds a second."""
-    best: tuple[tuple[int, ...], Run, float] | None = None
+    """The most alike finished run of this machine, and how many billions of multiply-adds a second like runs do.
+
+    Only runs in the same way, of the same kind of network, tell it: a head is forward passes, a whole network mostly
+    steps back, and a network for texts does several times as much a second as one for pictures. Of the most alike
+    the middle one counts.
+    """
+    card = trainable(spec.model.id)
+    found: list[tuple[tuple[int, ...], Run, float]] = []
     for run in store.list_runs(statuses=["done"], kind="finetune", limit=200):
-        rate = _rate_of(run)
-        if rate is None:
+        if run.spec.get("method") != spec.method:
             continue
-        other = run.spec
-        model = (other.get("model") or {}).get("id") == spec.model.id
-        likeness = (
-            int(model),
-            int(other.get("method") == spec.method),
-            int(other.get("image_size") == spec.image_size),
-            int(other.get("batch_size") == spec.batch_size),
-        )
-        if not model and other.get("method") != spec.method:
-            continue  # another net in another way tells nothing
-        if best is None or likeness > best[0]:
-            best = (likeness, run, rate)
-    return None if best is None else (best[1], best[2])
+        rate = _rate_of(run)
+        other = trainable((run.spec.get("model") or {}).get("id") or "")
+        if rate is None or card is None or other is None or other.is_text != card.is_text:
+            continue
+        alike = [run.spec.get("model") == spec.model.model_dump(mode="json")]
+        alike += [run.spec.get(name) == getattr(spec, name) for name in ("last_blocks", "image_size", "batch_size")]
+        found.append((tuple(map(int, alike)), run, rate))
+    if not found:
+        return None
+    best = max(likeness for likeness, _run, _rate in found)
+    most_alike = [(run, rate) for likeness, run, rate in found if likeness == best][:_LIKE_RUNS]
+    return most_alike[0][0], statistics.median_high([rate for _run, rate in most_alike])
 
 
 def _rate_of(run: Run) -> float | None:
@@ -160,20 +225,21 @@ def _rate_of(run: Run) -> float | None:
     data, phases = summary.get("data") or {}, summary.get("phases") or {}
     if run.host != this_host() or run.attempt or not data or not phases:
         return None
-    engine = summary.get("engine") or {}
-    if engine.get("cached_rows"):  # it read features that an earlier run had computed: faster than a fresh one
-        return None
     try:
         spec = parse_spec(FinetuneSpec, run.spec)
         card = catalog.get_model(spec.model.id)
     except GraftError:
         return None
+    engine = summary.get("engine") or {}
+    rows = [int(data.get(name, 0)) for name in ("train", "validation", "test")]
+    cached = int(engine.get("cached_rows") or 0)
+    if cached > sum(rows) / 2:  # it mostly read what an earlier run had computed: no speed can be told from the rest
+        return None
     spec = spec.model_copy(update={"epochs": summary.get("epochs_done") or spec.epochs})
     size = 0 if card.is_text else summary.get("image_size") or card.vision.image_size
-    gmacs = gmacs_of(card, size, summary.get("max_length"))
-    work = work_of(spec, gmacs, data.get("train", 0), data.get("validation", 0), data.get("test", 0))
-    computing = ("autotune", "compile", "train", "validate", "test")
-    seconds = sum(float(phases.get(name, 0.0)) for name in computing)
+    gmacs = gmacs_of(card, size, (summary.get("tokens") or {}).get("median"))
+    work = work_of(spec, gmacs, rows[0], rows[1], rows[2], cached / max(1, sum(rows)))
+    seconds = _computing_s(run)
     return work.total / seconds if seconds > 0 and work.total > 0 else None
 
 
@@ -237,7 +303,7 @@ def assumed_rows(spec: FinetuneSpec) -> tuple[int, int, int]:
     return train, max(50, min(1000, train // 5)), spec.test_size or _DEFAULT_ROWS
 
 
-# -- memory and disk -----------------------------------------------------------------------------------
+# -- disk -----------------------------------------------------------------------------------
 
 
 def _learned_share(spec: FinetuneSpec) -> float:
@@ -247,15 +313,6 @@ def _learned_share(spec: FinetuneSpec) -> float:
 def _learned_mb(spec: FinetuneSpec, card: ModelCard) -> float:
     """The tensors that learn with their two Adam moments, as a checkpoint holds them."""
     return 3 * 4 * card.parameters * _learned_share(spec) / 1e6
-
-
-def memory_of_mb(spec: FinetuneSpec, card: ModelCard, gmacs: float) -> float:
-    """Libraries, weights, gradients and moments of what learns, and the activations of a batch."""
-    weights = 4 * card.parameters / 1e6
-    learned = 3 * weights * _learned_share(spec)
-    kept = METHODS[spec.method].costs.activations
-    activations = spec.batch_size * gmacs * 1e9 * _BYTES_PER_MAC * kept / 1e6
-    return LIBRARIES_MB + weights + learned + activations
 
 
 def _feature_mb(spec: FinetuneSpec, card: ModelCard, pictures: int, size: int) -> float:

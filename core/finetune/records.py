@@ -110,6 +110,7 @@ class EngineFacts(TypedDict):
     prefix_precision: str | None
     cached_rows: int
     computed_rows: int
+    features: NotRequired[str | None]  # the folder of the cache that keeps them
 
 
 class TokenFacts(TypedDict):

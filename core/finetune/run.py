@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +38,7 @@ from core.finetune.recipe import as_in_0_1, learning_rate
 from core.finetune.records import Beside, BestEpoch, FinetuneReport, FinetuneSummary, Scores
 from core.finetune.spec import FinetuneSpec
 from core.finetune.tasks import ImageTask, TextTask
+from core.hardware import peak_resident_mb
 from core.messages import explain
 from core.models.catalog import get_model
 from core.networks.heads import count_parameters
@@ -293,6 +293,7 @@ class Finetuning:
                 "prefix_precision": engine.prefix_precision if prefix else None,
                 "cached_rows": self.rows_kept - prefix.rows_computed if prefix else 0,
                 "computed_rows": prefix.rows_computed if prefix else 0,
+                "features": prefix.key if prefix else None,
             },
             "task": self.card.task,
             "learning_rate": learning_rate(self.spec),
@@ -328,11 +329,4 @@ def peak_memory_mb(device: torch.device) -> float:
     """The most memory this process held so far: of the GPU when it computes there, else of the machine."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 1e6
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return peak_resident_mb()

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GraftError
+from core.hardware import peak_resident_mb
 from core.problems import ProblemRow
 
 WARM_UPS = 10
@@ -121,23 +122,7 @@ def _time(session: Any, work: Mapping[str, Sets], order: Order) -> Answered:
 
 
 def _memory(session: Any, work: Mapping[str, Sets], order: Order) -> Answered:
-    return {"memory_mb": _peak_mb()}
-
-
-def _peak_mb() -> float:
-    import psutil
-
-    if sys.platform == "win32":
-        return float(psutil.Process().memory_info().peak_wset) / 1e6
-    try:  # of this program alone: what getrusage tells on Linux counts who started it, too
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
-    except (OSError, StopIteration):
-        pass
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return {"memory_mb": peak_resident_mb()}
 
 
 def _tell(out: Any, answer: Mapping[str, object]) -> None:

@@ -27,6 +27,9 @@ WITH_KINDS: dict[str, Sentence] = {
         N_("Nothing was measured on this machine yet. The first run, or `python -m core doctor`, will tell.")
     ),
     **DATA_FINDINGS,
+    "estimate.no_texts_yet": Sentence(
+        N_("No model for texts was trained in this way on this machine yet: the first run will tell.")
+    ),
     **COMPARE_SENTENCES,
     **OPTIMIZE_SENTENCES,
 }

@@ -9,10 +9,12 @@ from typing import Any
 
 from core import spec as core_spec
 from core.compare import checks as compare_checks
+from core.compare.estimate import estimate_compare
 from core.compare.spec import CompareSpec
 from core.data.spec import ImportSpec
 from core.files import to_json, write_atomically
 from core.finetune import checks as finetune_checks
+from core.finetune.estimate import EstimateReport, estimate_finetune
 from core.finetune.spec import FinetuneSpec
 from core.hardware import best_device, keep_freed_memory
 from core.i18n import N_
@@ -22,6 +24,7 @@ from core.measurement.spec import MeasureSpec
 from core.models import hubs
 from core.models.spec import DownloadSpec
 from core.optimize import checks as optimize_checks
+from core.optimize.estimate import estimate_optimize
 from core.optimize.spec import OptimizeSpec
 from core.predict import checks as predict_checks
 from core.predict.spec import PredictSpec
@@ -31,6 +34,7 @@ from core.registry.table import build_table
 from core.runs import command_line as runs_command_line
 from core.runs import names as runs_names
 from core.spec import Spec
+from core.store import Store
 
 Summary = Mapping[str, object]  # what a run found, as its row keeps it: each kind has its own record
 # What does the work: (spec, the run's folder, reporter, whether to go on from a checkpoint) -> summary.
@@ -51,6 +55,7 @@ class Kind:
     device: Callable[[Any], str]  # whose slots it takes; what computes nothing never waits behind a training
     words: Callable[[Any], Sequence[str]]  # of the command that does the same, without `python -m core`
     handler: Handler
+    estimate: Callable[[Any, Store], EstimateReport] | None = None  # what it will cost; None: nobody asks
     is_training: bool = False  # takes long: the side bar, the tab and Home tell of it
 
 
@@ -163,6 +168,7 @@ KINDS = build_table(
             device=_asked_device,
             words=lambda spec: ["finetune", *core_spec.spec_options(spec)],
             handler=_finetune,
+            estimate=estimate_finetune,
             is_training=True,
         ),
         Kind(
@@ -176,6 +182,7 @@ KINDS = build_table(
             device=_asked_device,
             words=lambda spec: ["compare", *core_spec.spec_options(spec)],
             handler=_compare,
+            estimate=estimate_compare,
             is_training=True,
         ),
         Kind(
@@ -189,6 +196,7 @@ KINDS = build_table(
             device=lambda spec: spec.device,
             words=lambda spec: ["optimize", *core_spec.spec_options(spec)],
             handler=_optimize,
+            estimate=estimate_optimize,
             is_training=True,
         ),
         Kind(

@@ -12,7 +12,7 @@ from core import settings
 from core.errors import InputError
 from core.files import to_json, write_atomically
 from core.predict.spec import PredictSpec
-from core.runs import queue
+from core.runs import queue, told
 from core.runs.kinds import check_spec, kind_of, name_for
 from core.spec import DataRef, ModelRef, S, Spec
 from core.store import Run, Store, open_store
@@ -40,6 +40,7 @@ def new_run(
     values = spec.model_dump(mode="json")
     try:
         write_atomically(folder / "spec.json", to_json({"kind": kind.id, **values}) + "\n")
+        told.keep(spec, folder, store)
         store.create_run(
             run_id,
             kind=kind.id,

@@ -32,6 +32,7 @@ from pages.ui import live, parts, state
 from pages.ui.charts import draw_chart
 from pages.ui.compare.tables import show_cell_grid, show_cells, show_sizes
 from pages.ui.finetune import results as finetune_results
+from pages.ui.told import show_told
 
 _MOST_FAILURES = 8
 
@@ -53,6 +54,7 @@ def show_ended(run: Run) -> None:
     show_cells(run, report, _)
     _show_conditions(run, report, _)
     _show_downloads(run, report, _)
+    show_told(run, _)
     live.show_command(run, _)
 
 

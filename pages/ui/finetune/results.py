@@ -22,6 +22,7 @@ from pages.ui.finetune import text_results
 from pages.ui.finetune.compute import show_engine
 from pages.ui.predict import one_text
 from pages.ui.predict import pictures as predict_pictures
+from pages.ui.told import show_told
 
 SHOWN_MISTAKES = 12
 
@@ -218,6 +219,7 @@ def _show_classes(report: FinetuneReport, _: Translator) -> None:
 def show_details(run: Run, _: Translator) -> None:
     """How it was computed, the command, the log: folded away."""
     with st.expander(_("How it was computed"), key=f"details_{run.id}", icon=":material/memory:"):
+        show_told(run, _)
         show_engine(run, _)
         st.markdown(_("The same on the command line:"))
         st.code(kinds.command_line(manage.spec_of(run)), language=None, wrap_lines=True)

@@ -19,6 +19,7 @@ from pages.ui.charts import draw_chart
 from pages.ui.optimize import try_variant as optimize_try_variant
 from pages.ui.optimize.downloads import show_downloads
 from pages.ui.optimize.tables import curves_of, draw_variant_curves, show_detail, show_variants
+from pages.ui.told import show_told
 
 
 def read_report(run: Run) -> OptimizeReport | None:
@@ -44,6 +45,7 @@ def show_found(run: Run) -> None:
     show_detail(run, report, _)
     show_refused(report, _)
     _show_conditions(report, _)
+    show_told(run, _)
     live.show_command(run, _)
 
 

@@ -22,6 +22,7 @@ from core.store import open_store
 from tests.fixtures.optimizations import make_optimization
 
 LITE0 = "bundled/efficientnet_lite0"
+MINILM = "bundled/minilm-l6"
 RESNET = "torchvision/resnet18.imagenet1k_v1"
 
 
@@ -103,6 +104,74 @@ def test_speed_of_an_earlier_run_counts_more_than_the_calibration(home: Path) ->
     assert _middle(spec) == pytest.approx(finetune_estimate.START_S + 50.0 * work / done)
 
 
+def test_one_slow_run_does_not_make_the_next_ones_slow() -> None:
+    spec = _spec(train_size=800, test_size=100)
+    for name, seconds in (("a", 50.0), ("b", 52.0), ("slow", 500.0)):
+        _done(name, spec, seconds)
+    found = _middle(spec)
+    assert found < finetune_estimate.START_S + 60
+    _done("slow-again", _spec(train_size=800, test_size=100, method="full"), 500.0)
+    _done("once-more", _spec(train_size=800, test_size=100, method="full"), 50.0)
+    assert _middle(_spec(train_size=800, test_size=100, method="full")) < 70, "of two the faster one"
+
+
+def test_what_is_in_the_cache_is_not_computed_again(home: Path) -> None:
+    spec = _spec(train_size=800, test_size=100)
+    kept = {"engine": {"cached_rows": 0, "computed_rows": 1100, "features": "abc"}}
+    _done("first", spec, 100.0, summary=kept)
+    fresh = _middle(spec)
+    assert fresh > 90, "the cache was emptied since"
+    (home / "cache" / "features" / "abc").mkdir(parents=True)
+    assert _middle(spec) < finetune_estimate.START_S + 5
+    assert _middle(_spec(train_size=800, test_size=100, epochs=40)) < 60
+    assert _middle(_spec(train_size=800, test_size=100, augment="light")) > 90
+    other = _spec(train_size=800, test_size=100, image_size=96)
+    assert finetune_estimate.kept_share(other, 1000, open_store()) == 0
+
+
+def test_texts_are_priced_by_texts_alone(home: Path) -> None:
+    _calibrate(home)  # doctor times a network for pictures
+    _done("pictures", _spec(), 10.0)
+    text = _spec(model={"id": MINILM}, data={"id": "upload/texts"})
+    found = estimate_finetune(text)
+    assert (found.time_s, found.reason, found.from_run) == (None, "estimate.no_texts_yet", None)
+    _done("texts", text, 10.0)
+    assert estimate_finetune(text).from_run == "texts"
+
+
+def test_a_way_is_priced_by_the_same_way_alone() -> None:
+    _done("head", _spec(), 10.0)
+    assert estimate_finetune(_spec(method="last")).time_s is None
+
+
+# What was told and came: MB of real trainings on digits (64 px) and of short texts, `python -m bench estimates`.
+@pytest.mark.parametrize(
+    ("values", "came"),
+    [
+        ({"method": "head", "image_size": 64}, 1143),
+        ({"method": "full", "image_size": 64}, 1367),
+        ({"method": "last", "image_size": 64}, 1197),
+        ({"method": "full", "image_size": 64, "batch_size": 128}, 2206),
+    ],
+)
+def test_memory_is_told_within_a_fifth(values: dict[str, Any], came: float) -> None:
+    assert estimate_finetune(_spec(**values)).memory_mb == pytest.approx(came, rel=0.2)
+
+
+def test_memory_grows_with_the_length_of_texts() -> None:
+    text = {"model": {"id": MINILM}, "data": {"id": "upload/texts"}, "method": "full", "train_size": 2000}
+    told = [estimate_finetune(_spec(**text, max_length=length)).memory_mb for length in (64, 128, 256, 512)]
+    assert told == sorted(told)
+    assert told[2] > 4000, "256 tokens reached 4,757 MB"
+
+
+def test_memory_that_was_measured_counts_more_than_what_is_worked_out() -> None:
+    _done("a", _spec(method="full", image_size=64), 10.0, summary={"peak_memory_mb": 3000.0, "image_size": 64})
+    assert estimate_finetune(_spec(method="full", image_size=64)).memory_mb == 3000
+    twice = estimate_finetune(_spec(method="full", image_size=64, batch_size=64)).memory_mb
+    assert twice == pytest.approx(3000 + 32 * 7.9, abs=20)
+
+
 def test_most_alike_run_is_taken() -> None:
     _done("other-method", _spec(method="full"), 10.0)
     _done("same", _spec(), 10.0)
@@ -124,7 +193,7 @@ def test_another_net_in_another_way_tells_nothing() -> None:
         {"host": "elsewhere"},
         {"attempt": 1},
         {"status": "failed"},
-        {"summary": {"engine": {"cached_rows": 7}}},
+        {"summary": {"engine": {"cached_rows": 1000}}},
         {"summary": {"phases": {}}},
         {"spec": {"model": {"id": "hub/gone/model"}, "data": {"id": "builtin/digits"}, "method": "head"}},
         {"spec": {"colour": "red"}},

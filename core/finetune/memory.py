@@ -1,0 +1,160 @@
+"""How much memory a training will take: from like trainings that were measured, or from what the memory model tells.
+
+The memory model (`core.inspection.memory`) plays a network through on fake tensors and needs torch; what it told is
+read here: of this model, where it was taken apart on this machine, else of the bundled models as counted once. Every
+other network stands on its multiply-adds, which tell little of what a step keeps: of the same work some keep ten times
+as much.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core import settings
+from core.errors import GraftError
+from core.finetune.spec import FinetuneSpec
+from core.hardware import this_host
+from core.registry.methods import METHODS
+from core.spec import parse_spec
+from core.store import Run, Store, read_report
+
+if TYPE_CHECKING:
+    from core.models.card import ModelCard
+
+# Measured where nothing of this machine is known: a process that has loaded what a training loads.
+_LIBRARIES_MB = 790.0
+# What a whole run takes beside the steps that the memory model plays through: data, the Trainer, a checkpoint while it
+# is written, the test (measured, `python -m bench estimates`).
+_AROUND_MB = 240.0
+_RUNS = 5  # as many like runs are looked at; the middle one counts
+
+
+@dataclass(frozen=True)
+class Need:
+    """MB beside the libraries: whatever the batch, and for each example of it."""
+
+    fixed: float
+    each: float
+
+    def of(self, batch: int) -> float:
+        """MB for a batch."""
+        return self.fixed + batch * self.each
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What the memory model told of a network in fp32, shown px or tokens (`python -m core model ID --json`)."""
+
+    shown: int
+    ways: dict[str, Need]
+
+
+_COUNTED = {
+    "bundled/efficientnet_lite0": _Counted(
+        224, {"head": Need(45, 19.4), "last": Need(83, 18.6), "full": Need(91, 96.6)}
+    ),
+    "bundled/minilm-l6": _Counted(
+        128, {"head": Need(149, 4.0), "last": Need(170, 18.4), "lora": Need(174, 90.8), "full": Need(474, 51.0)}
+    ),
+}
+# MB that a step of the whole network keeps of an example for each billion of multiply-adds: counted, ResNet-18 and
+# MiniLM-L6; EfficientNet-Lite0 and its like keep 250.
+_EACH_OF_PICTURES, _EACH_OF_TEXTS = 15.0, 36.0
+
+
+def memory_of_mb(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int, store: Store | None) -> float:
+    """MB of the process of a training. `shown`: the edge of its pictures, or the tokens of its longest texts.
+
+    Without `store` it is told from constants alone, the same whenever it is asked.
+    """
+    need, batch = need_of(spec, card, shown, store), min(spec.batch_size, max(1, rows))
+    like = []
+    for run in _like_runs(spec, store) if store else []:
+        other = parse_spec(FinetuneSpec, run.spec)
+        facts = run.summary
+        seen = facts.get("max_length") if card.is_text else facts.get("image_size")
+        of_it = need_of(other, card, int(seen or shown), store)
+        its_batch = min(other.batch_size, max(1, int((facts.get("data") or {}).get("train") or rows)))
+        like.append(float(facts["peak_memory_mb"]) + need.of(batch) - of_it.of(its_batch))
+    if like:
+        return max(statistics.median(like), libraries_mb())
+    return (libraries_mb() if store else _LIBRARIES_MB) + _AROUND_MB + need.of(batch)
+
+
+def need_of(spec: FinetuneSpec, card: ModelCard, shown: int, store: Store | None) -> Need:
+    """What the memory model told of this network and way of tuning, else what its work lets one guess."""
+    told = _told_here(spec, card, shown, store) if store else None
+    if told is not None:
+        return told
+    counted = _COUNTED.get(card.base or card.id)
+    if counted is not None and spec.method in counted.ways:
+        way = counted.ways[spec.method]
+        return Need(way.fixed, way.each * _share(card, shown, counted.shown))
+    costs, weights = METHODS[spec.method].costs, 4 * card.parameters / 1e6
+    learned = 3 * weights * costs.learned.at(spec.last_blocks)
+    usual = 128 if card.is_text else card.vision.image_size
+    whole = card.gmacs * (_EACH_OF_TEXTS if card.is_text else _EACH_OF_PICTURES)
+    return Need(30 + 2 * weights + learned, whole * costs.activations * _share(card, shown, usual))
+
+
+def _share(card: ModelCard, shown: int, counted: int) -> float:
+    """What grows with the size of what is shown: pixels, or tokens."""
+    return shown / counted if card.is_text else (shown / counted) ** 2
+
+
+def _told_here(spec: FinetuneSpec, card: ModelCard, shown: int, store: Store) -> Need | None:
+    """From the newest inspection of this model on this machine."""
+    for run in store.list_runs(statuses=["done"], kind="inspect", limit=50):
+        if run.host != this_host() or (run.spec.get("model") or {}).get("id") != card.id:
+            continue
+        report = read_report(run.id) or {}  # core.inspection.records.InspectionReport, of a room above this one
+        memory, counted = report.get("memory"), (report.get("input") or {}).get("tokens" if card.is_text else "size")
+        table = ((memory or {}).get("training", {}).get(spec.method) or {}).get("fp32")
+        if not memory or not table or not counted:
+            continue
+        each = (table["128"] - table["8"]) / 120
+        fixed = table["8"] - 8 * each - memory["baseline"]["training_mb"]
+        return Need(fixed, each * _share(card, shown, counted))
+    return None
+
+
+def _like_runs(spec: FinetuneSpec, store: Store) -> list[Run]:
+    """The newest trainings of this model in this way on this machine whose peak was measured."""
+    found = []
+    for run in store.list_runs(statuses=["done"], kind="finetune", limit=200):
+        other = run.spec
+        same = (other.get("model") or {}).get("id") == spec.model.id and other.get("method") == spec.method
+        if METHODS[spec.method].costs.learned.each_block and other.get("last_blocks") != spec.last_blocks:
+            same = False
+        if same and run.host == this_host() and run.summary.get("peak_memory_mb") and _is_readable(run):
+            found.append(run)
+        if len(found) == _RUNS:
+            break
+    return found
+
+
+def _is_readable(run: Run) -> bool:
+    try:
+        parse_spec(FinetuneSpec, run.spec)
+    except GraftError:
+        return False
+    return True
+
+
+def at_rest_mb() -> float:
+    """MB of a run whatever its network."""
+    return libraries_mb() + _AROUND_MB
+
+
+def libraries_mb() -> float:
+    """MB of a process that has loaded what a training loads: as measured on this machine once, else as usual."""
+    try:
+        kept = json.loads((settings.home() / "baselines.json").read_text(encoding="utf-8"))
+        if kept["host"] == this_host():
+            return float(kept["training_mb"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return _LIBRARIES_MB
