@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from core import settings
 from core.errors import GraftError
 from core.finetune.spec import FinetuneSpec
-from core.hardware import this_host
+from core.hardware import describe_machine, this_host
 from core.registry.methods import METHODS
 from core.spec import parse_spec
 from core.store import Run, Store, read_report
@@ -29,6 +29,9 @@ _LIBRARIES_MB = 790.0
 # What a whole run takes beside the steps that the memory model plays through: data, the Trainer, a checkpoint while it
 # is written, the test (measured, `python -m bench estimates`).
 _AROUND_MB = 240.0
+# Texts learn in bf16 where the processor has instructions for it: what grows with the batch is so much of fp32's
+# (counted, MiniLM-L6).
+_IN_BF16 = 0.76
 _RUNS = 5  # as many like runs are looked at; the middle one counts
 
 
@@ -92,17 +95,20 @@ def need_of(spec: FinetuneSpec, card: ModelCard, shown: int, store: Store | None
     counted = _COUNTED.get(card.base or card.id)
     if counted is not None and spec.method in counted.ways:
         way = counted.ways[spec.method]
-        return Need(way.fixed, way.each * _share(card, shown, counted.shown))
+        return Need(way.fixed, way.each * _share(spec, card, shown, counted.shown))
     costs, weights = METHODS[spec.method].costs, 4 * card.parameters / 1e6
     learned = 3 * weights * costs.learned.at(spec.last_blocks)
     usual = 128 if card.is_text else card.vision.image_size
     whole = card.gmacs * (_EACH_OF_TEXTS if card.is_text else _EACH_OF_PICTURES)
-    return Need(30 + 2 * weights + learned, whole * costs.activations * _share(card, shown, usual))
+    return Need(30 + 2 * weights + learned, whole * costs.activations * _share(spec, card, shown, usual))
 
 
-def _share(card: ModelCard, shown: int, counted: int) -> float:
-    """What grows with the size of what is shown: pixels, or tokens."""
-    return shown / counted if card.is_text else (shown / counted) ** 2
+def _share(spec: FinetuneSpec, card: ModelCard, shown: int, counted: int) -> float:
+    """What grows with the size of what is shown: pixels, or tokens; less where numbers are half as long."""
+    if not card.is_text:
+        return (shown / counted) ** 2
+    is_short = spec.precision == "bf16" or (spec.precision == "auto" and describe_machine().is_native("bf16"))
+    return shown / counted * (_IN_BF16 if is_short else 1.0)
 
 
 def _told_here(spec: FinetuneSpec, card: ModelCard, shown: int, store: Store) -> Need | None:
@@ -117,7 +123,7 @@ def _told_here(spec: FinetuneSpec, card: ModelCard, shown: int, store: Store) ->
             continue
         each = (table["128"] - table["8"]) / 120
         fixed = table["8"] - 8 * each - memory["baseline"]["training_mb"]
-        return Need(fixed, each * _share(card, shown, counted))
+        return Need(fixed, each * _share(spec, card, shown, counted))
     return None
 
 

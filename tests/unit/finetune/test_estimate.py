@@ -162,7 +162,7 @@ def test_memory_grows_with_the_length_of_texts() -> None:
     text = {"model": {"id": MINILM}, "data": {"id": "upload/texts"}, "method": "full", "train_size": 2000}
     told = [estimate_finetune(_spec(**text, max_length=length)).memory_mb for length in (64, 128, 256, 512)]
     assert told == sorted(told)
-    assert told[2] > 4000, "256 tokens reached 4,757 MB"
+    assert told[2] > 3500, "256 tokens reached 4,757 MB in fp32"
 
 
 def test_memory_that_was_measured_counts_more_than_what_is_worked_out() -> None:
