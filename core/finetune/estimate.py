@@ -129,26 +129,28 @@ def _time(
     nearest = nearest_run(spec, store)
     if nearest is not None:
         run, rate = nearest
-        seconds = _around_s(spec, run, store) + work.total / rate
+        seconds = _around_s(spec, store) + work.total / rate
         return (LOW * seconds, HIGH * seconds), None, run.id
     calibration = read_calibration()
     if card.is_text:  # doctor times a network for pictures
         return None, "estimate.no_texts_yet", None
     if calibration is None:
         return None, "estimate.unknown", None
-    seconds = START_S + work.forward / calibration["forward_gmacs_per_s"]
+    seconds = _around_s(spec, store) + work.forward / calibration["forward_gmacs_per_s"]
     seconds += 3 * work.learning / calibration["learning_gmacs_per_s"]
     return (LOW * seconds, HIGH * seconds), None, None
 
 
-def _around_s(spec: FinetuneSpec, run: Run, store: Store) -> float:
-    """Seconds of a run beside its computing: libraries, data, saving, as runs on the same data took, at best."""
-    known = []
-    for other in store.list_runs(statuses=["done"], kind="finetune", limit=50):
-        alike = (other.spec.get("data") or {}).get("id") == spec.data.id or other.id == run.id
-        if alike and other.host == this_host() and not other.attempt and other.started_at and other.ended_at:
-            known.append(max(0.0, other.ended_at - other.started_at - _computing_s(other)))
-    return statistics.median_low(known[:_LIKE_RUNS]) if known else START_S
+def _around_s(spec: FinetuneSpec, store: Store) -> float:
+    """Seconds of a run beside its computing: libraries, data, saving, as runs on this machine took, on the same data
+    where there were any."""
+    same, others = list[float](), list[float]()
+    for run in store.list_runs(statuses=["done"], kind="finetune", limit=50):
+        if run.host == this_host() and not run.attempt and run.started_at and run.ended_at:
+            seconds = max(0.0, run.ended_at - run.started_at - _computing_s(run))
+            (same if (run.spec.get("data") or {}).get("id") == spec.data.id else others).append(seconds)
+    known = (same or others)[:_LIKE_RUNS]
+    return statistics.median_low(known) if known else START_S
 
 
 def _computing_s(run: Run) -> float:

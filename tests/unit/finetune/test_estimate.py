@@ -129,6 +129,13 @@ def test_what_is_in_the_cache_is_not_computed_again(home: Path) -> None:
     assert finetune_estimate.kept_share(other, 1000, open_store()) == 0
 
 
+def test_what_a_run_takes_beside_computing_is_known_from_others(home: Path) -> None:
+    _calibrate(home)
+    before = _middle(_spec(method="full"))
+    _done("head", _spec(train_size=800), 10.0, started_at=1000.0, ended_at=1030.0)
+    assert _middle(_spec(method="full")) == pytest.approx(before - finetune_estimate.START_S + 20)
+
+
 def test_texts_are_priced_by_texts_alone(home: Path) -> None:
     _calibrate(home)  # doctor times a network for pictures
     _done("pictures", _spec(), 10.0)

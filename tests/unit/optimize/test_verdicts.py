@@ -192,6 +192,7 @@ def test_a_gain_is_not_told_as_a_negative_loss() -> None:
 def test_report_is_kept_as_it_was_read(done: int | None, labelled: bool) -> None:
     kept = make_report(make_spec(combine=True), done, labelled=labelled)
     again = OptimizeReport.from_dict(kept).as_dict()
+    kept.setdefault("problems", [])
     for row in kept["variants"]:
         row.setdefault("offered", False)
     kept.setdefault("problems", [])
