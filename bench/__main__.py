@@ -32,6 +32,26 @@ def finetune(
 
 
 @app.command()
+def small(
+    images: Annotated[str, typer.Option(help="Pictures in hub layout (CIFAR-10).")],
+    texts: Annotated[str, typer.Option(help="Labelled sentences in hub layout (SST-2).")],
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "small.json",
+    pictures: Annotated[str, typer.Option(help="Numbers of pictures, separated by commas.")] = "40,100,200,400",
+    sentences: Annotated[str, typer.Option(help="Numbers of sentences.")] = "100",
+    full: Annotated[str, typer.Option(help="Numbers of pictures on which all layers learn; empty: none.")] = "",
+    draws: Annotated[int, typer.Option(help="How often each number is drawn.", min=1)] = 4,
+) -> None:
+    """Few examples: what is learned from a folder of 40 to 400 pictures or 100 texts, on fresh ones."""
+    from bench.small import measure
+
+    sizes = {
+        name: [int(n) for n in asked.split(",") if n]
+        for name, asked in (("pictures", pictures), ("sentences", sentences), ("full", full))
+    }
+    measure(images, texts, out, **sizes, draws=draws)
+
+
+@app.command()
 def text(
     data: Annotated[str, typer.Option(help="Labelled sentences in hub layout to race on (SST-2).")],
     out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "text.json",

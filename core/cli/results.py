@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from core import store
 from core.files import to_json
+from core.finetune.records import HeadReport, cross_validation_of
+from core.finetune.verdicts import cross_validation_words, probe_words
+from core.i18n import translator
 from core.inspection.records import InspectionReport, tuning_of
 from core.messages import explain, explain_finding
 from core.problems import Problem
@@ -15,8 +18,8 @@ from core.registry.methods import METHODS, MethodSettings
 from core.store import Run
 
 _SUMMARY = (
-    "test", "val", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases", "data",
-    "max_length", "tokens",
+    "test", "val", "fit", "probe", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases",
+    "data", "max_length", "tokens",
     "kind", "rows", "column", "answered_by", "counts", "texts_per_s", "pictures_per_s", "problems",
     "bytes", "fetched_bytes", "folder", "repository", "revision",
 )  # fmt: skip
@@ -99,8 +102,17 @@ def _optimized(run: Run) -> dict[str, Any]:
 
 def lines(values: Mapping[str, Any]) -> list[str]:
     """What `results` gave for a terminal, where it is more than a line: variants, measured numbers, what was odd."""
+    head = [f"  {words}" for words in _head_words(values)] if "fit" in values or "probe" in values else []
     more = _measured_lines(values) if "latency_p50_ms" in values else _variant_lines(values)
-    return [f"  {problem['sentence']}" for problem in values.get("problems", [])] + more
+    return [f"  {problem['sentence']}" for problem in values.get("problems", [])] + head + more
+
+
+def _head_words(values: Mapping[str, Any]) -> list[str]:
+    """How held-out rows were told by the fitted head, and what learning more than a head brought."""
+    english, test, probe = translator("en"), values["test"], values.get("probe")
+    found = cross_validation_of(cast(HeadReport, values))
+    told = [cross_validation_words(found, test["n"], english)] if found else []
+    return told + ([probe_words(probe, test["accuracy"], english)] if probe else [])
 
 
 def _measured_lines(values: Mapping[str, Any]) -> list[str]:

@@ -28,6 +28,7 @@ from core.errors import StoppedError, print_traceback, problems_of
 from core.evaluate import wilson, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import default_engine, pick_device
+from core.finetune.fitting import HeadFit
 from core.finetune.loop import Loop
 from core.finetune.recipe import cell_as_in_0_1, learning_rate
 from core.finetune.records import BestEpoch
@@ -144,11 +145,16 @@ def _train(job: CellJob, pipe: Connection, stop: Event) -> CellResult:
         # Nothing is timed first: beside other trainings a timing would measure them too.
         is_text = get_model(spec.model.id).is_text
         engine = default_engine(spec.precision, pick_device(spec.device), is_text=is_text).replace(threads=job.threads)
-        training = Finetuning(spec, work, reporter, resume=False, engine=engine, resumable=False)
+        training = Finetuning(
+            spec, work, reporter, resume=False, engine=engine, resumable=False, is_of_0_1=job.began_in_0_1
+        )
         probabilities, best, loop = training.learn()
         result = _result(training, job.cell, spec, probabilities, best, loop, folder)
         result["seconds"] = time.perf_counter() - began
-        result["converged"] = reporter.has_converged(stopped_early=loop.epochs_done < spec.epochs)
+        if isinstance(loop, HeadFit):
+            result["converged"] = loop.has_converged
+        else:
+            result["converged"] = reporter.has_converged(stopped_early=loop.epochs_done < spec.epochs)
         shutil.rmtree(work, ignore_errors=True)
         write_atomically(artifact(folder, job.cell, ".json"), to_json(result))
     return result
@@ -160,7 +166,7 @@ def _result(
     spec: FinetuneSpec,
     probabilities: NDArray[np.float64],
     best: BestEpoch,
-    loop: Loop,
+    loop: Loop | HeadFit,
     folder: Path,
 ) -> CellResult:
     """What a cell measured; its predictions are kept beside."""
@@ -182,7 +188,7 @@ def _result(
         "accuracy": float(right.mean()),
         "interval": list(wilson(int(right.sum()), len(right))),
         "n": len(right),
-        "train_seconds": training.clock.total(("train", "validate", "compile")),
+        "train_seconds": training.clock.total(("features", "fit", "train", "validate", "compile")),
         "steps": loop.epochs_done * loop.steps_per_epoch,
         "epochs_done": loop.epochs_done,
         "best_epoch": best["epoch"],

@@ -22,17 +22,21 @@ def check_done(done: Iterable[CellResult], data: ImageData | TextData, folder: P
         raise DataError("run.data_changed", id=data.id, run=folder.name)
 
 
-def load_compared(spec: CompareSpec, reporter: Reporter) -> ImageData | TextData:
-    """The data, read for the largest size. Raises `DataError` when a size asks for more than can be trained on."""
+def load_compared(spec: CompareSpec, reporter: Reporter, *, as_in_0_1: bool) -> ImageData | TextData:
+    """The data, read for the largest size; `as_in_0_1`: as `make_split` takes it.
+
+    Raises `DataError` when a size asks for more than can be trained on.
+    """
     card, largest = get_model(spec.model.id), max(spec.sizes)
     data: ImageData | TextData
     if card.is_text:
-        data = load_texts(spec.data, train_size=largest, test_size=spec.test_size, seed=spec.seed)
+        data = load_texts(spec.data, train_size=largest, test_size=spec.test_size, seed=spec.seed, as_in_0_1=as_in_0_1)
     else:
         seen = card.vision.at(spec.image_size or card.vision.image_size)
         data = load_images(
-            spec.data, seen, train_size=largest, test_size=spec.test_size, seed=spec.seed, reporter=reporter
-        )
+            spec.data, seen, train_size=largest, test_size=spec.test_size, seed=spec.seed, reporter=reporter,
+            as_in_0_1=as_in_0_1,
+        )  # fmt: skip
     there = len(data.train)  # fewer than were asked for when there are no more
     beyond = [size for size in spec.sizes if size > there]
     if beyond:

@@ -1,8 +1,9 @@
 """The grid of a comparison: which trainings it consists of, in which order, and how long each may learn.
 
 A cell is a start (random or pretrained weights with a method), a size and a seed. Every cell is a fine-tuning
-like any other: `cell_spec` is what `python -m core finetune` would be asked for. All cells of a size get the
-same number of optimizer steps, whatever they start from.
+like any other: `cell_spec` is what `python -m core finetune` would be asked for. All cells of a size that learn in
+steps get the same number of them, whatever they start from; what is pretrained begins from a fitted head, and a head
+alone is fitted, on the same examples.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
     (folder / "artifacts" / "cells").mkdir(parents=True, exist_ok=True)
     is_of_0_1 = began_in_0_1(folder, known.results)
     clock.phase("data")
-    data = load_compared(spec, clock)
+    data = load_compared(spec, clock, as_in_0_1=is_of_0_1)
     keep_record(data, folder / "artifacts", clock, resume=resume)
     check_done(known.results.values(), data, folder)
     plan = dataclasses.replace(_plan(spec, folder, data), began_in_0_1=is_of_0_1)

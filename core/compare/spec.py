@@ -61,8 +61,9 @@ class CompareSpec(Spec):
         300,
         label=N_("Steps at least"),
         help=N_(
-            "Every point trains for so many steps however few its examples are: with equal epochs, training "
-            "from scratch on few examples would be a straw man."
+            "Every point that learns in steps takes so many however few its examples are: with equal epochs, training "
+            "from scratch on few examples would be a straw man. A head alone is fitted instead, and other pretrained "
+            "starts begin from a fitted head."
         ),
         unit=N_("steps"),
         ge=1,

@@ -124,6 +124,7 @@ class ImageData:
     validation: Ints
     test: Ints
     pixels: Pixels
+    alike: Ints  # for every row the first of the same content
     leaked: NDArray[np.bool_]  # of the test rows: those that are trained on or chosen by too
     copied: NDArray[np.bool_]  # those that a training could have seen: they stand outside the test as well
     is_native: bool  # kept at the pictures' own small size, whole: nothing is cropped
@@ -138,12 +139,13 @@ def load_images(
     test_size: int | None = None,
     seed: int,
     reporter: Reporter,
+    as_in_0_1: bool = False,
 ) -> ImageData:
     """Read, check and split a data set, and decode the pictures chosen.
 
     Small pictures that are all squares of one size up to the network's keep it (they are enlarged on the
     device, batch by batch); others become the squares that it sees. Unreadable pictures are left out and told.
-    Raises `DataError` with everything that blocks, all at once.
+    `as_in_0_1`: as `make_split` takes it. Raises `DataError` with everything that blocks, all at once.
     """
     trim_cache()
     collection = open_collection(ref)
@@ -171,6 +173,7 @@ def load_images(
             seed=seed,
             unusable=bad,
             alike=alike,
+            as_in_0_1=as_in_0_1,
         )
         chosen = np.unique(np.concatenate([split.train, split.validation, split.test]))
         facts.look(chosen, reporter)
@@ -196,6 +199,7 @@ def load_images(
         train=split.train,
         validation=split.validation,
         test=split.test,
+        alike=alike,
         leaked=leaked,
         copied=copied_rows(alike, collection.splits, split),
         pixels=pixels,

@@ -32,6 +32,7 @@ class TextData:
     train: Ints
     validation: Ints
     test: Ints
+    alike: Ints  # for every row the first of the same content
     leaked: NDArray[np.bool_]  # of the test rows: those that are trained on or chosen by too
     copied: NDArray[np.bool_]  # those that a training could have seen: they stand outside the test as well
     texts: list[str]
@@ -43,8 +44,18 @@ class TextData:
         return np.bincount(self.targets[self.train], minlength=len(self.labels)).astype(np.int64)
 
 
-def load_texts(ref: DataRef, *, train_size: int | None = None, test_size: int | None = None, seed: int) -> TextData:
-    """Read, check and split a set of texts. Raises `DataError` with everything that blocks, all at once."""
+def load_texts(
+    ref: DataRef,
+    *,
+    train_size: int | None = None,
+    test_size: int | None = None,
+    seed: int,
+    as_in_0_1: bool = False,
+) -> TextData:
+    """Read, check and split a set of texts; `as_in_0_1`: as `make_split` takes it.
+
+    Raises `DataError` with everything that blocks, all at once.
+    """
     collection = open_collection(ref)
     texts = texts_of(collection)
     alike = alike_texts(texts)
@@ -53,7 +64,13 @@ def load_texts(ref: DataRef, *, train_size: int | None = None, test_size: int | 
     if any(problem.severity == "error" for problem in problems):
         raise DataError(problems)
     split = make_split(
-        collection.targets, collection.splits, train_size=train_size, test_size=test_size, seed=seed, alike=alike
+        collection.targets,
+        collection.splits,
+        train_size=train_size,
+        test_size=test_size,
+        seed=seed,
+        alike=alike,
+        as_in_0_1=as_in_0_1,
     )
     if too_few := nothing_to_tell_apart(collection, split):
         raise DataError(too_few + problems)
@@ -67,6 +84,7 @@ def load_texts(ref: DataRef, *, train_size: int | None = None, test_size: int | 
         train=split.train,
         validation=split.validation,
         test=split.test,
+        alike=alike,
         leaked=leaked,
         copied=copied_rows(alike, collection.splits, split),
         texts=texts,

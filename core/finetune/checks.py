@@ -95,7 +95,7 @@ def _check_sizes(spec: FinetuneSpec) -> list[Problem]:
     if spec.train_size is not None and spec.batch_size > spec.train_size:
         values = {"batch_size": spec.batch_size, "train_size": spec.train_size}
         problems.append(Problem("spec.batch_larger_than_data", "warning", "batch_size", values))
-    return problems + _check_steps(spec) + check_patience(spec)
+    return problems + _check_steps(spec) + check_patience(spec) + check_fitted(spec)
 
 
 def _check_steps(spec: FinetuneSpec) -> list[Problem]:
@@ -108,3 +108,18 @@ def _check_steps(spec: FinetuneSpec) -> list[Problem]:
         return []
     values = {"steps": steps, "batch_size": spec.batch_size, "rows": known[0]}
     return [Problem("spec.few_steps", "warning", "batch_size", values)]
+
+
+# What tells how to learn in steps.
+_OF_STEPS = (
+    "epochs", "lr", "patience", "min_epochs", "validate_every", "weight_decay", "max_grad_norm", "schedule",
+)  # fmt: skip
+
+
+def check_fitted(spec: FinetuneSpec) -> list[Problem]:
+    """A warning where something is asked that a fitted head does not know."""
+    if not METHODS[spec.method].only_head or spec.augment != "none":
+        return []
+    fields = FinetuneSpec.model_fields
+    asked = [name for name in _OF_STEPS if getattr(spec, name) != fields[name].default]
+    return [Problem("spec.fitted_head", "warning", asked[0])] if asked else []

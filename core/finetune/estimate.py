@@ -155,7 +155,8 @@ def _around_s(spec: FinetuneSpec, store: Store) -> float:
 
 def _computing_s(run: Run) -> float:
     phases = run.summary.get("phases") or {}
-    return sum(float(phases.get(name, 0.0)) for name in ("autotune", "compile", "train", "validate", "test"))
+    computing = ("autotune", "compile", "features", "fit", "train", "validate", "test")
+    return sum(float(phases.get(name, 0.0)) for name in computing)
 
 
 def kept_share(spec: FinetuneSpec, rows: int, store: Store) -> float:

@@ -33,6 +33,7 @@ class LabelledRows(Protocol):
 
     labels: list[str]
     targets: NDArray[np.int64]
+    alike: NDArray[np.int64]  # for every row the first of the same content
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
@@ -80,6 +81,11 @@ class Learner(nn.Module):
 
     def logits(self, rows: NDArray[np.int64]) -> Tensor:
         """Logits [n, C] of rows of the data set."""
+        found: Tensor = self.model.head(self.features(rows))
+        return found
+
+    def features(self, rows: NDArray[np.int64]) -> Tensor:
+        """What the head answers from, of rows of the data set."""
         raise NotImplementedError
 
     def use(self, engine: ComputeChoice) -> None:
@@ -183,9 +189,8 @@ class ImageLearner(Learner):
         self.prefix: FrozenPrefix | None = prefix
         self.batcher, self.augment = batcher, augment
 
-    def logits(self, rows: NDArray[np.int64]) -> Tensor:
-        found: Tensor = self.model.head(self.model.run(self._hidden(rows), self.cut))
-        return found
+    def features(self, rows: NDArray[np.int64]) -> Tensor:
+        return self.model.run(self._hidden(rows), self.cut)
 
     def _hidden(self, rows: NDArray[np.int64]) -> Tensor:
         if self.prefix is not None:
@@ -231,10 +236,9 @@ class TextLearner(Learner):
         super().forgo_prefix()
         self.cut = 0  # the whole network runs; what is frozen keeps no graph
 
-    def logits(self, rows: NDArray[np.int64]) -> Tensor:
+    def features(self, rows: NDArray[np.int64]) -> Tensor:
         batch: Any = self.tokens(rows, self.device) if self.prefix is None else self.prefix.read(rows)
-        found: Tensor = self.model.head(self.model.run(batch, self.cut))
-        return found
+        return self.model.run(batch, self.cut)
 
     def sampler(self, batch_size: int, seed: int) -> torch.utils.data.Sampler[int] | None:
         return LengthGrouped(self.tokens.lengths[self.data.train], batch_size, seed)

@@ -117,6 +117,11 @@ class Loop:
         return self.checkpoints.folder / "finished.json"
 
     @property
+    def learned_rows(self) -> NDArray[np.int64]:
+        """The rows that the saved network has learned from."""
+        return self.rows.rows
+
+    @property
     def is_finished(self) -> bool:
         """Whether all training was done in an earlier attempt."""
         if not self._finished.exists():

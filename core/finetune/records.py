@@ -41,6 +41,53 @@ class BaselineReport(TypedDict):
     better: Literal["model", "baseline"] | None
 
 
+class CrossValidated(TypedDict):
+    """What cross-validation measured: every row that is learned from, told by a head that had not seen it."""
+
+    accuracy: float
+    interval: list[float]
+    n: int
+    folds: int
+
+
+class FitFacts(TypedDict):
+    """How a head was fitted: the strength of its penalty, and on how many rows, in how many passes over them."""
+
+    strength: float
+    trained_on: int
+    passes: int
+    has_converged: bool
+    cross_validation: NotRequired[CrossValidated]  # not of fewer than two contents
+
+
+class StartFacts(TypedDict):
+    """The fitted head that a training of more than the head began from."""
+
+    strength: float
+    trained_on: int
+    seconds: float
+    cross_validation: NotRequired[CrossValidated]
+
+
+class ProbeReport(StartFacts):
+    """That head alone on the same test rows; the difference is the lead of the training that began from it."""
+
+    accuracy: float
+    interval: list[float]
+    macro_f1: float
+    difference: float
+    difference_interval: list[float]
+    p: float
+    better: Literal["model", "probe"] | None
+
+
+class HeadReport(TypedDict, total=False):
+    """What a run says of its fitted head: of one that is all that learned, or of one that the training began from."""
+
+    fit: FitFacts
+    probe: ProbeReport
+
+
 class TaskReport(TypedDict, total=False):
     """What only some tasks report."""
 
@@ -61,10 +108,12 @@ class FinetuneReport(ClassificationReport):
     baseline: NotRequired[BaselineReport]
     problems: NotRequired[list[ProblemRow]]
     without_leaks: NotRequired[Accuracy | None]
+    fit: NotRequired[FitFacts]
+    probe: NotRequired[ProbeReport]
 
 
 class BestEpoch(TypedDict):
-    """The epoch that was chosen on the validation rows."""
+    """The epoch that was chosen on the validation rows; 0 is the fitted head that a training began from."""
 
     epoch: int
     step: int
@@ -146,8 +195,17 @@ class FinetuneSummary(TaskFacts, total=False):
     engine: EngineFacts
     task: str
     learning_rate: float
+    fit: FitFacts
+    probe: ProbeReport
     phases: dict[str, float]
     problems: list[ProblemRow]
+
+
+def cross_validation_of(found: FinetuneSummary | FinetuneReport | HeadReport) -> CrossValidated | None:
+    """How held-out rows were told by the fitted head; None where none was fitted, or of too few rows."""
+    if "fit" in found:
+        return found["fit"].get("cross_validation")
+    return found["probe"].get("cross_validation") if "probe" in found else None
 
 
 def summary_of(run: Run) -> FinetuneSummary:

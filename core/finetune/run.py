@@ -3,7 +3,8 @@
 The Hugging Face Trainer does the training (optimizer, precision, checkpoints, resume with RNG and sampler
 state); `core.finetune.tasks` gives it the data, the network and the frozen part's cache, for pictures or for texts.
 The best epoch is chosen on the validation rows, in the arithmetic that trains. The test rows are read once, in the
-one that the saved model answers with.
+one that the saved model answers with. A head alone is fitted to its optimum instead, and what learns more than a head
+begins from a fitted one.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ from core.finetune.autotune import (
     time_training,
 )
 from core.finetune.checkpoints import Checkpoints
+from core.finetune.fitting import FIT_UNITS, MAX_START_ROWS, HeadFit, can_be_fitted
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.loop import Loop, predict_rows
+from core.finetune.probe import keep_probe, report_probe
 from core.finetune.recipe import as_in_0_1, learning_rate
-from core.finetune.records import Beside, BestEpoch, FinetuneReport, FinetuneSummary, Scores
+from core.finetune.records import Beside, BestEpoch, FinetuneReport, FinetuneSummary, HeadReport, Scores
 from core.finetune.spec import FinetuneSpec
 from core.finetune.tasks import ImageTask, TextTask
 from core.hardware import peak_resident_mb
@@ -64,7 +67,8 @@ class Finetuning:
     """One training, step by step.
 
     With `engine` it computes as that says instead of as is quickest here; one that is not `resumable` writes no
-    checkpoints.
+    checkpoints. With `is_of_0_1` rows are drawn and heads begin as in version 0.1; where nothing is said, as the
+    checkpoints tell.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Finetuning:
         resume: bool,
         engine: ComputeChoice | None = None,
         resumable: bool = True,
+        is_of_0_1: bool | None = None,
     ) -> None:
         self.spec, self.clock, self.resume = spec, PhaseClock(reporter), resume
         self.given_engine, self.resumable = engine, resumable
@@ -83,7 +88,7 @@ class Finetuning:
         self.checkpoints = Checkpoints(folder / "checkpoint")
         if not resume:
             self.checkpoints.clear()
-        self.is_of_0_1 = self.checkpoints.began_in_0_1()
+        self.is_of_0_1 = self.checkpoints.began_in_0_1() if is_of_0_1 is None else is_of_0_1
         if self.is_of_0_1:
             self.spec = spec = as_in_0_1(spec)
         self.card = get_model(spec.model.id)
@@ -96,18 +101,18 @@ class Finetuning:
         """Train, test, and keep model, report and everything measured."""
         self.artifacts.mkdir(parents=True, exist_ok=True)
         probabilities, best, loop = self.learn()
-        report = self._write_report(probabilities)
+        report = self._write_report(probabilities, loop)
         self.clock.phase("save")
         self._save_model(report, best)
         self._keep_engine()
         return self._summary(report, best, loop)
 
-    def learn(self) -> tuple[NDArray[np.float64], BestEpoch, Loop]:
+    def learn(self) -> tuple[NDArray[np.float64], BestEpoch, Loop | HeadFit]:
         """Train and test: probabilities [N, C] of the test rows, what is known of the best epoch, the loop."""
         spec = self.spec
         set_seed(spec.seed)
         self.clock.phase("data")
-        self.task.load_data()
+        self.task.load_data(as_in_0_1=self.is_of_0_1)
         self.data = self.task.data
         if self.resumable:  # of a comparison's trainings it is kept once
             keep_record(self.data, self.artifacts, self.clock, resume=self.resume)
@@ -117,15 +122,52 @@ class Finetuning:
         self.learner = self.task.build_learner(self.engine)
         self._limit_cache()
         self.parameters = count_parameters(self.learner.model)  # before adapters are merged
-        loop = Loop(self.learner, spec, self.checkpoints, self.clock, self.engine, resumable=self.resumable)
+        loop = self._loop()
         self._expect(loop)
         if not loop.is_finished:
-            self._tune(loop)
+            if isinstance(loop, Loop):
+                self._tune(loop)
             self._remember_engine()
+            if isinstance(loop, Loop):
+                self._begin_fitted(loop)
             loop.train(resume=self.resume)
+        self.learned_rows = loop.learned_rows
         best = loop.load_best()
         self.clock.phase("test")
         return self._test(loop.engine.exact()).double().softmax(1).numpy(), best, loop
+
+    def _loop(self) -> Loop | HeadFit:
+        """What trains: a fit where only the head learns and its features are kept, else steps over batches."""
+        steps = (self.learner, self.spec, self.checkpoints, self.clock, self.engine)
+        rows, only_head = len(self.data.train) + len(self.data.validation), METHODS[self.spec.method].only_head
+        if only_head and self.learner.prefix is not None and not self.is_of_0_1 and can_be_fitted(self.learner, rows):
+            return HeadFit(*steps)
+        return Loop(*steps, resumable=self.resumable)
+
+    @property
+    def _begins_fitted(self) -> bool:
+        rows = min(len(self.data.train), MAX_START_ROWS)
+        is_random = self.spec.model.weights == "random"
+        return not (self.is_of_0_1 or is_random) and can_be_fitted(self.learner, rows)
+
+    def _begin_fitted(self, loop: Loop) -> None:
+        """Let a training from its first step on begin with the head that fits the network as it is.
+
+        That head counts as epoch 0 where the best epoch is chosen, and its answers for the test rows are kept.
+        Random weights have nothing that a head could be fitted to.
+        """
+        if not self._begins_fitted:
+            return
+        # A batch's own mean and variance would be far from those that the head was fitted with.
+        self.learner.model.keeps_standard = True
+        if self.resume and self.checkpoints.last() is not None:
+            return
+        facts = HeadFit(self.learner, self.spec, self.checkpoints, self.clock, loop.engine).begin()
+        loop.validate(0, 0)
+        if self.resumable:
+            self.clock.phase("test")
+            shares = self._test(loop.engine.exact()).double().softmax(1).numpy()
+            keep_probe(self.artifacts, facts, self.data.test, self.data.targets[self.data.test], shares)
 
     def _test(self, engine: ComputeChoice) -> Tensor:
         """Logits [N, C] of the test rows, as the saved model gives them."""
@@ -168,7 +210,7 @@ class Finetuning:
             )
             self.learner.forgo_prefix()
 
-    def _expect(self, loop: Loop) -> None:
+    def _expect(self, loop: Loop | HeadFit) -> None:
         """Tell the clock how much work lies ahead, in passes of one picture through the whole network."""
         data, prefix, model = self.data, self.learner.prefix, self.learner.model
         learning = 1 - self.task.cut / max(1, model.num_blocks)
@@ -181,7 +223,16 @@ class Finetuning:
         once = test * cost["predict"]
         if prefix is not None:
             once += frozen * (prefix.rows_expected + (0 if prefix.exact() is prefix else self.tests_ahead))
-        self.clock.expect(once + self.spec.epochs * per_epoch, **cost)
+        if isinstance(loop, HeadFit):  # the fit takes about as long as fifty passes of each row through the head
+            fit = 0.05 * (train + validation)
+            per_row = (train + validation) * cost["predict"]
+            self.clock.expect(once + per_row + fit, **cost, fit=fit / FIT_UNITS)
+            return
+        begun = 0.0
+        if self._begins_fitted:
+            read = min(train, MAX_START_ROWS) + validation + (test if self.resumable else 0)
+            begun = read * cost["predict"]
+        self.clock.expect(once + begun + self.spec.epochs * per_epoch, **cost)
 
     def _tune(self, loop: Loop) -> None:
         """Time candidates for the training steps, unless this engine is known or was asked for."""
@@ -211,7 +262,7 @@ class Finetuning:
             return None
 
     # -- keeping what came out ---------------------------------------------------------------------------
-    def _write_report(self, probabilities: NDArray[np.float64]) -> FinetuneReport:
+    def _write_report(self, probabilities: NDArray[np.float64], loop: Loop | HeadFit) -> FinetuneReport:
         rows, labels = self.data.test, list(self.data.labels)
         targets = self.data.targets[rows]
         with replacing(self.artifacts / "predictions.parquet") as unfinished:
@@ -219,7 +270,8 @@ class Finetuning:
         report: FinetuneReport = {
             **report_classification(targets, probabilities, labels),
             "mistakes": self.task.write_mistakes(self.artifacts, rows, targets, probabilities),
-            **self.task.write_more(self.artifacts),
+            **self.task.write_more(self.artifacts, self.learned_rows),
+            **self._of_head(loop),
             **self._beside((probabilities.argmax(1) == targets)[~self.data.leaked]),
         }
         write_atomically(self.artifacts / "report.json", to_json(report))
@@ -234,6 +286,13 @@ class Finetuning:
         self.clock.log(f"warning: {explain(told)}")
         problems = [problem.as_dict() for problem in (*self.data.problems, told)]
         return {"problems": problems, "without_leaks": accuracy}
+
+    def _of_head(self, loop: Loop | HeadFit) -> HeadReport:
+        """How the head was fitted that is all that learned, or how the one did that the training began from."""
+        if isinstance(loop, HeadFit):
+            return {} if loop.facts is None else {"fit": loop.facts}
+        probe = report_probe(self.artifacts)
+        return {} if probe is None else {"probe": probe}
 
     def _save_model(self, report: FinetuneReport, best: BestEpoch) -> None:
         spec = self.spec
@@ -264,14 +323,14 @@ class Finetuning:
         }
         write_atomically(self.artifacts / "autotune.json", to_json(kept))
 
-    def _summary(self, report: FinetuneReport, best: BestEpoch, loop: Loop) -> FinetuneSummary:
+    def _summary(self, report: FinetuneReport, best: BestEpoch, loop: Loop | HeadFit) -> FinetuneSummary:
         data, engine, prefix = self.data, self.engine, self.learner.prefix
         return {
             "test": {**_scores(report), "loss": report["loss"]},
             "val": {"accuracy": best["accuracy"], "n": len(data.validation)},
             "best_epoch": best["epoch"],
             "epochs_done": loop.epochs_done,
-            "train_seconds": self.clock.total(("train", "validate", "compile", "autotune")),
+            "train_seconds": self.clock.total(("features", "fit", "train", "validate", "compile", "autotune")),
             "images_per_s": loop.images_per_s,
             "parameters": self.parameters[0],
             "trainable_parameters": self.parameters[1],
@@ -298,6 +357,7 @@ class Finetuning:
             "task": self.card.task,
             "learning_rate": learning_rate(self.spec),
             **self.task.facts(report),
+            **self._of_head(loop),
             "phases": self.clock.seconds,
             "problems": report["problems"],
         }

@@ -51,7 +51,10 @@ class FinetuneSpec(Spec):
     epochs: int = knob(
         5,
         label=N_("Epochs"),
-        help=N_("How often the training sees every example. More takes longer and may learn by heart."),
+        help=N_(
+            "How often the training sees every example. More takes longer and may learn by heart. "
+            "A head alone is fitted until nothing more is gained: this does not matter for it."
+        ),
         ge=1,
         le=1000,
     )

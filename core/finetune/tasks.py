@@ -57,7 +57,7 @@ class ImageTask:
         self.spec, self.card, self.device, self.clock = spec, card, device, clock
         self.size = spec.image_size or card.vision.image_size
 
-    def load_data(self) -> None:
+    def load_data(self, *, as_in_0_1: bool) -> None:
         spec = self.spec
         self.data = load_images(
             spec.data,
@@ -66,6 +66,7 @@ class ImageTask:
             test_size=spec.test_size,
             seed=spec.seed,
             reporter=self.clock,
+            as_in_0_1=as_in_0_1,
         )
         self.data.pixels.ensure(np.concatenate([self.data.train, self.data.validation, self.data.test]), self.clock)
 
@@ -114,7 +115,7 @@ class ImageTask:
             )
         return mistakes
 
-    def write_more(self, folder: Path) -> TaskReport:
+    def write_more(self, folder: Path, trained: Ints) -> TaskReport:
         """What else belongs into the report: nothing."""
         return {}
 
@@ -133,9 +134,10 @@ class TextTask:
         self.spec, self.card, self.device, self.clock = spec, card, device, clock
         self.size = 0  # tokens of a text that are read, known with the model's own tokenizer
 
-    def load_data(self) -> None:
+    def load_data(self, *, as_in_0_1: bool) -> None:
         spec = self.spec
-        self.data = load_texts(spec.data, train_size=spec.train_size, test_size=spec.test_size, seed=spec.seed)
+        sizes = {"train_size": spec.train_size, "test_size": spec.test_size}
+        self.data = load_texts(spec.data, **sizes, seed=spec.seed, as_in_0_1=as_in_0_1)
 
     def build_model(self) -> None:
         spec, data = self.spec, self.data
@@ -203,11 +205,11 @@ class TextTask:
             for i in _worst(targets, probabilities)
         ]
 
-    def write_more(self, folder: Path) -> TaskReport:
-        """Run the simple rival on the same rows, keep its answers, and say which is better."""
+    def write_more(self, folder: Path, trained: Ints) -> TaskReport:
+        """Run the simple rival on the rows that were trained on, keep its answers, and say which is better."""
         self.clock.phase("baseline")
         data, seed = self.data, self.spec.seed
-        rival = run_baseline(data.texts, data.targets, data.train, data.test, len(data.labels), seed)
+        rival = run_baseline(data.texts, data.targets, trained, data.test, len(data.labels), seed)
         targets = data.targets[data.test]
         with replacing(folder / "baseline.parquet") as unfinished:
             write_predictions(unfinished, data.test, targets, rival.probabilities)

@@ -11,6 +11,10 @@ RUNS_SENTENCES: dict[str, str] = {
         "Random weights and only part of the network learns: the rest stays random and sees little. "
         "Train all layers, or take the pretrained weights."
     ),
+    "spec.fitted_head": N_(
+        "A head alone is fitted until nothing more is gained: epochs, learning rate and what else belongs to learning "
+        "in steps do not matter for it, unless there are too many examples to be fitted at once."
+    ),
     "spec.no_such_device": N_("This machine has no {device} that the installed torch can use. It has: {known}."),
     "spec.fp16_on_cpu": N_("fp16 is a hundred times slower than fp32 on a processor. Take fp32, bf16 or auto."),
     "spec.bf16_emulated": N_(
@@ -105,6 +109,8 @@ PHASES: dict[str, str] = {
     "compile": N_("Preparing the fast path for the frozen part"),
     "tokens": N_("Splitting the texts into tokens"),
     "baseline": N_("Training the simple rival (word counts) beside"),
+    "features": N_("Computing the features of the examples, once"),
+    "fit": N_("Fitting the head to them"),
     "train": N_("Training, epoch {epoch} of {epochs}"),
     "cells": N_("Training side by side, {done} of {total} done"),
     "validate": N_("Checking on the validation examples"),

@@ -84,6 +84,8 @@ class ImageClassifier(Tunable):
         for stage in self.stages[: self.num_frozen]:
             for module in stage.modules:
                 module.eval()
+        if self.keeps_standard:
+            self.head.eval()
         if self.freeze_batchnorm:
             for module in self.net.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -164,6 +164,8 @@ class TextClassifier(Tunable):
 
     def train(self, mode: bool = True) -> TextClassifier:
         super().train(mode)
+        if self.keeps_standard:
+            self.head.eval()
         if self.num_frozen:
             self.net.eval()
             for layer in self.layers[self.num_frozen - 1 :]:

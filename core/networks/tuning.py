@@ -22,6 +22,7 @@ class Tunable(nn.Module):
     base: str  # the id of the model it was built from
     num_frozen: int  # blocks from the input on that are left as they are
     method: str | None = None  # the way it was made ready for
+    keeps_standard = False  # the head standardises by what it was fitted with, also while it learns
 
     @property
     @abstractmethod

@@ -215,8 +215,8 @@ def test_features_of_an_old_run_are_computed_anew_and_once(old: Path, tmp_path: 
     assert isinstance(spec, FinetuneSpec)
     summary = Finetuning(spec, tmp_path, SilentReporter(), resume=False, engine=engine_of(run)).run()
     assert summary["engine"]["cached_rows"] == 0
-    # Begun anew, it draws its rows and reads its texts as is done today: about as good, not the same.
-    assert summary["test"]["accuracy"] == pytest.approx(run.summary["test"]["accuracy"], abs=0.15)
+    # Begun anew, it draws its rows, reads its texts and fits its head as is done today: no worse, not the same.
+    assert summary["test"]["accuracy"] > run.summary["test"]["accuracy"] - 0.15
     assert cached(old) > folders
     again = Finetuning(spec, tmp_path, SilentReporter(), resume=False, engine=engine_of(run)).run()
     assert again["engine"]["computed_rows"] == 0

@@ -21,6 +21,7 @@ _PHASES = {
     "autotune": N_("timing options"),
     "compile": N_("preparing the fast path"),
     "features": N_("computing features"),
+    "fit": N_("fitting the head"),
     "train": N_("training itself"),
     "validate": N_("validating"),
     "test": N_("testing"),

@@ -18,7 +18,7 @@ from core.runs import kinds, manage
 from core.store import Run
 from pages.ui import live, parts, state, words
 from pages.ui.charts import draw_curves
-from pages.ui.finetune import text_results
+from pages.ui.finetune import head_results, text_results
 from pages.ui.finetune.compute import show_engine
 from pages.ui.predict import one_text
 from pages.ui.predict import pictures as predict_pictures
@@ -38,6 +38,7 @@ def show_result(run: Run) -> None:
     st.markdown(f"## {_answer(run, test, _)}", anchors=False)
     live.show_warnings(run)
     _show_numbers(run, test, report, _)
+    head_results.show_head(summary, _)
     if "baseline" in summary:
         text_results.show_baseline(summary["baseline"], test, _)
     draw_curves([run], f"curves_{run.id}", _)

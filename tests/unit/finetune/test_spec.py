@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from core import hardware
 from core.data.spec import ImportSpec
 from core.errors import InputError, NotFoundError
+from core.finetune.checks import check_fitted
 from core.finetune.recipe import learning_rate
 from core.finetune.spec import FinetuneSpec
 from core.messages import explain
@@ -28,6 +29,16 @@ def _spec(**values: object) -> FinetuneSpec:
 
 def _codes(spec: FinetuneSpec | ImportSpec) -> dict[str, str]:
     return {problem.code: problem.severity for problem in check_spec(spec)}
+
+
+def test_what_a_fitted_head_does_not_know_is_told() -> None:
+    def told(**asked: object) -> list[str]:
+        return [problem.code for problem in check_fitted(_spec(**asked))]
+
+    assert told() == []
+    for asked in ({"epochs": 20}, {"lr": 0.1}, {"patience": 3}, {"schedule": "constant"}):
+        assert told(**asked) == ["spec.fitted_head"], asked
+        assert told(**asked, augment="light") == told(**asked, method="full") == [], "that learns in steps"
 
 
 def test_parsing_tells_every_wrong_field_at_once() -> None:
@@ -118,7 +129,7 @@ def test_batch_that_leaves_hardly_a_step_is_told() -> None:
     assert (problem.code, problem.severity, problem.field) == ("spec.few_steps", "warning", "batch_size")
     assert "9 steps" in explain(problem)
     for changed in ({"batch_size": 32}, {"epochs": 5}, {"method": "head"}):
-        assert check_spec(_spec(**(few | changed))) == []
+        assert "spec.few_steps" not in _codes(_spec(**(few | changed)))
 
 
 def test_check_tells_neighbours_when_the_model_is_unknown() -> None:
