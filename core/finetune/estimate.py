@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core import settings
 from core.data.splits import train_and_validation
+from core.data.token_lengths import MOST_READ, covering_length
 from core.errors import GraftError
 from core.finetune.memory import memory_of_mb
 from core.finetune.spec import FinetuneSpec
@@ -27,7 +28,7 @@ LOW, HIGH = 0.72, 1.4  # the true time lies in this range of the estimate in mos
 START_S = 6.0  # libraries, model, data that is already cached
 _DEFAULT_ROWS = 2000  # stands for the size of a data set nobody has read yet
 _USUAL_TOKENS = 64  # of a text, where nothing is known of its length
-_READ_TOKENS = 128  # at most, of a text, where nothing else is asked for (core.networks.tokens)
+_READ_TOKENS = 128  # at most, of a text, where nothing is asked for and nobody has looked into the texts
 _LIKE_RUNS = 5  # as many of the most alike runs are looked at: one that was slow does not count
 
 
@@ -96,7 +97,7 @@ def estimate_finetune(spec: FinetuneSpec, store: Store | None = None) -> Estimat
 def shown_at_most(spec: FinetuneSpec, card: ModelCard) -> int:
     """The edge of the pictures, or the tokens of the longest texts."""
     if card.is_text:
-        return min(spec.max_length or _READ_TOKENS, card.reading.max_length)
+        return min(spec.max_length or _covering(spec, open_store()), card.reading.max_length)
     return spec.image_size or card.vision.image_size
 
 
@@ -112,8 +113,19 @@ def _tokens_of(spec: FinetuneSpec, store: Store) -> int | None:
     for run in store.list_runs(statuses=["done"], kind="finetune", limit=200):
         median = (run.summary.get("tokens") or {}).get("median")
         if median and (run.spec.get("data") or {}).get("id") == spec.data.id:
-            return min(int(median), spec.max_length or _READ_TOKENS)
+            return min(int(median), spec.max_length or MOST_READ)
     return None
+
+
+def _covering(spec: FinetuneSpec, store: Store) -> int:
+    """Tokens that are read of each text where nothing is asked for, as far as these texts were looked into."""
+    from core.store import read_report
+
+    for run in store.list_runs(statuses=["done"], kind="import", limit=200):
+        if (run.spec.get("data") or {}).get("id") == spec.data.id:
+            lengths = ((read_report(run.id) or {}).get("tokens") or {}).get("lengths")
+            return covering_length(lengths, MOST_READ) if lengths else _READ_TOKENS
+    return _READ_TOKENS
 
 
 # -- time ----------------------------------------------------------------------------------------------

@@ -168,6 +168,14 @@ def test_memory_is_told_within_a_fifth(values: dict[str, Any], came: float) -> N
 def test_memory_grows_with_the_length_of_texts() -> None:
     text = {"model": {"id": MINILM}, "data": {"id": "upload/texts"}, "method": "full", "train_size": 2000}
     told = [estimate_finetune(_spec(**text, max_length=length)).memory_mb for length in (64, 128, 256, 512)]
+    assert estimate_finetune(_spec(**text)).memory_mb == told[1], "nobody has looked into these texts"
+    open_store().create_run("im-1", kind="import", name="i", spec={"data": text["data"]})
+    run = open_store().get_run("im-1")
+    (run.folder / "artifacts").mkdir(parents=True)
+    report = {"tokens": {"lengths": [40] * 10 + [250] * 10}}
+    (run.folder / "artifacts" / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    open_store().update_run("im-1", status="done")
+    assert estimate_finetune(_spec(**text)).memory_mb == told[2], "256 tokens cover them"
     assert told == sorted(told)
     assert told[2] > 3500, "256 tokens reached 4,757 MB in fp32"
 
