@@ -75,8 +75,10 @@ def test_newcomer_trains_on_digits_leaves_comes_back_and_tries_a_picture(open_pa
 def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
     page = open_page("/finetune")
     _choose_small(page)
+    page.get_by_text("Train the last blocks too").click()
+    page.get_by_text("Train only the last layer (head)").click()
     # Few examples, seen often: long enough to be stopped in the middle, whatever else the machine does.
-    for name, value in (("Training examples", "200"), ("Epochs", "150")):
+    for name, value in (("Training examples", "200"), ("Epochs", "60")):
         field = page.get_by_role("spinbutton", name=name)
         field.fill(value)
         field.press("Enter")
