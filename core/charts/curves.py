@@ -32,6 +32,7 @@ class RunCurves:
     best_epoch: float | None = None
     test: tuple[float, float, float] | None = None  # value, low, high
     planned: int | None = None  # epochs, while the run is at work
+    is_fitted: bool = False  # in passes to an optimum: there are no epochs, and none is chosen
 
 
 def curve_chart(runs: Sequence[RunCurves], what: CurveKind, _: Translator, *, keep: str) -> Chart:
@@ -45,7 +46,8 @@ def curve_chart(runs: Sequence[RunCurves], what: CurveKind, _: Translator, *, ke
         dash = run.look.dash if run.look not in looks else _DASHES[looks.count(run.look) % len(_DASHES)]
         looks.append(run.look)
         traces += _curves_of(run, dash, what, _, is_alone=len(runs) == 1)
-    layout = layout_of_axes(_("Epoch"), _("Loss") if what == "loss" else _("Accuracy"))
+    across = _("Pass") if runs and all(run.is_fitted for run in runs) else _("Epoch")
+    layout = layout_of_axes(across, _("Loss") if what == "loss" else _("Accuracy"))
     layout |= {"uirevision": keep, "hovermode": "closest", "shapes": _chosen_epochs(runs), "showlegend": True}
     layout["height"] += 22 * max(0, len(runs) - 2)  # a legend line for each run
     planned = max((run.planned or 0 for run in runs), default=0)
@@ -54,7 +56,7 @@ def curve_chart(runs: Sequence[RunCurves], what: CurveKind, _: Translator, *, ke
     if what == "accuracy":
         layout["yaxis"] |= {"tickformat": ".0%"}
         layout["yaxis"]["range"] = _share_range(runs)
-    if len(runs) == 1 and runs[0].best_epoch is not None:
+    if len(runs) == 1 and runs[0].best_epoch is not None and not runs[0].is_fitted:
         layout["annotations"] = [_note(runs[0].best_epoch, _("chosen epoch"))]
     return {"traces": traces, "layout": layout}
 
@@ -113,7 +115,7 @@ def _test_mark(run: RunCurves, base: Trace, word: str, *, is_alone: bool) -> Tra
 
 
 def _chosen_epochs(runs: Sequence[RunCurves]) -> list[Layout]:
-    if len(runs) != 1 or runs[0].best_epoch is None:
+    if len(runs) != 1 or runs[0].best_epoch is None or runs[0].is_fitted:
         return []
     line = {"color": GRID, "width": 2, "dash": "dot"}
     x = runs[0].best_epoch

@@ -97,8 +97,10 @@ def _curves_of(run: Run, what: CurveKind, name: str) -> RunCurves:
         train=buffer.curve(f"train/{what}"),
         validation=buffer.curve(f"val/{what}"),
         best_epoch=run.summary.get("best_epoch"),
-        planned=run.spec.get("epochs") if run.is_active else None,
+        # A head may be fitted, in more passes than there were to be epochs.
+        planned=run.spec.get("epochs") if run.is_active and run.spec.get("method") != "head" else None,
         test=(test["accuracy"], *test["interval"]) if test else None,
+        is_fitted="fit" in run.summary,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -90,6 +91,12 @@ def assert_sound(at: AppTest) -> None:
     """Nothing unforeseen happened: no exception, not even one told in a sentence."""
     assert not at.exception, at.exception
     assert not [box.value for box in at.error if "does not know" in box.value or "未知问题" in box.value]
+
+
+def charts_of(at: AppTest) -> list[dict[str, Any]]:
+    """The data that the page hands to its charts."""
+    found = [json.loads(element.proto.json) for element in at.get("bidi_component")]
+    return [data for data in found if "traces" in data]
 
 
 def texts_of(at: AppTest) -> str:

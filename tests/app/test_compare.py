@@ -15,14 +15,8 @@ from core.i18n import LANGUAGES, translator
 from core.messages import explain
 from core.problems import Problem
 from core.store import open_store, read_report
-from tests.app.conftest import ENDED, assert_sound, texts_of
+from tests.app.conftest import ENDED, assert_sound, charts_of, texts_of
 from tests.fixtures.comparisons import make_comparison
-
-
-def charts_of(at: AppTest) -> list[dict[str, object]]:
-    """The data that the page hands to its charts."""
-    found = [json.loads(element.proto.json) for element in at.get("bidi_component")]
-    return [data for data in found if "traces" in data]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

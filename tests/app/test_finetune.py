@@ -20,7 +20,7 @@ from core.progress import SilentReporter
 from core.runs.submit import new_run
 from core.spec import DataRef
 from core.store import Run, open_store
-from tests.app.conftest import assert_sound, texts_of
+from tests.app.conftest import assert_sound, charts_of, texts_of
 from tests.fixtures.pictures import fill
 
 
@@ -163,6 +163,24 @@ def test_done_run_gives_the_answer_first(
     classes = at.dataframe[0].value
     assert set(classes["label"]) == {"cat", "dog", "数字"}
     assert classes["f1"].is_monotonic_increasing
+
+
+def test_fitted_head_counts_passes_and_tells_how_held_out_examples_were_told(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run]
+) -> None:
+    run = make_run("done")
+    held_out = {"accuracy": 0.55, "interval": [0.452, 0.644], "n": 100, "folds": 5}
+    fit = {"strength": 0.03, "trained_on": 100, "passes": 39, "has_converged": True, "cross_validation": held_out}
+    report_path = run.folder / "artifacts" / "report.json"
+    report = json.loads(report_path.read_text(encoding="utf-8"))
+    report_path.write_text(to_json(report | {"fit": fit}), encoding="utf-8")
+    open_store().update_run(run.id, summary={**run.summary, "fit": fit})
+    at = open_page("finetune", run=run.id)
+    said = texts_of(at)
+    assert "fitted in 39 passes" in said
+    assert "epochs" not in said
+    assert "55.0% of 100 examples are told rightly" in said
+    assert {chart["layout"]["xaxis"]["title"]["text"] for chart in charts_of(at)} == {"Pass"}
 
 
 def test_what_the_data_hides_stands_beside_the_answer(

@@ -22,15 +22,9 @@ from core.store import Run, open_store, read_report
 from pages.ui.cached import answers as cached_answers
 from pages.ui.cached import models as cached_models
 from pages.ui.cached import runs as cached_runs
-from tests.app.conftest import ENDED, assert_sound, texts_of
+from tests.app.conftest import ENDED, assert_sound, charts_of, texts_of
 from tests.fixtures.optimizations import able_machine, make_optimization
 from tests.fixtures.pictures import exif_of
-
-
-def charts_of(at: AppTest) -> list[dict[str, Any]]:
-    """The data that the page hands to its charts."""
-    found = [json.loads(element.proto.json) for element in at.get("bidi_component")]
-    return [data for data in found if "traces" in data]
 
 
 def headings_of(at: AppTest) -> list[str]:

@@ -83,7 +83,11 @@ def grid_line(run: Run, _: Translator) -> str:
 def one_line(run: Run, _: Translator) -> str:
     """What a fine-tuning was asked for, in one line."""
     spec = run.spec
-    parts = [_.plural("{n} epoch", "{n} epochs", spec["epochs"])]
+    fit = run.summary.get("fit")
+    if fit:
+        parts = [_.plural("fitted in {n} pass", "fitted in {n} passes", fit["passes"])]
+    else:
+        parts = [_.plural("{n} epoch", "{n} epochs", spec["epochs"])]
     if spec.get("train_size"):
         parts.append(_.plural("{n} training example", "{n} training examples", spec["train_size"]))
     if spec.get("image_size"):
