@@ -133,7 +133,7 @@ def ask_pictures(model_id: str, paths: Sequence[Path], top: int) -> Predictions:
 def _see(predictor: Predictor, path: Path, problems: list[Problem]) -> NDArray[np.uint8] | None:
     """What the model sees of a file; None for what cannot be read. What is wrong or odd is added to `problems`."""
     try:
-        picture, odd = open_told(path, str(path))
+        picture, odd = open_told(path, path.name)
     except DataError as error:
         problems += error.problems
         return None
