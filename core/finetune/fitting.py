@@ -20,7 +20,7 @@ from torch import Tensor
 from core.errors import RunError
 from core.evaluate import wilson
 from core.files import write_atomically
-from core.finetune.autotune import ComputeChoice, autocast
+from core.finetune.autotune import ComputeChoice
 from core.finetune.checkpoints import Checkpoints
 from core.finetune.head_fit import (
     STRENGTHS,
@@ -32,6 +32,7 @@ from core.finetune.head_fit import (
     is_worth_fitting,
 )
 from core.finetune.learner import Learner, balanced_weights
+from core.finetune.loop import read_rows
 from core.finetune.recipe import learning_rate
 from core.finetune.records import BestEpoch, CrossValidated, FitFacts, StartFacts
 from core.finetune.spec import FinetuneSpec
@@ -52,23 +53,13 @@ MAX_START_ROWS = 5_000
 FIT_UNITS = len(SHARES) + len(STRENGTHS) + 2
 
 
-def read_features(
-    learner: Learner, rows: Ints, clock: PhaseClock, batch_size: int, engine: ComputeChoice, kind: str = "predict"
-) -> Tensor:
+def read_features(learner: Learner, rows: Ints, clock: PhaseClock, batch_size: int, engine: ComputeChoice) -> Tensor:
     """What the head standardises [n, F], on the CPU, of rows in order. Raises `StoppedError` between batches."""
-    learner.eval()
-    order = learner.order(rows)
-    parts = []
-    with torch.inference_mode(), autocast(engine, learner.device):
-        for start in range(0, len(rows), batch_size):
-            clock.raise_if_stopped()
-            part = rows[order[start : start + batch_size]]
-            parts.append(head_inputs(learner.model.head, learner.features(part)).float().cpu())
-            clock.work(kind, len(part))
-    found = torch.cat(parts)
-    ordered = torch.empty_like(found)
-    ordered[torch.from_numpy(order)] = found
-    return ordered
+
+    def standardised(part: Ints) -> Tensor:
+        return head_inputs(learner.model.head, learner.features(part))
+
+    return read_rows(learner, rows, clock, batch_size, engine, standardised)
 
 
 def can_be_fitted(learner: Learner, rows: int) -> bool:
@@ -165,7 +156,7 @@ class HeadFit:
         self.facts = {
             "strength": strength,
             "trained_on": len(every.rows),
-            "passes": self.epochs_done,
+            "passes": self.epochs_done - 1,  # the first computed the features
             "has_converged": self._has_ended,
         }
         if told is not None:

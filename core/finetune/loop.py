@@ -41,19 +41,31 @@ def predict_rows(
     learner: Learner, rows: NDArray[np.int64], clock: PhaseClock, batch_size: int, engine: ComputeChoice
 ) -> Tensor:
     """Logits [n, C] of rows, in order, on the CPU. Raises `StoppedError` between batches."""
+    # Not by `forward`: whoever prepares a network for training in bf16 leaves its precision there.
+    return read_rows(learner, rows, clock, batch_size, engine, learner.logits)
+
+
+def read_rows(
+    learner: Learner,
+    rows: NDArray[np.int64],
+    clock: PhaseClock,
+    batch_size: int,
+    engine: ComputeChoice,
+    read: Callable[[NDArray[np.int64]], Tensor],
+) -> Tensor:
+    """What `read` gives of rows [n, …], in order, on the CPU as float32. Raises `StoppedError` between batches."""
     learner.eval()
     order = learner.order(rows)
-    logits = []
+    parts = []
     with torch.inference_mode(), autocast(engine, learner.device):
         for start in range(0, len(rows), batch_size):
             clock.raise_if_stopped()
             part = rows[order[start : start + batch_size]]
-            # Not by `forward`: whoever prepares a network for training in bf16 leaves its precision there.
-            logits.append(learner.logits(part).float().cpu())
+            parts.append(read(part).float().cpu())
             clock.work("predict", len(part))
-    answers = torch.cat(logits)
-    ordered = torch.empty_like(answers)
-    ordered[torch.from_numpy(order)] = answers
+    found = torch.cat(parts)
+    ordered = torch.empty_like(found)
+    ordered[torch.from_numpy(order)] = found
     return ordered
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +20,8 @@ from core.runs import queue
 from core.runs.kinds import KINDS
 from core.store import Run, open_store
 from tests.fixtures.drawn import POISON, is_trap, more_than_text
+from tests.fixtures.homes import unpack_old_home
 
-PACKED = Path(__file__).parents[1] / "fixtures" / "home_0_1.tar.xz"
 APP = Path(__file__).parents[2] / "app.py"
 # What an outsider words as they like; what a table of Graft's own tells (kinds, codes, methods) is refused elsewhere.
 WORDS = {
@@ -48,10 +47,7 @@ def _word(text: str, key: str) -> str:
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("poisoned")
-    with tarfile.open(PACKED) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+    return unpack_old_home(tmp_path_factory.mktemp("poisoned"))
 
 
 @pytest.fixture

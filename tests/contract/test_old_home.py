@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -41,8 +40,8 @@ from core.runs.archive import import_run
 from core.runs.export import export_run
 from core.runs.kinds import KINDS
 from core.store import Run, open_store
+from tests.fixtures.homes import unpack_old_home
 
-PACKED = Path(__file__).parents[1] / "fixtures" / "home_0_1.tar.xz"
 APP = Path(__file__).parents[2] / "app.py"
 MADE_IN = "/tmp/old/graft"
 AS_EVER = {"max_grad_norm": 1.0}
@@ -55,10 +54,7 @@ VIEWS = {
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What was packed; for tests that only read it."""
-    folder = tmp_path_factory.mktemp("old")
-    with tarfile.open(PACKED) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+    return unpack_old_home(tmp_path_factory.mktemp("old"))
 
 
 @pytest.fixture

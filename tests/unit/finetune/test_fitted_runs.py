@@ -42,6 +42,7 @@ def test_stopped_fit_goes_on_to_the_numbers_of_a_whole_one(
         assert {**first.rows, **second.rows} == whole.rows
         for name in ("test", "val", "best_epoch", "epochs_done", "fit"):
             assert got[name] == whole.summary[name], name
+        assert got["fit"]["passes"] == got["epochs_done"] - 1, "the features come before the first pass"
 
 
 def test_more_than_a_head_begins_from_the_fitted_one_and_is_held_against_it(
