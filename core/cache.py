@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from core import settings
 from core.errors import StoppedError
+from core.files import disk_bytes
 
 KINDS = ("pixels", "features", "facts", "onnx")
 # A folder that was opened so recently may be at work in another process: it is not trimmed.
@@ -138,7 +139,7 @@ def _open(path: Path, size: int) -> Any:
 def cache_sizes() -> dict[str, int]:
     """Bytes on the disk by kind."""
     root = settings.folder("cache")
-    return {kind: sum(_disk_bytes(path) for path in _keys(root / kind)) for kind in KINDS}
+    return {kind: sum(disk_bytes(path) for path in _keys(root / kind)) for kind in KINDS}
 
 
 def clear_cache(kind: str | None = None) -> int:
@@ -157,7 +158,7 @@ def trim_cache() -> int:
     except ValueError:
         limit = float(settings.SETTINGS["GRAFT_CACHE_GB"].default) * 1e9
     root = settings.folder("cache")
-    entries = [(_used_at(path), _disk_bytes(path), path) for kind in KINDS for path in _keys(root / kind)]
+    entries = [(_used_at(path), disk_bytes(path), path) for kind in KINDS for path in _keys(root / kind)]
     total, freed = sum(size for _, size, _ in entries), 0
     for used, size, path in sorted(entries, key=lambda item: item[0]):
         if total - freed <= limit or time.time() - used < _IN_USE_S:
@@ -178,20 +179,8 @@ def _used_at(path: Path) -> float:
         return 0.0
 
 
-def _disk_bytes(folder: Path) -> int:
-    """What a folder really takes: sparse files take less than their length."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            stat = path.stat()
-        except OSError:
-            continue
-        total += stat.st_blocks * 512 if hasattr(stat, "st_blocks") else stat.st_size
-    return total
-
-
 def _remove(path: Path) -> int:
-    size = _disk_bytes(path)
+    size = disk_bytes(path)
     # Out of sight first: nobody opens half a folder.
     gone = path.with_name(f".{path.name}.{os.getpid()}.gone")
     try:

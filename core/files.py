@@ -102,3 +102,15 @@ def size_of(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
+
+
+def disk_bytes(folder: Path) -> int:
+    """What a folder really takes: sparse files take less than their length."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        total += stat.st_blocks * 512 if hasattr(stat, "st_blocks") else stat.st_size
+    return total

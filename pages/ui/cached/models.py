@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core import settings
+from core.files import disk_bytes
 from core.measurement.report import Measurement, list_measurements
 from core.models import card as models_card
 from core.models import catalog
@@ -52,14 +53,8 @@ def search_hub(text: str) -> list[Mapping[str, Any]]:
 
 @st.cache_data(ttl=10, show_spinner=False)
 def folder_bytes(path: str) -> int:
-    """Bytes of all files below a folder."""
-    total = 0
-    for file in Path(path).rglob("*"):
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except OSError:  # removed meanwhile
-            continue
-    return total
+    """What a folder really takes on the disk."""
+    return disk_bytes(Path(path))
 
 
 @st.cache_data(ttl=10, show_spinner=False)
