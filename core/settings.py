@@ -19,6 +19,9 @@ from core.i18n import N_
 
 PROJECT = Path(__file__).resolve().parents[1]  # the folder that holds app.py, core and pages
 
+# By what way requests leave this machine, over https and over http: read by every library, set by none of Graft's.
+_PROXIES = (("HTTPS_PROXY", "ALL_PROXY"), ("HTTP_PROXY", "ALL_PROXY"))
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -81,7 +84,37 @@ def _secrets() -> list[str]:
         with suppress(ValueError):
             password = urlsplit(get(name)).password or ""
             given += [password, unquote(password)]
+    for name in {one for both in _PROXIES for variable in both for one in (variable, variable.lower())}:
+        with suppress(ValueError):
+            password = urlsplit(_as_address(os.environ.get(name, ""))).password or ""
+            given += [password, unquote(password)]
     return sorted({one.strip() for one in given if len(one.strip()) > 5}, key=len, reverse=True)
+
+
+def proxy_of(url: str) -> tuple[str, str] | None:
+    """The variable that sends requests to an address by way of a proxy, and the proxy without who logs in there."""
+    from urllib.request import proxy_bypass
+
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    for variable in _PROXIES[parts.scheme == "http"]:
+        for name in (variable.lower(), variable):  # libraries ask in this order
+            if os.environ.get(name):
+                return name, without_login(_as_address(os.environ[name]))
+    return None
+
+
+def proxies() -> dict[str, str]:
+    """The proxies for urllib, which passes over ALL_PROXY where the other libraries go by it."""
+    from urllib.request import getproxies
+
+    found = getproxies()
+    return {**dict.fromkeys(("http", "https"), found["all"]), **found} if "all" in found else found
+
+
+def _as_address(proxy: str) -> str:
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def home() -> Path:

@@ -17,6 +17,7 @@ from core.cli import ask
 from core.cli import models as cli_models
 from core.cli import results as cli_results
 from core.cli.jobs import compare, finetune, optimize
+from core.cli.meant import meant_data
 from core.cli.options import JsonOption, LabelColumn, TextColumn
 from core.cli.predict import predict
 from core.cli.progress import end_with, follow, wait
@@ -66,7 +67,7 @@ def data(
     json_: JsonOption = False,
 ) -> None:
     """Read a data set and say what is in it: classes, splits, problems."""
-    ref = {"id": data_id, "text_column": text_column, "label_column": label_column}
+    ref = {"id": meant_data(data_id), "text_column": text_column, "label_column": label_column}
     spec = parse_spec(ImportSpec, {"data": ref})
     run = submit.submit(spec)
     ended = wait(run, quiet=json_)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypedDict
 
 import typer
 
+from core.cli.meant import checked_output, meant_model
 from core.errors import InputError
 from core.files import replacing
 from core.messages import explain
@@ -43,9 +44,10 @@ def add_commands(app: typer.Typer, show: Show) -> None:
             show(rows, json_, "\n".join(_line(row) for row in rows))
             return
         row = get_task(task)
+        out = None if out is None else checked_output(out, reads=image)
         given: dict[str, object] = {"--text": text, "--question": question, "--image": image, "--sound": sound}
         given["--labels"] = None if labels is None else split_labels(labels)
-        values, lines = _ask(row, model or default_model(row), given, option or [], out)
+        values, lines = _ask(row, meant_model(model) if model else default_model(row), given, option or [], out)
         show(values, json_, "\n".join(lines))
 
 

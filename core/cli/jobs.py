@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from core.cli.meant import checked_output
 from core.cli.options import Asked, command
 from core.cli.progress import end_with, follow, wait
 from core.compare.spec import CompareSpec
@@ -33,6 +34,7 @@ def _optimize(spec: OptimizeSpec, json_: bool, detach: bool, *, bundle: Path | N
         return
     if detach:
         raise InputError("optimize.bundle_detached")
+    bundle = checked_output(bundle, may_be_folder=True, makes_folders=True)
     run = wait(_submit(spec), quiet=False)
     name = (read_report(run.id) or {}).get("recommended")
     if run.status != "done" or not name:
@@ -40,7 +42,7 @@ def _optimize(spec: OptimizeSpec, json_: bool, detach: bool, *, bundle: Path | N
         end_with(run, json_, failed=[] if run.error else [reason])
     from core.optimize.bundle.write import write_bundle
 
-    bundle.absolute().parent.mkdir(parents=True, exist_ok=True)
+    bundle.parent.mkdir(parents=True, exist_ok=True)
     path = write_bundle(run, str(name), bundle)
     end_with(run, json_, bundle=str(path))
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import typer
 
 from core.cli import results as cli_results
+from core.cli.meant import meant_model
 from core.errors import InputError
 from core.files import to_json
 from core.inspection.spec import InspectSpec
@@ -68,6 +69,7 @@ def _add_reading(app: typer.Typer, show: Show) -> None:
         json_: JsonOption = False,
     ) -> None:
         """Show one model's card and what it is made of; `sentiment` is the one that comes along."""
+        model_id = meant_model(model_id)
         if model_id == SENTIMENT:
             from core.predict.sentiment.model import read_card
 
@@ -93,7 +95,9 @@ def _add_runs(app: typer.Typer, follow: Follow) -> None:
         detach: DetachOption = False,
     ) -> None:
         """Time a model on this machine: one at a time and in batches, block by block, and its memory."""
-        spec = parse_spec(MeasureSpec, {"model": {"id": model_id, "weights": weights}, "batch_size": batch_size})
+        spec = parse_spec(
+            MeasureSpec, {"model": {"id": meant_model(model_id), "weights": weights}, "batch_size": batch_size}
+        )
         follow(submit.submit(spec), json_, detach)
 
     @app.command()
@@ -103,7 +107,7 @@ def _add_runs(app: typer.Typer, follow: Follow) -> None:
         detach: DetachOption = False,
     ) -> None:
         """Fetch a model's published weights, or go on where an earlier attempt ended."""
-        follow(submit.submit(parse_spec(DownloadSpec, {"model": model_id})), json_, detach)
+        follow(submit.submit(parse_spec(DownloadSpec, {"model": meant_model(model_id)})), json_, detach)
 
 
 def _add_keeping(app: typer.Typer, show: Show) -> None:
@@ -116,9 +120,9 @@ def _add_keeping(app: typer.Typer, show: Show) -> None:
     ) -> None:
         """List the weights in this machine's caches, delete some, or bring some from a file or folder."""
         if import_ is not None:
-            _bring(model, import_, json_, show)
+            _bring(meant_model(model) if model else "", import_, json_, show)
         elif delete:
-            _delete(delete, json_, show)
+            _delete(meant_model(delete), json_, show)
         else:
             _list(json_, show)
 

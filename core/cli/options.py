@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from core.cli.meant import meant_ids
 from core.compare.spec import CompareSpec
 from core.finetune.spec import FinetuneSpec
 from core.optimize.spec import OptimizeSpec
@@ -42,12 +43,13 @@ def command(kind: type[A], start: Callable[..., None]) -> Callable[..., None]:
 def _spec_of(kind: type[A], options: dict[str, Any]) -> A:
     """The spec that options ask for. Raises `InputError` with every option that is wrong."""
     given = {name: value for name, value in options.items() if value is not None}
+    model, data = meant_ids(given["model"], given["data"])
     columns = {name: given.pop(name) for name in ("text_column", "label_column") if name in given}
     weights = {"weights": given.pop("weights")} if "weights" in given else {}
     values = {
         **{name: _value_of(kind.model_fields[name], value) for name, value in given.items()},
-        "model": {"id": given["model"], **weights},
-        "data": {"id": given["data"], **columns},
+        "model": {"id": model, **weights},
+        "data": {"id": data, **columns},
     }
     return parse_spec(kind, values)
 

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from core.cli.meant import checked_output, meant_model
 from core.cli.options import DetachOption, JsonOption, TextColumn
 from core.cli.progress import end_with, follow, wait
 from core.cli.results import print_json, tell
 from core.errors import InputError
 from core.files import replacing
+from core.paths import lies_there, meant_path
 from core.predict.answer_tables import answers_csv
 from core.predict.spec import SENTIMENT, PredictSpec
 from core.registry.formats import asked_suffixes
@@ -36,13 +38,15 @@ def predict(
     detach: DetachOption = False,
 ) -> None:
     """Ask a model what is in pictures, or what class texts belong to; `sentiment` is the model that comes along."""
-    paths = [*(pictures or []), *(image or [])]
+    paths = [meant_path(path) for path in [*(pictures or []), *(image or [])]]
+    file = None if file is None else meant_path(file)
     if file is None and not paths and not text:
         raise InputError("predict.nothing")
-    model_id = model_id or (_SEES if paths else SENTIMENT)
-    many = [path for path in paths if path.is_dir() or path.suffix.lower() in asked_suffixes("pictures")]
+    model_id = meant_model(model_id) if model_id else _SEES if paths else SENTIMENT
+    many = [path for path in paths if _holds_many(path)]
     if many and (len(paths) > 1 or file is not None):
         raise InputError("predict.one_folder", path=str(many[0]))
+    out = None if out is None else checked_output(out, reads=file or (paths[0] if len(paths) == 1 else None))
     if many or file is not None:
         asked = {"model": model_id, "file": str(file or many[0]), "text_column": text_column}
         _answer_file(asked, out, json_, detach)
@@ -61,9 +65,15 @@ def predict(
         raise typer.Exit(InputError.exit_code)
 
 
+def _holds_many(path: Path) -> bool:
+    return lies_there(path) and (path.is_dir() or path.suffix.lower() in asked_suffixes("pictures"))
+
+
 def _answer_file(values: dict[str, Any], out: Path | None, json_: bool, detach: bool) -> None:
     if out is None and not detach:
         raise InputError("predict.out_missing")
+    if out is not None and detach:
+        raise InputError("predict.out_detached")
     run = submit.submit(parse_spec(PredictSpec, values))
     if detach:
         follow(run, json_, detach)

@@ -11,6 +11,7 @@ from core.cli.options import DetachOption, JsonOption
 from core.cli.progress import follow
 from core.cli.results import print_json
 from core.files import to_json
+from core.paths import plain
 from core.runs import export as runs_export
 from core.runs import kinds, manage, queue
 from core.runs.export import metric_rows, run_facts
@@ -48,6 +49,7 @@ def one_run(
     detach: DetachOption = False,
 ) -> None:
     """Show, stop, resume, repeat, export or delete a run."""
+    run_id = plain(run_id).removeprefix("run/")
     queue.pump()
     run = open_store().get_run(run_id)
     if verb == "show":

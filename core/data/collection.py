@@ -87,7 +87,13 @@ class ArrayItems:
 def is_allowed(path: Path) -> bool:
     """Whether a path, with its links followed, lies where data may come from."""
     roots = settings.data_roots()
-    return not roots or any(path.resolve().is_relative_to(root) for root in roots)
+    if not roots:
+        return True
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a circle of links, a null byte: it lies nowhere
+        return False
+    return any(resolved.is_relative_to(root) for root in roots)
 
 
 # -- rows and splits -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from core import settings
 from core.data.collection import Collection, is_allowed
 from core.data.limits import within_memory
 from core.errors import DataError
+from core.paths import check_readable, meant_path
 from core.registry.formats import FORMATS, Format, format_of, is_table, load
 from core.spec import DataRef
 
@@ -33,12 +34,13 @@ def open_collection(ref: DataRef) -> Collection:
 
 
 def _path(ref: DataRef) -> Collection:
-    path = Path(ref.name).expanduser().absolute()
+    path = meant_path(ref.name).absolute()
     if not is_allowed(path):
         roots = ", ".join(map(str, settings.data_roots()))
         raise DataError("data.path_not_allowed", path=str(path), roots=roots)
-    if not path.exists():
-        raise DataError("data.path_missing", path=str(path))
+    problems = check_readable(path)
+    if problems:
+        raise DataError(problems)
     return open_path(path, ref, path.name)
 
 

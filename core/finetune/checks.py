@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from core import settings
+from core.data.collection import is_allowed
 from core.data.spec import ImportSpec
 from core.errors import GraftError
 from core.finetune.early_stopping import check_patience
@@ -14,6 +15,7 @@ from core.finetune.estimate import known_rows
 from core.finetune.spec import FinetuneSpec
 from core.hardware import best_device, describe_machine
 from core.models import catalog, weight_files
+from core.paths import check_readable, meant_path, shown
 from core.problems import Problem
 from core.registry.methods import METHODS
 from core.spec import DataRef
@@ -36,15 +38,14 @@ def check_data(data: DataRef) -> list[Problem]:
     if data.source not in known:
         values = {"id": data.id, "known": ", ".join(known)}
         return [Problem("data.unknown_source", field="data", values=values)]
-    return check_path(Path(data.name).expanduser().absolute(), "data") if data.source == "path" else []
+    return check_path(meant_path(data.name).absolute(), "data") if data.source == "path" else []
 
 
 def check_path(path: Path, field: str) -> list[Problem]:
-    roots = settings.data_roots()
-    if roots and not any(path.resolve().is_relative_to(root) for root in roots):
-        values = {"path": str(path), "roots": ", ".join(map(str, roots))}
+    if not is_allowed(path):
+        values = {"path": shown(path), "roots": ", ".join(map(str, settings.data_roots()))}
         return [Problem("data.path_not_allowed", field=field, values=values)]
-    return [] if path.exists() else [Problem("data.path_missing", field=field, values={"path": str(path)})]
+    return check_readable(path, field)
 
 
 def check_model(spec: FinetuneSpec) -> list[Problem]:

@@ -16,6 +16,7 @@ from core.messages.compare import COMPARE_SENTENCES
 from core.messages.data import DATA_FINDINGS, DATA_SENTENCES
 from core.messages.models import MODELS_SENTENCES
 from core.messages.optimize import OPTIMIZE_SENTENCES, PassName
+from core.messages.paths import PATHS_SENTENCES
 from core.messages.predict import PREDICT_SENTENCES
 from core.messages.runs import PHASES, RUNS_SENTENCES
 from core.problems import Problem
@@ -36,6 +37,7 @@ WITH_KINDS: dict[str, Sentence] = {
 SENTENCES: dict[str, str] = {
     **DATA_SENTENCES,
     **MODELS_SENTENCES,
+    **PATHS_SENTENCES,
     **PREDICT_SENTENCES,
     **RUNS_SENTENCES,
     **{code: row.text for code, row in WITH_KINDS.items()},

@@ -20,6 +20,8 @@ DATA_FINDINGS: dict[str, Sentence] = {
 }
 DATA_SENTENCES: dict[str, str] = {
     "data.unknown_source": N_("{id} is no data set id. It begins with one of: {known}."),
+    "data.which": N_("{name} may be one of several data sets. Write one of: {known}."),
+    "data.write": N_("{id} is no data set. Write one of: {known}; or path: and the path of a folder or file."),
     "data.path_missing": N_("There is no file or folder {path} on this machine. Check the spelling."),
     "data.path_not_allowed": N_("{path} lies outside the folders that data may come from here: {roots}."),
     "data.unknown_builtin": N_("There is no data set {id} here. Known: {known}."),

@@ -6,6 +6,12 @@ from core.i18n import N_
 
 MODELS_SENTENCES: dict[str, str] = {
     "model.unknown": N_("{id} is no model here. Spelled alike: {near}."),
+    "model.which": N_("{name} may be one of several models. Write one of: {known}."),
+    "model.is_path": N_(
+        "{path} is a file or folder, and a model is named by its id: `python -m core models` lists them, and "
+        "`python -m core weights --import PATH --model ID` brings weights."
+    ),
+    "model.write_hub": N_("{name} is not in the catalogue. If it lies on the Hugging Face hub, write {id}."),
     "model.run_without_model": N_("Run {id} holds no finished model. Take a run that is done."),
     "model.size_too_small": N_("{model} needs pictures of at least {smallest} px; {size} px is too small."),
     "model.size_not_a_multiple": N_(
@@ -80,6 +86,10 @@ MODELS_SENTENCES: dict[str, str] = {
     "download.at_work": N_("{id} is being fetched already: wait for that run, or stop it."),
     "download.no_network": N_(
         "{host} cannot be reached: {detail}. Check the network, or name a mirror with {setting}."
+    ),
+    "download.by_proxy": N_(
+        "Requests to {host} go by way of {proxy}, which {variable} names: check that proxy, or let NO_PROXY name the "
+        "host."
     ),
     "download.gated": N_(
         "{id} is given only to those who accepted its terms. Accept them on {page}, log in on this machine with "

@@ -10,6 +10,9 @@ PREDICT_SENTENCES: dict[str, str] = {
     ),
     "predict.folder": N_("{path} is a folder. Give one table of texts."),
     "predict.out_missing": N_("Say with --out where the table of answers is to be written."),
+    "predict.out_detached": N_(
+        "With --detach nobody waits to write the answers: leave out --out and take them from the run's page, or wait."
+    ),
     "predict.nothing_to_read": N_("There is nothing to read in this text: it has no answer."),
     "predict.nothing_to_read_in_several": N_("{n} of {total} texts hold nothing to read and have no answer."),
     "predict.no_letters": N_(
@@ -35,6 +38,9 @@ PREDICT_SENTENCES: dict[str, str] = {
     "predict.one_folder": N_("{path} is a folder or zip: give it alone, without other pictures beside it."),
     "predict.unreadable_pictures": N_("{n} pictures cannot be read and have no answer: {names}."),
     "ask.unknown_task": N_("There is no task {id}. Known: {known}."),
+    "ask.no_model_there": N_(
+        "{path} holds no model that is whole and known here. Give the folder with config.json and the weights."
+    ),
     "ask.other_model": N_("{id} was not made for this task ({task}). It does: {known}."),
     "ask.not_local": N_(
         "{id} is not on this machine and needs a download of about {size}. With a network, "

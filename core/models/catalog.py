@@ -50,6 +50,11 @@ def _by_id() -> dict[str, ModelCard]:
     return {**short, **cards}
 
 
+def known_ids() -> list[str]:
+    """The ids of every published model, with a tag and without."""
+    return list(_by_id())
+
+
 def get_model(model_id: str) -> ModelCard:
     """The card of a model id. Raises `NotFoundError` with the ids that are spelled alike."""
     if model_id.startswith("run/"):

@@ -27,8 +27,9 @@ from core.errors import GraftError, InputError, NotFoundError, RunError, Stopped
 from core.files import to_json, write_atomically
 from core.models import hubs
 from core.models.catalog import get_model
-from core.models.file_download import Digest, NoAccessError, Wanted, fetch_file, sum_of, unreachable
+from core.models.file_download import Digest, NoAccessError, Wanted, fetch_file, sum_of, timed_out, unreachable
 from core.models.spec import DownloadSpec
+from core.problems import Problem
 from core.progress import Reporter
 from core.settings import hub_folder, torch_folder
 
@@ -356,7 +357,7 @@ def _no_access(model_id: str, repository: str) -> GraftError:
 
 def _explained(error: BaseException, model_id: str, repository: str) -> GraftError:
     """What the hub's library met, in Graft's words."""
-    host = hubs.host_of(hubs.hub_endpoint())
+    host = hubs.server_of(hubs.hub_endpoint(), "HF_ENDPOINT")
     chain = list(_causes(error))
     if any(isinstance(one, hub_errors.GatedRepoError) for one in chain):
         return _no_access(model_id, repository)
@@ -370,9 +371,10 @@ def _explained(error: BaseException, model_id: str, repository: str) -> GraftErr
     if status == 404:
         return RunError("download.no_repository", host=host, repository=repository)
     if status:
-        return RunError("download.refused", host=host, file=repository, status=status)
+        refused = Problem("download.refused", values={"host": host, "file": repository, "status": status})
+        return RunError([refused, *hubs.ways_to(hubs.hub_endpoint())])
     if any("Timeout" in type(one).__name__ for one in chain):
-        return RunError("download.timeout", host=host, seconds=round(_ASK_TIMEOUT_S))
+        return timed_out(hubs.hub_endpoint(), _ASK_TIMEOUT_S)
     return unreachable(hubs.hub_endpoint(), chain[-1])
 
 

@@ -19,9 +19,11 @@ from threading import Event
 from typing import IO, Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from core import settings
 from core.errors import RunError, StoppedError, first_line
 from core.files import sha256
-from core.models.hubs import host_of
+from core.models.hubs import host_of, server_of, ways_to
+from core.problems import Problem
 
 TIMEOUT_S = 20.0  # without a single byte
 ATTEMPTS = 4  # in a row that bring nothing new
@@ -155,11 +157,11 @@ def _read(response: Any, wanted: Wanted) -> bytes:
 
 
 def _broken_off(wanted: Wanted) -> RunError:
-    return RunError("download.broken_off", host=host_of(wanted.url), file=wanted.name, times=ATTEMPTS)
+    return _failed("download.broken_off", wanted.url, wanted.mirror, file=wanted.name, times=ATTEMPTS)
 
 
 def _timeout(wanted: Wanted) -> RunError:
-    return RunError("download.timeout", host=host_of(wanted.url), seconds=round(TIMEOUT_S))
+    return timed_out(wanted.url, TIMEOUT_S, wanted.mirror)
 
 
 def _open(wanted: Wanted, have: int, version: str) -> Any:
@@ -171,7 +173,9 @@ def _open(wanted: Wanted, have: int, version: str) -> Any:
             headers["If-Range"] = version
     request = urllib.request.Request(url, headers=headers)
     try:
-        return urllib.request.build_opener(_Redirects).open(request, timeout=TIMEOUT_S)
+        return urllib.request.build_opener(urllib.request.ProxyHandler(settings.proxies()), _Redirects).open(
+            request, timeout=TIMEOUT_S
+        )
     except urllib.error.HTTPError as error:
         error.close()
         raise _refusal(wanted, error) from None
@@ -199,7 +203,17 @@ def _split_login(url: str) -> tuple[str, dict[str, str]]:
 
 def unreachable(url: str, reason: object, mirror: str = "HF_ENDPOINT") -> RunError:
     """That a server cannot be reached at all: no network, a wrong name, a refused connection, a bad certificate."""
-    return RunError("download.no_network", host=host_of(url), detail=_plain(reason), setting=mirror)
+    return _failed("download.no_network", url, mirror, detail=_plain(reason), setting=mirror)
+
+
+def timed_out(url: str, seconds: float, mirror: str = "HF_ENDPOINT") -> RunError:
+    """That a server, or what lies between, said nothing for so long."""
+    return _failed("download.timeout", url, mirror, seconds=round(seconds))
+
+
+def _failed(code: str, url: str, mirror: str, **values: str | int) -> RunError:
+    """What failed, with the mirror and the proxy that it went by."""
+    return RunError([Problem(code, values={"host": server_of(url, mirror), **values}), *ways_to(url)])
 
 
 def _plain(reason: object) -> str:
@@ -224,7 +238,7 @@ def _refusal(wanted: Wanted, error: urllib.error.HTTPError) -> Exception:
         return NoAccessError("download.no_access", **values)
     if error.code in (404, 410):
         return RunError("download.not_found", **values)
-    reason = RunError("download.refused", **values)
+    reason = _failed("download.refused", wanted.url, wanted.mirror, file=wanted.name, status=error.code)
     return _Broken(reason) if error.code in _AGAIN else reason
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from core import settings
-from core.errors import GraftError, first_line
+from core.errors import GraftError, RunError, first_line
 from core.models.card import HUB
+from core.models.hubs import ways_to
+from core.problems import Problem
 
 # A page waits for this: a hub that takes longer is told as out of reach.
 _TIMEOUT_S = 5.0
@@ -62,9 +64,8 @@ def search_hub(text: str, task: str = "", limit: int = 20) -> list[HubRow]:
         return list(_rows(answer.json(), limit))
     except broken as error:  # those of the network, and an answer that is not the hub's
         detail = first_line(error, 160)
-        raise GraftError(
-            "hub.unreachable", endpoint=settings.without_login(endpoint), detail=detail.rstrip(".")
-        ) from error
+        told = {"endpoint": settings.without_login(endpoint), "detail": detail.rstrip(".")}
+        raise RunError([Problem("hub.unreachable", values=told), *ways_to(endpoint)]) from error
 
 
 def _rows(answer: Iterable[Mapping[str, Any]], limit: int) -> Iterable[HubRow]:

@@ -38,6 +38,19 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2] or url
 
 
+def server_of(url: str, setting: str) -> str:
+    """The server's name, with the setting that puts it in another's place where there is one."""
+    return f"{host_of(url)} ({setting})" if settings.get(setting) else host_of(url)
+
+
+def ways_to(url: str) -> list[Problem]:
+    """What a failed request is to be told with: the proxy that it went by."""
+    proxy = settings.proxy_of(url)
+    if proxy is None:
+        return []
+    return [Problem("download.by_proxy", values={"host": host_of(url), "variable": proxy[0], "proxy": proxy[1]})]
+
+
 def pass_to_libraries() -> None:
     """Make the switches hold in the libraries too, which read the environment once, when they are imported.
 

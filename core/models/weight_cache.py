@@ -25,6 +25,7 @@ from core.models.card import ModelCard
 from core.models.catalog import get_model
 from core.models.download import SPARE_BYTES, needed_files
 from core.models.file_download import sum_of
+from core.paths import check_readable, meant_path
 from core.settings import hub_folder, torch_folder
 from core.store import open_store
 
@@ -164,9 +165,10 @@ def import_weights(model_id: str, path: Path) -> int:
     `path`: the published file for a model of torchvision; for one of the hub or of timm the folder as the hub holds
     it, or a copy of its cache. Raises `InputError`, `WeightsError`, `RunError`.
     """
-    path = path.expanduser().absolute()
-    if not path.exists():
-        raise InputError("data.path_missing", path=str(path))
+    path = meant_path(path).absolute()
+    problems = check_readable(path)
+    if problems:
+        raise InputError(problems)
     repository = hubs.repository_of(model_id)
     if repository:
         return _import_folder(model_id, repository, path)

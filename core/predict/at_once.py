@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.picture import open_told
-from core.errors import DataError, InputError, first_line
+from core.errors import DataError, InputError
 from core.messages import explain
+from core.paths import check_readable, path_problem
 from core.predict.answer_tables import picture_row
 from core.predict.answers import Cell
 from core.predict.load import load_predictor
@@ -98,8 +99,9 @@ def ask_pictures(model_id: str, paths: Sequence[Path], top: int) -> Predictions:
 
     Raises as `load_predictor`, and `InputError`, also where not one of them can be read.
     """
-    if not any(path.is_file() for path in paths):
-        raise InputError([_missing(path) for path in paths])
+    against = [_against(path) for path in paths]
+    if all(against):
+        raise InputError([problem for problems in against for problem in problems])
     predictor = load_predictor(model_id)
     if not isinstance(predictor, Predictor):
         raise InputError("model.not_for_pictures", id=model_id)
@@ -132,21 +134,26 @@ def ask_pictures(model_id: str, paths: Sequence[Path], top: int) -> Predictions:
 
 def _see(predictor: Predictor, path: Path, problems: list[Problem]) -> NDArray[np.uint8] | None:
     """What the model sees of a file; None for what cannot be read. What is wrong or odd is added to `problems`."""
+    against = _against(path)  # first: a pipe would be waited for without end
+    if against:
+        problems += against
+        return None
     try:
         picture, odd = open_told(path, path.name)
     except DataError as error:
         problems += error.problems
         return None
     except OSError as error:
-        values = {"path": str(path), "detail": first_line(error)}
-        problems.append(Problem("data.unreadable_file", values=values) if path.is_file() else _missing(path))
+        problems.append(path_problem(error, path))
         return None
     problems += odd
     return predictor.see(picture)
 
 
-def _missing(path: Path) -> Problem:
-    return Problem("data.path_missing", values={"path": str(path)})
+def _against(path: Path) -> list[Problem]:
+    """What speaks against a path as a file: nothing there, no rights, a folder, a device."""
+    problems = check_readable(path)
+    return problems or ([Problem("path.is_folder", values={"path": str(path)})] if path.is_dir() else [])
 
 
 def _pairs(shares: Sequence[ClassShare]) -> list[tuple[str, float]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import zipfile
-from pathlib import Path
 
 from core import settings
 from core.errors import GraftError
 from core.finetune.checks import check_path
 from core.models import catalog, weight_files
+from core.paths import meant_path
 from core.predict.spec import SENTIMENT, PredictSpec
 from core.problems import Problem
 
 
 def check_predict(spec: PredictSpec) -> list[Problem]:
-    path = Path(spec.file).expanduser().absolute()
+    path = meant_path(spec.file).absolute()
     problems = [] if path.is_relative_to(settings.folder("asked")) else check_path(path, "file")
     try:
         card = None if spec.model == SENTIMENT else catalog.get_model(spec.model)

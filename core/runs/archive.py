@@ -25,6 +25,7 @@ from core.cache import with_lock
 from core.data.zip_safety import check_zip
 from core.errors import DataError, GraftError, InputError, NotFoundError, first_line
 from core.files import forget_unfinished, making_folder, to_json, write_atomically
+from core.paths import check_readable, meant_path
 from core.problems import Problem
 from core.registry.formats import FORMATS
 from core.registry.model_formats import PROGRAM_SUFFIXES
@@ -65,9 +66,11 @@ def import_run(path: Path, name: str = "", store: Store | None = None) -> tuple[
     archive that is not right: nothing of it is kept then.
     """
     store = store or open_store()
+    path = meant_path(path)
     name = name or path.name
-    if not path.is_file():
-        raise InputError("data.path_missing", path=str(path))
+    problems = check_readable(path)
+    if problems or path.is_dir():
+        raise InputError(problems or [Problem("path.is_folder", values={"path": str(path)})])
     entries = {text: info for info, text in check_zip(path, name) if not text.endswith("/")}
     try:
         # One at a time: of two that take in the same run the second finds its id taken.

@@ -15,6 +15,7 @@ from typing import Any
 from core import settings
 from core.errors import InputError, NotFoundError, RunError
 from core.inspection.spec import InspectSpec
+from core.paths import meant_path
 from core.runs import queue
 from core.runs.kinds import KINDS
 from core.runs.submit import submit
@@ -149,7 +150,7 @@ def is_outdated(check: Run) -> bool:
     data = str((check.spec.get("data") or {}).get("id"))
     if not data.startswith("path:") or check.started_at is None:
         return False
-    root = Path(data.removeprefix("path:")).expanduser()
+    root = meant_path(data.removeprefix("path:"))
     with suppress(OSError):
         places = [root, *(place for place in islice(root.rglob("*"), _LOOKED_AT) if place.is_dir())]
         return max(place.stat().st_mtime for place in places) > check.started_at

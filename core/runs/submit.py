@@ -11,6 +11,7 @@ from pathlib import Path
 from core import settings
 from core.errors import InputError
 from core.files import to_json, write_atomically
+from core.paths import meant_path
 from core.predict.spec import PredictSpec
 from core.runs import queue, told
 from core.runs.kinds import check_spec, kind_of, name_for
@@ -97,9 +98,9 @@ def _parent_of(spec: Spec) -> str | None:
 def with_absolute_paths(spec: S) -> S:
     """The spec with paths spelled from the root: a worker has another current folder."""
     if isinstance(spec, PredictSpec):
-        return spec.model_copy(update={"file": os.path.normpath(Path(spec.file).expanduser().absolute())})
+        return spec.model_copy(update={"file": os.path.normpath(meant_path(spec.file).absolute())})
     data = getattr(spec, "data", None)
     if not isinstance(data, DataRef) or data.source != "path":
         return spec
-    path = Path(data.name).expanduser().absolute()
+    path = meant_path(data.name).absolute()
     return spec.model_copy(update={"data": data.model_copy(update={"id": f"path:{os.path.normpath(path)}"})})

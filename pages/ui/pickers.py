@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.i18n import Translator
 from core.models.card import ModelCard
+from core.paths import meant_path
 from core.registry.formats import upload_suffixes
 from pages.ui import parts, state
 from pages.ui.cached import data as cached_data
@@ -142,7 +143,7 @@ def ask_path(key: str) -> str | None:
         ),
         persist_state="session",
     )
-    return f"path:{path.strip()}" if path and path.strip() else None
+    return f"path:{meant_path(path)}" if path and path.strip() else None
 
 
 def upload_zip(key: str) -> str | None:

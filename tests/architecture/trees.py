@@ -23,7 +23,7 @@ TORCH_FAMILY |= {"onnxruntime", "openvino", "nncf", "litert_torch", "ai_edge_lit
 # From the ground up: a line imports only from lines above it.
 ORDER: tuple[tuple[str, ...], ...] = (
     ("evaluate", "files", "hardware", "i18n", "problems"),
-    ("markdown", "registry", "settings", "values"),
+    ("markdown", "paths", "registry", "settings", "values"),
     ("messages",),
     ("errors",),
     ("cache", "progress", "spec", "store"),

@@ -23,6 +23,8 @@ from core.cache import with_lock
 from core.data.collection import ArrayItems, Collection
 from core.errors import DataError
 from core.files import forget_unfinished, replacing
+from core.models.hubs import ways_to
+from core.problems import Problem
 from core.spec import DataRef
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -116,13 +118,15 @@ def _download(ref: DataRef) -> Path:
             if not target.is_file():  # else another process fetched it meanwhile
                 _fetch(target)
     except (OSError, HTTPException, DataError) as error:
-        raise DataError("data.cifar10_not_here", url=URL, folder=str(target.parent)) from error
+        told = Problem("data.cifar10_not_here", values={"url": URL, "folder": str(target.parent)})
+        raise DataError([told, *ways_to(URL)]) from error
     return target
 
 
 def _fetch(target: Path) -> None:
     with replacing(target) as unfinished:
-        with urllib.request.urlopen(URL, timeout=20) as answer, unfinished.open("wb") as file:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler(settings.proxies()))
+        with opener.open(URL, timeout=20) as answer, unfinished.open("wb") as file:
             while chunk := answer.read(1 << 20):
                 file.write(chunk)
         _verified(target.name, unfinished.read_bytes(), ARCHIVE_MD5)

@@ -19,6 +19,8 @@ from core.data.table_rows import as_cell
 from core.data.text_collection import collect_texts
 from core.data.text_columns import SAMPLE, find_text_columns
 from core.errors import DataError, first_line
+from core.models.hubs import hub_endpoint, ways_to
+from core.problems import Problem
 from core.registry.split_names import split_of
 from core.spec import DataRef
 
@@ -72,7 +74,8 @@ def open_hub(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
         loaded = datasets.load_dataset(name, config or None)
     except Exception as error:  # the library has no common base for "not there", "no network", "a script"
         detail = first_line(error)
-        raise DataError("data.hub_unreachable", id=ref.id, detail=detail) from error
+        told = Problem("data.hub_unreachable", values={"id": ref.id, "detail": detail})
+        raise DataError([told, *ways_to(hub_endpoint())]) from error
     parts = {split_of(split) or split: part for split, part in loaded.items()}
     parts = {split: part for split, part in parts.items() if split in {"train", "validation", "test"}}
     first = next(iter(parts.values()), None)

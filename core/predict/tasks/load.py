@@ -24,6 +24,7 @@ from core.models.hub_cards import describe_folder
 from core.models.weight_files import find_local_weights, hub_snapshots
 from core.networks.configurations import network_class
 from core.networks.quiet import quiet_transformers
+from core.paths import check_readable, meant_path, path_problem
 from core.predict.tasks import media_answers, text_answers
 from core.predict.tasks.checks import check_inputs, check_needs, check_package, not_here
 from core.predict.tasks.context import AnswerFunction, TaskContext, Tools
@@ -111,17 +112,20 @@ def load_task(task_id: str, model_id: str) -> TaskModel:
 def find_model(task: Task, model_id: str) -> tuple[ModelCard, Path]:
     """A model's card and the folder of its files. Raises `NotFoundError`, or `InputError` for one of another task."""
     if model_id.startswith("path:"):
-        folder = Path(model_id[5:]).expanduser()
+        folder = meant_path(model_id[5:])
+        problems = check_readable(folder)
+        if problems:
+            raise InputError(problems)
         card = describe_folder(model_id, folder)
         if card is None:
-            raise NotFoundError("data.path_missing", path=str(folder))
+            raise InputError("ask.no_model_there", path=str(folder))
     else:
         card = _published(task, model_id)
     if not does(card, task):
         known = ", ".join(row.id for row in tasks_for(card)) or card.task
         raise InputError("ask.other_model", id=model_id, task=task.id, known=known)
     if model_id.startswith("path:"):
-        return card, Path(model_id[5:]).expanduser()
+        return card, meant_path(model_id[5:])
     snapshots = [folder for folder in hub_snapshots(model_id) if find_local_weights(folder)]
     if not snapshots:
         raise _absent(task, model_id)
@@ -231,7 +235,11 @@ def read_file(kind: str, path: Path) -> Any:
     from core.data.picture import open_image
     from core.data.sound import read_sound
 
+    path = meant_path(path)
+    problems = check_readable(path)
+    if problems or path.is_dir():
+        raise DataError(problems or [Problem("path.is_folder", values={"path": str(path)})])
     try:
         return open_image(path) if kind == "picture" else read_sound(path)
     except OSError as error:
-        raise DataError("data.path_missing", path=str(path)) from error
+        raise DataError([path_problem(error, path)]) from error

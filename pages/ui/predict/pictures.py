@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +12,7 @@ import streamlit as st
 from core.errors import GraftError
 from core.i18n import Translator
 from core.markdown import as_code, as_text, join_markdown
+from core.paths import meant_path
 from core.predict.answer_tables import answers_csv, picture_row
 from core.predict.answers import Cell, Ranking
 from core.predict.spec import PredictSpec
@@ -193,7 +193,7 @@ def ask_album(model_id: str, key: str) -> None:
 
 def _start(model_id: str, path: str) -> None:
     try:
-        run = submit.submit(PredictSpec(model=model_id, file=str(Path(path.removeprefix("path:")))))
+        run = submit.submit(PredictSpec(model=model_id, file=str(meant_path(path.removeprefix("path:")))))
     except GraftError as error:
         parts.show_problems(error.problems)
         return

@@ -14,9 +14,9 @@ import pytest
 
 from core import settings
 from core.cli.results import sentence
-from core.errors import InputError
+from core.errors import GraftError, InputError
 from core.messages import explain
-from core.models import catalog, download, file_download, hubs, weight_files
+from core.models import catalog, download, file_download, hub_search, hubs, weight_files
 from core.models.spec import DownloadSpec
 from core.runs import manage, queue, submit, worker
 from core.runs.reporter import StoreReporter
@@ -320,3 +320,27 @@ def test_switches_reach_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     hubs.pass_to_libraries()
     assert os.environ["HF_HUB_DISABLE_XET"] == "1"
     assert hubs.hub_endpoint() == "https://mirror.example"
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_proxy_that_a_failed_download_went_by_is_named_without_its_login(
+    monkeypatch: pytest.MonkeyPatch, fake: FakeHub, variable: str
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "http://zoe:pass-of-zoe@127.0.0.1:9")
+    for setting in ("HF_ENDPOINT", "GRAFT_TORCH_MIRROR"):
+        monkeypatch.setenv(setting, "https://bob:pass-of-bob@mirror.example")
+    for model, setting in ((RESNET, "GRAFT_TORCH_MIRROR"), (BERT, "HF_ENDPOINT")):
+        told = [sentence(problem) for problem in fetch(model).error or []]
+        assert len(told) == 2
+        assert "mirror.example" in told[0]
+        assert setting in told[0]
+        assert variable in told[1]
+        assert "http://127.0.0.1:9" in told[1]
+        assert not [word for word in ("zoe", "bob", "pass") if word in "".join(told)]
+    with pytest.raises(GraftError) as searched:
+        hub_search.search_hub("bert")
+    assert [problem.code for problem in searched.value.problems] == ["hub.unreachable", "download.by_proxy"]
+    monkeypatch.setenv("NO_PROXY", "mirror.example")
+    assert hubs.ways_to("https://mirror.example/x") == []
