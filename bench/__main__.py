@@ -205,6 +205,20 @@ def estimates(
     measure(out, runs=runs, doctor=doctor)
 
 
+@app.command()
+def kills(
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "kills.json",
+    tries: Annotated[int, typer.Option(help="How often something is killed.", min=1)] = 60,
+    seed: Annotated[int, typer.Option(help="What is killed, and when.")] = 0,
+    only: Annotated[str, typer.Option(help="Kinds of job, separated by commas; empty: all.")] = "",
+    folder: Annotated[Path | None, typer.Option(help="Where all is kept, for another seed. Empty: nowhere.")] = None,
+) -> None:
+    """Worker, server or both killed at random moments: records, numbers and processes afterwards."""
+    from bench.kills import measure
+
+    measure(out, tries=tries, seed=seed, only=[name for name in only.split(",") if name], folder=folder)
+
+
 if __name__ == "__main__":
     RESULTS.mkdir(exist_ok=True)
     app()

@@ -140,6 +140,16 @@ def keep_private(path: Path) -> Path:
     return path
 
 
+def started_by() -> int:
+    """The pid of who began this process, where it said so (`mark_children`); else 0."""
+    return int(os.environ.get("GRAFT_STARTED_BY") or 0)
+
+
+def mark_children() -> None:
+    """Let the processes that this one begins from now on know its pid."""
+    os.environ["GRAFT_STARTED_BY"] = str(os.getpid())
+
+
 def is_offline() -> bool:
     return get("GRAFT_OFFLINE").lower() in {"1", "true", "yes"}
 

@@ -1,8 +1,7 @@
 """The record of everything that ever ran: one SQLite file in WAL mode, read by pages, written by workers.
 
-Tables: `run`, `metric` (one row per run, name and step: logging again after a resume replaces, never
-doubles; `id` only grows, so a reader asks for what is newer than its last) and `artifact`. The schema's
-version is SQLite's `user_version`; a store of another version is refused.
+Its tables stand in `core.schema`. The schema's version is SQLite's `user_version`; a store of another version is
+refused.
 """
 
 from __future__ import annotations
@@ -21,71 +20,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import NullPool
 
-from core import settings
+from core import schema, settings
 from core.errors import NotFoundError, StoreError
 from core.problems import ProblemRow
+from core.schema import ARTIFACT as _artifact
+from core.schema import METRIC as _metric
+from core.schema import RUN as _run
 
-VERSION = 1
 Status = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
 ACTIVE: tuple[Status, ...] = ("queued", "running")
 IMPORTED = "imported"  # the tag of a run that came in an archive; nobody gives it or takes it away
 RESUMABLE: tuple[Status, ...] = ("stopped", "failed", "interrupted")
-
-_meta = sa.MetaData()
-_run = sa.Table(
-    "run",
-    _meta,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False, index=True),
-    sa.Column("spec", sa.JSON, nullable=False),
-    sa.Column("device", sa.String, nullable=False, default="cpu"),
-    sa.Column("parent", sa.String, index=True),
-    sa.Column("sibling_group", sa.String, index=True),
-    sa.Column("owner", sa.String),
-    sa.Column("note", sa.String, nullable=False, default=""),
-    sa.Column("tags", sa.JSON, nullable=False, default=list),
-    sa.Column("attempt", sa.Integer, nullable=False, default=0),
-    sa.Column("stop_requested", sa.Boolean, nullable=False, default=False),
-    sa.Column("phase", sa.JSON),  # {"code": …, "values": {…}}
-    sa.Column("progress", sa.Float),  # 0 … 1
-    sa.Column("eta_s", sa.Float),
-    sa.Column("error", sa.JSON),  # list of Problem.as_dict()
-    sa.Column("summary", sa.JSON, nullable=False, default=dict),
-    sa.Column("host", sa.String),
-    sa.Column("pid", sa.Integer),
-    sa.Column("pid_started", sa.Float),
-    sa.Column("heartbeat_at", sa.Float),
-    sa.Column("created_at", sa.Float, nullable=False),
-    sa.Column("started_at", sa.Float),
-    sa.Column("ended_at", sa.Float),
-)
-_metric = sa.Table(
-    "metric",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run", sa.String, nullable=False),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("step", sa.Integer, nullable=False),
-    sa.Column("epoch", sa.Float),
-    sa.Column("value", sa.Float, nullable=False),
-    sa.Column("time", sa.Float, nullable=False),
-    sa.UniqueConstraint("run", "name", "step"),
-    sa.Index("metric_news", "run", "id"),
-    sqlite_autoincrement=True,  # an id is never used twice, so "newer than" cannot miss a replaced row
-)
-_artifact = sa.Table(
-    "artifact",
-    _meta,
-    sa.Column("run", sa.String, primary_key=True),
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("path", sa.String, nullable=False),  # relative to the run's folder
-    sa.Column("bytes", sa.Integer, nullable=False),
-    sa.Column("sha256", sa.String, nullable=False),
-    sa.Column("created_at", sa.Float, nullable=False),
-)
 
 
 class Phase(TypedDict):
@@ -210,7 +155,7 @@ class Store:
         try:
             # IMMEDIATE: of several processes that open a new store at once, one makes the tables.
             with self._engine.connect() as connection:
-                if self._version(connection) != VERSION:
+                if self._version(connection) != schema.VERSION:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                     self._make_tables(connection)
                     connection.commit()
@@ -223,12 +168,12 @@ class Store:
 
     def _make_tables(self, connection: sa.Connection) -> None:
         version = self._version(connection)
-        if version == VERSION:  # another process was faster
+        if version == schema.VERSION:  # another process was faster
             return
         if version != 0 or sa.inspect(connection).get_table_names():
-            raise StoreError("store.other_version", path=str(self.path), found=version, wanted=VERSION)
-        _meta.create_all(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+            raise StoreError("store.other_version", path=str(self.path), found=version, wanted=schema.VERSION)
+        schema.META.create_all(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
@@ -285,11 +230,23 @@ class Store:
         with self._reading() as connection:
             return [Run(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
-    def update_run(self, run_id: str, *, only_if: Iterable[str] | None = None, **columns: Unpack[RunColumns]) -> bool:
-        """Set columns; with `only_if`, only while the status is one of these. Returns whether it was done."""
+    def update_run(
+        self,
+        run_id: str,
+        *,
+        only_if: Iterable[str] | None = None,
+        only_of: int | Literal["any"] | None = "any",
+        **columns: Unpack[RunColumns],
+    ) -> bool:
+        """Set columns; with `only_if`, only while the status is one of these. Returns whether it was done.
+
+        With `only_of`, only while the run's worker is the process of this pid (None: while there is none).
+        """
         change = sa.update(_run).where(_run.c.id == run_id).values(**columns)
         if only_if is not None:
             change = change.where(_run.c.status.in_(tuple(only_if)))
+        if only_of != "any":
+            change = change.where(_run.c.pid.is_(None) if only_of is None else _run.c.pid == only_of)
         with self._begin() as connection:
             return connection.execute(change).rowcount == 1
 

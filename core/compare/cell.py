@@ -68,13 +68,13 @@ def _end_with(parent: tuple[int, float]) -> None:
     """End when who waits for this cell is gone: a killed comparison leaves no trainings behind."""
     pid, born = parent
     while True:
-        time.sleep(_LOOK_FOR_PARENT_S)
         try:
             is_there = abs(psutil.Process(pid).create_time() - born) < 2.0
         except psutil.Error:
             is_there = False
         if not is_there:
             os._exit(1)
+        time.sleep(_LOOK_FOR_PARENT_S)
 
 
 class _CellReporter:

@@ -29,7 +29,7 @@ from typing import Any, cast
 import numpy as np
 import psutil
 
-from core import settings
+from core import lifeline, settings
 from core.compare.compared_data import check_done, load_compared
 from core.compare.estimate import cell_work, lanes_for
 from core.compare.findings import find
@@ -88,6 +88,7 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
 
 def _begin(job: CellJob, pipe: Connection, stop: Event) -> None:
     """The target of a cell's process."""
+    lifeline.end_with(os.getppid())  # the server that it is forked from, which ends with the comparison
     os.environ["GRAFT_HOME"] = job.home
     from core.compare.cell import train_cell
 
@@ -374,7 +375,8 @@ def _context() -> _Context:
     if "forkserver" not in kinds:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["core.compare.cell"])
+    settings.mark_children()
+    context.set_forkserver_preload(["core.compare.forked", "core.compare.cell"])
     with _without_main():
         forkserver.ensure_running()
     return context

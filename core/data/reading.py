@@ -1,7 +1,7 @@
 """A process of its own that reads what people bring to a page: the server never opens such a file itself.
 
 `read_apart` hands a file to it and waits. What a file does to its reader ends with the reader: the next question starts
-another. It ends with the server too, whose end of the pipe it reads from.
+another. It ends with the server too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import traceback
 from contextlib import suppress
 from typing import IO, Any
 
-from core import settings
+from core import lifeline, settings
 from core.data.limits import MOST_MEMORY_MB, MOST_SECONDS, within_memory
 from core.errors import DataError, GraftError, problems_of
 from core.problems import Problem
@@ -49,9 +49,10 @@ class _ReadingProcess:
 
     def ask(self, function: str, name: str, values: tuple[Any, ...]) -> tuple[list[Problem], Any]:
         with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._end()
+                self._process = _start()
             process = self._process
-            if process is None or process.poll() is not None:
-                process = self._process = _start()
             watch = threading.Timer(MOST_SECONDS, process.kill)
             watch.start()
             try:
@@ -92,9 +93,8 @@ def _start() -> subprocess.Popen[bytes]:
         "OMP_NUM_THREADS": "1",
         "PYTHONUTF8": "1",
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", "core.data.reading"],
-        cwd=settings.PROJECT,
+    return lifeline.start(
+        "core.data.reading",
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

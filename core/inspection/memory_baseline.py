@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import torch
 
-from core import settings
+from core import lifeline, settings
 from core.files import to_json, write_atomically
 from core.hardware import this_host
 from core.inspection.records import Baseline
-
-_LIBRARIES = "import core.finetune.run; from core.hardware import resident_mb; print(resident_mb())"
-
 
 # -- the process itself ----------------------------------------------------------------------------------
 
@@ -41,18 +37,13 @@ def measure_baseline() -> None:
     """Load what a training loads in a fresh process, read its memory, and keep it; once for each version of torch."""
     if read_baseline(0.0)["training_from"] == "a fresh process":
         return
-    done = subprocess.run(
-        [sys.executable, "-c", _LIBRARIES],
-        cwd=settings.PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    try:
-        measured = float(done.stdout.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        return
+    with lifeline.start("core.finetune.loaded", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fresh:
+        try:
+            measured = float(fresh.communicate(timeout=120)[0].strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            return
+        finally:
+            fresh.kill()
     facts = {"host": this_host(), "torch": torch.__version__, "training_mb": measured, "measured_at": time.time()}
     write_atomically(_kept(), to_json(facts) + "\n")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import IO, Any, TypedDict, cast
 
 import numpy as np
 
-from core import settings
+from core import lifeline
 from core.errors import RunError
 from core.files import to_json, write_atomically
 from core.measurement.rounds import Load, Median, Round, median_of
@@ -92,13 +91,13 @@ class Stopwatch:
         write_atomically(path, to_json(request))
         environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self.program, str(path)],
+            self._process = lifeline.start(
+                self.program,
+                str(path),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,
-                cwd=settings.PROJECT,
                 text=True,
             )
         # Pipes, as they were asked for.

@@ -22,13 +22,15 @@ import psutil
 from core import settings
 from core.hardware import this_host
 from core.problems import Problem
+from core.runs import strays
 from core.store import Phase, Run, RunColumns, Store, open_store
 
 CLAIM_GRACE_S = 15.0  # between claiming a run and knowing its pid lie milliseconds; this much means the claimer died
 LOST_AFTER_S = 300.0  # a run of another host is given up when it has not been heard of for so long
 # What a worker's command line holds; the second is that of version 0.1, whose runs may still be at work.
 _WORKERS = frozenset({"core.runs.worker", "core.worker"})
-_CLOCK_SLACK_S = 2.0  # a start time read twice differs by as much when the machine's clock was set in between
+# It ends when the last process that it cleans up after has ended, and not before it has.
+_TRACKER = "multiprocessing.resource_tracker"
 
 
 class Executor(Protocol):
@@ -55,6 +57,7 @@ class LocalExecutor:
         environment = {
             **os.environ,
             "GRAFT_HOME": str(settings.home().resolve()),  # the worker's folder of work is another one
+            strays.MARK: run.id,
             "PYTHONUNBUFFERED": "1",
             "PYTHONFAULTHANDLER": "1",  # a crash in native code leaves its stack in the log
             "PYTHONUTF8": "1",
@@ -110,7 +113,7 @@ def find_process(run: Run) -> psutil.Process | None:
         process = psutil.Process(run.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        if run.pid_started is not None and abs(process.create_time() - run.pid_started) < _CLOCK_SLACK_S:
+        if run.pid_started is not None and abs(process.create_time() - run.pid_started) < strays.CLOCK_SLACK_S:
             return process
         # The clock may have been set since (a laptop that slept): then the command line tells.
         command = process.cmdline()
@@ -128,7 +131,8 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return alive
     for child in children:
         try:
-            if _WORKERS.isdisjoint(child.cmdline()):
+            command = child.cmdline()
+            if _WORKERS.isdisjoint(command) and not any(_TRACKER in word for word in command):
                 alive += [*_children(child), child]
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
@@ -177,7 +181,7 @@ def _start(run: Run, store: Store, executor: Executor) -> bool:
         store.update_run(run.id, only_if=["running"], status="failed", error=[problem.as_dict()], ended_at=time.time())
         return False
     # The worker writes the same when it is up; until then, this tells that somebody has begun.
-    store.update_run(run.id, only_if=["running"], pid=pid, pid_started=born)
+    store.update_run(run.id, only_if=["running"], only_of=None, pid=pid, pid_started=born)
     return True
 
 
@@ -186,6 +190,7 @@ def reconcile(store: Store | None = None, executor: Executor | None = None) -> l
     store, executor = store or open_store(), executor or LocalExecutor()
     lost: list[str] = []
     for run in store.list_runs(statuses=["running"]):
+        seen_at = time.time()
         problem = _what_happened(run, executor)
         # Ask again before writing: the run may have ended well between the listing and the look.
         if problem is not None and store.get_run(run.id).pid == run.pid:
@@ -195,7 +200,9 @@ def reconcile(store: Store | None = None, executor: Executor | None = None) -> l
                 "ended_at": time.time(),
                 "eta_s": None,
             }
-            if store.update_run(run.id, only_if=["running"], **change):
+            if run.host == this_host():
+                strays.end_strays(run, until=seen_at)
+            if store.update_run(run.id, only_if=["running"], only_of=run.pid, **change):
                 lost.append(run.id)
     return lost
 

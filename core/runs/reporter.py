@@ -111,9 +111,9 @@ class StoreReporter:
                     end["summary"] = dict(summary)
                 if status == "done":
                     end["progress"] = 1.0
-                self._store.update_run(self._run.id, only_if=["running"], **end)
+                was_written = self._store.update_run(self._run.id, only_if=["running"], only_of=self._run.pid, **end)
                 self.free_reserve()
-                return status
+                return status if was_written else self._store.get_run(self._run.id).status
             except GraftError as error:
                 self.log(f"the end of the run could not be recorded yet: {error}")
                 self.free_reserve()
@@ -161,7 +161,7 @@ class StoreReporter:
             columns["heartbeat_at"] = time.time()
         try:
             if columns:
-                self._store.update_run(self._run.id, only_if=["running"], **columns)
+                self._store.update_run(self._run.id, only_if=["running"], only_of=self._run.pid, **columns)
                 self._beat_at, columns = now, {}
             self._store.write_metrics(self._run.id, rows)
         except StoreError:
@@ -174,9 +174,23 @@ class StoreReporter:
         if now - self._asked_at < WRITE_EVERY_S or self._stop:
             return
         self._asked_at = now
-        if self._store.get_run(self._run.id).stop_requested:
+        run = self._store.get_run(self._run.id)
+        if run.stop_requested:
             self.log("stop requested")
             self._stop = True
+        elif (run.status, run.pid) != ("running", self._run.pid) and not self._take_back(run):
+            self.log(f"the record says {run.status}, process {run.pid}: this process has nothing to do here any more")
+            self._stop = True
+
+    def _take_back(self, run: Run) -> bool:
+        """Set the record right where this run was given up and is at work all the same (a machine that slept).
+
+        Not where somebody has resumed it meanwhile: two must not work at one folder.
+        """
+        if run.status != "interrupted":
+            return False
+        truth: RunColumns = {"status": "running", "error": None, "ended_at": None, "heartbeat_at": time.time()}
+        return self._store.update_run(self._run.id, only_if=["interrupted"], only_of=self._run.pid, **truth)
 
     def _measure_memory(self, now: float) -> None:
         if now - self._memory_at < MEMORY_EVERY_S:

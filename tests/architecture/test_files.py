@@ -50,6 +50,16 @@ def test_the_environment_is_read_only_by_settings() -> None:
                 assert not name.fullmatch(str(asked.value)), f"{path}: {asked.value}"
 
 
+def test_processes_are_begun_where_it_is_seen_to_that_they_end() -> None:
+    """`core.lifeline` begins what ends with who began it; workers outlive their server; a question has a time limit."""
+    allowed = {"core/lifeline.py", "core/runs/queue.py", "core/hardware.py"}
+    begins = re.compile(r"(subprocess|os)\.(run|Popen|call|check_\w+|system|spawn\w+)")
+    for path in HOUSE:
+        calls = {ast.unparse(node.func) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)}
+        begun = {call for call in calls if begins.fullmatch(call)}
+        assert not begun or path.relative_to(ROOT).as_posix() in allowed, (path, begun)
+
+
 def test_no_module_of_core_speaks_to_a_librarys_logging_when_it_is_imported() -> None:
     """It would change the whole process for whoever imports it: said where work with the library begins."""
     calls = {"disable_progress_bar", "enable_progress_bar", "set_verbosity", "set_verbosity_error", "basicConfig"}

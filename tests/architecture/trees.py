@@ -24,7 +24,7 @@ TORCH_FAMILY |= {"onnxruntime", "openvino", "nncf", "litert_torch", "ai_edge_lit
 ORDER: tuple[tuple[str, ...], ...] = (
     ("evaluate", "files", "hardware", "i18n", "problems"),
     ("markdown", "paths", "registry", "settings", "values"),
-    ("messages",),
+    ("lifeline", "messages", "schema"),
     ("errors",),
     ("cache", "progress", "spec", "store"),
     ("charts", "models"),

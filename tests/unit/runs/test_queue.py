@@ -144,6 +144,20 @@ def test_worker_is_known_by_its_command_line_when_the_clock_was_set() -> None:
     assert queue.reconcile() == [run.id]
 
 
+def test_start_does_not_overwrite_the_worker_that_has_the_run_already(executor: IdleExecutor) -> None:
+    """A worker of an earlier claim that was slow to begin took the run first."""
+    (run_id,) = _queue("cpu")
+    start = executor.start
+
+    def taken_meanwhile(run: Run) -> tuple[int, float]:
+        open_store().update_run(run.id, pid=77, pid_started=7.0)
+        return start(run)
+
+    executor.start = taken_meanwhile  # type: ignore[method-assign]
+    queue.pump()
+    assert open_store().get_run(run_id).pid == 77
+
+
 def test_claimed_run_is_given_up_when_its_worker_never_starts() -> None:
     fresh = _running(pid=None)
     stale = _running(pid=None, heartbeat_at=time.time() - queue.CLAIM_GRACE_S - 1)

@@ -203,3 +203,33 @@ def test_run_counts_as_interrupted_when_its_end_can_never_be_written(run: Run) -
     reporter.metrics(1, 0.0, x=1.0)
     assert reporter.finish("done", [], {}, patience_s=0) == "interrupted"
     assert open_store().get_run("a").status == "running", "reconcile finds it"
+
+
+# -- whose run it is -----------------------------------------------------------------------------------------
+
+
+def _at_work(run: Run) -> StoreReporter:
+    open_store().update_run("a", pid=11)
+    return StoreReporter(open_store(), open_store().get_run("a"))
+
+
+def test_worker_stops_and_writes_nothing_more_when_another_has_the_run(run: Run) -> None:
+    reporter = _at_work(run)
+    open_store().update_run("a", pid=22, progress=0.5)  # given up, resumed, and begun by another process
+    reporter.progress(1, 10)
+    reporter._write_all(0.0)
+    reporter._read_stop_flag(10.0)
+    assert reporter.should_stop()
+    assert reporter.finish("stopped", [], {}, patience_s=0) == "running"
+    kept = open_store().get_run("a")
+    assert (kept.status, kept.pid, kept.progress) == ("running", 22, 0.5)
+
+
+def test_worker_takes_back_a_run_that_was_given_up_by_mistake(run: Run) -> None:
+    reporter = _at_work(run)
+    lost = Problem("run.host_lost", values={"host": "h", "seconds": 400}).as_dict()
+    open_store().update_run("a", status="interrupted", error=[lost], ended_at=1.0)
+    reporter._read_stop_flag(10.0)
+    kept = open_store().get_run("a")
+    assert (kept.status, kept.error, kept.ended_at, reporter.should_stop()) == ("running", None, None, False)
+    assert reporter.finish("done", [], {}, patience_s=0) == "done"

@@ -1,0 +1,97 @@
+"""The processes of `python -m bench kills`: the server that is killed, whatever else is at work, and the hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.kill_kinds import HUB_MODEL, Kind
+from core import settings
+from tests.fixtures.fake_hub import Fault, serve_hub, tensors
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Server:
+    """The process that stands for the web server."""
+
+    def __init__(self, folder: Path, order: dict[str, Any]) -> None:
+        path = folder / "order.json"
+        path.write_text(json.dumps(order), encoding="utf-8")
+        command = [sys.executable, "-m", "bench.kill_server", str(path)]
+        with (folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.pid = self._process.pid
+
+    def read_line(self) -> str:
+        """What it says next."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError("the server said nothing; see its log")
+        return line
+
+    def read_id(self, kind: Kind) -> str:
+        """The id of the run."""
+        line = self.read_line()
+        return line if kind.in_worker or line != "begun" else self.read_line().split()[0]
+
+    def kill(self) -> None:
+        """SIGKILL, once."""
+        self._process.kill()
+        self._process.wait()
+
+    def rest(self) -> str:
+        """What it had said before it was killed."""
+        assert self._process.stdout is not None
+        return self._process.stdout.read()
+
+
+def workers(run_id: str) -> list[int]:
+    """The processes that are the run's worker, told by their command line: the record may not know them yet."""
+    found = processes().items()
+    return [pid for pid, command in found if "core.runs.worker" in command and run_id in command]
+
+
+def end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def processes() -> dict[int, str]:
+    """Live processes whose home is this campaign's: its servers, workers, and whatever these started."""
+    home, mine = str(settings.home().resolve()), os.getpid()
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            if process.pid == mine or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if str(Path(process.environ().get("GRAFT_HOME", "/")).resolve()) == home:
+                found[process.pid] = " ".join(process.cmdline())
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+@contextmanager
+def serve_one_model() -> Iterator[str]:
+    """The hub on loopback, with one small model that comes slowly; its address."""
+    with serve_hub() as hub:
+        hub.repositories[HUB_MODEL] = {
+            "config.json": b'{"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 4, "vocab_size": 9}',
+            "vocab.txt": b"[PAD]\n[UNK]\n",
+            "model.safetensors": tensors(4_000_000),
+        }
+        hub.faults["storage"] = Fault(bytes_per_s=1_000_000)
+        yield hub.address
