@@ -18,6 +18,7 @@ from core.models import hubs
 from pages.ui import charts, live, parts, reach, state, words
 
 BRAND = Path(__file__).parent / "pages" / "ui" / "brand"
+parts.tell_everywhere()
 st.set_page_config(page_title="Graft", page_icon=str(BRAND / "mark.svg"), layout="wide")
 st.logo(str(BRAND / "logo.svg"), size="large", icon_image=str(BRAND / "mark.svg"))
 hubs.pass_to_libraries()

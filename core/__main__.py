@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from core.cli.app import main
+import sys
 
 if __name__ == "__main__":
+    try:
+        from core.cli.app import main
+    except KeyboardInterrupt:  # while everything is still being loaded
+        sys.exit(130)
     main()

@@ -19,8 +19,10 @@ import errno
 import sys
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
+from core.paths import path_problem
 from core.problems import Problem
 from core.settings import hide
 
@@ -99,6 +101,9 @@ class StoppedError(GraftError):
         super().__init__("run.stopped")
 
 
+_UNKNOWN = "run.unknown_error"
+# What the system refuses whoever asks: a reason of its own, and none of Graft's.
+_OF_THE_SYSTEM = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 _WITHOUT_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate")
 _WITHOUT_DISK = ("no space left on device", "database or disk is full")
 
@@ -116,12 +121,35 @@ def problems_of(error: BaseException) -> list[Problem]:
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, GraftError):
         return list(error.problems)
-    return [Problem("run.unknown_error", values={"detail": hide(f"{type(error).__name__}: {error}")[:500]})]
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM and error.filename:
+        return [path_problem(error, str(error.filename))]
+    return [Problem(_UNKNOWN, values={"detail": hide(f"{type(error).__name__}: {error}")[:500]})]
 
 
-def print_traceback() -> None:
-    """Write how the error at hand came about to the log, without what nobody else is to know."""
-    print(hide(traceback.format_exc()), file=sys.stderr, flush=True)
+def is_unknown(problems: Iterable[Problem]) -> bool:
+    """Whether `problems_of` knew no more of an error than what it is called."""
+    return any(problem.code == _UNKNOWN for problem in problems)
+
+
+def log_error(error: BaseException) -> None:
+    """Write an error to the log of a worker, without what nobody else is to know.
+
+    How an unknown one came about, line by line; of what is known its sentences, and what it came from.
+    """
+    from core.messages import explain
+
+    problems = problems_of(error)
+    if is_unknown(problems):
+        print(hide("".join(traceback.format_exception(error))), file=sys.stderr, flush=True)
+        return
+    lines = [explain(problem) for problem in problems]
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = traceback.extract_tb(cause.__traceback__)
+        place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+        lines.append(f"  from {type(cause).__name__}{place}: {first_line(cause)}")
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    print(hide("\n".join(lines)), file=sys.stderr, flush=True)
 
 
 def first_line(error: object, most: int = 200) -> str:

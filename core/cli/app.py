@@ -11,6 +11,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from core import store
 from core.cli import ask
@@ -21,15 +22,15 @@ from core.cli.meant import meant_data
 from core.cli.options import JsonOption, LabelColumn, TextColumn
 from core.cli.predict import predict
 from core.cli.progress import end_with, follow, wait
-from core.cli.results import print_json, tell
+from core.cli.results import print_json
 from core.cli.runs import list_runs, one_run
 from core.data.spec import ImportSpec
-from core.errors import GraftError
-from core.files import to_json
-from core.messages import explain
+from core.errors import InputError
 from core.models import hubs
+from core.paths import shown
 from core.runs import submit
 from core.spec import parse_spec
+from core.unforeseen import door, say, say_as_json
 
 app = typer.Typer(
     name="core",
@@ -41,22 +42,20 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line; what Graft can explain is told in a sentence."""
+    """Run the command line; whatever goes wrong is told in a sentence."""
+    door(_run, say_as_json if "--json" in sys.argv else say)
+
+
+def _run() -> int | None:
     hubs.pass_to_libraries()
     try:
-        app(prog_name="python -m core")
-    except GraftError as error:
-        _tell_problems(error, as_json="--json" in sys.argv)
-        raise SystemExit(error.exit_code) from None
-    except BrokenPipeError:  # the reader of a pipe had enough
-        raise SystemExit(0) from None
-
-
-def _tell_problems(error: GraftError, *, as_json: bool) -> None:
-    if as_json:
-        problems = [{**problem.as_dict(), "sentence": explain(problem)} for problem in error.problems]
-        print(to_json({"error": problems}))
-    tell(error.problems)
+        status: int | None = app(sys.argv[1:] or ["--help"], prog_name="python -m core", standalone_mode=False)
+        return status
+    except TyperException as error:  # of what was typed
+        context = getattr(error, "ctx", None)
+        asked = context.command_path if context else "python -m core"
+        detail = shown(error.format_message().strip().rstrip("."))
+        raise InputError("cli.usage", detail=detail, help=f"{asked} --help") from None
 
 
 @app.command()

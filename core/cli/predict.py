@@ -11,7 +11,7 @@ import typer
 from core.cli.meant import checked_output, meant_model
 from core.cli.options import DetachOption, JsonOption, TextColumn
 from core.cli.progress import end_with, follow, wait
-from core.cli.results import print_json, tell
+from core.cli.results import print_json
 from core.errors import InputError
 from core.files import replacing
 from core.paths import lies_there, meant_path
@@ -20,6 +20,7 @@ from core.predict.spec import SENTIMENT, PredictSpec
 from core.registry.formats import asked_suffixes
 from core.runs import submit
 from core.spec import parse_spec
+from core.unforeseen import say
 
 _SEES = "bundled/efficientnet_lite0"
 _WHO_ANSWERS = f"run/RUN-ID, or a published model. Default: {_SEES} for pictures, {SENTIMENT} for texts."
@@ -60,7 +61,7 @@ def predict(
         with replacing(out) as unfinished:
             unfinished.write_bytes(answers_csv(predictions.rows))
     print_json(predictions.values, json_, "\n".join(predictions.lines))
-    tell(predictions.problems)
+    say(predictions.problems)
     if any(problem.severity == "error" for problem in predictions.problems):
         raise typer.Exit(InputError.exit_code)
 

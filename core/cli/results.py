@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from core import store
-from core.files import to_json
 from core.finetune.records import HeadReport, cross_validation_of
 from core.finetune.verdicts import cross_validation_words, probe_words
 from core.i18n import translator
@@ -16,6 +14,7 @@ from core.messages import explain, explain_finding
 from core.problems import Problem
 from core.registry.methods import METHODS, MethodSettings
 from core.store import Run
+from core.unforeseen import print_document
 
 _SUMMARY = (
     "test", "val", "fit", "probe", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases",
@@ -26,13 +25,10 @@ _SUMMARY = (
 
 
 def print_json(value: Any, as_json: bool, text: str) -> None:
-    print(to_json(value) if as_json else text)
-
-
-def tell(problems: Iterable[Problem]) -> None:
-    """What is wrong or odd, each in its sentence, on stderr."""
-    for problem in problems:
-        print(f"{problem.severity}: {explain(problem)}", file=sys.stderr)
+    if as_json:
+        print_document(value)
+    else:
+        print(text)
 
 
 def results(run: Run) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from core.cache import with_lock
 from core.compare.grid import Cell, CellJob, artifact, cell_spec, steps_for
 from core.compare.records import CellResult
 from core.compare.spec import CompareSpec
-from core.errors import StoppedError, print_traceback, problems_of
+from core.errors import StoppedError, log_error, problems_of
 from core.evaluate import wilson, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import default_engine, pick_device
@@ -60,7 +60,7 @@ def train_cell(job: CellJob, pipe: Connection, stop: Event) -> None:
     except StoppedError:
         pipe.send(("stopped", None))
     except BaseException as error:
-        print_traceback()
+        log_error(error)
         pipe.send(("failed", [problem.as_dict() for problem in problems_of(error)]))
 
 

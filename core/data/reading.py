@@ -13,15 +13,15 @@ import struct
 import subprocess
 import sys
 import threading
-import traceback
 from contextlib import suppress
 from typing import IO, Any
 
 from core import lifeline, settings
 from core.data.limits import MOST_MEMORY_MB, MOST_SECONDS, within_memory
-from core.errors import DataError, GraftError, problems_of
+from core.errors import DataError, GraftError
 from core.problems import Problem
 from core.registry.formats import load
+from core.unforeseen import told
 
 _LENGTH = struct.Struct(">Q")
 
@@ -147,8 +147,7 @@ def _answer(function: str, name: str, values: tuple[Any, ...]) -> tuple[list[Pro
     except GraftError as error:
         return list(error.problems), None
     except Exception as error:
-        traceback.print_exc()
-        return problems_of(error), None
+        return told(error), None
 
 
 if __name__ == "__main__":

@@ -66,6 +66,16 @@ RUNS_SENTENCES: dict[str, str] = {
     ),
     "run.best_epoch_lost": N_("The tensors of the best epoch cannot be read ({detail}). Repeat the run."),
     "run.unknown_error": N_("The run failed for a reason Graft does not know: {detail}. The log has the details."),
+    "unforeseen.logged": N_(
+        "Graft met something it does not know: {detail}. How it came about is written at the end of {log}: try again, "
+        "or send these lines along with your question."
+    ),
+    "unforeseen.nowhere": N_(
+        "Graft met something it does not know: {detail}. How it came about could not be written anywhere: make room on "
+        "the disk or check the rights of Graft's home, and try again."
+    ),
+    "unforeseen.interrupted": N_("Interrupted. Runs that were started go on: `python -m core runs` lists them."),
+    "cli.usage": N_("{detail}. `{help}` tells what can be given."),
     "run.archive_unreadable": N_("{name} is not an archive of a run: {detail}. Export the run again."),
     "run.archive_version": N_(
         "{name} was packed by another version of Graft (format {found}, this one reads {wanted})."
@@ -85,6 +95,9 @@ RUNS_SENTENCES: dict[str, str] = {
         "Other machines reach this address ({address}), and nothing tells who may come in. Set GRAFT_ACCESS_KEY to a "
         "key of at least {n} letters, or Streamlit's login and GRAFT_LOGINS; or start without --server.address, for "
         "this machine alone."
+    ),
+    "reach.cannot_listen": N_(
+        "No server can listen at {address}, port {port}: {detail}. Name others with --server.address and --server.port."
     ),
     "reach.short_key": N_("GRAFT_ACCESS_KEY is too short to keep anybody out: take at least {n} letters."),
     "store.cannot_open": N_("The record of runs {path} cannot be opened: {detail}. Check the disk and the file."),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.data.record import keep_record
-from core.errors import GraftError, StoppedError, first_line, print_traceback, problems_of
+from core.errors import GraftError, StoppedError, first_line, log_error, problems_of
 from core.hardware import usable_threads
 from core.measurement.timing import Stopwatch, speed_of
 from core.optimize import steps
@@ -111,7 +111,7 @@ def _try(bench: Bench, report: ReportWriter, original: Original, watch: Stopwatc
         report.put(replace(report.row(variant.name), status="waiting", doing=None))
         raise
     except Exception as error:
-        print_traceback()
+        log_error(error)
         if not isinstance(error, GraftError):
             bench.clock.log(f"{variant.name}: {type(error).__name__}: {first_line(error)}")
         row = report.row(variant.name)

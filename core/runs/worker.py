@@ -13,12 +13,13 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from core import settings
-from core.errors import GraftError, StoppedError, StoreError, print_traceback, problems_of
+from core.errors import GraftError, StoppedError, StoreError, log_error, problems_of
 from core.files import forget_unfinished, is_unfinished, sha256
 from core.hardware import this_host
 from core.models import hubs
@@ -83,7 +84,7 @@ def _do(run: Run, reporter: StoreReporter) -> tuple[Status, list[Problem], Summa
     except StoppedError as stop:
         return "stopped", list(stop.problems), {}
     except Exception as error:
-        print_traceback()
+        log_error(error)
         reporter.free_reserve()
         return "failed", problems_of(error), {}
 
@@ -148,14 +149,24 @@ def main() -> int:
     hubs.pass_to_libraries()
     try:
         code = work(sys.argv[1])
-    except GraftError as error:
-        print(error, file=sys.stderr)
+    except Exception as error:
+        log_error(error)
+        _give_up(sys.argv[1], error)
         code = 1
     try:
         queue.pump()
-    except GraftError as error:
-        print(f"the next run was not started: {error}", file=sys.stderr)
+    except Exception as error:
+        print("the next run was not started:", file=sys.stderr)
+        log_error(error)
     return code
+
+
+def _give_up(run_id: str, error: Exception) -> None:
+    """Let the row tell what kept its worker from even ending it, as far as the store can be written."""
+    rows = [problem.as_dict() for problem in problems_of(error)]
+    with suppress(GraftError, OSError):
+        ended: RunColumns = {"status": "failed", "error": rows, "ended_at": time.time(), "eta_s": None}
+        open_store().update_run(run_id, only_if=["running"], **ended)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit import error_util
 
 from core.charts.theme import TEXT
-from core.errors import GraftError
 from core.markdown import as_text
 from core.messages import explain
 from core.problems import Problem
-from core.settings import hide
+from core.unforeseen import told
 from pages.ui import state
 from pages.ui.words import VIEWS
 
@@ -46,16 +44,26 @@ def guarded() -> Iterator[None]:
     """Tell what goes wrong in a sentence: a page never shows a traceback."""
     try:
         yield
-    except GraftError as error:
-        show_problems(error.problems)
     except Exception as error:
-        logging.getLogger("graft").error("a page failed\n%s", hide(traceback.format_exc()))
-        _ = state.words()
-        detail = hide(f"{type(error).__name__}: {error}")[:300]
-        st.error(
-            _("This page met something Graft does not know: {detail}. The server's log has more.", detail=detail),
-            icon=":material/error:",
-        )
+        show_problems(told(error))
+
+
+def tell_everywhere() -> None:
+    """The same for all that a page does outside of `guarded`: fragments, callbacks, the frame.
+
+    Streamlit has one place for what a script raises: it would draw the traceback and write it to the terminal.
+    """
+    error_util._log_uncaught_app_exception = lambda ex: None
+    error_util.show_uncaught_app_exception = _show_uncaught
+
+
+def _show_uncaught(ex: BaseException) -> None:
+    problems = told(ex)
+    try:
+        show_problems(problems)
+    except Exception:  # what failed is what sentences are shown with
+        for problem in problems:
+            st.error(explain(problem))
 
 
 def head(title: str, purpose: str) -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import click
+from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import bootstrap, cli
 
-from core.errors import GraftError
+from core import settings
+from core.errors import InputError, first_line
 from core.store import ACTIVE, open_store
+from core.unforeseen import door
 from pages.ui import reach
+
+# Why no server can listen at an address: taken, not of this machine, for administrators alone.
+_NOT_HERE = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
 
 
 def serve(script: str, options: list[str]) -> None:
@@ -20,27 +30,36 @@ def serve(script: str, options: list[str]) -> None:
     `streamlit run app.py` does the same, but takes the folder `pages` for its own kind of pages until the
     first visit is over: whoever opens another address than / first is told that there is no such page.
     """
+    door(partial(_serve, script, options))
+
+
+def _serve(script: str, options: list[str]) -> None:
     PagesManager.uses_pages_directory = False
     bootstrap.run = _preparing(bootstrap.run)
     try:
         cli.main(["run", script, *options], standalone_mode=False)
-    except GraftError as error:  # it does not listen where everybody could come
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        pass
-    except BaseException:
-        _say_goodbye()
-        raise
-    _say_goodbye()
+    except click.ClickException as error:  # of what was typed
+        raise InputError("cli.usage", detail=error.format_message().rstrip("."), help="streamlit run --help") from None
 
 
 def _preparing(run: Callable[..., None]) -> Callable[..., None]:
     """Streamlit's start, once its settings are read from wherever they came."""
 
     def prepared(script: str, is_hello: bool, args: list[str], flags: dict[str, Any]) -> None:
+        settings.home()  # one that cannot be used is told before anybody comes
         reach.prepare(flags)
-        run(script, is_hello, args, flags)
+        try:
+            run(script, is_hello, args, flags)
+        except (OSError, OverflowError) as error:
+            if isinstance(error, OSError) and error.errno not in _NOT_HERE and not isinstance(error, socket.gaierror):
+                raise
+            address, port = (config.get_option(f"server.{name}") for name in ("address", "port"))
+            raise InputError(
+                "reach.cannot_listen", address=address, port=port, detail=first_line(error).rstrip(".")
+            ) from error
+        except KeyboardInterrupt:
+            pass
+        _say_goodbye()
 
     return prepared
 

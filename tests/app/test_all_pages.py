@@ -220,3 +220,34 @@ def test_page_serves_the_installed_plotly_from_beside_its_script(app: Path, open
     (served,) = (app.parent / "static").iterdir()
     assert served.name == f"plotly-{version('plotly')}.min.js"
     assert served.read_bytes() == (resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+
+
+def _breaking() -> None:
+    import streamlit as st
+
+    from pages.ui import parts
+
+    def fail(*_: object) -> None:
+        raise ValueError("a planted detail")
+
+    parts.tell_everywhere()
+    where = st.radio("where", ["fragment", "script", "callback"])
+    st.button("press", on_click=fail)
+    if where == "script":
+        fail()
+    if where == "fragment":
+        st.fragment(fail)()
+
+
+def test_what_no_page_foresaw_is_a_sentence_wherever_it_happens(home: Path) -> None:
+    at = AppTest.from_function(_breaking).run()
+    for where in ("fragment", "script", "callback"):
+        at.radio[0].set_value(where).run()
+        if where == "callback":
+            assert not at.error
+            at.button[0].click().run()
+        assert not at.exception
+        (box,) = at.error
+        assert "a planted detail" in box.value, where
+        assert "Traceback" not in box.value
+    assert "Traceback" in (home / "graft.log").read_text(encoding="utf-8")

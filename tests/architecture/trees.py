@@ -26,7 +26,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("markdown", "paths", "registry", "settings", "values"),
     ("lifeline", "messages", "schema"),
     ("errors",),
-    ("cache", "progress", "spec", "store"),
+    ("cache", "progress", "spec", "store", "unforeseen"),
     ("charts", "models"),
     ("data",),
     ("networks",),

@@ -182,6 +182,7 @@ def script(task: str, format: Format) -> str:
     if task == "image-classification":
         reader = _with_preparation(reader, Path(showing.__file__).read_text(encoding="utf-8"))
     text = _with_imports_of(reader, shared).rstrip() + "\n\n\n" + shared[shared.index("# -- from here on") :]
+    text = _guarded(text, shared[shared.index("def end_in_words") : shared.index("HERE =")])
     if not format.opener:
         return text
     lines = (TEMPLATES / format.opener).read_text(encoding="utf-8")
@@ -207,6 +208,18 @@ def _with_imports_of(text: str, other: str) -> str:
     known = {line for line in wanted if line.split()[1].partition(".")[0] in sys.stdlib_module_names}
     groups = [sorted(group, key=lambda line: (line.startswith("from"), line)) for group in (known, wanted - known)]
     return "".join([*lines[:start], *groups[0], "\n", *groups[1], *lines[end:]])
+
+
+def _guarded(text: str, guard: str) -> str:
+    """A script with what tells of errors before the first package that may be missing."""
+    packages = (
+        one.lineno - 1
+        for one in ast.parse(text).body
+        if (isinstance(one, ast.Import) and one.names[0].name.partition(".")[0] not in sys.stdlib_module_names)
+        or (isinstance(one, ast.ImportFrom) and str(one.module).partition(".")[0] not in sys.stdlib_module_names)
+    )
+    lines, first = text.splitlines(keepends=True), next(packages)
+    return "".join([*lines[:first], "\n", guard, *lines[first:]])
 
 
 def _imports_in(text: str) -> tuple[int, int]:

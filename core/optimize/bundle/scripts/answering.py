@@ -1,7 +1,7 @@
 """The part of predict.py that is the same for pictures and texts: open the model, answer, check the samples.
 
 `core.optimize.bundle.write.script` pastes it, from the line across the page on, behind the reader of a task, which
-brings what stands before that line here.
+brings what stands before that line here; `end_in_words` goes before the packages that may be missing.
 """
 
 from __future__ import annotations
@@ -9,12 +9,40 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+def end_in_words(kind: Any, error: BaseException, trace: Any) -> None:
+    """Instead of a traceback, a sentence: how what was not foreseen came about goes to a file that it names."""
+    if issubclass(kind, BrokenPipeError):  # the reader of the output had enough
+        os._exit(0)
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    if issubclass(kind, ImportError):
+        print(f"error: {error}. First: python -m pip install -r requirements.txt", file=sys.stderr)
+        return
+    for folder in (Path(__file__).resolve().parent, Path(tempfile.gettempdir())):
+        log = folder / "predict-error.log"
+        try:
+            with log.open("w", encoding="utf-8", errors="backslashreplace") as file:
+                traceback.print_exception(kind, error, trace, file=file)
+        except OSError:
+            continue
+        print(f"error: {kind.__name__}: {error}. How it came about is written in {log}", file=sys.stderr)
+        return
+    print(f"error: {kind.__name__}: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":  # before other packages are looked for: one may be missing
+    sys.excepthook = end_in_words
 
 HERE = Path(__file__).resolve().parent
 Arrays = dict[str, Any]
@@ -95,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout.reconfigure(errors="backslashreplace")
     if options.inputs == ["sample"]:
         total = len(read_json("sample/expected.json")["labels"])
         try:
@@ -121,4 +149,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()  # here, where a reader that has gone is nothing wrong
+    sys.exit(code)

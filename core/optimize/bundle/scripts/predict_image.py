@@ -43,6 +43,8 @@ REMARKS = {
 def prepare(source: str, facts: dict[str, Any]) -> tuple[Arrays, list[str]]:
     """What the model is given for one picture, and what is odd about it. Raises ValueError when it cannot be read."""
     try:
+        if not Path(source).is_file():  # a pipe would be waited for, a device be read without end
+            raise OSError("there is no such file")
         image = open_decoded(Path(source).read_bytes())
         return {"pixels": read_picture(image, facts)[None]}, [REMARKS[one] for one in oddities(image)]
     except MemoryError:  # says nothing about the picture
