@@ -26,6 +26,8 @@ from core.paths import path_problem
 from core.problems import Problem
 from core.settings import hide
 
+PARTLY = 3  # exit status where some of what was asked for could not be done, and the rest is
+
 
 class GraftError(Exception):
     """Something Graft can explain. `code` selects the sentence, `values` fill it."""

@@ -7,11 +7,14 @@ pandas are imported where they are used: a run begins a second earlier without t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NotRequired
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,6 +53,12 @@ class Accuracy(TypedDict):
     n: int
 
 
+class CleanScores(Accuracy):
+    """A test on the rows alone that are not trained on too."""
+
+    macro_f1: NotRequired[float]
+
+
 class Comparison(TypedDict):
     """Whether one of two models is better on the same rows; `interval` is that of the difference a - b at 95%."""
 
@@ -60,6 +69,12 @@ class Comparison(TypedDict):
     interval: list[float]
     p: float
     better: Literal["a", "b"] | None
+
+
+class CleanComparison(Comparison):
+    """The same on the rows that neither model is trained on."""
+
+    left_out: int
 
 
 def wilson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -131,8 +146,27 @@ def report_classification(targets: Ints, probabilities: Floats, labels: list[str
     }
 
 
-def write_predictions(path: Path, rows: Ints, targets: Ints, probabilities: Floats) -> None:
-    """Keep what was predicted for every test row, so that two models can be compared on the same rows."""
+def clean_scores(targets: Ints, probabilities: Floats, leaked: Bools) -> CleanScores | None:
+    """What a test says of the rows that are not `leaked` [N]; None where there are none."""
+    if leaked.all():
+        return None
+    labels = [str(label) for label in range(probabilities.shape[1])]
+    found = report_classification(targets[~leaked], probabilities[~leaked], labels)
+    return {
+        "accuracy": found["accuracy"],
+        "interval": found["interval"],
+        "n": found["n"],
+        "macro_f1": found["macro_f1"],
+    }
+
+
+def write_predictions(
+    path: Path, rows: Ints, targets: Ints, probabilities: Floats, leaked: Bools | None = None
+) -> None:
+    """Keep what was predicted for every test row, so that two models can be compared on the same rows.
+
+    `leaked` tells which of them are trained on too; where nothing is said, none.
+    """
     import pandas as pd
 
     columns = {
@@ -140,24 +174,36 @@ def write_predictions(path: Path, rows: Ints, targets: Ints, probabilities: Floa
         "target": targets,
         "predicted": probabilities.argmax(1),
         "confidence": probabilities.max(1).astype(np.float32),
+        "leaked": np.zeros(len(rows), dtype=bool) if leaked is None else leaked,
     }
     pd.DataFrame(columns).to_parquet(path, index=False)
 
 
-def compare_paired(a: Path, b: Path) -> Comparison:
-    """Whether model a or b is better on the rows both were tested on, by `paired_test`.
+def compare_paired(a: Path, b: Path) -> CleanComparison | None:
+    """Whether model a or b is better on the rows both were tested on and neither trained on, by `paired_test`.
 
-    Raises ValueError when no row is shared or the targets differ: then the two were not tested on the same data.
+    None where one of them was trained on every such row. Raises ValueError when no row is shared or the targets
+    differ: then the two were not tested on the same data.
     """
-    import pandas as pd
-
-    columns = ["row", "target", "predicted"]
-    both = pd.read_parquet(a, columns=columns).merge(pd.read_parquet(b, columns=columns), on="row")
+    both = _read_predictions(a).merge(_read_predictions(b), on="row")
     if both.empty or (both["target_x"] != both["target_y"]).any():
         raise ValueError("not tested on the same rows")
+    rows = len(both)
+    both = both[~(both["leaked_x"] | both["leaked_y"])]
+    if both.empty:
+        return None
     right_a = (both["predicted_x"] == both["target_x"]).to_numpy()
     right_b = (both["predicted_y"] == both["target_y"]).to_numpy()
-    return paired_test(right_a, right_b)
+    return {**paired_test(right_a, right_b), "left_out": rows - len(both)}
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    found = pd.read_parquet(path)
+    if "leaked" not in found:  # of an older version
+        found["leaked"] = False
+    return found[["row", "target", "predicted", "leaked"]]
 
 
 def paired_test(right_a: Bools, right_b: Bools) -> Comparison:

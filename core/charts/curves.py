@@ -31,6 +31,7 @@ class RunCurves:
     validation: Curve
     best_epoch: float | None = None
     test: tuple[float, float, float] | None = None  # value, low, high
+    is_test_clean: bool = False  # the test is of the rows alone that are not trained on too
     planned: int | None = None  # epochs, while the run is at work
     is_fitted: bool = False  # in passes to an optimum: there are no epochs, and none is chosen
 
@@ -93,7 +94,8 @@ def _curves_of(run: RunCurves, dash: str, what: CurveKind, _: Translator, *, is_
         },
     ]
     if what == "accuracy" and run.test is not None and run.best_epoch is not None:
-        traces.append(_test_mark(run, base, _("test"), is_alone=is_alone))
+        word = _("test, without what is trained on too") if run.is_test_clean else _("test")
+        traces.append(_test_mark(run, base, word, is_alone=is_alone))
     return [trace for trace in traces if trace["x"]]
 
 

@@ -1,7 +1,13 @@
 """`python -m core …`: everything the pages do, by the same specs.
 
-With `--json` one JSON document goes to stdout and nothing else; progress goes to stderr. Exit status: 0
-done, 1 failed, 2 bad input, 130 stopped. Long verbs wait and show their progress unless `--detach`.
+With `--json` one JSON document goes to stdout and nothing else; progress goes to stderr. Long verbs wait and show
+their progress unless `--detach`. Exit status:
+
+    0    all that was asked for is done
+    1    a run failed, or was interrupted
+    2    bad input: nothing was begun
+    3    done, but for some of it: pictures or rows that cannot be read, trainings or ways of optimizing that failed
+    130  stopped
 """
 
 from __future__ import annotations
@@ -32,9 +38,14 @@ from core.runs import submit
 from core.spec import parse_spec
 from core.unforeseen import door, say, say_as_json
 
+EXIT_STATUS = (
+    "Exit status: 0 done, 1 a run failed, 2 bad input and nothing begun, 3 done but for some of it (pictures or "
+    "rows that cannot be read, trainings or ways that failed), 130 stopped."
+)
 app = typer.Typer(
     name="core",
     help="Graft: adapt pretrained models to your own data, and know what it brought.",
+    epilog=EXIT_STATUS,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

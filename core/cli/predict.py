@@ -12,7 +12,7 @@ from core.cli.meant import checked_output, meant_model
 from core.cli.options import DetachOption, JsonOption, TextColumn
 from core.cli.progress import end_with, follow, wait
 from core.cli.results import print_json
-from core.errors import InputError
+from core.errors import PARTLY, InputError
 from core.files import replacing
 from core.paths import lies_there, meant_path
 from core.predict.answer_tables import answers_csv
@@ -63,7 +63,7 @@ def predict(
     print_json(predictions.values, json_, "\n".join(predictions.lines))
     say(predictions.problems)
     if any(problem.severity == "error" for problem in predictions.problems):
-        raise typer.Exit(InputError.exit_code)
+        raise typer.Exit(PARTLY)
 
 
 def _holds_many(path: Path) -> bool:

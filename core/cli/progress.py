@@ -10,12 +10,14 @@ from typing import Any, NoReturn
 from core.cli import results as cli_results
 from core.cli.results import print_json
 from core.data.record import read_record
+from core.errors import PARTLY
 from core.messages import explain_phase
 from core.problems import Problem
 from core.runs import queue
-from core.store import Run, open_store
+from core.store import Run, open_store, read_report
 
 _POLL_S = 0.25
+_LOST = {"data.ragged_rows", "data.bad_lines"}  # rows of a table that are not read and have no answer
 _COUNTED = 10  # classes whose number of answers is told
 
 
@@ -109,4 +111,23 @@ def end_with(run: Run, as_json: bool, failed: Sequence[Problem] = (), **more: An
     text += "".join(f"\n  {finding['sentence']}" for finding in values.get("conclusions", []))
     text += "".join(f"\n{line}" for line in cli_results.lines(values))
     print_json(values, as_json, text)
-    raise SystemExit({"done": int(bool(failed)), "stopped": 130, "interrupted": 1}.get(run.status, 1))
+    raise SystemExit(1 if failed else exit_status(run))
+
+
+def exit_status(run: Run) -> int:
+    """0 done, 1 failed or interrupted, 3 done but for some of what was asked, 130 stopped."""
+    if run.status != "done":
+        return 130 if run.status == "stopped" else 1
+    return PARTLY if _lacks_some(run) else 0
+
+
+def _lacks_some(run: Run) -> bool:
+    """Whether a picture or row cannot be read, a training of a comparison failed, or a way of optimizing did."""
+    summary = run.summary
+    if run.kind == "predict":
+        codes = {problem["code"] for problem in summary["problems"]}
+        return bool(codes & _LOST) or (summary.get("kind") == "pictures" and "" in summary["counts"])
+    if run.kind == "compare":
+        return bool(summary["cells_done"] < summary["cells"])
+    report = (read_report(run.id) or {}) if run.kind == "optimize" else {}
+    return any(row["status"] == "failed" for row in report.get("variants") or [])

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from core import store
 from core.finetune.records import HeadReport, cross_validation_of
-from core.finetune.verdicts import cross_validation_words, probe_words
+from core.finetune.verdicts import baseline_words, cross_validation_words, probe_words
 from core.i18n import translator
 from core.inspection.records import InspectionReport, tuning_of
 from core.messages import explain, explain_finding
@@ -17,8 +17,8 @@ from core.store import Run
 from core.unforeseen import print_document
 
 _SUMMARY = (
-    "test", "val", "fit", "probe", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine", "phases",
-    "data", "max_length", "tokens",
+    "test", "val", "fit", "probe", "baseline", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine",
+    "phases", "data", "max_length", "tokens",
     "kind", "rows", "column", "answered_by", "counts", "texts_per_s", "pictures_per_s", "problems",
     "bytes", "fetched_bytes", "folder", "repository", "revision",
 )  # fmt: skip
@@ -98,17 +98,18 @@ def _optimized(run: Run) -> dict[str, Any]:
 
 def lines(values: Mapping[str, Any]) -> list[str]:
     """What `results` gave for a terminal, where it is more than a line: variants, measured numbers, what was odd."""
-    head = [f"  {words}" for words in _head_words(values)] if "fit" in values or "probe" in values else []
+    head = [f"  {words}" for words in _head_words(values)] if values.keys() & {"fit", "probe", "baseline"} else []
     more = _measured_lines(values) if "latency_p50_ms" in values else _variant_lines(values)
     return [f"  {problem['sentence']}" for problem in values.get("problems", [])] + head + more
 
 
 def _head_words(values: Mapping[str, Any]) -> list[str]:
-    """How held-out rows were told by the fitted head, and what learning more than a head brought."""
+    """How held-out rows were told by the fitted head, and what learning more than simpler ways brought."""
     english, test, probe = translator("en"), values["test"], values.get("probe")
     found = cross_validation_of(cast(HeadReport, values))
     told = [cross_validation_words(found, test["n"], english)] if found else []
-    return told + ([probe_words(probe, test["accuracy"], english)] if probe else [])
+    told += [probe_words(probe, test, english)] if probe else []
+    return told + ([baseline_words(values["baseline"], test, english)] if "baseline" in values else [])
 
 
 def _measured_lines(values: Mapping[str, Any]) -> list[str]:

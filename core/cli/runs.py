@@ -11,10 +11,12 @@ from core.cli.options import DetachOption, JsonOption
 from core.cli.progress import follow
 from core.cli.results import print_json
 from core.files import to_json
+from core.messages import explain
 from core.paths import plain
 from core.runs import export as runs_export
 from core.runs import kinds, manage, queue
 from core.runs.export import metric_rows, run_facts
+from core.runs.marks import MARK, accuracy_of, marks_of
 from core.store import Run, open_store
 
 
@@ -26,14 +28,16 @@ def list_runs(
     """List the runs, the newest first."""
     queue.pump()
     runs = open_store().list_runs(kind=kind or None, limit=limit)
-    rows = [run_facts(run) for run in runs]
-    lines = [f"{run.id}  {run.status:11}  {_accuracy(run):>6}  {run.name}" for run in runs]
-    print_json(rows, json_, "\n".join(lines))
+    rows = [{**run_facts(run), "beside": [explain(problem) for problem in marks_of(run)]} for run in runs]
+    print_json(rows, json_, "\n".join(line for run in runs for line in _lines(run)))
 
 
-def _accuracy(run: Run) -> str:
-    accuracy = (run.summary.get("test") or run.summary.get("best") or {}).get("accuracy")
-    return "" if accuracy is None else f"{accuracy:.1%}"
+def _lines(run: Run) -> list[str]:
+    """A run in one line; below it what marks its accuracy."""
+    accuracy, marks = accuracy_of(run), marks_of(run)
+    told = "" if accuracy is None else f"{accuracy:.1%}" + (MARK if marks else "")
+    below = [] if accuracy is None else [f"  {MARK} {explain(problem)}" for problem in marks]
+    return [f"{run.id}  {run.status:11}  {told:>7}  {run.name}", *below]
 
 
 # -- one run -----------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from core.compare.grid import Cell, CellJob, artifact, cell_spec, steps_for
 from core.compare.records import CellResult
 from core.compare.spec import CompareSpec
 from core.errors import StoppedError, log_error, problems_of
-from core.evaluate import wilson, write_predictions
+from core.evaluate import share_right, wilson, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import default_engine, pick_device
 from core.finetune.fitting import HeadFit
@@ -176,8 +176,8 @@ def _result(
     path = artifact(folder, cell, ".parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
-        write_predictions(unfinished, data.test, targets, probabilities)
-    return {
+        write_predictions(unfinished, data.test, targets, probabilities, data.copied)
+    result: CellResult = {
         "start": cell.start,
         "method": cell.method,
         "size": cell.size,
@@ -208,3 +208,6 @@ def _result(
         },
         "data": {"fingerprint": data.fingerprint, "labels": list(data.labels)},
     }
+    if data.copied.any():
+        result["without_leaks"] = share_right(right[~data.copied])
+    return result

@@ -7,6 +7,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from core.compare.grid import Start
+from core.evaluate import Accuracy
 from core.problems import ProblemRow
 from core.values import Finding
 
@@ -25,6 +26,9 @@ class CellRow(TypedDict):
     accuracy: NotRequired[float]
     interval: NotRequired[list[float]]
     n: NotRequired[int]
+    without_leaks: NotRequired[
+        Accuracy | None
+    ]  # where test rows may be trained on too: the others; None: there are none
     val_accuracy: NotRequired[float]
     seconds: NotRequired[float]
     train_seconds: NotRequired[float]
@@ -116,6 +120,7 @@ class ComparedSize(SizeRow):
     family: str
     rank: int
     versus: PairRow | None
+    clean: SizeRow | None  # the same point on the test rows that no training could see
 
 
 class LawPoint(TypedDict):

@@ -26,10 +26,14 @@ from core.spec import parse_spec
 from core.store import Run
 
 COLUMNS = (
-    "id", "family", "start", "method", "size", "seed", "status", "accuracy", "low", "high", "n", "val_accuracy",
+    "id", "family", "start", "method", "size", "seed", "status", "accuracy", "low", "high", "n",
+    "accuracy_without_leaks", "n_without_leaks", "val_accuracy",
     "seconds", "train_seconds", "steps", "epochs_done", "best_epoch", "converged", "learning_rate",
     "trainable_parameters", "parameters", "peak_memory_mb", "error",
 )  # fmt: skip
+
+
+_CLEAN_AT = 4  # the column of the table in Markdown, behind accuracy and interval
 
 
 def cells_csv(report: CompareReport) -> bytes:
@@ -40,7 +44,9 @@ def cells_csv(report: CompareReport) -> bytes:
     for cell in report.get("cells") or []:
         low, high = cell.get("interval") or (None, None)
         codes = ";".join(problem["code"] for problem in cell.get("error") or [])
-        row = {**cell, "low": low, "high": high, "error": codes}
+        clean = cell.get("without_leaks")
+        beside = {"accuracy_without_leaks": clean["accuracy"], "n_without_leaks": clean["n"]} if clean else {}
+        row = {**cell, **beside, "low": low, "high": high, "error": codes}
         writer.writerow({name: plain_cell(value) if isinstance(value, str) else value for name, value in row.items()})
     return text.getvalue().encode("utf-8-sig")
 
@@ -48,12 +54,15 @@ def cells_csv(report: CompareReport) -> bytes:
 def size_rows(report: CompareReport) -> list[ComparedSize]:
     """One row for each size and family, the smallest size first, with its difference to training from scratch."""
     pairs = {(pair["a"], pair["size"]): pair for pair in report.get("pairs") or [] if pair["b"] == SCRATCH}
+    clean = report.get("without_leaks")
+    beside = {(one["family"], row["size"]): row for one in (clean["families"] if clean else []) for row in one["sizes"]}
     rows: list[ComparedSize] = []
     for rank, family in enumerate(report.get("families") or []):
         name = family["family"]
-        rows += [
-            {**row, "family": name, "rank": rank, "versus": pairs.get((name, row["size"]))} for row in family["sizes"]
-        ]
+        for row in family["sizes"]:
+            place = name, row["size"]
+            versus = pairs.get(place)
+            rows.append({**row, "family": name, "rank": rank, "versus": versus, "clean": beside.get(place)})
     return sorted(rows, key=lambda row: (row["size"], row["rank"]))
 
 
@@ -109,6 +118,15 @@ def p_words(versus: PairRow | None, _: Translator) -> str:
 def interval_words(low: float, high: float, _: Translator) -> str:
     """38.2% to 44.1%."""
     return _("{low} to {high}", low=_.percent(low), high=_.percent(high))
+
+
+def clean_words(row: ComparedSize, _: Translator) -> str:
+    """A point on the test examples alone that no training could see: 38.2% (35.1% to 41.0%)."""
+    clean = row["clean"]
+    if clean is None:
+        return ""
+    span = interval_words(clean["low"], clean["high"], _)
+    return _("{value} ({span})", value=_.percent(clean["accuracy"]), span=span)
 
 
 def law_words(family: FamilyRow, _: Translator) -> str:
@@ -270,6 +288,10 @@ def _table(report: CompareReport, _: Translator) -> list[str]:
         _("Training time"), _("Parameters that learned"), _("Peak memory"), _("Dominated by"),
     ]  # fmt: skip
     lines = [head, ["---:", "---", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---"]]
+    has_clean = any(row["clean"] for row in rows)
+    if has_clean:
+        head.insert(_CLEAN_AT, _("Without what is trained on too"))
+        lines[1].insert(_CLEAN_AT, "---:")
     for row in rows:
         by, memory, learned = row.get("dominated_by"), row.get("peak_memory_mb"), row.get("trainable_parameters")
         accuracy = _.percent(row["accuracy"])
@@ -287,4 +309,6 @@ def _table(report: CompareReport, _: Translator) -> list[str]:
                 family_word(by, _) if by else "",
             ]
         )
+        if has_clean:
+            lines[-1].insert(_CLEAN_AT, clean_words(row, _))
     return ["| " + " | ".join(line) + " |" for line in lines]

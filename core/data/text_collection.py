@@ -10,10 +10,10 @@ import numpy as np
 
 from core.data.collection import Collection, Ints, Raw, digest_all
 from core.data.table_rows import Several
-from core.data.text_cleaning import CONTROL, MAX_CHARS, clean_texts
+from core.data.text_cleaning import clean_texts
 from core.errors import DataError
 from core.problems import Problem, told
-from core.registry.looks import one_for_each_look
+from core.registry.looks import CONTROL, MAX_CHARS, one_for_each_look
 
 MAX_CLASSES = 500
 _WHOLE = re.compile(r"0(\.0+)?|-?[1-9][0-9]{0,17}(\.0+)?")

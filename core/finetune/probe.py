@@ -10,25 +10,19 @@ import json
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from core.evaluate import compare_paired, report_classification, write_predictions
+from core.evaluate import Bools, Floats, Ints, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.records import ProbeReport, StartFacts
+from core.finetune.rivals import better_of, lead_over, score_rival
 
 _FACTS, _ANSWERS = "probe.json", "probe.parquet"
 
 
-def keep_probe(
-    folder: Path, facts: StartFacts, rows: NDArray[np.int64], targets: NDArray[np.int64], shares: NDArray[np.float64]
-) -> None:
+def keep_probe(folder: Path, facts: StartFacts, rows: Ints, targets: Ints, shares: Floats, leaked: Bools) -> None:
     """Keep the head's answers for the test rows, shares [N, C], until the training is done; nobody looks before."""
     with replacing(folder / _ANSWERS) as unfinished:
-        write_predictions(unfinished, rows, targets, shares)
-    scores = report_classification(targets, shares, [str(label) for label in range(shares.shape[1])])
-    kept = {**facts, "accuracy": scores["accuracy"], "interval": scores["interval"], "macro_f1": scores["macro_f1"]}
-    write_atomically(folder / _FACTS, to_json(kept))
+        write_predictions(unfinished, rows, targets, shares, leaked)
+    write_atomically(folder / _FACTS, to_json({**facts, **score_rival(targets, shares, leaked)}))
 
 
 def report_probe(folder: Path) -> ProbeReport | None:
@@ -36,13 +30,7 @@ def report_probe(folder: Path) -> ProbeReport | None:
     if not (folder / _FACTS).exists():
         return None
     kept = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    compared = compare_paired(folder / "predictions.parquet", folder / _ANSWERS)
-    better = compared["better"]
-    found = {
-        **kept,
-        "difference": compared["difference"],
-        "difference_interval": compared["interval"],
-        "p": compared["p"],
-        "better": None if better is None else "model" if better == "a" else "probe",
-    }
-    return cast(ProbeReport, found)
+    lead = lead_over(folder / "predictions.parquet", folder / _ANSWERS)
+    is_better = better_of(lead)
+    better = None if is_better is None else "model" if is_better else "probe"
+    return cast(ProbeReport, {**kept, **lead, "better": better})

@@ -9,7 +9,7 @@ from typing import Literal, NotRequired, cast
 
 from typing_extensions import TypedDict
 
-from core.evaluate import Accuracy, ClassificationReport
+from core.evaluate import ClassificationReport, CleanScores
 from core.problems import ProblemRow
 from core.store import Run
 
@@ -25,19 +25,33 @@ class Mistake(TypedDict):
     text: NotRequired[str]
 
 
-class BaselineReport(TypedDict):
+class RivalScores(TypedDict):
+    """What the test says of a rival."""
+
+    accuracy: float
+    interval: list[float]
+    macro_f1: float
+    ece: NotRequired[float]
+    without_leaks: NotRequired[
+        CleanScores | None
+    ]  # where test rows are trained on too: the others; None: there are none
+
+
+class Lead(TypedDict, total=False):
+    """How far a training is ahead of its rival, on the test rows that are not trained on too; empty of no rows."""
+
+    difference: float
+    difference_interval: list[float]
+    p: float
+    tested_on: int
+
+
+class BaselineReport(RivalScores, Lead):
     """The simple rival of a text model, on the same test rows; the difference is the network's lead."""
 
     kind: str  # "words" or "characters"
     seconds: float
     trained_on: int
-    accuracy: float
-    interval: list[float]
-    macro_f1: float
-    ece: float
-    difference: float
-    difference_interval: list[float]
-    p: float
     better: Literal["model", "baseline"] | None
 
 
@@ -69,15 +83,9 @@ class StartFacts(TypedDict):
     cross_validation: NotRequired[CrossValidated]
 
 
-class ProbeReport(StartFacts):
+class ProbeReport(StartFacts, RivalScores, Lead):
     """That head alone on the same test rows; the difference is the lead of the training that began from it."""
 
-    accuracy: float
-    interval: list[float]
-    macro_f1: float
-    difference: float
-    difference_interval: list[float]
-    p: float
     better: Literal["model", "probe"] | None
 
 
@@ -98,7 +106,7 @@ class Beside(TypedDict, total=False):
     """What is to be known beside the numbers of a test."""
 
     problems: list[ProblemRow]
-    without_leaks: Accuracy | None  # where test rows are trained on too: the others; None: there are none
+    without_leaks: CleanScores | None  # where test rows are trained on too: the others; None: there are none
 
 
 class FinetuneReport(ClassificationReport):
@@ -107,7 +115,7 @@ class FinetuneReport(ClassificationReport):
     mistakes: NotRequired[list[Mistake]]
     baseline: NotRequired[BaselineReport]
     problems: NotRequired[list[ProblemRow]]
-    without_leaks: NotRequired[Accuracy | None]
+    without_leaks: NotRequired[CleanScores | None]
     fit: NotRequired[FitFacts]
     probe: NotRequired[ProbeReport]
 
@@ -129,7 +137,7 @@ class Scores(TypedDict):
     n: int
     macro_f1: float
     loss: NotRequired[float]
-    without_leaks: NotRequired[Accuracy | None]
+    without_leaks: NotRequired[CleanScores | None]
 
 
 class ValidationScores(TypedDict):

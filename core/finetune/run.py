@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import set_seed
 
 from core.data.record import keep_record
-from core.evaluate import Accuracy, Bools, report_classification, share_right, write_predictions
+from core.evaluate import CleanScores, clean_scores, report_classification, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import (
     ComputeChoice,
@@ -167,7 +167,8 @@ class Finetuning:
         if self.resumable:
             self.clock.phase("test")
             shares = self._test(loop.engine.exact()).double().softmax(1).numpy()
-            keep_probe(self.artifacts, facts, self.data.test, self.data.targets[self.data.test], shares)
+            data = self.data
+            keep_probe(self.artifacts, facts, data.test, data.targets[data.test], shares, data.leaked)
 
     def _test(self, engine: ComputeChoice) -> Tensor:
         """Logits [N, C] of the test rows, as the saved model gives them."""
@@ -266,26 +267,26 @@ class Finetuning:
         rows, labels = self.data.test, list(self.data.labels)
         targets = self.data.targets[rows]
         with replacing(self.artifacts / "predictions.parquet") as unfinished:
-            write_predictions(unfinished, rows, targets, probabilities)
+            write_predictions(unfinished, rows, targets, probabilities, self.data.leaked)
         report: FinetuneReport = {
             **report_classification(targets, probabilities, labels),
             "mistakes": self.task.write_mistakes(self.artifacts, rows, targets, probabilities),
             **self.task.write_more(self.artifacts, self.learned_rows),
             **self._of_head(loop),
-            **self._beside((probabilities.argmax(1) == targets)[~self.data.leaked]),
+            **self._beside(targets, probabilities),
         }
         write_atomically(self.artifacts / "report.json", to_json(report))
         return report
 
-    def _beside(self, clean: Bools) -> Beside:
-        """What is to be known beside the numbers; `clean`: which test rows that were not trained on are right."""
+    def _beside(self, targets: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Beside:
+        """What is to be known beside the numbers, and these without the test rows that are trained on too."""
         if not self.data.leaked.any():
             return {"problems": [problem.as_dict() for problem in self.data.problems]}
-        accuracy = share_right(clean)
-        told = without_leaks(accuracy, len(self.data.test))
+        clean = clean_scores(targets, probabilities, self.data.leaked)
+        told = without_leaks(clean, len(self.data.test))
         self.clock.log(f"warning: {explain(told)}")
         problems = [problem.as_dict() for problem in (*self.data.problems, told)]
-        return {"problems": problems, "without_leaks": accuracy}
+        return {"problems": problems, "without_leaks": clean}
 
     def _of_head(self, loop: Loop | HeadFit) -> HeadReport:
         """How the head was fitted that is all that learned, or how the one did that the training began from."""
@@ -376,7 +377,7 @@ def _scores(report: FinetuneReport) -> Scores:
     return scores
 
 
-def without_leaks(clean: Accuracy | None, total: int) -> Problem:
+def without_leaks(clean: CleanScores | None, total: int) -> Problem:
     """What the test says without the rows that are trained on too."""
     if clean is None:
         return Problem("data.nothing_new_tested", "warning", "data", {"n": total})

@@ -16,13 +16,14 @@ from PIL import Image
 from core.data.images import load_images
 from core.data.texts import load_texts
 from core.data.token_lengths import MOST_READ, covering_length
-from core.evaluate import compare_paired, report_classification, write_predictions
+from core.evaluate import write_predictions
 from core.files import replacing
 from core.finetune.autotune import ComputeChoice
 from core.finetune.baseline import run_baseline
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.learner import ImageLearner, TextLearner, balanced_weights
 from core.finetune.records import BaselineReport, FinetuneReport, Mistake, TaskFacts, TaskReport
+from core.finetune.rivals import better_of, lead_over, score_rival
 from core.finetune.spec import FinetuneSpec
 from core.finetune.text_features import FrozenEncoder
 from core.models.card import ModelCard
@@ -212,22 +213,16 @@ class TextTask:
         rival = run_baseline(data.texts, data.targets, trained, data.test, len(data.labels), seed)
         targets = data.targets[data.test]
         with replacing(folder / "baseline.parquet") as unfinished:
-            write_predictions(unfinished, data.test, targets, rival.probabilities)
-        report = report_classification(targets, rival.probabilities, list(data.labels))
-        compared = compare_paired(folder / "predictions.parquet", folder / "baseline.parquet")
-        better = compared["better"]
+            write_predictions(unfinished, data.test, targets, rival.probabilities, data.leaked)
+        lead = lead_over(folder / "predictions.parquet", folder / "baseline.parquet")
+        is_better = better_of(lead)
         baseline: BaselineReport = {
             "kind": rival.name,
             "seconds": rival.seconds,
             "trained_on": rival.rows,
-            "accuracy": report["accuracy"],
-            "interval": report["interval"],
-            "macro_f1": report["macro_f1"],
-            "ece": report["ece"],
-            "difference": compared["difference"],
-            "difference_interval": compared["interval"],
-            "p": compared["p"],
-            "better": None if better is None else "model" if better == "a" else "baseline",
+            **score_rival(targets, rival.probabilities, data.leaked),
+            **lead,
+            "better": None if is_better is None else "model" if is_better else "baseline",
         }
         return {"baseline": baseline}
 

@@ -68,6 +68,15 @@ _ACCURACY = Within(Share, "accuracy_low", "accuracy_high")
 _REACHED: dict[str, Kind] = {"family": Family, "size": Count, "accuracy": _ACCURACY}
 _SCRATCH_ACCURACY = Within(Share, "scratch_accuracy_low", "scratch_accuracy_high")
 _EXAMPLES = _Examples()
+_ALIKE: dict[str, Kind] = {
+    "best": Text,
+    "second": Text,
+    "best_accuracy": Share,
+    "second_accuracy": Share,
+    "n": Text,  # without grouping: so these have always told it
+    "p": PValue,
+}
+_BETTER: dict[str, Kind] = {**_ALIKE, "difference": _points, "low": _points, "high": _points}
 
 COMPARE_SENTENCES: dict[str, Sentence] = {
     "compare.without_leaks": Sentence(
@@ -80,30 +89,42 @@ COMPARE_SENTENCES: dict[str, Sentence] = {
     # -- comparing siblings ------------------------------------------------------------------------
     "compare.better": Sentence(
         N_(
-            "{best} is better than {second}: {best_accuracy} against {second_accuracy} on the same {n} pictures, "
+            "{best} is better than {second}: {best_accuracy} against {second_accuracy} on the same {n} test examples, "
             "{difference} points apart (95%: {low} to {high}; p {p})."
         ),
-        {
-            "best": Text,
-            "second": Text,
-            "best_accuracy": Share,
-            "second_accuracy": Share,
-            "n": Text,  # without grouping: so these two have always told it
-            "difference": _points,
-            "low": _points,
-            "high": _points,
-            "p": PValue,
-        },
+        _BETTER,
+    ),
+    "compare.better_without_leaks": Sentence(
+        N_(
+            "{best} is better than {second}: {best_accuracy} against {second_accuracy} on the {n} test examples that "
+            "neither is trained on, {difference} points apart (95%: {low} to {high}; p {p}). {left_out} others are "
+            "left out."
+        ),
+        {**_BETTER, "n": Count, "left_out": Count},
     ),
     "compare.no_difference": Sentence(
         N_(
-            "No difference shown between {best} and {second}: {best_accuracy} and {second_accuracy} on {n} pictures "
-            "could be chance (p {p})."
+            "No difference shown between {best} and {second}: {best_accuracy} and {second_accuracy} on {n} test "
+            "examples could be chance (p {p})."
         ),
-        {"best": Text, "second": Text, "best_accuracy": Share, "second_accuracy": Share, "n": Text, "p": PValue},
+        _ALIKE,
+    ),
+    "compare.no_difference_without_leaks": Sentence(
+        N_(
+            "No difference shown between {best} and {second}: {best_accuracy} and {second_accuracy} on the {n} test "
+            "examples that neither is trained on could be chance (p {p}). {left_out} others are left out."
+        ),
+        {**_ALIKE, "n": Count, "left_out": Count},
     ),
     "compare.not_comparable": Sentence(
-        N_("{best} and {second} were not tested on the same pictures: their numbers say nothing about each other."),
+        N_("{best} and {second} were not tested on the same examples: their numbers say nothing about each other."),
+        {"best": Text, "second": Text},
+    ),
+    "compare.nothing_new": Sentence(
+        N_(
+            "{best} or {second} is trained on every example that both were tested on: which of them is better on new "
+            "examples is not known."
+        ),
         {"best": Text, "second": Text},
     ),
     # -- comparing starts over sizes ---------------------------------------------------------------

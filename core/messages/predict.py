@@ -36,6 +36,7 @@ PREDICT_SENTENCES: dict[str, str] = {
     "predict.no_places": N_("{id} has no layer that still tells places apart: where it looked cannot be shown."),
     "predict.both": N_("Pictures and texts are answered by different models: ask about one of them at a time."),
     "predict.one_folder": N_("{path} is a folder or zip: give it alone, without other pictures beside it."),
+    "predict.none_readable": N_("None of the {n} pictures can be read."),
     "predict.unreadable_pictures": N_("{n} pictures cannot be read and have no answer: {names}."),
     "ask.unknown_task": N_("There is no task {id}. Known: {known}."),
     "ask.no_model_there": N_(

@@ -165,6 +165,8 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
     reporter.phase("save")
     counts, problems = _write_pictures(parts, folder / "artifacts")
     shutil.rmtree(parts)
+    if set(counts) == {""}:
+        raise DataError([Problem("predict.none_readable", values={"n": len(album)}), *problems])
     return {
         "kind": "pictures",
         "rows": len(album),

@@ -1,7 +1,12 @@
-"""Names and texts as they are seen: what looks the same is the same, and what nobody sees is nothing."""
+"""Names and texts as they are seen: what looks the same is the same, and what nobody sees is nothing.
+
+Bundles of text models carry this text in their predict.py (`core.optimize.bundle.write`), so it asks for no package,
+and for an old Python.
+"""
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -10,6 +15,39 @@ from collections.abc import Iterable
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 )
+
+# More of a text than this is never read: no model here reads so far, and one cell may hold megabytes.
+MAX_CHARS = 20_000
+_BREAK = re.compile(r"<\s*(?:br|/?p|/?div|/?li)\b[^<>]{0,200}>", re.IGNORECASE)
+_TAG = re.compile(r"</?\s*(?:[biu]|em|strong|span|a|font|h[1-6]|ul|ol|img|table|t[rdh])\b[^<>]{0,300}>", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+# Surrogates stand alone only where an encoder failed; no tokenizer takes them.
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
+_SHORT = 100  # longer texts are not looked through for something that is seen
+
+
+def clean(text: str) -> str:
+    """What of a text is read: no markup, no control characters, single blanks. Empty where nothing of it is seen.
+
+    >>> clean("<b>Good</b>   film &amp; book"), clean("\u200b\ufeff <br>")
+    ('Good film & book', '')
+    """
+    return readable(without_markup(text[:MAX_CHARS]))
+
+
+def without_markup(text: str) -> str:
+    """A text without tags, and with the characters that its entities stand for."""
+    if "<" in text:
+        text = _TAG.sub(" ", _BREAK.sub(" ", text))
+    if "&" in text:
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return text
+
+
+def readable(text: str) -> str:
+    """A text without control characters and superfluous blanks; empty where nothing of it is seen."""
+    single = " ".join(CONTROL.sub("", text).split())
+    return "" if len(single) < _SHORT and not look(single) else single
 
 
 def look(name: str) -> str:

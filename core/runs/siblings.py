@@ -9,6 +9,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import NotRequired, TypedDict
 
+from core.evaluate import CleanScores
+from core.problems import ProblemRow
 from core.store import Run, Store, open_store
 from core.values import Finding
 
@@ -25,6 +27,8 @@ class SiblingRow(TypedDict):
     accuracy: float | None
     interval: list[float] | None
     n: int | None
+    without_leaks: NotRequired[CleanScores | None]
+    problems: list[ProblemRow]  # what is to be known beside the accuracy
     seconds: float | None
     train_seconds: float | None
     trainable_parameters: int | None
@@ -33,11 +37,16 @@ class SiblingRow(TypedDict):
 
 
 class SiblingPair(TypedDict):
-    """Two done runs and, where they were tested on the same rows, the paired test of them."""
+    """Two done runs and, where they were tested on the same rows, the paired test of them.
+
+    Test rows that one of them is trained on are left out: they tell what is remembered.
+    """
 
     a: str
     b: str
     comparable: bool
+    nothing_new: NotRequired[bool]  # every shared test row is trained on by one of them
+    left_out: NotRequired[int]  # test rows that one of them is trained on
     n: NotRequired[int]
     a_accuracy: NotRequired[float]
     b_accuracy: NotRequired[float]
@@ -59,24 +68,29 @@ class SiblingComparison(TypedDict):
 def compare_siblings(group: str, store: Store | None = None) -> SiblingComparison:
     """The runs of a group with what they reached and cost, and a conclusion.
 
-    Codes: `compare.better`, `compare.no_difference`, `compare.not_comparable`, `compare.waiting` while a run
-    is active, None when fewer than two runs are done.
+    Codes: `compare.better`, `compare.no_difference`, `compare.not_comparable`, `compare.nothing_new`,
+    `compare.waiting` while a run is active, None when fewer than two runs are done. The first two end in
+    `_without_leaks` where test rows are left out that are trained on too.
     """
     store = store or open_store()
     runs = store.list_runs(sibling_group=group)
-    rows = sorted(
-        (_row(run, store) for run in runs), key=lambda row: (row["accuracy"] is None, -(row["accuracy"] or 0))
-    )
+    rows = sorted((_row(run, store) for run in runs), key=_rank)
     done = {run.id: run for run in runs if run.status == "done"}
     ranked = [done[row["run"]] for row in rows if row["run"] in done and row["accuracy"] is not None]
     pairs = [_pair(a, b) for a, b in combinations(ranked, 2)]
     return {"group": group, "rows": rows, "pairs": pairs, "conclusion": _conclude(runs, ranked, pairs)}
 
 
+def _rank(row: SiblingRow) -> tuple[bool, float]:
+    """The most accurate first, on what is not trained on too as far as there is any; those not done last."""
+    accuracy = (row.get("without_leaks") or row)["accuracy"]
+    return accuracy is None, -(accuracy or 0)
+
+
 def _row(run: Run, store: Store) -> SiblingRow:
     summary, test = run.summary, run.summary.get("test") or {}
     model = [artifact.bytes for artifact in store.list_artifacts(run.id) if artifact.kind == "model"]
-    return {
+    row: SiblingRow = {
         "run": run.id,
         "name": run.name,
         "status": run.status,
@@ -86,12 +100,16 @@ def _row(run: Run, store: Store) -> SiblingRow:
         "accuracy": test.get("accuracy"),
         "interval": test.get("interval"),
         "n": test.get("n"),
+        "problems": summary.get("problems") or [],
         "seconds": _seconds(run),
         "train_seconds": summary.get("train_seconds"),
         "trainable_parameters": summary.get("trainable_parameters"),
         "peak_memory_mb": summary.get("peak_memory_mb"),
         "size_mb": sum(model) / 1e6 if model else None,
     }
+    if "without_leaks" in test:
+        row["without_leaks"] = test["without_leaks"]
+    return row
 
 
 def _seconds(run: Run) -> float | None:
@@ -111,11 +129,14 @@ def _pair(a: Run, b: Run) -> SiblingPair:
         tested = compare_paired(*(run.folder / "artifacts" / "predictions.parquet" for run in (a, b)))
     except (OSError, ValueError):  # predictions were removed, or the rows differ
         return pair
+    if tested is None:
+        return {**pair, "nothing_new": True}
     return {
         "a": a.id,
         "b": b.id,
         "comparable": True,
         "n": tested["n"],
+        "left_out": tested["left_out"],
         "a_accuracy": tested["a_accuracy"],
         "b_accuracy": tested["b_accuracy"],
         "difference": tested["difference"],
@@ -136,7 +157,8 @@ def _conclude(runs: list[Run], ranked: list[Run], pairs: list[SiblingPair]) -> F
     pair = pairs[0]  # combinations() begins with the first two
     names: dict[str, object] = {"best": best.name, "second": second.name, "best_run": best.id, "second_run": second.id}
     if not pair["comparable"]:
-        return {"code": "compare.not_comparable", "values": names}
+        code = "compare.nothing_new" if pair.get("nothing_new") else "compare.not_comparable"
+        return {"code": code, "values": names}
     low, high = pair["interval"]
     values: dict[str, object] = {
         **names,
@@ -148,5 +170,8 @@ def _conclude(runs: list[Run], ranked: list[Run], pairs: list[SiblingPair]) -> F
         "p": pair["p"],
         "n": pair["n"],
     }
-    code = "compare.better" if pair["better"] == best.id else "compare.no_difference"
-    return {"code": code, "values": values}
+    is_better = pair["better"] == best.id
+    if not pair["left_out"]:
+        return {"code": "compare.better" if is_better else "compare.no_difference", "values": values}
+    code = "compare.better_without_leaks" if is_better else "compare.no_difference_without_leaks"
+    return {"code": code, "values": {**values, "left_out": pair["left_out"]}}

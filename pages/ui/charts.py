@@ -89,7 +89,8 @@ def _short_names(runs: Sequence[Run], _: Translator) -> list[str]:
 
 def _curves_of(run: Run, what: CurveKind, name: str) -> RunCurves:
     buffer = cached_machine.fresh_curves(run.id)
-    test = run.summary.get("test")
+    test = run.summary.get("test") or {}
+    scores = test.get("without_leaks") or test
     look = look_of(run.spec)
     return RunCurves(
         name=name,
@@ -99,7 +100,8 @@ def _curves_of(run: Run, what: CurveKind, name: str) -> RunCurves:
         best_epoch=run.summary.get("best_epoch"),
         # A head may be fitted, in more passes than there were to be epochs.
         planned=run.spec.get("epochs") if run.is_active and run.spec.get("method") != "head" else None,
-        test=(test["accuracy"], *test["interval"]) if test else None,
+        test=(scores["accuracy"], *scores["interval"]) if scores else None,
+        is_test_clean="without_leaks" in test and bool(test["without_leaks"]),
         is_fitted="fit" in run.summary,
     )
 

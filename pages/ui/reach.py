@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -12,6 +13,7 @@ from typing import Any
 import psutil
 import streamlit as st
 from streamlit import config, net_util
+from streamlit.runtime import Runtime
 from streamlit.runtime.secrets import secrets_singleton
 
 from core import settings
@@ -22,6 +24,7 @@ from pages.ui import state
 
 LEAST_KEY = 16  # letters: who tries keys one after another finds none
 _ADMITTED = "admitted"
+_let_in: set[str] = set()  # sessions that may see the pages
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
@@ -46,6 +49,7 @@ def prepare(flags: MutableMapping[str, Any]) -> None:
     `flags` are Streamlit's, and stronger than its files and variables. Raises `InputError` where everybody could come.
     """
     never_ask_outside()
+    keep_uploads_out()
     address = config.get_option("server.address")
     if not is_beyond(address):
         return
@@ -63,6 +67,20 @@ def prepare(flags: MutableMapping[str, Any]) -> None:
 def never_ask_outside() -> None:
     """Streamlit asks a server elsewhere for this machine's address, waiting for it, when a stranger's page calls."""
     net_util.get_external_ip = lambda: None
+
+
+def keep_uploads_out() -> None:
+    """Streamlit takes files into memory for every open page: here for those alone that may see what is on it.
+
+    Asked before anything of a file is read.
+    """
+    is_open = getattr(Runtime.is_active_session, "__wrapped__", Runtime.is_active_session)
+
+    @functools.wraps(is_open)
+    def may_upload(runtime: Runtime, session: str) -> bool:
+        return session in _let_in and bool(is_open(runtime, session))
+
+    Runtime.is_active_session = may_upload  # type: ignore[method-assign, assignment]
 
 
 def names_of(address: str | None, given: Iterable[str]) -> list[str]:
@@ -119,8 +137,15 @@ def may_log_in(email: str, is_verified: bool, allowed: str) -> bool:
 
 
 def is_admitted() -> bool:
-    """Whether this session may see the pages."""
+    """Whether this session may see the pages, and send files to them."""
     never_ask_outside()  # here for servers that were started by `streamlit run`
+    keep_uploads_out()
+    session, may_see = state.session_id(), _may_see()
+    (_let_in.add if may_see else _let_in.discard)(session)
+    return may_see
+
+
+def _may_see() -> bool:
     if refusal() is not None:
         return False
     if settings.get("GRAFT_ACCESS_KEY"):

@@ -77,6 +77,15 @@ def accuracy_words(test: Mapping[str, Any] | None, _: Translator) -> str:
     return words + _(", without what is trained on too: {share}", share=share)
 
 
+def beside_column(_: Translator) -> Any:
+    """The column that marks accuracies with what is to be known beside them."""
+    return st.column_config.TextColumn(
+        _("Beside it"),
+        width="medium",
+        help=_("What is to be known beside the accuracy: a click on a cell shows all of it."),
+    )
+
+
 def seconds_of(run: Run) -> float | None:
     """How long a run took from start to end."""
     return None if run.started_at is None or run.ended_at is None else max(0.0, run.ended_at - run.started_at)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.charts.theme import look_of
 from core.runs import queue
 from core.runs.kinds import KINDS
 from core.store import Run, open_store
 from pages.ui import parts, state, words
 from pages.ui.charts import draw_curves
-from pages.ui.runs import archive, record
+from pages.ui.runs import archive, record, table
 
 _ = state.words()
 MOST = 500
@@ -50,47 +48,6 @@ def filters(runs: list[Run]) -> list[Run]:
     ]
 
 
-def row_of(run: Run) -> dict[str, Any]:
-    """One run in the table."""
-    accuracy = (run.summary.get("test") or run.summary.get("best") or {}).get("accuracy")
-    return {
-        "name": run.name,
-        "status": words.status_words(run.status, _),
-        "accuracy": None if accuracy is None else 100 * accuracy,
-        "method": _(look_of(run.spec).word) if run.kind == "finetune" else _(KINDS[run.kind].word),
-        "begun": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(st.context.timezone or "UTC"),
-        "took": words.seconds_of(run),
-        "tags": run.tags,
-        "note": run.note,
-    }
-
-
-def show_table(shown: Sequence[Run]) -> list[Run]:
-    """The table; returns the runs that are selected."""
-    event = st.dataframe(
-        pd.DataFrame([row_of(run) for run in shown]),
-        hide_index=True,
-        key="runs_table",
-        on_select="rerun",
-        selection_mode="multi-row",
-        placeholder="–",
-        height=min(560, 40 + 35 * len(shown)),
-        column_config={
-            "name": st.column_config.TextColumn(_("Run"), width=270),
-            "status": st.column_config.TextColumn(_("Status")),
-            "accuracy": st.column_config.ProgressColumn(
-                _("Test accuracy"), format="%.1f%%", min_value=0, max_value=100
-            ),
-            "method": st.column_config.TextColumn(_("Method")),
-            "begun": st.column_config.DatetimeColumn(_("Begun"), format=_("D MMM, HH:mm")),
-            "took": st.column_config.NumberColumn(_("Took (s)"), format="%.0f"),
-            "tags": st.column_config.ListColumn(_("Tags")),
-            "note": st.column_config.TextColumn(_("Note")),
-        },
-    )
-    return [shown[i] for i in event.selection.rows if i < len(shown)]
-
-
 def show_selected(chosen: list[Run]) -> None:
     """What can be done with the selected runs."""
     trainings = [run for run in chosen if run.kind == "finetune"]
@@ -110,8 +67,8 @@ def show_selected(chosen: list[Run]) -> None:
 def show_differences(runs: Sequence[Run]) -> None:
     """Settings in which runs differ, side by side."""
     settings = {run.name + f" ({run.id[-3:]})": record.settings_of(run, _) for run in runs}
-    table = pd.DataFrame(settings)
-    different = table[table.nunique(axis=1) > 1]
+    compared = pd.DataFrame(settings)
+    different = compared[compared.nunique(axis=1) > 1]
     st.header(_("Settings that differ"), anchor=False)
     if different.empty:
         st.caption(_("None: all settings are the same."))
@@ -136,7 +93,7 @@ def show_list() -> None:
     if not shown:
         st.info(_("No run fits these filters."), icon=":material/filter_alt_off:")
         return
-    chosen = show_table(shown)
+    chosen = table.show_table(shown, _)
     st.caption(_.plural("{n} run", "{n} runs", len(shown)))
     if chosen:
         show_selected(chosen)

@@ -7,18 +7,25 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.testclient import TestClient
 from streamlit import config, net_util
+from streamlit.runtime import Runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
-from streamlit.web.server.starlette import starlette_websocket
+from streamlit.web.server.starlette import starlette_routes, starlette_websocket
+from streamlit.web.server.starlette.starlette_routes import create_upload_routes
 
 from core import settings
 from core.data.spec import ImportSpec
 from core.errors import GraftError, InputError
 from core.runs import submit
 from core.spec import DataRef
-from pages.ui import reach
+from pages.ui import reach, state
 from tests.app.conftest import texts_of
 
 KEY = "correct horse battery"
@@ -133,3 +140,47 @@ def test_key_is_shown_nowhere(open_page: Callable[..., AppTest], monkeypatch: py
     at = open_page("settings")
     table = next(frame.value for frame in at.dataframe if "help" in frame.value)
     assert KEY not in table.to_csv()
+
+
+@pytest.fixture
+def uploads(monkeypatch: pytest.MonkeyPatch) -> tuple[TestClient, MemoryUploadedFileManager]:
+    """Streamlit's own upload address, with a page open in the session `mine` and in `other`."""
+    monkeypatch.setattr(Runtime, "is_active_session", Runtime.is_active_session)
+    monkeypatch.setattr(reach, "_let_in", set())
+    monkeypatch.setattr(starlette_routes, "is_xsrf_enabled", lambda: False)
+    runtime = object.__new__(Runtime)
+    runtime._session_mgr = SimpleNamespace(is_active_session={"mine", "other"}.__contains__)
+    manager = MemoryUploadedFileManager("/_stcore/upload_file")
+    return TestClient(Starlette(routes=create_upload_routes(runtime, manager, None))), manager
+
+
+def test_no_file_is_taken_from_who_has_no_key(
+    uploads: tuple[TestClient, MemoryUploadedFileManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, manager = uploads
+    monkeypatch.setenv("GRAFT_ACCESS_KEY", KEY)
+    known = {"mine": reach._digest(KEY), "other": "", "gone": reach._digest(KEY)}
+    for session, kept in known.items():
+        monkeypatch.setattr(state, "session_id", lambda session=session: session)
+        monkeypatch.setattr(state, "recall", lambda _name, _default="", kept=kept: kept)
+        assert reach.is_admitted() == bool(kept)
+    sent = {name: {"file": ("a.csv", b"text,label\n")} for name in ("mine", "other", "gone", "never seen")}
+    answers = {name: client.put(f"/_stcore/upload_file/{name}/f1", files=files) for name, files in sent.items()}
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "mine": 204, "other": 400, "gone": 400, "never seen": 400,
+    }  # fmt: skip
+    assert len(manager.get_files("mine", ["f1"])) == 1
+    assert not manager.get_files("other", ["f1"])
+    monkeypatch.setattr(state, "session_id", lambda: "mine")
+    monkeypatch.setattr(state, "recall", lambda *_: "the key of yesterday")
+    reach.is_admitted()
+    assert client.put("/_stcore/upload_file/mine/f2", files=sent["mine"]).status_code == 400
+
+
+def test_nothing_of_a_refused_file_is_read(
+    uploads: tuple[TestClient, MemoryUploadedFileManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _manager = uploads
+    reach.keep_uploads_out()
+    monkeypatch.setattr(Request, "stream", lambda *_: pytest.fail("the body was read"))
+    assert client.put("/_stcore/upload_file/other/f1", content=b"x" * 1000).status_code == 400

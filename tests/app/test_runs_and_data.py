@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -156,3 +157,27 @@ def _zip_of_pictures() -> bytes:
                 Image.new("RGB", (32 + n, 32), colour).save(picture, "PNG")
                 archive.writestr(f"{label}/{n}.png", picture.getvalue())
     return content.getvalue()
+
+
+LEAKS: list[dict[str, Any]] = [
+    {"code": "data.leak", "severity": "warning", "field": "data", "values": {"n": 50, "total": 100}},
+    {
+        "code": "data.without_leaks",
+        "severity": "warning",
+        "field": "data",
+        "values": {"accuracy": 0.7, "n": 50, "low": 0.56, "high": 0.81},
+    },
+]
+
+
+def test_an_accuracy_with_leaks_is_marked_in_the_table_of_runs(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run]
+) -> None:
+    run = make_run("done")
+    assert "beside" not in open_page("runs").dataframe[0].proto.column_order
+    open_store().update_run(run.id, summary={**run.summary, "problems": LEAKS})
+    table = open_page("runs").dataframe[0]
+    assert "beside" in table.proto.column_order
+    (told,) = table.value["beside"]
+    assert told.startswith("⚠ Without the test examples that are trained on too: 70.0% of 50")
+    assert "50 of 100 test pictures are among the training pictures too" in told

@@ -45,6 +45,7 @@ from core.measurement.runtimes import InputArrays
 from core.optimize.bundle.card import card_facts, markdown_card
 from core.optimize.outside import check_outside
 from core.optimize.rows import OptimizeReport, VariantRow
+from core.registry import looks
 from core.registry.model_formats import BUNDLED, FORMATS, Format
 from core.registry.passes import KINDS
 from core.store import Run
@@ -181,6 +182,8 @@ def script(task: str, format: Format) -> str:
     reader, shared = (path.read_text(encoding="utf-8") for path in (template(task), TEMPLATES / "answering.py"))
     if task == "image-classification":
         reader = _with_preparation(reader, Path(showing.__file__).read_text(encoding="utf-8"))
+    else:
+        reader = _with_looks(reader, Path(looks.__file__).read_text(encoding="utf-8"))
     text = _with_imports_of(reader, shared).rstrip() + "\n\n\n" + shared[shared.index("# -- from here on") :]
     text = _guarded(text, shared[shared.index("def end_in_words") : shared.index("HERE =")])
     if not format.opener:
@@ -198,6 +201,14 @@ def _with_preparation(reader: str, preparation: str) -> str:
     text = _with_imports_of(reader, preparation)
     start, stop = text.index("def open_decoded"), text.index("# -- asking")
     return text[:start] + body + "\n\n\n" + text[stop:]
+
+
+def _with_looks(reader: str, cleaning: str) -> str:
+    """The reader of texts with Graft's own cleaning in the place of its import."""
+    body = "".join(cleaning.splitlines(keepends=True)[_imports_in(cleaning)[1] :]).strip()
+    text = _with_imports_of(reader.replace("from core.registry.looks import clean\n", ""), cleaning)
+    start = text.index("def read_texts")
+    return text[:start] + body + "\n\n\n" + text[start:]
 
 
 def _with_imports_of(text: str, other: str) -> str:

@@ -15,6 +15,7 @@ from core.compare.report import (
     beside,
     cells_csv,
     clean_conclusions,
+    clean_words,
     conclusions,
     failed_cells,
     held_equal,
@@ -120,7 +121,9 @@ def _show_numbers(report: CompareReport, _: Translator) -> None:
     numbers: list[tuple[str, str, str | None, str | None]] = []
     for size in sorted({min(mine), max(mine)}):
         against = _("scratch {value}", value=_.percent(scratch[size]["accuracy"]))
-        numbers.append((_("At {n} examples", n=_.number(size)), _.percent(mine[size]["accuracy"]), against, None))
+        clean = clean_words(mine[size], _)
+        help_ = _("Without what is trained on too: {value}", value=clean) if clean else None
+        numbers.append((_("At {n} examples", n=_.number(size)), _.percent(mine[size]["accuracy"]), against, help_))
     worth = headline(report)
     if worth:
         label = _("{n} examples equal", n=_.number(worth["size"]))
@@ -145,6 +148,8 @@ def show_charts(run: Run, report: CompareReport, _: Translator) -> None:
             st.markdown(f"**{_('Accuracy')}**")
             chart = size_chart(report, _, keep=run.id)
             draw_chart(chart, f"sizes_{run.id}", _alt(report, "accuracy", _))
+            if report.get("without_leaks"):
+                st.caption(_("With the test examples that are trained on too. The table below tells both."))
         with right:
             st.markdown(f"**{_('Training time')}**")
             draw_chart(time_chart(report, _, keep=run.id), f"times_{run.id}", _alt(report, "seconds", _))

@@ -13,7 +13,7 @@ from core.compare.figure_words import family_word
 from core.compare.figures import family_look
 from core.compare.grid import SCRATCH
 from core.compare.records import CellRow, ComparedSize, CompareReport
-from core.compare.report import cell_word, interval_words, p_words, points_words, size_rows
+from core.compare.report import cell_word, clean_words, interval_words, p_words, points_words, size_rows
 from core.i18n import Translator
 from core.store import Run, open_store
 from pages.ui import state
@@ -52,7 +52,7 @@ def show_sizes(report: CompareReport, _: Translator) -> None:
         return
     st.header(_("By size and start"), anchor=False)
     table = [_size_cells(row, _) for row in rows]
-    shown = [name for name in table[0] if name != "dominated" or any(row["dominated"] for row in table)]
+    shown = [name for name in table[0] if name not in ("dominated", "clean") or any(row[name] for row in table)]
     number = st.column_config.NumberColumn
     st.dataframe(
         pd.DataFrame(table),
@@ -68,6 +68,10 @@ def show_sizes(report: CompareReport, _: Translator) -> None:
             ),
             "interval": st.column_config.TextColumn(
                 _("95% interval"), help=_("≥: some of these trainings were still improving when they ended.")
+            ),
+            "clean": st.column_config.TextColumn(
+                _("Without what is trained on too"),
+                help=_("On the test examples alone that stand nowhere among the training examples."),
             ),
             "versus": st.column_config.TextColumn(
                 _("Points over scratch"), help=_("With its 95% interval, on the same test examples.")
@@ -96,6 +100,7 @@ def _size_cells(row: ComparedSize, _: Translator) -> dict[str, Any]:
         "family": family_word(row["family"], _),
         "accuracy": 100 * row["accuracy"],
         "interval": ("≥ " if row.get("unconverged") else "") + interval_words(row["low"], row["high"], _),
+        "clean": clean_words(row, _) or None,
         "versus": points_words(row["versus"], _) or None,
         "p": p_words(row["versus"], _) or None,
         "seconds": row["seconds"],
@@ -149,6 +154,7 @@ def _cell_table(cells: list[CellRow], key: str, take_row: Any, _: Translator) ->
             "seed": cell["seed"],
             "status": f"{_GLYPHS[cell['status']]} {words[cell['status']]}",
             "accuracy": None if cell.get("accuracy") is None else 100 * cell["accuracy"],
+            "clean": 100 * clean["accuracy"] if (clean := cell.get("without_leaks")) else None,
             "seconds": cell.get("train_seconds"),
             "steps": cell.get("steps"),
             "converged": converged.get(cell.get("converged")),
@@ -162,6 +168,7 @@ def _cell_table(cells: list[CellRow], key: str, take_row: Any, _: Translator) ->
         key=key,
         on_select=take_row,
         selection_mode="single-row",
+        column_order=[name for name in rows[0] if name != "clean" or any(row["clean"] is not None for row in rows)],
         placeholder="–",
         height=min(260, 40 + 35 * len(rows)),
         column_config={
@@ -170,6 +177,7 @@ def _cell_table(cells: list[CellRow], key: str, take_row: Any, _: Translator) ->
             "seed": number(_("Seed"), format="localized"),
             "status": st.column_config.TextColumn(_("Status")),
             "accuracy": st.column_config.ProgressColumn(_("Accuracy"), format="%.1f%%", min_value=0, max_value=100),
+            "clean": number(_("Without what is trained on too"), format="%.1f%%"),
             "seconds": number(_("Training (s)"), format="%.1f"),
             "steps": number(_("Steps"), format="localized"),
             "converged": st.column_config.TextColumn(_("Converged")),

@@ -17,7 +17,7 @@ def show_head(summary: FinetuneSummary, _: Translator) -> None:
         st.markdown(cross_validation_words(held_out, test["n"], _))
     if probe is None:
         return
-    words = probe_words(probe, test["accuracy"], _)
+    words = probe_words(probe, test, _)
     if probe["better"] == "model":
         st.success(words, icon=":material/check_circle:")
     elif probe["better"] == "probe":

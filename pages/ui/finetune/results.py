@@ -11,7 +11,7 @@ import streamlit as st
 from core import store
 from core.charts.classification import confusion_chart
 from core.errors import GraftError
-from core.finetune.records import FinetuneReport, Scores, summary_of
+from core.finetune.records import FinetuneReport, FinetuneSummary, Scores, summary_of
 from core.i18n import Translator
 from core.runs import export as runs_export
 from core.runs import kinds, manage
@@ -49,6 +49,8 @@ def show_result(run: Run) -> None:
             st.fragment(one_text.one_text if is_text(run) else predict_pictures.ask)(f"run/{run.id}", f"try_{run.id}")
         with mistakes:
             text_results.show_mistakes(report, _) if is_text(run) else _show_mistakes(run, report, _)
+        if "without_leaks" in test:
+            st.caption(_("The tables below count the test examples that are trained on too."))
         _show_confusion(report, _)
         _show_classes(report, _)
     show_details(run, _)
@@ -85,7 +87,9 @@ def _show_numbers(run: Run, test: Scores, report: FinetuneReport | None, _: Tran
         guess = max(sum(row) for row in report["confusion"]) / max(1, report["n"])
         gain = _.number(round(100 * (test["accuracy"] - guess), 1))
         against = _("{points} points above guessing", points=gain)
-    validation = summary.get("val")
+    clean = test.get("without_leaks")
+    if clean:
+        against = _("{share} without what is trained on too", share=_.percent(clean["accuracy"]))
     seconds = words.seconds_of(run)
     rate = summary.get("images_per_s")
     trained, total = summary.get("trainable_parameters"), summary.get("parameters")
@@ -100,7 +104,7 @@ def _show_numbers(run: Run, test: Scores, report: FinetuneReport | None, _: Tran
             (
                 _("Macro-F1"),
                 _.percent(test["macro_f1"]),
-                _("validation accuracy {value}", value=_.percent(validation["accuracy"])) if validation else None,
+                _f1_beside(summary, test, _),
                 _("The mean over classes of a score between precision and recall: small classes count as much."),
             ),
             (
@@ -117,6 +121,14 @@ def _show_numbers(run: Run, test: Scores, report: FinetuneReport | None, _: Tran
             ),
         ]
     )
+
+
+def _f1_beside(summary: FinetuneSummary, test: Scores, _: Translator) -> str | None:
+    """Beside the macro-F1: that of the examples that are not trained on too, else the validation accuracy."""
+    clean, validation = test.get("without_leaks"), summary.get("val")
+    if clean and "macro_f1" in clean:
+        return _("{share} without what is trained on too", share=_.percent(clean["macro_f1"]))
+    return _("validation accuracy {value}", value=_.percent(validation["accuracy"])) if validation else None
 
 
 # -- pictures ----------------------------------------------------------------------------------------------

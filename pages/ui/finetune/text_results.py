@@ -6,37 +6,19 @@ import pandas as pd
 import streamlit as st
 
 from core.finetune.records import BaselineReport, FinetuneReport, Scores
+from core.finetune.verdicts import baseline_words
 from core.i18n import Translator
 
 
 def show_baseline(rival: BaselineReport, test: Scores, _: Translator) -> None:
     """Whether the transformer beats word counts, with the numbers of both."""
-    values = {
-        "rival": _.percent(rival["accuracy"]),
-        "model": _.percent(test["accuracy"]),
-        "time": _.duration(rival["seconds"]),
-    }
+    words = baseline_words(rival, test, _)
     if rival["better"] == "model":
-        text = _(
-            "The simple rival, word counts with a linear classifier, reaches {rival} in {time}: "
-            "the network is worth it.",
-            **values,
-        )
-        st.success(text, icon=":material/check_circle:")
+        st.success(words, icon=":material/check_circle:")
     elif rival["better"] == "baseline":
-        text = _(
-            "Word counts with a linear classifier do better: {rival} in {time}, the network {model}. "
-            "Train more of it, or take the simple one.",
-            **values,
-        )
-        st.warning(text, icon=":material/warning:")
+        st.warning(words, icon=":material/warning:")
     else:
-        text = _(
-            "Word counts with a linear classifier reach {rival} in {time}: no difference to the network's "
-            "{model} is shown.",
-            **values,
-        )
-        st.info(text, icon=":material/balance:")
+        st.info(words, icon=":material/balance:")
 
 
 def show_mistakes(report: FinetuneReport, _: Translator) -> None:

@@ -17,6 +17,7 @@ from core.optimize.rows import Gate, OptimizeReport, OriginalRow, Ratio, Search,
 from core.optimize.spec import OptimizeSpec
 from core.optimize.variants import Variant
 from core.registry.passes import PASSES
+from core.runs.marks import words_of
 from core.spec import metadata
 from core.store import Run
 from pages.ui import parts, state
@@ -80,6 +81,8 @@ def show_variants(run: Run, report: OptimizeReport, _: Translator, *, is_live: b
         column_config=_columns(_),
         **more,
     )
+    if report.is_labelled and report.problems:
+        st.caption(words_of([problem.as_dict() for problem in report.problems], _))
     if report.recommended:
         st.caption(_("★ recommended. Size, latency and throughput × say how many times better than the original."))
 

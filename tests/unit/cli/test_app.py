@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from core.cli.app import main
+from core.cli.runs import list_runs
 from core.compare.spec import CompareSpec
 from core.finetune.spec import FinetuneSpec
 from core.optimize.spec import OptimizeSpec
@@ -44,6 +45,19 @@ def _core_anew(*words: str) -> Any:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
+
+
+def test_list_of_runs_marks_accuracies_with_what_is_to_be_known(capsys: pytest.CaptureFixture[str]) -> None:
+    store = open_store()
+    store.create_run("ft-1", kind="finetune", name="mine", spec={})
+    leak = {"code": "data.leak", "severity": "warning", "field": "data", "values": {"n": 3, "total": 9}}
+    store.update_run("ft-1", status="done", summary={"test": {"accuracy": 0.9}, "problems": [leak]})
+    (row,) = _core("runs")
+    assert row["beside"] == ["3 of 9 test pictures are among the training pictures too: the result will flatter."]
+    list_runs(kind="", limit=5, json_=False)
+    line, below = capsys.readouterr().out.splitlines()
+    assert "90.0%⚠" in line
+    assert below == f"  ⚠ {row['beside'][0]}"
 
 
 def test_models_lists_every_published_entry_without_torch() -> None:
@@ -248,7 +262,7 @@ def test_optimization_is_shown_with_its_variants_and_their_verdicts_in_sentences
     assert "on convolutions" in problem["sentence"]
 
 
-@pytest.mark.parametrize(("max_drop", "status"), [(1.0, 0), (0.0, 1)])
+@pytest.mark.parametrize(("max_drop", "status"), [(1.0, 3), (0.0, 1)])  # 3: a variant failed
 def test_bundle_is_written_of_the_recommended_variant_or_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, max_drop: float, status: int
 ) -> None:
@@ -270,7 +284,7 @@ def test_bundle_is_written_of_the_recommended_variant_or_refused(
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == status
     told = json.loads(done.stdout)
-    if status:
+    if status == 1:
         assert [problem["code"] for problem in told["error"]] == ["optimize.nothing_recommended"]
         assert not target.exists()
     else:

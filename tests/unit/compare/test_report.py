@@ -11,6 +11,7 @@ import pytest
 from core.compare.report import (
     COLUMNS,
     cells_csv,
+    clean_words,
     failed_cells,
     held_equal,
     law_words,
@@ -37,6 +38,27 @@ def test_csv_holds_every_cell_in_every_state() -> None:
     assert float(rows[0]["low"]) < float(rows[0]["accuracy"]) < float(rows[0]["high"])
     assert rows[11]["error"] == "run.out_of_memory"
     assert rows[20]["accuracy"] == ""
+
+
+def test_every_table_tells_the_numbers_without_leaks_beside() -> None:
+    spec = make_spec(methods=["head"])
+    report = make_report(spec)
+    assert "Without what is trained on too" not in markdown_report(make_comparison("done"), report, ENGLISH)
+    clean = [
+        {**family, "sizes": [{**row, "accuracy": 0.123, "low": 0.1, "high": 0.15} for row in family["sizes"]]}
+        for family in report["families"]
+    ]
+    report["without_leaks"] = {"n": 15, "families": clean, "conclusions": []}
+    report["cells"][0]["without_leaks"] = {"accuracy": 0.456, "interval": [0.3, 0.6], "n": 15}
+    rows = list(csv.DictReader(io.StringIO(cells_csv(report).decode("utf-8-sig"))))
+    assert (rows[0]["accuracy_without_leaks"], rows[0]["n_without_leaks"]) == ("0.456", "15")
+    assert all(clean_words(row, ENGLISH) == "12.3% (10.0% to 15.0%)" for row in size_rows(report))
+    table = [
+        line for line in markdown_report(make_comparison("done"), report, ENGLISH).splitlines() if line[:2] == "| "
+    ]
+    assert "Without what is trained on too" in table[0]
+    assert len({line.count("|") for line in table}) == 1
+    assert all("12.3% (10.0% to 15.0%)" in line for line in table[2:])
 
 
 def test_rows_are_sorted_by_size_and_carry_the_difference_to_scratch() -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from core.data.report import describe_data
-from core.data.text_cleaning import MAX_CHARS, clean_texts
+from core.data.text_cleaning import clean_texts
 from core.data.texts import load_texts
 from core.data.uploads import store_upload
 from core.errors import DataError
 from core.progress import SilentReporter
+from core.registry.looks import MAX_CHARS
 from core.spec import DataRef
 from tests.fixtures.pictures import codes
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from core.errors import DataError, StoppedError
@@ -67,6 +68,12 @@ def test_leaks_of_a_given_split_are_told_everywhere_and_the_number_without_them_
     for problem in report["problems"]:
         assert f"warning: {explain(Problem.from_dict(problem))}" in log.lines
     assert json.loads((artifacts / "data.json").read_text(encoding="utf-8"))["problems"] == report["problems"][:1]
+    for rival in (summary["baseline"], summary["probe"]):
+        assert rival["without_leaks"]["n"] == rival["tested_on"] == 20
+    assert summary["baseline"]["without_leaks"]["accuracy"] < summary["baseline"]["accuracy"], "it remembers the others"
+    predictions = pd.read_parquet(artifacts / "predictions.parquet")
+    clean_rows = predictions[~predictions["leaked"]]
+    assert (clean_rows["target"] == clean_rows["predicted"]).mean() == pytest.approx(clean["accuracy"])
 
 
 def test_a_test_of_nothing_but_leaks_is_told_as_nothing_new(home: Path, tmp_path: Path) -> None:
@@ -76,6 +83,9 @@ def test_a_test_of_nothing_but_leaks_is_told_as_nothing_new(home: Path, tmp_path
     summary = finetune(_spec(tmp_path / "set", plant("bert", home)), tmp_path / "run", Log(), resume=False)
     assert summary["test"]["without_leaks"] is None
     assert summary["problems"][-1]["code"] == "data.nothing_new_tested"
+    for rival in (summary["baseline"], summary["probe"]):
+        assert (rival["without_leaks"], rival["better"]) == (None, None)
+        assert "difference" not in rival
 
 
 @pytest.mark.parametrize("change", ["a class more", "another label"])

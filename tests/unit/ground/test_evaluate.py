@@ -171,6 +171,28 @@ def test_pair_is_refused_when_no_row_is_shared_or_targets_differ(tmp_path: Path)
         compare_paired(a, _write(tmp_path / "c.parquet", [True, True], rows=[1, 2], target=1))
 
 
+def test_rows_that_either_model_is_trained_on_are_left_out_of_a_pair(tmp_path: Path) -> None:
+    right = np.arange(20) < 15
+    leaked_a, leaked_b = np.arange(20) < 8, np.arange(20) >= 18
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path, hits, leaked in zip(paths, [right, np.arange(20) < 2], [leaked_a, leaked_b], strict=True):
+        write_predictions(path, np.arange(20), np.zeros(20, dtype=np.int64), np.eye(2)[1 - hits], leaked)
+    found = compare_paired(*paths)
+    assert found is not None
+    assert (found["n"], found["left_out"], found["a_accuracy"], found["b_accuracy"]) == (10, 10, 0.7, 0.0)
+    write_predictions(
+        paths[1], np.arange(20), np.zeros(20, dtype=np.int64), np.eye(2)[np.zeros(20, dtype=int)], ~leaked_a
+    )
+    assert compare_paired(*paths) is None
+
+
+def test_predictions_of_an_older_version_are_compared_whole(tmp_path: Path) -> None:
+    a, b = (_write(tmp_path / name, [True, False]) for name in ("a.parquet", "b.parquet"))
+    pd.read_parquet(a).drop(columns="leaked").to_parquet(a)
+    found = compare_paired(a, b)
+    assert (found["n"], found["left_out"]) == (2, 0)
+
+
 # -- two methods on the same rows, trained several times ---------------------------------------------------
 
 KEYS = {"n", "a_accuracy", "b_accuracy", "difference", "interval", "p", "better"}
@@ -191,8 +213,8 @@ def _trained(
 def test_paired_test_is_what_two_files_of_predictions_are_compared_by(tmp_path: Path) -> None:
     a, b = [True] * 75 + [False] * 25, [True] * 60 + [False] * 15 + [True] * 3 + [False] * 22
     files = compare_paired(_write(tmp_path / "a.parquet", a), _write(tmp_path / "b.parquet", b))
-    assert paired_test(np.array(a), np.array(b)) == files
-    assert set(files) == KEYS
+    assert {**paired_test(np.array(a), np.array(b)), "left_out": 0} == files
+    assert set(files) == {*KEYS, "left_out"}
 
 
 def test_crossed_test_is_the_analysis_of_seeds_by_items_computed_by_hand() -> None:

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from core.optimize.bundle.write import TEMPLATES, script
+from core.registry import looks
 from core.registry.model_formats import BUNDLED, FORMATS
-from tests.fixtures.bundles import IMAGES, TEXTS, VISION, WORDS, WRITINGS, tiny_tokenizer
+from tests.fixtures.bundles import IMAGES, TEXTS, VISION, WORDS, WRITINGS, load, tiny_tokenizer
 
 
 def test_scripts_suit_python_3_9_and_every_format() -> None:
@@ -100,6 +101,24 @@ def test_pictures_are_prepared_as_in_training(how: dict[str, Any], tmp_path: Pat
         opened = Image.open(io.BytesIO(data))
         wanted = graft(fit_image(opened, seen))
         assert np.abs(read_picture(Image.open(io.BytesIO(data)), facts) - wanted).max() < 1e-5, name
+
+
+def test_script_of_texts_reads_nothing_where_graft_reads_nothing(tmp_path: Path) -> None:
+    from core.data.text_cleaning import clean_texts
+
+    text = script("text-classification", FORMATS["onnx"])
+    assert "from core" not in text
+    assert "*+" not in text.replace("**", ""), "old Pythons know no possessive pattern"
+    (tmp_path / "predict.py").write_text(text, encoding="utf-8")
+    carried = load(tmp_path / "predict.py")
+    assert carried._UNSEEN.pattern == looks._UNSEEN.pattern
+    unseen = [chr(code) for code in range(0x3000) if not looks.look(chr(code))]
+    assert {"\u200b", "\u00ad", "\u2060"} <= set(unseen)
+    asked = [*unseen, "".join(unseen), "\u200b \ufeff<br>&nbsp;", "a\u200bb", "\u200b" * 200, "<b>good</b>", "好\u200b"]
+    assert [carried.clean(one) for one in asked] == clean_texts(asked).texts
+    for one in unseen:
+        with pytest.raises(ValueError, match="nothing to read"):
+            carried.prepare(one, {})
 
 
 def test_texts_are_prepared_as_in_training() -> None:

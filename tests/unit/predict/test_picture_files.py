@@ -106,6 +106,15 @@ def test_every_picture_has_a_row_in_order(album: Path, answers: list[int], tmp_p
     assert shown[0]["file"] == "a.png"
 
 
+def test_a_folder_of_which_nothing_can_be_read_is_no_answer(answers: list[int], tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("a.png", "b.jpg"):
+        (folder / name).write_bytes(b"no picture")
+    with pytest.raises(DataError, match="None of the 2 pictures can be read"):
+        answer_file(PredictSpec(model=LITE0, file=str(folder)), tmp_path, SilentReporter(), False)
+
+
 def test_odd_pictures_are_answered_and_told_by_name(answers: list[int], tmp_path: Path, home: Path) -> None:
     """EXIF that Pillow stumbles over, and grey values that use little of their range."""
     folder = tmp_path / "album"

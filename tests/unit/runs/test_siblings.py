@@ -19,7 +19,13 @@ LABELS = ["a", "b"]
 
 
 def _run(
-    name: str, right: list[bool] | None, *, status: str = "done", fingerprint: str = "f", **summary: object
+    name: str,
+    right: list[bool] | None,
+    *,
+    status: str = "done",
+    fingerprint: str = "f",
+    leaked: np.ndarray | None = None,
+    **summary: object,
 ) -> Run:
     """A run of the group g that was right on these test rows."""
     store = open_store()
@@ -27,12 +33,18 @@ def _run(
     store.create_run(name, kind="finetune", name=f"Run {name}", spec=spec, sibling_group="g")
     facts: dict[str, object] = {"data": {"fingerprint": fingerprint, "labels": LABELS}, **summary}
     if right is not None:
-        facts["test"] = {"accuracy": float(np.mean(right)), "interval": [0.1, 0.9], "n": len(right)}
+        facts["test"] = test = {"accuracy": float(np.mean(right)), "interval": [0.1, 0.9], "n": len(right)}
         folder = store.get_run(name).folder / "artifacts"
         folder.mkdir(parents=True)
         guesses = np.array([[0.9, 0.1] if ok else [0.1, 0.9] for ok in right])
         rows = np.arange(len(right))
-        write_predictions(folder / "predictions.parquet", rows, np.zeros(len(right), dtype=np.int64), guesses)
+        write_predictions(folder / "predictions.parquet", rows, np.zeros(len(right), dtype=np.int64), guesses, leaked)
+        if leaked is not None:
+            clean = np.array(right)[~leaked]
+            test["without_leaks"] = (
+                {"accuracy": float(clean.mean()), "interval": [0.1, 0.9], "n": len(clean)} if len(clean) else None
+            )
+            facts["problems"] = [{"code": "data.text_leak", "severity": "warning", "values": {"n": 50, "total": 100}}]
     store.update_run(name, status=status, summary=facts, started_at=100.0, ended_at=None if right is None else 160.0)
     return store.get_run(name)
 
@@ -65,6 +77,30 @@ def test_best_is_called_better_when_the_paired_test_says_so() -> None:
     assert values["p"] == by_hand["p"] == pytest.approx(0.007538, abs=1e-6)
     assert values["difference"] == pytest.approx(0.12)
     assert [values["low"], values["high"]] == by_hand["interval"]
+
+
+def test_test_rows_that_are_trained_on_too_do_not_decide() -> None:
+    leaked = np.arange(100) < 50
+    _run("remembers", [True] * 50 + [True] * 20 + [False] * 30, leaked=leaked)
+    _run("learns", [True] * 15 + [False] * 35 + [True] * 40 + [False] * 10, leaked=leaked)
+    found = compare_siblings("g")
+    assert [row["run"] for row in found["rows"]] == ["learns", "remembers"], "it is better on what is new"
+    (pair,) = found["pairs"]
+    assert (pair["better"], pair["n"], pair["left_out"]) == ("learns", 50, 50)
+    assert found["conclusion"]["code"] == "compare.better_without_leaks"
+    told = explain(Problem.from_dict(found["conclusion"]))
+    assert "80.0% against 40.0% on the 50 test examples that neither is trained on" in told
+    assert "50 others are left out" in told
+    assert [problem["code"] for problem in found["rows"][0]["problems"]] == ["data.text_leak"]
+
+
+def test_no_better_one_is_named_where_every_test_row_is_trained_on() -> None:
+    leaked = np.ones(20, dtype=bool)
+    _run("a", [True] * 20, leaked=leaked)
+    _run("b", [False] * 20, leaked=leaked)
+    found = compare_siblings("g")
+    assert found["conclusion"]["code"] == "compare.nothing_new"
+    assert "is not known" in explain(Problem.from_dict(found["conclusion"]))
 
 
 def test_no_difference_is_concluded_when_it_could_be_chance() -> None:
@@ -131,12 +167,14 @@ def test_conclusion_is_told_in_rounded_numbers_in_both_languages() -> None:
     _run("low", _wrong(*cells))
     conclusion = compare_siblings("g")["conclusion"]
     told = explain(Problem.from_dict(conclusion))
-    assert told.startswith("Run high is better than Run low: 75.0% against 63.0% on the same 100 pictures, 12 points")
+    assert told.startswith(
+        "Run high is better than Run low: 75.0% against 63.0% on the same 100 test examples, 12 points"
+    )
     assert "p = 0.0075" in told or "p = 0.008" in told
     assert not re.search(r"\d\.\d{5}", told), "no more digits than the test supports"
     chinese = explain(Problem.from_dict(conclusion), translator("zh_CN"))
     assert "75.0%" in chinese
-    assert "图片" in chinese
+    assert "测试样本" in chinese
     tiny = {**conclusion, "values": {**conclusion["values"], "p": 1e-9}}
     assert "p < 0.001" in explain(Problem.from_dict(tiny))
 

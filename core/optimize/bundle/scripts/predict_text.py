@@ -7,32 +7,17 @@ python predict.py sample                    is everything here as it was when th
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from core.registry.looks import clean
+
 HERE = Path(__file__).resolve().parent
 Arrays = dict[str, Any]
-MAX_CHARS = 20_000  # more of a text was never read
-BREAK = re.compile(r"<\s*+(?:br|/?p|/?div|/?li)\b[^<>]{0,200}>", re.IGNORECASE)
-TAG = re.compile(r"</?\s*+(?:[biu]|em|strong|span|a|font|h[1-6]|ul|ol|img|table|t[rdh])\b[^<>]{0,300}>", re.IGNORECASE)
-ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
-
-
-def clean(text: str) -> str:
-    """Without markup, control characters and superfluous blanks."""
-    text = text[:MAX_CHARS]
-    if "<" in text:
-        text = TAG.sub(" ", BREAK.sub(" ", text))
-    if "&" in text:
-        text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    return re.sub(r"\s+", " ", CONTROL.sub("", text)).strip()
 
 
 def read_texts(texts: list[str], tokenizer: Tokenizer, facts: dict[str, Any]) -> Arrays:
