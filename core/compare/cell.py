@@ -14,6 +14,7 @@ import time
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -29,7 +30,6 @@ from core.evaluate import share_right, wilson, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import default_engine, pick_device
 from core.finetune.fitting import HeadFit
-from core.finetune.loop import Loop
 from core.finetune.recipe import cell_as_in_0_1, learning_rate
 from core.finetune.records import BestEpoch
 from core.finetune.run import Finetuning, peak_memory_mb
@@ -37,6 +37,9 @@ from core.finetune.spec import FinetuneSpec
 from core.hardware import keep_freed_memory
 from core.models.catalog import get_model
 from core.spec import parse_spec
+
+if TYPE_CHECKING:
+    from core.finetune.loop import Loop
 
 # Points of a curve that are kept: more than a chart of one cell can show.
 MAX_POINTS = 200

@@ -376,7 +376,7 @@ def _context() -> _Context:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     settings.mark_children()
-    context.set_forkserver_preload(["core.compare.forked", "core.compare.cell"])
+    context.set_forkserver_preload(["core.compare.forked", "core.compare.cell", "core.finetune.loop"])
     with _without_main():
         forkserver.ensure_running()
     return context

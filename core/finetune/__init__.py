@@ -4,5 +4,6 @@ Begin with `run` (what the worker calls); `fitting` fits a head to its optimum (
 Trainer with live numbers for all that learns more, `early_stopping` says when it ends, `autotune` chooses precision and
 layout by timing them.
 
-Torch: autotune, checkpoints, fitting, head_fit, image_features, learner, loaded, loop, run, tasks, text_features.
+Torch: autotune, checkpoints, fitting, head_fit, image_features, learner, loaded, loop, reading, run, tasks,
+text_features.
 """

@@ -32,7 +32,7 @@ from core.finetune.head_fit import (
     is_worth_fitting,
 )
 from core.finetune.learner import Learner, balanced_weights
-from core.finetune.loop import read_rows
+from core.finetune.reading import read_rows
 from core.finetune.recipe import learning_rate
 from core.finetune.records import BestEpoch, CrossValidated, FitFacts, StartFacts
 from core.finetune.spec import FinetuneSpec

@@ -7,6 +7,7 @@ stored pictures or tokens, or be varied anew, all in one place and on whole batc
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -26,6 +27,13 @@ from core.networks.image import ImageClassifier
 from core.networks.text import TextClassifier
 from core.networks.tokens import LengthGrouped, Tokens
 from core.networks.transforms import Augment, Batcher
+
+
+def seed_everything(seed: int) -> None:
+    """Let Python, numpy and torch (all its devices) draw the same random numbers from now on."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 class LabelledRows(Protocol):

@@ -27,6 +27,7 @@ from core.finetune import early_stopping
 from core.finetune.autotune import ComputeChoice, autocast
 from core.finetune.checkpoints import Checkpoints
 from core.finetune.learner import Learner, Rows
+from core.finetune.reading import predict_rows
 from core.finetune.recipe import learning_rate
 from core.finetune.records import BestEpoch
 from core.finetune.spec import FinetuneSpec
@@ -35,38 +36,6 @@ from core.progress import PhaseClock
 SAVE_EVERY_S = 30.0
 # An epoch end is a good moment to save, but not one after another of a tenth of a second each.
 SAVE_AT_MOST_EVERY_S = 3.0
-
-
-def predict_rows(
-    learner: Learner, rows: NDArray[np.int64], clock: PhaseClock, batch_size: int, engine: ComputeChoice
-) -> Tensor:
-    """Logits [n, C] of rows, in order, on the CPU. Raises `StoppedError` between batches."""
-    # Not by `forward`: whoever prepares a network for training in bf16 leaves its precision there.
-    return read_rows(learner, rows, clock, batch_size, engine, learner.logits)
-
-
-def read_rows(
-    learner: Learner,
-    rows: NDArray[np.int64],
-    clock: PhaseClock,
-    batch_size: int,
-    engine: ComputeChoice,
-    read: Callable[[NDArray[np.int64]], Tensor],
-) -> Tensor:
-    """What `read` gives of rows [n, …], in order, on the CPU as float32. Raises `StoppedError` between batches."""
-    learner.eval()
-    order = learner.order(rows)
-    parts = []
-    with torch.inference_mode(), autocast(engine, learner.device):
-        for start in range(0, len(rows), batch_size):
-            clock.raise_if_stopped()
-            part = rows[order[start : start + batch_size]]
-            parts.append(read(part).float().cpu())
-            clock.work("predict", len(part))
-    found = torch.cat(parts)
-    ordered = torch.empty_like(found)
-    ordered[torch.from_numpy(order)] = found
-    return ordered
 
 
 class Loop:

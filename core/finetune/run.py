@@ -12,12 +12,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import set_seed
 
 from core.data.record import keep_record
 from core.evaluate import CleanScores, clean_scores, report_classification, write_predictions
@@ -35,8 +35,9 @@ from core.finetune.autotune import (
 from core.finetune.checkpoints import Checkpoints
 from core.finetune.fitting import FIT_UNITS, MAX_START_ROWS, HeadFit, can_be_fitted
 from core.finetune.image_features import FrozenPrefix
-from core.finetune.loop import Loop, predict_rows
+from core.finetune.learner import seed_everything
 from core.finetune.probe import keep_probe, report_probe
+from core.finetune.reading import predict_rows
 from core.finetune.recipe import as_in_0_1, learning_rate
 from core.finetune.records import Beside, BestEpoch, FinetuneReport, FinetuneSummary, HeadReport, Scores
 from core.finetune.spec import FinetuneSpec
@@ -48,6 +49,9 @@ from core.networks.heads import count_parameters
 from core.problems import Problem
 from core.progress import PhaseClock, Reporter
 from core.registry.methods import METHODS
+
+if TYPE_CHECKING:
+    from core.finetune.loop import Loop
 
 # Cached block activations may take this much disk; above it they are computed anew in each epoch.
 CUT_CACHE_LIMIT_BYTES = 6_000_000_000
@@ -110,7 +114,7 @@ class Finetuning:
     def learn(self) -> tuple[NDArray[np.float64], BestEpoch, Loop | HeadFit]:
         """Train and test: probabilities [N, C] of the test rows, what is known of the best epoch, the loop."""
         spec = self.spec
-        set_seed(spec.seed)
+        seed_everything(spec.seed)
         self.clock.phase("data")
         self.task.load_data(as_in_0_1=self.is_of_0_1)
         self.data = self.task.data
@@ -125,10 +129,10 @@ class Finetuning:
         loop = self._loop()
         self._expect(loop)
         if not loop.is_finished:
-            if isinstance(loop, Loop):
+            if not isinstance(loop, HeadFit):
                 self._tune(loop)
             self._remember_engine()
-            if isinstance(loop, Loop):
+            if not isinstance(loop, HeadFit):
                 self._begin_fitted(loop)
             loop.train(resume=self.resume)
         self.learned_rows = loop.learned_rows
@@ -142,6 +146,8 @@ class Finetuning:
         rows, only_head = len(self.data.train) + len(self.data.validation), METHODS[self.spec.method].only_head
         if only_head and self.learner.prefix is not None and not self.is_of_0_1 and can_be_fitted(self.learner, rows):
             return HeadFit(*steps)
+        from core.finetune.loop import Loop  # here, as importing the Trainer takes longer than many a fit
+
         return Loop(*steps, resumable=self.resumable)
 
     @property

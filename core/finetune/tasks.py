@@ -19,7 +19,6 @@ from core.data.token_lengths import MOST_READ, covering_length
 from core.evaluate import write_predictions
 from core.files import replacing
 from core.finetune.autotune import ComputeChoice
-from core.finetune.baseline import run_baseline
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.learner import ImageLearner, TextLearner, balanced_weights
 from core.finetune.records import BaselineReport, FinetuneReport, Mistake, TaskFacts, TaskReport
@@ -208,6 +207,8 @@ class TextTask:
 
     def write_more(self, folder: Path, trained: Ints) -> TaskReport:
         """Run the simple rival on the rows that were trained on, keep its answers, and say which is better."""
+        from core.finetune.baseline import run_baseline  # here, as only texts need scikit-learn
+
         self.clock.phase("baseline")
         data, seed = self.data, self.spec.seed
         rival = run_baseline(data.texts, data.targets, trained, data.test, len(data.labels), seed)

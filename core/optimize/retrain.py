@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from transformers import set_seed
 
 from core.errors import InputError
 from core.finetune.autotune import default_engine
 from core.finetune.checkpoints import Checkpoints
+from core.finetune.learner import seed_everything
 from core.finetune.loop import Loop
 from core.finetune.recipe import learning_rate
 from core.finetune.spec import FinetuneSpec
@@ -62,7 +62,7 @@ def retrain(
     """
     check_labels(context)
     spec, trained = context.spec, context.trained
-    set_seed(spec.seed)
+    seed_everything(spec.seed)
     set_trainable(network, "full")
     learner = trained.learner(network, teacher, weight, heat)
     if spec.train_size is not None:  # their order is drawn by class: the first ones hold all classes evenly

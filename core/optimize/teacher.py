@@ -13,7 +13,7 @@ from core.data.texts import TextData
 from core.errors import InputError
 from core.finetune.autotune import default_engine
 from core.finetune.learner import ImageLearner, Learner, TextLearner
-from core.finetune.loop import predict_rows
+from core.finetune.reading import predict_rows
 from core.finetune.run import Finetuning
 from core.finetune.spec import FinetuneSpec
 from core.models.card import ModelCard
