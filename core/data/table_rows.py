@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from sys import getsizeof
 from typing import Any
 
@@ -48,10 +48,10 @@ class Held:
     def __init__(self, file: str) -> None:
         self._file, self._bytes, self._rows = file, 0, 0
 
-    def add(self, cells: Iterable[object]) -> None:
-        """One row more, of these cells."""
+    def add(self, cells: Collection[object], *more: object) -> None:
+        """One row more, of these cells, with what else is kept of it."""
         self.add_blank()
-        self.take(sum([_PLACE_BYTES + getsizeof(cell) for cell in cells]))
+        self.take(sum(map(getsizeof, (*cells, *more))) + _PLACE_BYTES * (len(cells) + len(more)))
 
     def add_blank(self) -> None:
         """A row that holds nothing: it takes time all the same."""

@@ -33,7 +33,7 @@ def clean_texts(raw: Sequence[object]) -> Cleaned:
             text, cut = text[:MAX_CHARS], cut + 1
         plain = without_markup(text)
         markup += plain != text
-        control += CONTROL.search(plain) is not None
+        control += not plain.isprintable() and CONTROL.search(plain) is not None
         single = readable(plain)
         texts.append(text if single == text else single)  # most are as they were: nothing is held twice
     return Cleaned(texts, markup, cut, control)

@@ -56,7 +56,7 @@ def collect_texts(
     cleaned = clean_texts(texts)
     several = count_several(labels, columns[1])
     values = plain_labels(labels)
-    same = one_for_each_look(label for label in map(_plain_label, labels) if isinstance(label, str))
+    same = one_for_each_look(label for label in _each_plain(labels) if isinstance(label, str))
     alike = told("data.labels_look_alike", sorted({one for label, one in same.items() if one != label}))
     _forget_stand_ins(values, splits)
     names, targets, unlabelled = encode_labels(values, label_names)
@@ -116,7 +116,7 @@ def plain_labels(labels: Sequence[object]) -> list[object]:
 
     Where all are whole numbers and some hold a gap's ".0", as spreadsheets and pandas make of 1, that goes.
     """
-    values = [_plain_label(value) for value in labels]
+    values = _each_plain(labels)
     different = one_for_each_look(value for value in values if isinstance(value, str))
     values = [different[value] if isinstance(value, str) else value for value in values]
     if all(_WHOLE.fullmatch(value) for value in different):
@@ -125,6 +125,12 @@ def plain_labels(labels: Sequence[object]) -> list[object]:
     if any(isinstance(value, int) for value in values):  # words beside numbers: each is a name
         return [str(value) if isinstance(value, int) else value for value in values]
     return values
+
+
+def _each_plain(labels: Sequence[object]) -> list[object]:
+    """Every label as `_plain_label` makes it, each word once: they are few."""
+    words = {value: _plain_label(value) for value in {value for value in labels if type(value) is str}}
+    return [words[value] if type(value) is str else _plain_label(value) for value in labels]
 
 
 def _plain_label(value: object) -> object:

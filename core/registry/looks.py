@@ -46,8 +46,8 @@ def without_markup(text: str) -> str:
 
 def readable(text: str) -> str:
     """A text without control characters and superfluous blanks; empty where nothing of it is seen."""
-    single = " ".join(CONTROL.sub("", text).split())
-    return "" if len(single) < _SHORT and not look(single) else single
+    single = " ".join((text if text.isprintable() else CONTROL.sub("", text)).split())
+    return "" if len(single) < _SHORT and not single.isascii() and not look(single) else single
 
 
 def look(name: str) -> str:

@@ -27,6 +27,7 @@ _SIGNS = (",", "\t", ";", "|")
 _ANY_END, _USUAL_END = r"[\r\n]++", r"(?:\r*+\n)++"
 _ODD_RUN = re.compile(r'(?<!")(?:"")*+"(?!")')
 _SAMPLE_CHARS, _SAMPLE_ROWS = 200_000, 200
+_STRETCH_CHARS = 100_000
 _FEWEST_ROWS, _MOST_CLASSES = 4, 500
 Row = list[str]
 
@@ -77,7 +78,7 @@ def _hide_escaped(text: str) -> tuple[str, str]:
     Where quotes are doubled instead, none behind a backslash is followed by anything but a quote, a separator or the
     line's end.
     """
-    if not re.search(r'(?:^|[,;|\t\r\n])"[^"\r\n]*\\"[^",;|\t\r\n]', text):
+    if '\\"' not in text or not re.search(r'(?:^|[,;|\t\r\n])"[^"\r\n]*\\"[^",;|\t\r\n]', text):
         return text, ""
     mark = next(chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in text)
     return re.sub(r'\\(\\|")', lambda found: mark if found[1] == '"' else found[0], text), mark
@@ -182,25 +183,41 @@ class _Parser:
         self._odd = _Finder(lambda at: found.end() - 1 if (found := _ODD_RUN.search(text, at)) else len(text))
         self._broken = _Finder(self._find_broken)
         self._known: dict[int, set[str]] | None = None
-        self._uses_quotes = bool(re.search(rf'(?:^|{sign}|[\r\n])"(?:[^"\r\n]++|"")*+"(?:{sign}|[\r\n]|\Z)', text))
+        quoted = rf'(?:^|{sign}|[\r\n])"(?:[^"\r\n]++|"")*+"(?:{sign}|[\r\n]|\Z)'
+        self._uses_quotes = '"' in text and bool(re.search(quoted, text))
         self.rows = Rows([], layout)
 
     def read(self, held: Held) -> Rows:
         for row, line in self._records():
-            if not any(cell and not cell.isspace() for cell in row):
+            first = row[0]
+            if (not first or first.isspace()) and not any(cell and not cell.isspace() for cell in row):
                 held.add_blank()
                 continue
             if len(row) > self._layout.width:
                 self.rows.lines[len(self.rows.cells)] = line
                 held.take(len(line))
-            held.add([*row, row])
+            held.add(row, row)
             self.rows.cells.append(row)
         return self.rows
 
     def _records(self) -> Iterator[tuple[Row, str]]:
         """Each row with its line."""
-        at, text = 0, self._text
+        at, text, quote = 0, self._text, -1
         while at < len(text):
+            if quote < at:
+                quote = text.find('"', at)
+                quote = len(text) if quote < 0 else quote
+            stop = self._stretch(at, quote)
+            if stop > at:  # no quote stands in these lines, and most tables hold nothing else
+                part = text[at:stop]
+                is_plain = "\r" not in part and "\n\n" not in part
+                lines = part.split("\n") if is_plain else self._line_end.split(part)
+                if not lines[-1]:  # behind the last line end
+                    lines.pop()
+                for line in lines:
+                    yield line.split(self._sign), line
+                at = stop
+                continue
             end, after = self._line(at)
             line = text[at:end]
             row = self._plain(line)
@@ -208,6 +225,18 @@ class _Parser:
                 row, end, after = self._tolerant(at, end, after)
             yield row, line
             at = after
+
+    def _stretch(self, at: int, quote: int) -> int:
+        """Where whole lines that stand before a quote end, some thousands of them at a time; `at` where none does."""
+        text = self._text
+        if quote - at > _STRETCH_CHARS and (found := self._line_end.search(text, at + _STRETCH_CHARS, quote)):
+            return found.end()
+        if quote == len(text):
+            return quote
+        last = text.rfind("\n", at, quote)
+        if self._layout.line_end == _ANY_END:
+            last = max(last, text.rfind("\r", at, quote))
+        return max(at, last + 1)
 
     def _line(self, at: int) -> tuple[int, int]:
         """Where the line ends, and where the next begins that is not empty."""

@@ -143,6 +143,8 @@ def _fill(
 ) -> tuple[Table, list[Problem]]:
     """Rows as columns. A row with too many cells is put together where only one way is right."""
     width = len(names)
+    if rows.cells and all(len(row) == width for row in rows.cells):  # as most tables are
+        return {name: list(column) for name, column in zip(names, zip(*rows.cells, strict=True), strict=True)}, problems
     mend = _Mender(rows, width)
     columns: list[list[Any]] = [[] for _ in names]
     mended = ragged = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 import sys
@@ -272,6 +273,19 @@ def test_memory_is_limited_where_a_file_is_read_and_not_afterwards() -> None:
         bytearray(2 * limits.MOST_MEMORY_MB * 1_000_000)
     assert found.value.code == "data.reading_too_much"
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_what_python_itself_leaves_unsaid_is_told_as_too_large_and_cycles_are_looked_for_again() -> None:
+    seen = []
+
+    def lack() -> None:
+        with within_memory("a.csv"):
+            seen.append(gc.isenabled())
+            raise SystemError("error return without exception set")
+
+    with pytest.raises(DataError, match="takes more than 500 MB"):
+        lack()
+    assert [*seen, gc.isenabled()] == [False, True]
 
 
 def test_answers_are_plain_values() -> None:

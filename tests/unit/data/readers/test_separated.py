@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.data.open import open_collection
-from core.data.readers.separated import _Parser
+from core.data.readers import separated
+from core.data.readers.separated import _Parser, read_rows
 from core.data.readers.table import read_cells, read_table
 from core.data.text_collection import texts_of
 from core.errors import DataError
@@ -33,6 +35,23 @@ def _codes(path: Path) -> set[str]:
 
 def _lines(rows: list[tuple[str, str]], sign: str = "\t") -> str:
     return "".join(f"{text}{sign}{label}\n" for text, label in [("text", "label"), *rows])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\r\r\n"])
+@pytest.mark.parametrize("stretch", [1, 40, 100_000])
+def test_lines_without_quotes_are_read_many_at_a_time_as_one_by_one(
+    end: str, stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = ["plain", "", "  ", "two words", '"in, quotes"', '"a\nb"', 'a 5" pipe', '"open', "日本"]
+    random = np.random.default_rng(0)
+    lines = [f"{cells[place]},{'good' if place % 2 else 'bad'}" for place in random.integers(0, len(cells), 300)]
+    for text in (end + "text,label" + end + end.join(lines), "text,label" + end + end.join([*lines, ""])):
+        monkeypatch.setattr(separated, "_STRETCH_CHARS", stretch)
+        found = read_rows(text, "a.csv")
+        with monkeypatch.context() as one_by_one:
+            one_by_one.setattr(_Parser, "_stretch", lambda _self, at, _quote: at)
+            wanted = read_rows(text, "a.csv")
+        assert (found.cells, found.lines, found.stray) == (wanted.cells, wanted.lines, wanted.stray)
 
 
 # -- quotes ------------------------------------------------------------------------------------------------
