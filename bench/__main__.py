@@ -219,6 +219,22 @@ def kills(
     measure(out, tries=tries, seed=seed, only=[name for name in only.split(",") if name], folder=folder)
 
 
+@app.command()
+def strange(
+    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "strange.json",
+    verbs: Annotated[str, typer.Option(help="What is asked about each file.")] = "data,predict,finetune,optimize",
+    kinds: Annotated[str, typer.Option(help="Kinds of files, separated by commas; empty: all ten.")] = "",
+    lines: Annotated[bool, typer.Option(help="Try the hostile command lines too.")] = True,
+) -> None:
+    """Ten strange files of each kind and hostile command lines: no traceback anywhere, every refusal a sentence."""
+    from bench.strange import walk
+
+    is_sound = walk(
+        out, verbs=[v for v in verbs.split(",") if v], kinds=[k for k in kinds.split(",") if k], lines=lines
+    )
+    raise typer.Exit(int(not is_sound))
+
+
 if __name__ == "__main__":
     RESULTS.mkdir(exist_ok=True)
     app()

@@ -160,4 +160,13 @@ def first_line(error: object, most: int = 200) -> str:
     >>> first_line(ValueError("no such operator\\nin line 3")), first_line(KeyboardInterrupt())
     ('no such operator', 'KeyboardInterrupt')
     """
-    return hide(str(error).strip().split("\n")[0])[:most] or type(error).__name__
+    return hide(str(error).strip().split("\n")[0])[:most].rstrip(".") or type(error).__name__
+
+
+def what_is_broken(error: Exception) -> str:
+    """Why a file that somebody brought could not be read, by what its reader met."""
+    if isinstance(error, LookupError | TypeError | AttributeError | ArithmeticError | AssertionError | RecursionError):
+        return "its parts do not fit together"  # Python's words would say less
+    if "int_max_str_digits" in str(error):
+        return "a number has too many digits"
+    return first_line(error)

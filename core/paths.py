@@ -44,6 +44,23 @@ def shown(path: Path | str) -> str:
     return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def legible(name: str) -> str:
+    """A file's name in letters: one that is not UTF-8 as a Chinese Windows writes it, or with its bytes spelled.
+
+    >>> legible(os.fsdecode(b"\\xb9\\xb7.png")), legible(os.fsdecode(b"caf\\xe9.png"))
+    ('狗.png', 'caf\\\\xe9.png')
+    """
+    raw = os.fsencode(name)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        pairs = all(len(run) % 2 == 0 for run in re.findall(rb"[\x80-\xff]+", raw))
+    try:
+        return raw.decode("gb18030" if pairs else "utf-8", "strict" if pairs else "backslashreplace")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "backslashreplace")
+
+
 # -- what is meant -----------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,10 @@ from pydantic.fields import FieldInfo
 
 from core.errors import InputError
 from core.i18n import N_
+from core.paths import shown
 from core.problems import Problem
 
+LONGEST_ID = 4096  # letters of a data id, which may be a path
 Weights = Literal["pretrained", "random"]
 Level = Literal["basic", "expert"]
 
@@ -111,7 +114,7 @@ class DataRef(Spec):
     `path:/any/folder-or-file`. The columns of a table are found by their names unless they are given.
     """
 
-    id: str = Field(min_length=3, max_length=4096, pattern=r"^([a-z]+/|path:)\S.*$")
+    id: str = Field(min_length=3, max_length=LONGEST_ID, pattern=r"(?s)^([a-z]+/|path:)\S.*$")
     text_column: str | None = Field(default=None, min_length=1, max_length=200)
     label_column: str | None = Field(default=None, min_length=1, max_length=200)
 
@@ -185,11 +188,57 @@ def _join(words: Sequence[str]) -> str:
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
+_RULES = {
+    "greater_than_equal": ("at_least", "ge"),
+    "less_than_equal": ("at_most", "le"),
+    "greater_than": ("more_than", "gt"),
+    "less_than": ("less_than", "lt"),
+    "string_too_long": ("longest", "max_length"),
+    "string_too_short": ("shortest", "min_length"),
+    "literal_error": ("choice", "expected"),
+    "int_parsing": ("whole", ""),
+    "int_parsing_size": ("whole", ""),
+    "int_type": ("whole", ""),
+    "int_from_float": ("whole", ""),
+    "float_parsing": ("number", ""),
+    "float_type": ("number", ""),
+    "finite_number": ("number", ""),
+    "bool_parsing": ("truth", ""),
+    "bool_type": ("truth", ""),
+    "string_unicode": ("utf8", ""),
+    "string_pattern_mismatch": ("spelling", ""),
+    "missing": ("missing", ""),
+}
+
+
+def rule_of(item: Mapping[str, Any]) -> str:
+    """What may be given, of an error of pydantic's, as sentences know it: at_least 2."""
+    name, value = _RULES.get(item["type"], ("", ""))
+    if not name:
+        own = item.get("ctx", {}).get("error")  # what a check of Graft's own says, as a rule
+        return str(own or item["msg"])
+    limit = str(item.get("ctx", {}).get(value, ""))
+    if name == "choice":
+        limit = ", ".join(re.findall(r"'([^']*)'", limit)) or limit
+    return f"{name} {limit}".strip()
+
+
 S = TypeVar("S", bound=Spec)
+
+
+def _is_utf8(value: object) -> bool:
+    """Whether a spec with this value can be kept: names of files of other systems may hold half letters."""
+    if isinstance(value, Mapping):
+        return all(map(_is_utf8, value.values()))
+    return not isinstance(value, str) or value.encode("utf-8", "replace").decode() == value
 
 
 def parse_spec(kind: type[S], values: Mapping[str, Any]) -> S:
     """Build a spec from plain values. Raises `InputError` with every field that is wrong."""
+    broken = [name for name, value in values.items() if not _is_utf8(value)]
+    if broken:
+        told = [{"field": name, "received": shown(repr(values[name])), "rule": "utf8"} for name in broken]
+        raise InputError([Problem("spec.invalid_value", field=row["field"], values=row) for row in told])
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
@@ -201,6 +250,6 @@ def parse_spec(kind: type[S], values: Mapping[str, Any]) -> S:
                 problems.append(Problem("spec.unknown_field", field=name, values={"field": name, "known": known}))
             else:
                 received = repr(item.get("input"))[:80]
-                values_ = {"field": name, "received": received, "rule": item["msg"]}
+                values_ = {"field": name, "received": received, "rule": rule_of(item)}
                 problems.append(Problem("spec.invalid_value", field=name, values=values_))
         raise InputError(problems) from None

@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from core import schema, settings
 from core.errors import NotFoundError, StoreError
+from core.paths import shown
 from core.problems import ProblemRow
 from core.schema import ARTIFACT as _artifact
 from core.schema import METRIC as _metric
@@ -205,10 +206,12 @@ class Store:
 
     def get_run(self, run_id: str) -> Run:
         """The run of this id. Raises `NotFoundError`."""
+        if not run_id.isprintable():  # no run is called so, and SQLite takes no half letters
+            raise NotFoundError("run.unknown", id=shown(run_id))
         with self._reading() as connection:
             row = connection.execute(sa.select(_run).where(_run.c.id == run_id)).mappings().first()
         if row is None:
-            raise NotFoundError("run.unknown", id=run_id)
+            raise NotFoundError("run.unknown", id=shown(run_id))
         return Run(**row)
 
     def list_runs(

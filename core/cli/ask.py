@@ -47,7 +47,8 @@ def add_commands(app: typer.Typer, show: Show) -> None:
         out = None if out is None else checked_output(out, reads=image)
         given: dict[str, object] = {"--text": text, "--question": question, "--image": image, "--sound": sound}
         given["--labels"] = None if labels is None else split_labels(labels)
-        values, lines = _ask(row, meant_model(model) if model else default_model(row), given, option or [], out)
+        model = meant_model(model, takes_folders=True) if model else default_model(row)
+        values, lines = _ask(row, model, given, option or [], out)
         show(values, json_, "\n".join(lines))
 
 

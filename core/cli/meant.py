@@ -15,9 +15,9 @@ from core.paths import check_writable, meant_path
 from core.problems import Problem
 
 
-def meant_model(given: str) -> str:
+def meant_model(given: str, *, takes_folders: bool = False) -> str:
     """The model id that was meant. Raises `InputError` where that is not certain."""
-    return _told(given, model_of(given))
+    return _told(given, model_of(given, takes_folders=takes_folders))
 
 
 def meant_data(given: str) -> str:

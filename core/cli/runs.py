@@ -10,9 +10,10 @@ from core.cli import results as cli_results
 from core.cli.options import DetachOption, JsonOption
 from core.cli.progress import follow
 from core.cli.results import print_json
+from core.errors import InputError
 from core.files import to_json
 from core.messages import explain
-from core.paths import plain
+from core.paths import plain, shown
 from core.runs import export as runs_export
 from core.runs import kinds, manage, queue
 from core.runs.export import metric_rows, run_facts
@@ -26,6 +27,8 @@ def list_runs(
     json_: JsonOption = False,
 ) -> None:
     """List the runs, the newest first."""
+    if kind and kind not in kinds.KINDS:
+        raise InputError("run.unknown_kind", kind=shown(kind), known=", ".join(kinds.KINDS))
     queue.pump()
     runs = open_store().list_runs(kind=kind or None, limit=limit)
     rows = [{**run_facts(run), "beside": [explain(problem) for problem in marks_of(run)]} for run in runs]

@@ -24,6 +24,9 @@ def _same(name: str) -> Any:
     return field
 
 
+MOST_EXAMPLES = 10_000_000  # that can be asked for
+
+
 class CompareSpec(Spec):
     """Train one model from scratch and from its pretrained weights on growing parts of a data set."""
 
@@ -109,6 +112,8 @@ class CompareSpec(Spec):
         """Each once, in the order of the charts: methods by how much learns, sizes by number."""
         if info.field_name == "sizes":
             if any(size < 2 for size in values):
-                raise ValueError("a training needs at least 2 examples")
+                raise ValueError("at_least 2")
+            if any(size > MOST_EXAMPLES for size in values):
+                raise ValueError(f"at_most {MOST_EXAMPLES}")
             return tuple(sorted(set(values)))
         return tuple(method for method in METHODS if method in values)

@@ -8,6 +8,7 @@ from core.data.library import list_data
 from core.errors import InputError
 from core.paths import check_readable, lies_there, meant_path, plain, shown
 from core.problems import Problem
+from core.spec import LONGEST_ID
 
 _SOURCES = ("builtin", "torchvision", "hub", "upload")
 
@@ -21,6 +22,8 @@ def meant_data(given: str) -> str:
     if slash and source.lower() in _SOURCES and rest.strip():
         return f"{source.lower()}/{rest.strip()}"
     if name[:5].lower() == "path:" and name[5:].strip():
+        if len(name) > LONGEST_ID:
+            raise InputError(check_readable(meant_path(name[5:]), "data"))
         return f"path:{name[5:].strip()}"
     called = _called(name)
     is_path = bool(name) and lies_there(meant_path(name))

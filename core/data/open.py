@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
 from core import settings
 from core.data.collection import Collection, is_allowed
 from core.data.limits import within_memory
+from core.data.readers.folder import files_below
 from core.errors import DataError
-from core.paths import check_readable, meant_path
+from core.paths import check_readable, meant_path, path_problem
 from core.registry.formats import FORMATS, Format, format_of, is_table, load
 from core.spec import DataRef
 
@@ -46,16 +48,24 @@ def _path(ref: DataRef) -> Collection:
 
 def open_path(path: Path, ref: DataRef, name: str) -> Collection:
     """Whatever lies at a path: a file of a known format, or a folder of pictures or of such files."""
-    if path.is_file():
-        return open_file(path, ref, name)
+    try:
+        return open_file(path, ref, name) if path.is_file() else _open_folder(path, ref, name)
+    except OSError as error:  # of the disk, not of what is in a file: readers tell that themselves
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM):
+            raise
+        raise DataError([path_problem(error, error.filename or path)]) from error
+
+
+def _open_folder(path: Path, ref: DataRef, name: str) -> Collection:
+    below = sorted(files_below(path, name))
     for row in FORMATS.values():
-        files = _below(path, row.has_ending) if row.leads_folders else []
+        files = [file for file in below if row.has_ending(file)] if row.leads_folders else []
         if files:
             return read(row, files, ref, name)
     try:
         return read(FORMATS["folder"], [path], ref, name)
     except DataError as error:
-        tables = _below(path, is_table)
+        tables = [file for file in below if is_table(file)]
         if error.code != "data.only_tables" or not tables:
             raise
     return read(FORMATS["csv"], tables, ref, name)  # tables of any kind are read together
@@ -74,12 +84,6 @@ def read(row: Format, paths: list[Path], ref: DataRef, name: str) -> Collection:
     """What a format's reader makes of these paths."""
     collection: Collection = load(row.reader)(paths, ref, name)
     return collection
-
-
-def _below(folder: Path, is_wanted: Callable[[Path], bool]) -> list[Path]:
-    """The files of a kind in a folder and the folders in it; hidden ones are passed over."""
-    paths = (path for path in folder.rglob("*") if is_wanted(path) and path.is_file() and is_allowed(path))
-    return sorted(path for path in paths if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def _upload(ref: DataRef) -> Collection:

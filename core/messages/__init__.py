@@ -18,7 +18,7 @@ from core.messages.models import MODELS_SENTENCES
 from core.messages.optimize import OPTIMIZE_SENTENCES, PassName
 from core.messages.paths import PATHS_SENTENCES
 from core.messages.predict import PREDICT_SENTENCES
-from core.messages.runs import PHASES, RUNS_SENTENCES
+from core.messages.runs import PHASES, RUNS_SENTENCES, SPEC_FINDINGS
 from core.problems import Problem
 from core.registry.formats import listed_words
 from core.values import Finding, Sentence
@@ -31,6 +31,7 @@ WITH_KINDS: dict[str, Sentence] = {
     "estimate.no_texts_yet": Sentence(
         N_("No model for texts was trained in this way on this machine yet: the first run will tell.")
     ),
+    **SPEC_FINDINGS,
     **COMPARE_SENTENCES,
     **OPTIMIZE_SENTENCES,
 }

@@ -27,7 +27,9 @@ DATA_SENTENCES: dict[str, str] = {
     "data.unknown_builtin": N_("There is no data set {id} here. Known: {known}."),
     "data.unknown_upload": N_("There is no uploaded data set {name} here; it may have been deleted. Upload it again."),
     "data.unknown_file": N_("{path} is nothing Graft reads. Give a folder or zip of class folders, {formats}."),
-    "data.unreadable_file": N_("{path} cannot be read: {detail}."),
+    "data.unreadable_file": N_(
+        "{path} cannot be read ({detail}): it is damaged, or not what its name says. Save it anew where it came from."
+    ),
     "data.mixed_files": N_("The parquet files of {name} have different columns: they are not one data set."),
     "data.no_label_column": N_(
         "No column with labels was found among: {columns}. Name it label, one class for each row."

@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
-from core.i18n import N_
+from dataclasses import dataclass
 
+from core.i18n import N_, Translator
+from core.values import Sentence, Text, Value
+
+_RULES = {
+    "at_least": N_("Give at least {limit}."),
+    "at_most": N_("Give at most {limit}."),
+    "more_than": N_("Give more than {limit}."),
+    "less_than": N_("Give less than {limit}."),
+    "whole": N_("Give a whole number."),
+    "number": N_("Give a number."),
+    "truth": N_("Give true or false."),
+    "choice": N_("Give one of: {limit}."),
+    "longest": N_("Give at most {limit} letters."),
+    "shortest": N_("Give at least {limit} letters."),
+    "utf8": N_("It is not UTF-8: rename the file."),
+    "missing": N_("Give a value."),
+    "spelling": N_("Check how it is written."),
+}
+
+
+@dataclass(frozen=True)
+class Rule(Value):
+    """What may be given, as `core.spec.rule_of` names it: at_least 2. What has no name here is said as it is."""
+
+    rule: str
+
+    def said(self, translate: Translator) -> str:
+        name, _, limit = self.rule.partition(" ")
+        return translate(_RULES[name], limit=limit) if name in _RULES else self.rule
+
+
+SPEC_FINDINGS: dict[str, Sentence] = {
+    "spec.invalid_value": Sentence(
+        N_("{field}: {received} is not allowed. {rule}"), {"field": Text, "received": Text, "rule": Rule}
+    ),
+}
 RUNS_SENTENCES: dict[str, str] = {
-    "spec.invalid_value": N_("{field}: {received} is not allowed. {rule}"),
     "spec.unknown_field": N_("{field} is not a setting of this job. Known: {known}."),
     "spec.random_frozen": N_(
         "Random weights and only part of the network learns: the rest stays random and sees little. "
@@ -31,6 +66,7 @@ RUNS_SENTENCES: dict[str, str] = {
     "form.no_method": N_("No method is chosen: choose at least one."),
     "form.bad_size": N_("{received} is no number of training examples. Give whole numbers of at least 2."),
     "run.unknown": N_("There is no run {id} here. `python -m core runs` lists them."),
+    "run.unknown_kind": N_("There is no kind of run {kind}. Known: {known}."),
     "run.name_empty": N_("A name needs at least one letter."),
     "run.active": N_("{id} is {status}: stop it before deleting it."),
     "run.not_resumable": N_("{id} is {status}; only a stopped, failed or interrupted run can be resumed."),

@@ -11,17 +11,20 @@ from core.models.catalog import get_model, known_ids
 from core.paths import lies_there, meant_path, plain, shown
 from core.store import open_store
 
-_SOURCES = ("bundled", "torchvision", "timm", "hub", "run", "path")
+_SOURCES = ("bundled", "torchvision", "timm", "hub", "run")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NAMED = 5  # models that a sentence names
 SENTIMENT = "sentiment"
 
 
-def meant_model(given: str) -> str:
-    """The id of the model that was meant. Raises `InputError` which says what to write where that is not certain."""
+def meant_model(given: str, *, takes_folders: bool = False) -> str:
+    """The id of the model that was meant; with `takes_folders` also path: and a folder.
+
+    Raises `InputError` which says what to write where that is not certain.
+    """
     name = _of_address(plain(given))
     source, slash, rest = name.partition("/")
-    if name == SENTIMENT or name.lower().startswith("path:"):
+    if name == SENTIMENT or (takes_folders and name.startswith("path:")):
         return name
     if slash and source.lower() in _SOURCES and rest:
         return f"{source.lower()}/{rest.strip()}"
@@ -32,7 +35,7 @@ def meant_model(given: str) -> str:
         return found[0]
     if found:
         raise InputError("model.which", name=shown(name), known=", ".join(found[:_NAMED]))
-    if name and lies_there(meant_path(name)):
+    if name and lies_there(meant_path(name.removeprefix("path:"))):
         raise InputError("model.is_path", path=shown(name))
     if _REPOSITORY.fullmatch(name):
         raise InputError("model.write_hub", name=shown(name), id=f"hub/{name}")

@@ -235,7 +235,7 @@ def _look_through(root: Path, folder: Path) -> dict[str, Path]:
         for name in [*names, *(one for one in folders if (Path(base) / one).is_symlink())]:
             path = Path(base) / name
             relative = path.relative_to(folder).as_posix()
-            if not path.resolve().is_relative_to(top):
+            if not Path(os.path.realpath(path)).is_relative_to(top):  # a circle of links leads nowhere
                 outside.append(relative)
             elif path.suffix.lower() in _CODE:
                 code.append(relative)

@@ -177,5 +177,5 @@ class OptimizeSpec(Spec):
         """Each once, in the order of a chain."""
         unknown = [name for name in names if name not in PASSES]
         if unknown:
-            raise ValueError(f"unknown: {', '.join(map(str, unknown))}; known: {', '.join(PASSES)}")
+            raise ValueError(f"choice {', '.join(PASSES)}")
         return tuple(name for name in PASSES if name in names)

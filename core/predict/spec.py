@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from core.i18n import N_
 from core.spec import Spec, knob
@@ -20,7 +22,7 @@ class PredictSpec(Spec):
         label=N_("File"),
         help=N_("On this machine: a table of texts, or for a model that sees pictures a folder or zip of them."),
     )
-    text_column: str | None = knob(
+    text_column: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = knob(
         None,
         label=N_("Column with the texts"),
         help=N_("The column of the texts, where it is not the one found."),

@@ -19,7 +19,9 @@ from core.data.readers.table import read_cells
 from core.data.table_rows import Table
 from core.data.text_columns import find_column_of_texts
 from core.data.upload_files import copy_limited, safe_name
+from core.errors import DataError
 from core.files import replacing
+from core.paths import path_problem
 from core.problems import Problem
 from core.registry.formats import asked_suffixes, format_of, load
 
@@ -46,8 +48,11 @@ class Questions:
 def read_questions(path: Path, column: str | None = None) -> Questions:
     """Read a table of any format, or a text of one text a line. Raises `DataError`."""
     row = format_of(path)
-    with within_memory(path.name):
-        read: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
+    try:
+        with within_memory(path.name):
+            read: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
+    except OSError as error:
+        raise DataError([path_problem(error, path)]) from error
     table, problems = read
     return Questions(table, find_column_of_texts(table, column), problems)
 

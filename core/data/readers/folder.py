@@ -16,6 +16,7 @@ from core.data.readers.picture_tables import arrange_pictures
 from core.data.readers.text_files import collect_text_files, holds_text_files
 from core.data.showing import MAX_BYTES
 from core.errors import DataError
+from core.paths import legible
 from core.registry.formats import HEAD_BYTES, begins_like_picture, has_telling_ending
 from core.spec import DataRef
 
@@ -39,7 +40,7 @@ class FolderItems:
                 yield row, None
 
     def name(self, row: int) -> str:
-        return self._names[row]
+        return legible(self._names[row])
 
 
 def open_folder(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
@@ -67,7 +68,7 @@ def list_folder(root: Path, name: str) -> tuple[list[Entry], list[Parts]]:
     entries: list[Entry] = []
     folders: list[Parts] = []
     for place, files in _walk(root):
-        parts = place.parts
+        parts = tuple(legible(part) for part in place.parts)
         folders.append(parts)
         for file in files:
             try:
@@ -76,10 +77,21 @@ def list_folder(root: Path, name: str) -> tuple[list[Entry], list[Parts]]:
                 continue
             path = str(place / file.name)
             is_picture = not has_telling_ending(PurePath(file.name)) and _begins_like_picture(file.path)
-            entries.append(Entry((*parts, file.name), path, facts.st_size, str(facts.st_mtime_ns), is_picture))
+            entries.append(Entry((*parts, legible(file.name)), path, facts.st_size, str(facts.st_mtime_ns), is_picture))
         if len(entries) > MAX_FILES:
             raise DataError("data.folder_too_large", name=name, limit=MAX_FILES)
     return sorted(entries, key=lambda entry: entry.parts), folders
+
+
+def files_below(root: Path, name: str) -> list[Path]:
+    """The files of a folder and the folders in it; hidden ones are passed over. Raises `DataError` for too many."""
+    found: list[Path] = []
+    for place, files in _walk(root):
+        if not any(part.startswith(".") for part in place.parts):
+            found += [root / place / file.name for file in files if not file.name.startswith(".")]
+        if len(found) > MAX_FILES:
+            raise DataError("data.folder_too_large", name=name, limit=MAX_FILES)
+    return found
 
 
 def _begins_like_picture(path: str) -> bool:
@@ -108,8 +120,16 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
                 entries = [e for e in listing if not is_junk((e.name,)) and _is_allowed(e)]
         except OSError:
             continue
-        yield place, [entry for entry in entries if entry.is_file()]
-        waiting += [place / entry.name for entry in entries if entry.is_dir()]
+        yield place, [entry for entry in entries if _is(entry.is_file)]
+        waiting += [place / entry.name for entry in entries if _is(entry.is_dir)]
+
+
+def _is(ask: Callable[[], bool]) -> bool:
+    """What an entry is; it is nothing where its link leads in a circle or has a name that is too long."""
+    try:
+        return ask()
+    except OSError:
+        return False
 
 
 def _is_allowed(entry: os.DirEntry[str]) -> bool:

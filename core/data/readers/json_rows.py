@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from core.data.table_rows import Columns, Table, as_cell
-from core.errors import DataError, first_line
+from core.errors import DataError, what_is_broken
 from core.problems import Problem
 from core.registry.split_names import split_of
 
@@ -109,7 +109,7 @@ def _value(text: str, place: int, name: str) -> tuple[Any, int]:
     except RecursionError as error:
         raise DataError("data.json_deep", name=name) from error
     except ValueError as error:
-        raise DataError("data.unreadable_file", path=name, detail=first_line(error)) from error
+        raise DataError("data.unreadable_file", path=name, detail=what_is_broken(error)) from error
 
 
 def _sequence(text: str, place: int, name: str) -> Iterator[Any]:

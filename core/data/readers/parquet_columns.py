@@ -12,7 +12,7 @@ from typing import Any
 
 from core.data.limits import within_memory
 from core.data.table_rows import MAX_COLUMNS, MAX_ROWS, Held, as_cell
-from core.errors import DataError, first_line
+from core.errors import DataError, what_is_broken
 
 # As of zips: no data packs this well, a bomb packs a thousand to one.
 _MAX_RATIO, _RATIO_COUNTS_FROM = 200, 16_000_000
@@ -35,7 +35,7 @@ def open_footer(path: Path) -> Any:
     except (DataError, MemoryError):
         raise
     except Exception as error:  # a damaged footer fails in many ways
-        raise DataError("data.unreadable_file", path=path.name, detail=first_line(error)) from error
+        raise DataError("data.unreadable_file", path=path.name, detail=what_is_broken(error)) from error
     return file
 
 
@@ -94,7 +94,7 @@ def _parts(file: Any, path: Path, name: str) -> Iterator[list[Any]]:
         except (OSError, pa.ArrowException) as error:
             if isinstance(error, MemoryError):
                 raise
-            raise DataError("data.unreadable_file", path=path.name, detail=first_line(error)) from error
+            raise DataError("data.unreadable_file", path=path.name, detail=what_is_broken(error)) from error
 
 
 def plain_values(column: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from core.data.readers.sheets import Place, Sheet, Workbook, column_number
 from core.data.table_names import is_usual_name
 from core.data.table_rows import Table, column_names, fill, ragged_rows
 from core.data.zip_safety import check_zip
-from core.errors import DataError, first_line
+from core.errors import DataError, what_is_broken
 from core.problems import Problem, shown
 from core.registry.formats import FORMATS, format_of
 
@@ -38,7 +38,7 @@ def read_xlsx(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
     except (DataError, MemoryError):
         raise
     except Exception as error:  # a damaged workbook fails in many ways
-        raise DataError("data.unreadable_file", path=path.name, detail=first_line(error)) from error
+        raise DataError("data.unreadable_file", path=path.name, detail=what_is_broken(error)) from error
 
 
 def _read(book: Workbook, name: str, keep_all: bool) -> tuple[Table, list[Problem]]:

@@ -46,6 +46,7 @@ def test_model_is_taken_where_only_one_can_be_meant(typed: str, meant: str, caps
         ("resnt18", "model.unknown", "resnet18"),
         ("", "model.unknown", "bundled/"),
         ("/tmp", "model.is_path", "weights --import"),
+        ("path:/tmp", "model.is_path", "weights --import"),
         ("x" * 5000, "model.unknown", "…"),
         ("\udcff\0", "model.unknown", "bundled/"),
     ],

@@ -13,8 +13,10 @@ from core.errors import InputError, NotFoundError
 from core.finetune.checks import check_fitted
 from core.finetune.recipe import learning_rate
 from core.finetune.spec import FinetuneSpec
+from core.i18n import translator
 from core.messages import explain
 from core.models import catalog
+from core.problems import Problem
 from core.runs.kinds import KINDS, check_spec
 from core.runs.submit import with_absolute_paths
 from core.spec import DataRef, ModelRef, metadata, parse_spec
@@ -217,3 +219,34 @@ def test_model_ref_tells_its_source() -> None:
     assert ModelRef(id="run/ft-1").source == "run"
     with pytest.raises(ValidationError):
         ModelRef(id="resnet18")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("epochs", 0, "Give at least 1."),
+        ("epochs", "many", "Give a whole number."),
+        ("epochs", 2.5, "Give a whole number."),
+        ("lr", "fast", "Give a number."),
+        ("lr", 0, "Give more than 0."),
+        ("batch_size", 9_999_999, "Give at most 4096."),
+        ("augment", "much", "Give one of: none, light, strong."),
+        ("class_weights", "perhaps", "Give true or false."),
+        ("data", {"id": "x" * 5000}, "letters."),
+        ("data", {"id": "path:\udcff"}, "It is not UTF-8"),
+        ("model", {"id": "resnet18"}, "Check how it is written."),
+        ("model", {}, "Give a value."),
+    ],
+)
+def test_what_may_be_given_is_told_in_words_of_the_language(field: str, value: object, told: str) -> None:
+    values = {"model": {"id": "bundled/efficientnet_lite0"}, "data": {"id": "builtin/digits"}, field: value}
+    with pytest.raises(InputError) as refused:
+        parse_spec(FinetuneSpec, values)
+    (problem,) = refused.value.problems
+    sentence, chinese = explain(problem), explain(problem, translator("zh_CN"))
+    assert sentence.endswith(told) or told in sentence
+    assert "should" not in sentence + chinese
+    assert told not in chinese
+    assert explain(Problem("spec.invalid_value", values={**problem.values, "rule": "as kept before"})).endswith(
+        "before"
+    )
