@@ -88,6 +88,10 @@ def _load() -> None:
     import core.predict.at_once
     import core.predict.run
     import core.runs.worker  # noqa: F401
+    from core.registry.formats import FORMATS, load
+
+    for row in FORMATS.values():
+        load(row.reader)
 
 
 def _asked(verbs: Sequence[str], kind: str, path: Path, place: Path) -> Iterator[list[str]]:
@@ -127,14 +131,14 @@ def _ask(words: list[str], home: Path, place: Path) -> Outcome:
 
 def _wrong(status: int, printed: str, said: str, logs: str) -> Iterator[str]:
     """What is not as it should be, in a word each."""
-    if status not in (0, 1, 2, 130):
+    if status not in (0, 1, 2, 3, 130):
         yield f"status {status}"
     for where, text in (("stdout", printed), ("stderr", said), ("log", logs)):
         found = _OF_PYTHON.search(text if where != "log" else "Traceback" if "Traceback" in text else "")
         if found:
             yield f"{where}: {found[0]}"
     lines = [line for line in said.strip().split("\n") if line]
-    if status and status != 130 and not (lines and lines[-1].rstrip().endswith((".", "。"))):
+    if status in (1, 2) and not (lines and lines[-1].rstrip().endswith((".", "。"))):
         yield "no sentence"
     if max(map(len, lines), default=0) > 1500:
         yield "a sentence without end"

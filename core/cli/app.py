@@ -59,9 +59,15 @@ def main() -> None:
 
 def _run() -> int | None:
     hubs.pass_to_libraries()
+    out = sys.stdout
     try:
         status: int | None = app(sys.argv[1:] or ["--help"], prog_name="python -m core", standalone_mode=False)
         return status
+    except SystemExit:
+        if sys.stdout is out:
+            raise
+        sys.stdout = out  # typer put another there: who read the output had enough
+        return 0
     except TyperException as error:  # of what was typed
         context = getattr(error, "ctx", None)
         asked = context.command_path if context else "python -m core"

@@ -39,7 +39,22 @@ def as_cell(value: Any) -> Any:
         if len(value) > 1:
             return Several(json.dumps(value[:_MOST_LISTED], ensure_ascii=False, default=str)[:_MOST_LISTED])
         value = value[0] if value else None
+    if isinstance(value, str) and not value.isascii():
+        return whole(value)
     return None if isinstance(value, dict | list) else value
+
+
+def whole(text: str) -> str:
+    """A text in whole letters: half of one, as JSON may hold it ("\\ud83d"), becomes the sign for what is lost.
+
+    >>> whole("a\\ud83d"), whole("\\ud83c\\udf31")
+    ('a\ufffd', '🌱')
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 class Held:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from core.data.table_rows import Columns, Table, as_cell
+from core.data.table_rows import Columns, Table, as_cell, whole
 from core.errors import DataError, what_is_broken
 from core.problems import Problem
 from core.registry.split_names import split_of
@@ -64,7 +64,7 @@ def _take(values: Iterable[Any], columns: Columns) -> int:
     bad = 0
     for value in values:
         if isinstance(value, dict) and value:
-            columns.add({key: as_cell(part) for key, part in value.items()})
+            columns.add({whole(key): as_cell(part) for key, part in value.items()})
             continue
         bad += 1
         if bad > _MANY and bad > 10 * columns.rows:  # whatever it is, its values are no rows

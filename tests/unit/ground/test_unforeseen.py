@@ -141,6 +141,16 @@ def test_command_line_tells_it_in_its_document_too(
     assert "Traceback" not in said.err + said.out
 
 
+def test_command_whose_reader_had_enough_has_done_its_work(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    for words in (["models"], ["models", "--json"], ["models", "--limit", "1"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert not _core(monkeypatch, *words)
+    assert not (home / "graft.log").exists()
+
+
 @pytest.mark.parametrize(
     "words",
     [["nothing"], ["models", "--nothing"], ["model"], ["predict", "--top", "x"], ["run", "a", "b"], ["--nothing"]],

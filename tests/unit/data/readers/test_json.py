@@ -87,6 +87,23 @@ def test_what_is_nested_too_deep_is_told_in_words(text: str) -> None:
     assert found.value.code == "data.json_deep"
 
 
+def test_half_letters_are_told_apart_from_whole_ones_and_can_be_written(tmp_path: Path) -> None:
+    rows = [{"te\\ud83dxt": "x"}, {"text": "a\\ud83d", "label": "\\udc00"}, {"text": "\\ud83c\\udf31 好", "label": "b"}]
+    lines = "\n".join(json.dumps(row).replace("\\\\", "\\") for row in rows)
+    table, _ = read_json(lines, "rows.jsonl")
+    assert table["text"][1:] == ["a\ufffd", "🌱 好"]
+    assert table["label"][1] == "\ufffd"
+    json.dumps(table, ensure_ascii=False).encode()
+
+
+def test_number_without_end_is_told_in_words() -> None:
+    with pytest.raises(DataError) as found:
+        read_json('[{"text": "a", "label": ' + "9" * 5000 + "}]", "rows.json")
+    sentence = explain(found.value.problems[0])
+    assert "too many digits" in sentence
+    assert "Save it anew" in sentence
+
+
 # -- labels in lists ---------------------------------------------------------------------------------------
 
 
