@@ -31,8 +31,16 @@ def mark_words(run: Run, _: Translator) -> str:
 
 def words_of(problems: Sequence[ProblemRow], _: Translator) -> str:
     """The same of problems as runs and reports keep them."""
-    told = " ".join(explain(problem, _) for problem in _in_order(problems))
+    told = " ".join(_short(problem, _) for problem in _in_order(problems))
     return f"{MARK} {told}" if told else ""
+
+
+def _short(problem: Problem, _: Translator) -> str:
+    """A problem in a cell, of which the beginning is seen: the number first."""
+    if problem.code != "data.without_leaks":
+        return explain(problem, _)
+    values = {name: _.percent(problem.values[name]) for name in ("accuracy", "low", "high")}
+    return _("{accuracy} on {n} new examples (95%: {low} to {high}).", n=_.number(problem.values["n"]), **values)
 
 
 def _in_order(problems: Sequence[ProblemRow]) -> list[Problem]:

@@ -179,5 +179,5 @@ def test_an_accuracy_with_leaks_is_marked_in_the_table_of_runs(
     table = open_page("runs").dataframe[0]
     assert "beside" in table.proto.column_order
     (told,) = table.value["beside"]
-    assert told.startswith("⚠ Without the test examples that are trained on too: 70.0% of 50")
+    assert told.startswith("⚠ 70.0% on 50 new examples (95%: 56.0% to 81.0%).")
     assert "50 of 100 test pictures are among the training pictures too" in told

@@ -121,9 +121,7 @@ def _show_numbers(report: CompareReport, _: Translator) -> None:
     numbers: list[tuple[str, str, str | None, str | None]] = []
     for size in sorted({min(mine), max(mine)}):
         against = _("scratch {value}", value=_.percent(scratch[size]["accuracy"]))
-        clean = clean_words(mine[size], _)
-        help_ = _("Without what is trained on too: {value}", value=clean) if clean else None
-        numbers.append((_("At {n} examples", n=_.number(size)), _.percent(mine[size]["accuracy"]), against, help_))
+        numbers.append((_("At {n} examples", n=_.number(size)), _.percent(mine[size]["accuracy"]), against, None))
     worth = headline(report)
     if worth:
         label = _("{n} examples equal", n=_.number(worth["size"]))
@@ -133,6 +131,13 @@ def _show_numbers(report: CompareReport, _: Translator) -> None:
     numbers.append((_("Training at {n}", n=_.number(last)), _.duration(mine[last]["seconds"]), against, None))
     st.caption(_("{family}, beside training from scratch:", family=family_word(main, _)))
     parts.numbers(numbers, key="compare_numbers")
+    clean = [
+        _("{share} at {size}", share=clean_words(mine[size], _), size=_.number(size))
+        for size in sorted({min(mine), last})
+        if mine[size]["clean"]
+    ]
+    if clean:
+        st.caption(_("Without what is trained on too: {value}", value=_.listed(clean)))
 
 
 # -- charts and laws ---------------------------------------------------------------------------------------

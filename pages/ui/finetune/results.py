@@ -89,7 +89,7 @@ def _show_numbers(run: Run, test: Scores, report: FinetuneReport | None, _: Tran
         against = _("{points} points above guessing", points=gain)
     clean = test.get("without_leaks")
     if clean:
-        against = _("{share} without what is trained on too", share=_.percent(clean["accuracy"]))
+        against = _("{share} on new examples", share=_.percent(clean["accuracy"]))
     seconds = words.seconds_of(run)
     rate = summary.get("images_per_s")
     trained, total = summary.get("trainable_parameters"), summary.get("parameters")
@@ -127,7 +127,7 @@ def _f1_beside(summary: FinetuneSummary, test: Scores, _: Translator) -> str | N
     """Beside the macro-F1: that of the examples that are not trained on too, else the validation accuracy."""
     clean, validation = test.get("without_leaks"), summary.get("val")
     if clean and "macro_f1" in clean:
-        return _("{share} without what is trained on too", share=_.percent(clean["macro_f1"]))
+        return _("{share} on new examples", share=_.percent(clean["macro_f1"]))
     return _("validation accuracy {value}", value=_.percent(validation["accuracy"])) if validation else None
 
 
