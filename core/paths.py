@@ -16,7 +16,7 @@ _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’
 # What cannot be seen and comes along when a path is copied: marks of direction (Windows' properties), of no width.
 _UNSEEN = "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 _OF_WINDOWS = re.compile(r"(?P<drive>[A-Za-z]):(?P<rest>[\\/].*)", re.DOTALL)
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs|hdfs):/+(.*)", re.DOTALL)
 _SHOWN = 120  # letters of a path that is too long to be one
 
 _CODES = {
@@ -128,14 +128,13 @@ def check_readable(path: Path, field: str | None = None) -> list[Problem]:
 
 def _not_there(path: Path, field: str | None) -> Problem:
     """Nothing lies at a path: what may have been meant."""
-    name = str(path)
-    code = "data.path_missing"
-    if os.name != "nt" and re.search(r"(?:^|[\\/])[A-Za-z]:[\\/]", name):
-        code = "path.of_windows"
-    elif _ADDRESS.search(name) or re.search(r"https?:/", name):
-        code = "path.address"
-    elif path.is_symlink():
-        code = "path.dead_link"
+    name = str(path)  # perhaps spelled from the root by now, which was not typed
+    drive, address = re.search(r"(?:^|[\\/])([A-Za-z]:[\\/].*)", name, re.DOTALL), _ADDRESS.search(name)
+    if os.name != "nt" and drive:
+        return Problem("path.of_windows", field=field, values={"path": shown(drive[1])})
+    if address:
+        return Problem("path.address", field=field, values={"path": shown(f"{address[1]}://{address[2]}")})
+    code = "path.dead_link" if path.is_symlink() else "data.path_missing"
     return Problem(code, field=field, values={"path": shown(path)})
 
 

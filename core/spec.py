@@ -18,6 +18,7 @@ from core.paths import shown
 from core.problems import Problem
 
 LONGEST_ID = 4096  # letters of a data id, which may be a path
+LONGEST_COLUMN = 2000  # letters of a column's name: in surveys it is the whole question
 Weights = Literal["pretrained", "random"]
 Level = Literal["basic", "expert"]
 
@@ -115,8 +116,8 @@ class DataRef(Spec):
     """
 
     id: str = Field(min_length=3, max_length=LONGEST_ID, pattern=r"(?s)^([a-z]+/|path:)\S.*$")
-    text_column: str | None = Field(default=None, min_length=1, max_length=200)
-    label_column: str | None = Field(default=None, min_length=1, max_length=200)
+    text_column: str | None = Field(default=None, min_length=1, max_length=LONGEST_COLUMN)
+    label_column: str | None = Field(default=None, min_length=1, max_length=LONGEST_COLUMN)
 
     @property
     def source(self) -> str:

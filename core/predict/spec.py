@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from core.i18n import N_
-from core.spec import Spec, knob
+from core.spec import LONGEST_COLUMN, Spec, knob
 
 # The id of the sentiment model that comes with Graft: it answers, and is not trained further.
 SENTIMENT = "sentiment"
@@ -22,7 +22,7 @@ class PredictSpec(Spec):
         label=N_("File"),
         help=N_("On this machine: a table of texts, or for a model that sees pictures a folder or zip of them."),
     )
-    text_column: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = knob(
+    text_column: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_COLUMN)] | None = knob(
         None,
         label=N_("Column with the texts"),
         help=N_("The column of the texts, where it is not the one found."),

@@ -12,7 +12,7 @@ from core.errors import GraftError
 from core.markdown import Markdown, as_code, as_text
 from core.problems import Problem
 from core.runs import queue, submit
-from core.spec import DataRef
+from core.spec import parse_spec
 from core.store import Run, open_store
 from pages.ui import live, parts, pickers, start, state
 from pages.ui.cached import data as cached_data
@@ -24,11 +24,10 @@ _ = state.words()
 def check(data_id: str, text_column: str | None = None, label_column: str | None = None) -> None:
     """Start a check of a data set and go to it."""
     try:
-        data = DataRef(id=data_id, text_column=text_column, label_column=label_column)
-        run = submit.submit(ImportSpec(data=data))
-    except (GraftError, ValueError) as error:
-        problems = error.problems if isinstance(error, GraftError) else ()
-        state.remember("data_refused", problems)
+        data = {"id": data_id, "text_column": text_column, "label_column": label_column}
+        run = submit.submit(parse_spec(ImportSpec, {"data": data}))
+    except GraftError as error:
+        state.remember("data_refused", error.problems)
         return
     state.set_query(run=run.id)
 

@@ -181,3 +181,22 @@ def test_an_accuracy_with_leaks_is_marked_in_the_table_of_runs(
     (told,) = table.value["beside"]
     assert told.startswith("⚠ 70.0% on 50 new examples (95%: 56.0% to 81.0%).")
     assert "50 of 100 test pictures are among the training pictures too" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("/dev/zero", "a pipe or a socket"),
+        ("a\0b", "no path can hold"),
+        ("x" * 6000, "at most 4096"),
+        ("“/gone”", "/gone"),
+    ],
+)
+def test_path_that_cannot_be_looked_into_is_told(open_page: Callable[..., AppTest], typed: str, told: str) -> None:
+    at = open_page("data")
+    at.text_input("data_path").set_value(typed).run()
+    at.button("data_check_path").click().run()
+    assert_sound(at)
+    (box,) = at.error
+    assert told in box.value
+    assert open_store().list_runs() == []

@@ -19,7 +19,7 @@ from core.predict.spec import PredictSpec
 from core.registry.formats import PICTURE_FILES, asked_suffixes
 from core.runs import submit
 from core.runs.names import model_name
-from core.spec import ModelRef
+from core.spec import ModelRef, parse_spec
 from pages.ui import parts, state
 from pages.ui.cached import answers as cached_answers
 from pages.ui.cached import data as cached_data
@@ -192,8 +192,9 @@ def ask_album(model_id: str, key: str) -> None:
 
 
 def _start(model_id: str, path: str) -> None:
+    asked = {"model": model_id, "file": str(meant_path(path.removeprefix("path:")))}
     try:
-        run = submit.submit(PredictSpec(model=model_id, file=str(meant_path(path.removeprefix("path:")))))
+        run = submit.submit(parse_spec(PredictSpec, asked))
     except GraftError as error:
         parts.show_problems(error.problems)
         return

@@ -21,6 +21,7 @@ from core.predict.spec import SENTIMENT, PredictSpec
 from core.problems import Problem
 from core.registry.formats import asked_suffixes, listed_words
 from core.runs import submit
+from core.spec import parse_spec
 from core.store import RESUMABLE, Run
 from pages.ui import live, parts, state
 from pages.ui import words as ui_words
@@ -154,7 +155,7 @@ def a_file(model_id: str, key: str) -> None:
         label = _.plural("Answer {n} text", "Answer {n} texts", preview.rows)
         if st.button(label, key=f"{key}_start", type="primary", icon=":material/play_arrow:"):
             try:
-                run = submit.submit(PredictSpec(model=model_id, file=path, text_column=column))
+                run = submit.submit(parse_spec(PredictSpec, {"model": model_id, "file": path, "text_column": column}))
             except GraftError as error:
                 parts.show_problems(error.problems)
                 return
