@@ -27,7 +27,7 @@ Content = bytes | str
 def write_all(folder: Path) -> dict[str, list[Path]]:
     """Write every strange file; returns them by kind."""
     made: dict[str, list[Path]] = {}
-    for kind, write in _KINDS.items():
+    for kind, write in KINDS.items():
         place = folder / kind
         place.mkdir(parents=True)
         made[kind] = sorted(write(place))
@@ -330,7 +330,7 @@ def _png_of(width: int, height: int) -> bytes:
     )
 
 
-_KINDS: dict[str, Callable[[Path], Iterator[Path]]] = {
+KINDS: dict[str, Callable[[Path], Iterator[Path]]] = {
     "csv": _csv,
     "tsv": _tsv,
     "txt": _txt,
