@@ -106,6 +106,8 @@ class StoppedError(GraftError):
 _UNKNOWN = "run.unknown_error"
 # What the system refuses whoever asks: a reason of its own, and none of Graft's.
 _OF_THE_SYSTEM = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
+# A disk that fails, a stick that was pulled out, a network drive that is gone.
+_WITHOUT_DEVICE = {getattr(errno, name) for name in ("EIO", "ESTALE", "ENODEV", "ENXIO") if hasattr(errno, name)}
 _WITHOUT_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate")
 _WITHOUT_DISK = ("no space left on device", "database or disk is full")
 
@@ -116,6 +118,8 @@ def problems_of(error: BaseException) -> list[Problem]:
     while cause is not None:  # a full disk is often reported as something else by who met it
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             return [Problem("run.disk_full", values={"path": f" ({cause.filename})" if cause.filename else ""})]
+        if isinstance(cause, OSError) and cause.errno in _WITHOUT_DEVICE and not isinstance(error, GraftError):
+            return [Problem("run.disk_broken", values={"detail": cause.strerror or first_line(cause)})]
         if isinstance(cause, MemoryError) or any(text in str(cause).lower() for text in _WITHOUT_MEMORY):
             return [Problem("run.out_of_memory")]
         if any(text in str(cause).lower() for text in _WITHOUT_DISK):

@@ -86,6 +86,10 @@ RUNS_SENTENCES: dict[str, str] = {
     "run.disk_full": N_(
         "The disk is full{path}. Make room (Settings shows the caches, Runs deletes runs), then resume the run."
     ),
+    "run.disk_broken": N_(
+        "A disk could not be read or written ({detail}): it fails, was pulled out, or is a network drive that is gone. "
+        "Check it, then try again."
+    ),
     "run.stopped": N_("Stopped on request. What was done so far is kept."),
     "run.diverged": N_(
         "The loss became infinite at step {step}: the learning rate {lr} is too high for this model and data. "

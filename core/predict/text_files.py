@@ -47,8 +47,8 @@ class Questions:
 
 def read_questions(path: Path, column: str | None = None) -> Questions:
     """Read a table of any format, or a text of one text a line. Raises `DataError`."""
-    row = format_of(path)
     try:
+        row = format_of(path)
         with within_memory(path.name):
             read: tuple[Table, list[Problem]] = load(row.texts)(path) if row and row.texts else read_cells(path)
     except OSError as error:

@@ -121,6 +121,16 @@ def test_letters_that_a_terminal_does_not_have_are_spelled(monkeypatch: pytest.M
     assert json.loads(rest) == {"text": "很好 🌱 \udcff"}
 
 
+def test_disk_that_fails_is_told_as_one_whoever_met_it(home: Path) -> None:
+    error = RuntimeError("the reader failed")
+    error.__cause__ = OSError(5, "Input/output error")
+    assert [problem.code for problem in told(error)] == ["run.disk_broken"]
+    known = InputError("predict.nothing")
+    known.__cause__ = error.__cause__
+    assert [problem.code for problem in told(known)] == ["predict.nothing"]
+    assert not (home / "graft.log").exists()
+
+
 # -- the doors ---------------------------------------------------------------------------------------------
 
 
