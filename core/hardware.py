@@ -11,8 +11,11 @@ import os
 import platform
 import re
 import shutil
+import statistics
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -163,6 +166,44 @@ def peak_resident_mb() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Seconds that the threads of this process ran, and waited for a processor that others had."""
+
+    ran: float
+    waited: float
+
+    def alone(self, seconds: float, before: Turns) -> float:
+        """How long that which took so many seconds since `before` takes without the others."""
+        ran, waited = max(0.0, self.ran - before.ran), max(0.0, self.waited - before.waited)
+        return seconds * ran / (ran + waited) if ran + waited > 0 else seconds
+
+
+def turns() -> Turns:
+    """As Linux counts them; elsewhere nobody tells, and nothing counts as waited for."""
+    ran = waited = 0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        numbers = _read(str(path)).split()
+        if len(numbers) == 3:  # else the thread has just ended
+            ran, waited = ran + int(numbers[0]), waited + int(numbers[1])
+    return Turns(ran / 1e9, waited / 1e9)
+
+
+_LOOKS, _BETWEEN_LOOKS_S = 8, 0.02
+
+
+def others_at_work() -> float:
+    """How many threads of others want a processor now: a look of some tenth of a second."""
+    seen = []
+    for _ in range(_LOOKS):
+        running = _read("/proc/loadavg").split()[3:4]
+        if not running:  # not Linux: processors that are busy, at most all of them
+            return psutil.cpu_percent(interval=_LOOKS * _BETWEEN_LOOKS_S) / 100 * (psutil.cpu_count() or 1)
+        seen.append(max(0, int(running[0].partition("/")[0]) - 1))  # without this one, which looks
+        time.sleep(_BETWEEN_LOOKS_S)
+    return statistics.median(seen)
 
 
 def free_disk_mb(folder: Path) -> float:

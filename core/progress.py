@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from core.errors import StoppedError
+from core.hardware import turns
 
 
 class PhaseClock:
@@ -21,7 +22,8 @@ class PhaseClock:
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
         self.seconds: dict[str, float] = {}
-        self._code, self._since = "", time.perf_counter()
+        self.alone: dict[str, float] = {}  # the same, as long as they take without others at work
+        self._code, self._since, self._turns = "", time.perf_counter(), turns()
         self._values: dict[str, object] = {}
         self._total, self._done = 0.0, 0.0
         self._cost: dict[str, float] = {}
@@ -43,10 +45,17 @@ class PhaseClock:
                 self.phase(code_before, **values_before)
 
     def _settle(self) -> None:
-        now = time.perf_counter()
+        now, then = time.perf_counter(), turns()
         if self._code:
-            self.seconds[self._code] = self.seconds.get(self._code, 0.0) + now - self._since
-        self._since = now
+            seconds = now - self._since
+            self.seconds[self._code] = self.seconds.get(self._code, 0.0) + seconds
+            self.alone[self._code] = self.alone.get(self._code, 0.0) + then.alone(seconds, self._turns)
+        self._since, self._turns = now, then
+
+    def end(self) -> None:
+        """Nothing more is done: the last phase is over."""
+        self._settle()
+        self._code = ""
 
     def total(self, codes: Iterable[str]) -> float:
         """Seconds spent in these phases so far."""

@@ -98,7 +98,7 @@ def data(
 
 
 def doctor(
-    calibrate: Annotated[bool, typer.Option(help="Time this machine, about 20 s, for estimates.")] = True,
+    calibrate: Annotated[bool, typer.Option(help="Time this machine, about half a minute, for estimates.")] = True,
     json_: JsonOption = False,
 ) -> None:
     """Say what this machine has, what is reachable, and how fast it is."""

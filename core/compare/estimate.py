@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from core.compare.grid import Cell, cell_spec, grid
 from core.compare.spec import CompareSpec
 from core.finetune.estimate import (
-    HIGH,
-    LOW,
-    START_S,
     EstimateReport,
     assumed_rows,
     estimate_finetune,
-    gmacs_of,
     known_rows,
-    nearest_run,
-    read_calibration,
+    range_of,
     shown_at_most,
     trainable,
-    work_of,
 )
 from core.finetune.memory import memory_of_mb
+from core.finetune.pace import pace_of, past_runs, start_s
+from core.finetune.passes import Passes, count_passes, gmacs_of
 from core.finetune.spec import FinetuneSpec
 from core.hardware import best_device, describe_machine, this_host, usable_threads
 from core.registry.methods import METHODS
@@ -40,8 +38,12 @@ _SHARE_OF_MEMORY = 0.6  # of the machine's, for all cells at work
 
 def cell_work(spec: FinetuneSpec, card: ModelCard) -> float:
     """Billions of multiply-adds of one training of a comparison, test included; never zero."""
+    return _cell_passes(spec, card).total + 1e-6
+
+
+def _cell_passes(spec: FinetuneSpec, card: ModelCard) -> Passes:
     size = 0 if card.is_text else spec.image_size or card.vision.image_size
-    return work_of(spec, gmacs_of(card, size, None), *assumed_rows(spec)).total + 1e-6
+    return count_passes(spec, card, gmacs_of(card, size, None), assumed_rows(spec))
 
 
 def lanes_for(spec: CompareSpec, device: str) -> tuple[int, int]:
@@ -84,7 +86,9 @@ def estimate_compare(spec: CompareSpec, store: Store | None = None) -> EstimateR
         return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
     lanes, _threads = lanes_for(spec, best_device() if spec.device == "auto" else spec.device)
     time_s, from_run = _grid_time(spec, cells, card, lanes, store)
-    estimates = [estimate_finetune(cell_spec(spec, cell), store) for cell in cells if cell.size == max(spec.sizes)]
+    estimates = [
+        estimate_finetune(cell_spec(spec, cell), store, timed=False) for cell in cells if cell.size == max(spec.sizes)
+    ]
     return EstimateReport(
         time_s=time_s,
         reason=None if time_s else "estimate.unknown",
@@ -106,18 +110,14 @@ def _grid_time(
     for run in store.list_runs(statuses=["done"], kind="compare", limit=50):
         rates, model = run.summary.get("rates") or {}, (run.spec.get("model") or {}).get("id")
         if run.host == this_host() and model == spec.model.id and work.keys() <= rates.keys():
-            seconds = START_S + sum(amount / rates[family] for family, amount in work.items()) / lanes
-            return (LOW * seconds, HIGH * seconds), run.id
-    total, from_run = START_S, None
+            computing = sum(amount / rates[family] for family, amount in work.items()) / lanes
+            return range_of(start_s(past_runs(store)), computing), run.id
+    past, computing, from_run = past_runs(store), _CELL_S * len(cells) / lanes, None
     for family in work:
-        one = max((cell for cell in cells if cell.family == family), key=lambda cell: cell.size)
-        nearest, calibration = nearest_run(cell_spec(spec, one), store), read_calibration()
-        if nearest is not None:
-            from_run, rate = nearest[0].id, nearest[1]
-        elif calibration is not None:
-            rate = calibration["forward_gmacs_per_s" if METHODS[one.method].only_head else "learning_gmacs_per_s"]
-        else:
+        specs = [cell_spec(spec, cell) for cell in cells if cell.family == family]
+        needed = reduce(add, (_cell_passes(one, card) for one in specs))
+        pace = pace_of(specs[-1], card, shown_at_most(specs[-1], card), needed, past)
+        if pace is None:
             return None, None
-        total += work[family] / rate
-    total += _CELL_S * len(cells) / lanes
-    return (LOW * total, HIGH * total), from_run
+        computing, from_run = computing + pace.seconds(needed), pace.from_run or from_run
+    return range_of(start_s(past), computing), from_run

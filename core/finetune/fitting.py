@@ -28,10 +28,10 @@ from core.finetune.head_fit import (
     cross_validate,
     draw_folds,
     fit_head,
-    folds_for,
     is_worth_fitting,
 )
 from core.finetune.learner import Learner, balanced_weights
+from core.finetune.passes import MAX_START_ROWS, folds_for
 from core.finetune.reading import read_rows
 from core.finetune.recipe import learning_rate
 from core.finetune.records import BestEpoch, CrossValidated, FitFacts, StartFacts
@@ -47,8 +47,6 @@ SHARES = (0.125, 0.25, 0.5)
 _FIRST_STRENGTH = 1.0
 # Every pass is a point of the curve at first; later ones change little.
 _SHOWN_PASSES, _SHOWN_EVERY = 20, 5
-# A head that a training only begins from needs no more rows than these.
-MAX_START_ROWS = 5_000
 # What the clock counts: the first heads, each strength, and two fits at the end.
 FIT_UNITS = len(SHARES) + len(STRENGTHS) + 2
 

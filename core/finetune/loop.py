@@ -116,6 +116,7 @@ class Loop:
         last = self.checkpoints.last() if resume else None
         self.checkpoints.drop_unusable()
         if last is None or not self._is_over_after(last):
+            self.clock.phase("model")  # made ready to learn: what the Trainer loads is no part of what came before
             listener = _Listener(self)
             trainer = _Trainer(self, listener)
             trainer.train(resume_from_checkpoint=str(last) if last else None)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from core import settings
 from core.errors import GraftError
+from core.finetune.passes import is_fitted
 from core.finetune.spec import FinetuneSpec
 from core.hardware import describe_machine, this_host
 from core.registry.methods import METHODS
@@ -24,8 +25,8 @@ from core.store import Run, Store, read_report
 if TYPE_CHECKING:
     from core.models.card import ModelCard
 
-# Measured where nothing of this machine is known: a process that has loaded what a training loads.
-_LIBRARIES_MB = 790.0
+# Measured where nothing of this machine is known: a process that has loaded what a training loads; what fits a head.
+_LIBRARIES_MB, _WITHOUT_TRAINER_MB = 790.0, 640.0
 # What a whole run takes beside the steps that the memory model plays through: data, the Trainer, a checkpoint while it
 # is written, the test (measured, `python -m bench estimates`).
 _AROUND_MB = 240.0
@@ -83,8 +84,9 @@ def memory_of_mb(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int, sto
         its_batch = min(other.batch_size, max(1, int((facts.get("data") or {}).get("train") or rows)))
         like.append(float(facts["peak_memory_mb"]) + need.of(batch) - of_it.of(its_batch))
     if like:
-        return max(statistics.median(like), libraries_mb())
-    return (libraries_mb() if store else _LIBRARIES_MB) + _AROUND_MB + need.of(batch)
+        return max(statistics.median(like), libraries_mb(fits=is_fitted(spec)))
+    usual = _WITHOUT_TRAINER_MB if is_fitted(spec) else _LIBRARIES_MB
+    return (libraries_mb(fits=is_fitted(spec)) if store else usual) + _AROUND_MB + need.of(batch)
 
 
 def need_of(spec: FinetuneSpec, card: ModelCard, shown: int, store: Store | None) -> Need:
@@ -155,12 +157,15 @@ def at_rest_mb() -> float:
     return libraries_mb() + _AROUND_MB
 
 
-def libraries_mb() -> float:
-    """MB of a process that has loaded what a training loads: as measured on this machine once, else as usual."""
+def libraries_mb(*, fits: bool = False) -> float:
+    """MB of a process that has loaded what a training loads: as measured on this machine once, else as usual.
+
+    `fits`: one that only fits a head, without the Trainer.
+    """
     try:
         kept = json.loads((settings.home() / "baselines.json").read_text(encoding="utf-8"))
         if kept["host"] == this_host():
-            return float(kept["training_mb"])
+            return float(kept["fitting_mb" if fits else "training_mb"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    return _LIBRARIES_MB
+    return _WITHOUT_TRAINER_MB if fits else _LIBRARIES_MB

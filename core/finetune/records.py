@@ -174,6 +174,7 @@ class TokenFacts(TypedDict):
     """How long the texts are, and what of them the model did not read or know."""
 
     median: int
+    mean: NotRequired[float]
     share_cut: float
     share_unknown: float
 
@@ -206,6 +207,7 @@ class FinetuneSummary(TaskFacts, total=False):
     fit: FitFacts
     probe: ProbeReport
     phases: dict[str, float]
+    alone: dict[str, float]  # the seconds of each phase, loading the libraries too, without others at work
     problems: list[ProblemRow]
 
 

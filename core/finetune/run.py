@@ -33,9 +33,10 @@ from core.finetune.autotune import (
     time_training,
 )
 from core.finetune.checkpoints import Checkpoints
-from core.finetune.fitting import FIT_UNITS, MAX_START_ROWS, HeadFit, can_be_fitted
+from core.finetune.fitting import FIT_UNITS, HeadFit, can_be_fitted
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.learner import seed_everything
+from core.finetune.passes import MAX_START_ROWS
 from core.finetune.probe import keep_probe, report_probe
 from core.finetune.reading import predict_rows
 from core.finetune.recipe import as_in_0_1, learning_rate
@@ -366,6 +367,7 @@ class Finetuning:
             **self.task.facts(report),
             **self._of_head(loop),
             "phases": self.clock.seconds,
+            "alone": self.clock.alone,
             "problems": report["problems"],
         }
 

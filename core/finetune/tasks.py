@@ -237,6 +237,7 @@ class TextTask:
             "max_length": self.size,
             "tokens": {
                 "median": int(np.median(lengths)),
+                "mean": float(lengths.mean()),
                 "share_cut": self.tokens.share_cut,
                 "share_unknown": self.tokens.share_unknown,
             },

@@ -1,4 +1,4 @@
-"""MB of a process before it computes anything: measured once for each machine and version of torch."""
+"""MB of a process before it computes anything, and what loading its libraries takes: measured on each machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from pathlib import Path
+from typing import TypedDict
 
 import torch
 
@@ -13,6 +14,16 @@ from core import lifeline, settings
 from core.files import to_json, write_atomically
 from core.hardware import this_host
 from core.inspection.records import Baseline
+
+
+class Start(TypedDict):
+    """Seconds to load what a head is fitted with, and then the Trainer; MB after each."""
+
+    start_s: float
+    trainer_s: float
+    fitting_mb: float
+    training_mb: float
+
 
 # -- the process itself ----------------------------------------------------------------------------------
 
@@ -34,18 +45,23 @@ def read_baseline(inference_mb: float) -> Baseline:
 
 
 def measure_baseline() -> None:
-    """Load what a training loads in a fresh process, read its memory, and keep it; once for each version of torch."""
-    if read_baseline(0.0)["training_from"] == "a fresh process":
-        return
+    """Measure what a training's process holds before it computes; once for each version of torch."""
+    if read_baseline(0.0)["training_from"] != "a fresh process":
+        measure_start()
+
+
+def measure_start() -> Start | None:
+    """Load what a training loads in a fresh process, and keep what that takes; None where it fails."""
     with lifeline.start("core.finetune.loaded", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fresh:
         try:
-            measured = float(fresh.communicate(timeout=120)[0].strip().splitlines()[-1])
+            found: Start = json.loads(fresh.communicate(timeout=120)[0].strip().splitlines()[-1])
         except (ValueError, IndexError):
-            return
+            return None
         finally:
             fresh.kill()
-    facts = {"host": this_host(), "torch": torch.__version__, "training_mb": measured, "measured_at": time.time()}
+    facts = {"host": this_host(), "torch": torch.__version__, **found, "measured_at": time.time()}
     write_atomically(_kept(), to_json(facts) + "\n")
+    return found
 
 
 def _kept() -> Path:

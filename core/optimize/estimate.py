@@ -5,17 +5,15 @@ from __future__ import annotations
 import statistics
 
 from core.finetune.estimate import (
-    HIGH,
-    LOW,
-    START_S,
     EstimateReport,
     assumed_rows,
     known_rows,
-    read_calibration,
+    range_of,
     shown_at_most,
     trainable,
 )
 from core.finetune.memory import at_rest_mb, memory_of_mb
+from core.finetune.pace import Rates, gauge_of, past_runs, read_calibration, start_s
 from core.finetune.spec import FinetuneSpec
 from core.hardware import this_host
 from core.optimize.spec import OptimizeSpec
@@ -66,25 +64,26 @@ def _variants_time(
     spec: OptimizeSpec, gmacs: float, train: int, validation: int, test: int, store: Store
 ) -> tuple[tuple[float, float] | None, str | None]:
     """Seconds from the speed of an earlier optimization of this model, else from the calibration."""
-    variants, calibration = variants_of(spec.passes, combine=spec.combine), read_calibration()
+    variants, calibrated = variants_of(spec.passes, combine=spec.combine), _calibrated(spec)
     learned = {variant.learned for variant in variants if variant.learned}
     rate, from_run = _answer_rate(spec, gmacs, store)
     if rate is None:
         return None, None
     steps = 3 * spec.epochs * train * gmacs * len(learned)
-    learning_rate = calibration["learning_gmacs_per_s"] if calibration else rate
+    learning_rate = calibrated.learned if calibrated else rate
     # Without a number, as many rows are tested as the original answers in a minute.
     tested = test * gmacs / rate if spec.test_size else min(test * gmacs / rate, _TEST_S)
     tested += validation * gmacs / rate
-    seconds = START_S + tested + len(variants) * (_VARIANT_S + tested) + steps / learning_rate
+    seconds = tested + len(variants) * (_VARIANT_S + tested) + steps / learning_rate
     searched = sum(variant.kind == "int8" for variant in variants) * _SEARCH_S if spec.search else 0.0
-    return (LOW * seconds, HIGH * (seconds + searched)), from_run
+    low, high = range_of(start_s(past_runs(store)), seconds)
+    return (low, high * (seconds + searched) / seconds), from_run
 
 
 def _answer_rate(spec: OptimizeSpec, gmacs: float, store: Store) -> tuple[float | None, str | None]:
     """Billions of multiply-adds a second while answering, and the newest run that measured it.
 
-    Of the last runs the middle one counts. Texts are not priced from `doctor`, which times a network for pictures.
+    Of the last runs the middle one counts.
     """
     found = []
     for run in store.list_runs(statuses=["done"], kind="optimize", limit=50):
@@ -93,6 +92,11 @@ def _answer_rate(spec: OptimizeSpec, gmacs: float, store: Store) -> tuple[float 
             found.append((rate * gmacs, run.id))
     if found:
         return statistics.median_high([rate for rate, _run in found[:_LIKE_RUNS]]), found[0][1]
+    calibrated = _calibrated(spec)
+    return (calibrated.exact if calibrated else None), None
+
+
+def _calibrated(spec: OptimizeSpec) -> Rates | None:
+    """What `doctor` measured of a network of this kind."""
     card, calibration = trainable(spec.model.id), read_calibration()
-    known = calibration and card and not card.is_text
-    return (calibration["forward_gmacs_per_s"] if calibration and known else None), None
+    return calibration.gauges.get(gauge_of(card)) if card and calibration else None

@@ -29,7 +29,7 @@ from core.optimize.spec import OptimizeSpec
 from core.predict import checks as predict_checks
 from core.predict.spec import PredictSpec
 from core.problems import Problem
-from core.progress import Reporter
+from core.progress import PhaseClock, Reporter
 from core.registry.table import build_table
 from core.runs import command_line as runs_command_line
 from core.runs import names as runs_names
@@ -87,10 +87,13 @@ def command_line(spec: Spec) -> str:
 
 def _finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
     keep_freed_memory()
-    reporter.phase("libraries")
+    clock = PhaseClock(reporter)
+    clock.phase("libraries")
     from core.finetune.run import finetune
 
-    return finetune(spec, folder, reporter, resume=resume)
+    summary = finetune(spec, folder, clock, resume=resume)
+    clock.end()
+    return {**summary, "alone": clock.alone}
 
 
 def _compare(spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:

@@ -8,7 +8,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from core.finetune import head_fit
-from core.finetune.head_fit import LinearHead, cross_validate, draw_folds, fit_head, folds_for, is_worth_fitting
+from core.finetune.head_fit import LinearHead, cross_validate, draw_folds, fit_head, is_worth_fitting
+from core.finetune.passes import FOLDS, folds_for
 from core.networks.heads import head_inputs, new_head, put_linear
 
 
@@ -98,7 +99,7 @@ def test_what_would_take_minutes_or_gigabytes_is_not_fitted() -> None:
     assert is_worth_fitting(2_000, 1280, 1_000)
     assert not is_worth_fitting(50_000, 1280, 1_000)
     assert not is_worth_fitting(1_000_000, 384, 2)
-    assert folds_for(400, 1280, 10) == head_fit.FOLDS
+    assert folds_for(400, 1280, 10) == FOLDS
     assert folds_for(2_000, 1280, 1_000) == 1
 
 
@@ -109,3 +110,18 @@ def test_weights_far_from_the_optimum_are_told_as_such(monkeypatch: pytest.Monke
     fitted = fit_head(features, targets, 3, 1e-3, after_pass=lambda n, head: heard.append((n, head)))
     assert not fitted.has_converged
     assert [n for n, _ in heard] == [1, 2]
+
+
+def test_a_fit_of_few_numbers_takes_one_thread_and_gives_back_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine threads wait for each other in each pass: hundreds of passes took minutes."""
+    before, seen = torch.get_num_threads(), set[int]()
+    torch.set_num_threads(2)
+    try:
+        features, targets = _classes(60, 12)
+        fit_head(features, targets, 3, 1.0, after_pass=lambda passes, head: seen.add(torch.get_num_threads()))
+        assert (seen, torch.get_num_threads()) == ({1}, 2)
+        monkeypatch.setattr(head_fit, "_WORTH_THREADS", 0)
+        fit_head(features, targets, 3, 1.0, after_pass=lambda passes, head: seen.add(torch.get_num_threads()))
+        assert seen == {1, 2}
+    finally:
+        torch.set_num_threads(before)
