@@ -5,19 +5,22 @@ In JSON: MB of a process that only fits a head, and of one that has the Trainer 
 
 from __future__ import annotations
 
-import importlib
 import json
 import time
 
 from core.hardware import resident_mb, turns
 
-
-def _load(module: str) -> float:
-    began, before = time.perf_counter(), turns()
-    importlib.import_module(module)
-    return turns().alone(time.perf_counter() - began, before)
-
-
 if __name__ == "__main__":
-    found = {"start_s": _load("core.finetune.run"), "fitting_mb": resident_mb()}
-    print(json.dumps({**found, "trainer_s": _load("core.finetune.loop"), "training_mb": resident_mb()}))
+    began, before = time.perf_counter(), turns()
+    from core.finetune.run import finetune
+
+    start_s, fitting_mb = turns().alone(time.perf_counter() - began, before), resident_mb()
+    began, before = time.perf_counter(), turns()
+    from core.finetune.loop import Loop
+
+    trainer_s = turns().alone(time.perf_counter() - began, before)
+    assert finetune
+    assert Loop
+    print(
+        json.dumps({"start_s": start_s, "trainer_s": trainer_s, "fitting_mb": fitting_mb, "training_mb": resident_mb()})
+    )

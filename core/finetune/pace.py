@@ -46,7 +46,7 @@ _START_S, _TRAINER_S = (
     3.0,
 )  # to load the libraries, and for more than a fit the Trainer, where it was never measured
 _AROUND_S = {False: 1.5, True: 4.0}  # of a run beside that and its computing: pictures; texts, with their simple rival
-_FITS_PER_S = 0.05  # billions of multiplications, where no fit was measured
+_FITS_PER_S = 0.006  # billions of multiplications, where no fit was measured
 _COMPUTING = ("data", "autotune", "compile", "features", "fit", "train", "validate", "test")
 _LIKE_RUNS = 5
 _LEAST_S = 0.25  # what was shorter tells no speed

@@ -236,11 +236,8 @@ class Finetuning:
             per_row = (train + validation) * cost["predict"]
             self.clock.expect(once + per_row + fit, **cost, fit=fit / FIT_UNITS)
             return
-        begun = 0.0
-        if self._begins_fitted:
-            read = min(train, MAX_START_ROWS) + validation + (test if self.resumable else 0)
-            begun = read * cost["predict"]
-        self.clock.expect(once + begun + self.spec.epochs * per_epoch, **cost)
+        read = min(train, MAX_START_ROWS) + validation + (test if self.resumable else 0) if self._begins_fitted else 0
+        self.clock.expect(once + read * cost["predict"] + self.spec.epochs * per_epoch, **cost)
 
     def _tune(self, loop: Loop) -> None:
         """Time candidates for the training steps, unless this engine is known or was asked for."""
