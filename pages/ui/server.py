@@ -14,7 +14,6 @@ from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import bootstrap, cli
 
-from core import settings
 from core.errors import InputError, first_line
 from core.store import ACTIVE, open_store
 from core.unforeseen import door
@@ -46,7 +45,7 @@ def _preparing(run: Callable[..., None]) -> Callable[..., None]:
     """Streamlit's start, once its settings are read from wherever they came."""
 
     def prepared(script: str, is_hello: bool, args: list[str], flags: dict[str, Any]) -> None:
-        settings.home()  # one that cannot be used is told before anybody comes
+        open_store()  # a home that cannot be used is told before anybody comes
         reach.prepare(flags)
         try:
             run(script, is_hello, args, flags)

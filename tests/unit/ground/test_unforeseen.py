@@ -252,11 +252,22 @@ def test_server_that_cannot_start_says_so(
     assert "Traceback" not in said
 
 
-def test_bundle_without_its_packages_says_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "predict.py").write_text(script("text-classification", FORMATS["onnx"]), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-S", str(tmp_path / "predict.py"), "x"], capture_output=True, text=True, check=False
-    )
+def _predict_py(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    program = tmp_path / "predict.py"
+    program.write_text(script("text-classification", FORMATS["onnx"]), encoding="utf-8")
+    asked = [sys.executable, *words[:-1], str(program), words[-1]]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "pip install -r requirements.txt" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done
+
+
+def test_bundle_without_its_packages_says_what_to_install(tmp_path: Path) -> None:
+    assert "pip install -r requirements.txt" in _predict_py(tmp_path, "-S", "x").stderr
+
+
+def test_bundle_that_is_not_whole_says_where_it_is_written_how_that_came_about(tmp_path: Path) -> None:
+    said = _predict_py(tmp_path, "sample").stderr  # nothing lies beside the program
+    assert str(tmp_path / "predict-error.log") in said
+    assert "Traceback" in (tmp_path / "predict-error.log").read_text(encoding="utf-8")
