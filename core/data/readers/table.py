@@ -10,6 +10,7 @@ import numpy as np
 from core.data.collection import Collection
 from core.data.readers.fasttext import is_fasttext, read_fasttext
 from core.data.readers.json_rows import read_json
+from core.data.readers.narrow import narrow
 from core.data.readers.separated_table import is_tabbed_table, read_lines, read_separated
 from core.data.split_column import splits_in_column
 from core.data.table_rows import MAX_BYTES, MAX_TABLES, Table, empty_errors
@@ -143,5 +144,11 @@ def read_text(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
     if is_fasttext(text):
         return read_fasttext(text, path.name), problems
     is_json = text[:100].lstrip()[:1] in ("{", "[")
-    table, more = read_json(text, path.name) if is_json else read_separated(text, path, keep_all)
+    if is_json:
+        table, more = read_json(text, path.name)
+        return table, [*problems, *more]
+    text, stand_ins = narrow(text)
+    table, more = read_separated(text, path, keep_all)
+    del text  # the cells may take what it took
+    table, more = stand_ins.undo_in(table, more, path.name)
     return table, [*problems, *more]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 
 from core.data.open import open_collection
 from core.data.readers import separated
-from core.data.readers.separated import _Parser, read_rows
+from core.data.readers.separated import _Parser, find_layout, read_rows
 from core.data.readers.table import read_cells, read_table
+from core.data.table_rows import Held
 from core.data.text_collection import texts_of
 from core.errors import DataError
 from core.predict.text_files import read_questions
@@ -52,6 +55,18 @@ def test_lines_without_quotes_are_read_many_at_a_time_as_one_by_one(
             one_by_one.setattr(_Parser, "_stretch", lambda _self, at, _quote: at)
             wanted = read_rows(text, "a.csv")
         assert (found.cells, found.lines, found.stray) == (wanted.cells, wanted.lines, wanted.stray)
+
+
+def test_a_reader_that_is_done_holds_nothing_without_a_search_for_cycles() -> None:
+    gc.disable()
+    try:
+        parser = _Parser('text,label\n"a ""b""",c\nd "e,f\n', find_layout("text,label\na,b\n"))
+        parser.read(Held("a.csv"))
+        gone = weakref.ref(parser)
+        del parser
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 # -- quotes ------------------------------------------------------------------------------------------------
