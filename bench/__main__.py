@@ -7,17 +7,28 @@ from typing import Annotated
 
 import typer
 
+from core.messages import explain
+from core.paths import check_writable
 from core.registry.methods import METHODS
 
 RESULTS = Path(__file__).with_name("results")  # not kept with the project: every machine has its own
 
+
+def _writable(path: Path) -> Path:
+    """Where a table is to be saved, tried before it is measured."""
+    for problem in check_writable(path):
+        raise typer.BadParameter(explain(problem))
+    return path
+
+
+_OUT = typer.Option(help="Where the table is saved.", callback=_writable)
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.command()
 def finetune(
     data: Annotated[str, typer.Option(help="Images in hub layout to race on (CIFAR-10).")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "finetune.json",
+    out: Annotated[Path, _OUT] = RESULTS / "finetune.json",
     train: Annotated[int, typer.Option(help="Training images.")] = 2000,
     epochs: Annotated[int, typer.Option(help="Epochs that times are extrapolated to.")] = 5,
     steps: Annotated[int, typer.Option(help="Timed steps of a contender in a round.")] = 8,
@@ -35,7 +46,7 @@ def finetune(
 def small(
     images: Annotated[str, typer.Option(help="Pictures in hub layout (CIFAR-10).")],
     texts: Annotated[str, typer.Option(help="Labelled sentences in hub layout (SST-2).")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "small.json",
+    out: Annotated[Path, _OUT] = RESULTS / "small.json",
     pictures: Annotated[str, typer.Option(help="Numbers of pictures, separated by commas.")] = "40,100,200,400",
     sentences: Annotated[str, typer.Option(help="Numbers of sentences.")] = "100",
     full: Annotated[str, typer.Option(help="Numbers of pictures on which all layers learn; empty: none.")] = "",
@@ -54,7 +65,7 @@ def small(
 @app.command()
 def text(
     data: Annotated[str, typer.Option(help="Labelled sentences in hub layout to race on (SST-2).")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "text.json",
+    out: Annotated[Path, _OUT] = RESULTS / "text.json",
     steps: Annotated[int, typer.Option(help="Timed steps of the usual way in a round.")] = 12,
     rounds: Annotated[int, typer.Option(help="Rounds.")] = 3,
     accuracy: Annotated[bool, typer.Option(help="Train the usual way whole too, once, for its accuracy.")] = True,
@@ -82,7 +93,7 @@ def sentiment(
     sst2: Annotated[str, typer.Option(help="SST-2 in hub layout.")],
     hotel: Annotated[str, typer.Option(help="ChnSentiCorp hotel reviews in hub layout.")],
     imdb: Annotated[str | None, typer.Option(help="IMDB reviews in hub layout: texts from elsewhere.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "sentiment.json",
+    out: Annotated[Path, _OUT] = RESULTS / "sentiment.json",
     card: Annotated[bool, typer.Option(help="Write the scores onto the model's card.")] = False,
 ) -> None:
     """What the sentiment model that comes with Graft scores on rows it never saw."""
@@ -94,7 +105,7 @@ def sentiment(
 @app.command()
 def predict(
     data: Annotated[str, typer.Option(help="Sentences to answer, in hub layout (SST-2).")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "predict.json",
+    out: Annotated[Path, _OUT] = RESULTS / "predict.json",
     sentences: Annotated[int, typer.Option(help="Sentences in a round.")] = 2000,
     rounds: Annotated[int, typer.Option(help="Rounds.")] = 3,
 ) -> None:
@@ -108,7 +119,7 @@ def predict(
 def optimize(
     images: Annotated[str, typer.Option(help="Pictures in hub layout to calibrate on (CIFAR-10).")],
     texts: Annotated[str, typer.Option(help="Labelled sentences in hub layout (SST-2).")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "optimize.json",
+    out: Annotated[Path, _OUT] = RESULTS / "optimize.json",
     only: Annotated[str, typer.Option(help="Networks, separated by commas; empty: all four.")] = "",
     compiled: Annotated[bool, typer.Option(help="Race torch.compile too: it compiles for a minute.")] = True,
 ) -> None:
@@ -122,7 +133,7 @@ def optimize(
 def distill(
     data: Annotated[str, typer.Option(help="Labelled sentences in hub layout (SST-2).")],
     teacher: Annotated[str, typer.Option(help="A fine-tuned text model: run/RUN.")],
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "distill.json",
+    out: Annotated[Path, _OUT] = RESULTS / "distill.json",
     seeds: Annotated[int, typer.Option(help="Students of each kind.", min=2)] = 3,
     epochs: Annotated[int, typer.Option(help="Epochs of each student.")] = 2,
 ) -> None:
@@ -134,7 +145,7 @@ def distill(
 
 @app.command()
 def live(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "live.json",
+    out: Annotated[Path, _OUT] = RESULTS / "live.json",
     chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",
     seconds: Annotated[float, typer.Option(help="Seconds of each measurement.")] = 60.0,
 ) -> None:
@@ -146,7 +157,7 @@ def live(
 
 @app.command()
 def library(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "library.json",
+    out: Annotated[Path, _OUT] = RESULTS / "library.json",
     chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",
     rounds: Annotated[int, typer.Option(help="How often the words are typed.", min=1)] = 3,
 ) -> None:
@@ -158,7 +169,7 @@ def library(
 
 @app.command(name="inspect")
 def inspect_all(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "inspect.json",
+    out: Annotated[Path, _OUT] = RESULTS / "inspect.json",
     memory: Annotated[bool, typer.Option(help="Estimate memory too.")] = True,
 ) -> None:
     """Every classifier of torchvision taken apart: parameters and multiply-adds beside the published ones."""
@@ -169,7 +180,7 @@ def inspect_all(
 
 @app.command()
 def memory(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "memory.json",
+    out: Annotated[Path, _OUT] = RESULTS / "memory.json",
     models: Annotated[str, typer.Option(help="Model ids, separated by commas; empty: the usual three.")] = "",
     ways: Annotated[str, typer.Option(help=f"inference, {', '.join(METHODS)}.")] = "inference,full",
     batches: Annotated[str, typer.Option(help="Batch sizes: 1, 8, 32, 128.")] = "8,32",
@@ -184,7 +195,7 @@ def memory(
 
 @app.command()
 def nulls(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "nulls.json",
+    out: Annotated[Path, _OUT] = RESULTS / "nulls.json",
     tries: Annotated[int, typer.Option(help="Simulated cases of each kind.", min=1)] = 400,
 ) -> None:
     """How often the tests of Compare and Optimize, and the intervals of speeds, find what is not there: at most 5%."""
@@ -195,7 +206,7 @@ def nulls(
 
 @app.command()
 def estimates(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "estimates.json",
+    out: Annotated[Path, _OUT] = RESULTS / "estimates.json",
     runs: Annotated[int, typer.Option(help="So many of the twenty trainings.", min=1, max=20)] = 20,
     doctor: Annotated[bool, typer.Option(help="Time the machine first, as a newcomer is advised to.")] = True,
 ) -> None:
@@ -207,7 +218,7 @@ def estimates(
 
 @app.command()
 def kills(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "kills.json",
+    out: Annotated[Path, _OUT] = RESULTS / "kills.json",
     tries: Annotated[int, typer.Option(help="How often something is killed.", min=1)] = 60,
     seed: Annotated[int, typer.Option(help="What is killed, and when.")] = 0,
     only: Annotated[str, typer.Option(help="Kinds of job, separated by commas; empty: all.")] = "",
@@ -221,7 +232,7 @@ def kills(
 
 @app.command()
 def strange(
-    out: Annotated[Path, typer.Option(help="Where the table is saved.")] = RESULTS / "strange.json",
+    out: Annotated[Path, _OUT] = RESULTS / "strange.json",
     verbs: Annotated[str, typer.Option(help="What is asked about each file.")] = "data,predict,finetune,optimize",
     kinds: Annotated[str, typer.Option(help="Kinds of files, separated by commas; empty: all ten.")] = "",
     lines: Annotated[bool, typer.Option(help="Try the hostile command lines too.")] = True,
