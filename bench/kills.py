@@ -177,7 +177,7 @@ class _Campaign:
         for _ in range(self.rng.randint(1, MOST_KILLS)):
             with self._server(order) as server:
                 run_id = server.read_id(kind)
-                kill = Kill(self.rng.choice(VICTIMS), self.rng.uniform(0.05, 1.0) * self.took[kind.name])
+                kill = Kill(self.rng.choice(VICTIMS), self.rng.uniform(0.05, 0.75) * self.took[kind.name])
                 one.kills.append(kill)
                 time.sleep(kill.after_s)
                 run = open_store().get_run(run_id)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import NullPool
 
-from core import schema, settings
+from core import recovery, schema, settings
 from core.errors import NotFoundError, StoreError
 from core.paths import shown
 from core.problems import ProblemRow
@@ -151,7 +151,9 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         # NullPool: a connection is opened, used and closed; SQLite makes that cheap and it never outlives a fork.
-        self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 15})
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": 15}
+        )
         sa.event.listen(self._engine, "connect", _tune)
         try:
             # IMMEDIATE: of several processes that open a new store at once, one makes the tables.
@@ -161,7 +163,7 @@ class Store:
                     self._make_tables(connection)
                     connection.commit()
         except sa.exc.DatabaseError as error:
-            raise StoreError("store.cannot_open", path=str(path), detail=str(error.orig)) from error
+            raise self._failure("store.cannot_open", error) from error
 
     @staticmethod
     def _version(connection: sa.Connection) -> int:
@@ -184,16 +186,27 @@ class Store:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
                 connection.commit()
-        except sa.exc.OperationalError as error:
-            raise StoreError("store.cannot_write", path=str(self.path), detail=str(error.orig)) from error
+        except sa.exc.IntegrityError:
+            raise
+        except sa.exc.DatabaseError as error:
+            raise self._failure("store.cannot_write", error) from error
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except sa.exc.OperationalError as error:  # even reading wants a little room for the file's shared memory
-            raise StoreError("store.cannot_read", path=str(self.path), detail=str(error.orig)) from error
+        except (sa.exc.DatabaseError, ValueError) as error:  # even reading wants a little room; a row may be no JSON
+            raise self._failure("store.cannot_read", error) from error
+
+    def _failure(self, code: str, error: sa.exc.DatabaseError | ValueError) -> StoreError:
+        """What to tell. A damaged file is looked through, and made anew, when it is next opened."""
+        cause = error.orig if isinstance(error, sa.exc.DatabaseError) else error
+        if isinstance(error, ValueError) or recovery.is_damage(error):
+            recovery.suspect(self.path)
+            _open.cache_clear()
+            code = "store.damaged"
+        return StoreError(code, path=str(self.path), detail=str(cause))
 
     def create_run(
         self, run_id: str, *, kind: str, name: str, spec: Mapping[str, object], **columns: Unpack[NewRun]
@@ -331,8 +344,19 @@ def open_store() -> Store:
 
 @lru_cache(maxsize=4)
 def _open(path: Path) -> Store:
-    path.touch(mode=0o600)
-    return Store(settings.keep_private(path))
+    try:
+        recovery.recover(path)
+        path.touch(mode=0o600)
+        settings.keep_private(path)
+        try:
+            return Store(path)
+        except StoreError as error:
+            if error.code != "store.damaged":
+                raise
+            recovery.recover(path)
+            return Store(path)
+    except OSError as error:  # a disk that is full or may only be read
+        raise StoreError("store.cannot_open", path=str(path), detail=error.strerror or str(error)) from error
 
 
 Record = TypeVar("Record", bound=Mapping[str, object])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Literal
 
 import typer
 
+from core import recovery
 from core.cli import results as cli_results
 from core.cli.options import DetachOption, JsonOption
 from core.cli.progress import follow
@@ -30,6 +32,8 @@ def list_runs(
     if kind and kind not in kinds.KINDS:
         raise InputError("run.unknown_kind", kind=shown(kind), known=", ".join(kinds.KINDS))
     queue.pump()
+    for problem in recovery.told(open_store().path):
+        print(f"warning: {explain(problem)}", file=sys.stderr)
     runs = open_store().list_runs(kind=kind or None, limit=limit)
     rows = [{**run_facts(run), "beside": [explain(problem) for problem in marks_of(run)]} for run in runs]
     print_json(rows, json_, "\n".join(line for run in runs for line in _lines(run)))

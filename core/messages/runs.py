@@ -78,6 +78,10 @@ RUNS_SENTENCES: dict[str, str] = {
         "The worker (process {pid}) ended without a word: killed, switched off, or out of memory. "
         "Resume it to go on from the last checkpoint."
     ),
+    "run.row_lost": N_(
+        "The record of this run was lost with a damaged file: what is known comes from its folder. Resume it to go on "
+        "from the last checkpoint, or repeat it."
+    ),
     "run.host_lost": N_("The machine {host} has not been heard of for {seconds} s. Resume the run here."),
     "run.killed": N_("Ended by force. What the last checkpoint holds is kept."),
     "run.out_of_memory": N_(
@@ -145,6 +149,15 @@ RUNS_SENTENCES: dict[str, str] = {
         "{path} was written by another version of Graft (format {found}, this one reads {wanted}). "
         "Set GRAFT_HOME to another folder, or use that version."
     ),
+    "store.damaged": N_(
+        "The record of runs {path} is damaged ({detail}). It is set aside and made anew from what is left when Graft "
+        "next opens it: try again."
+    ),
+    "store.set_aside": N_(
+        "The record of runs was damaged. It was made anew: {runs} runs could be read, {made} came back from their "
+        "folders. The damaged file is kept as {kept}; remove it when nothing is missed."
+    ),
+    "store.made_anew": N_("The record of runs {path} was gone. It was made anew from the folders of {made} runs."),
     "store.cannot_read": N_("The record of runs {path} cannot be read: {detail}. Make room on the disk, or wait."),
     "store.cannot_write": N_("The record of runs {path} cannot be written: {detail}. Make room on the disk, or wait."),
 }

@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from core import settings
 from core.errors import RunError
-from core.files import is_unfinished, replacing, sha256, to_json
+from core.files import is_unfinished, replacing, sha256, to_json, write_atomically
 from core.problems import ProblemRow
 from core.store import Run, Status, Store, open_store
 
@@ -51,6 +51,13 @@ def export_run(run_id: str, store: Store | None = None) -> Path:
     except OSError as error:
         raise RunError("run.cannot_export", id=run_id, detail=str(error)) from error
     return target
+
+
+def keep_facts(run_id: str, store: Store) -> None:
+    """Write what the store knows of a run that has ended into its folder: its row is made from it if need be."""
+    run = store.get_run(run_id)
+    write_atomically(run.folder / "metrics.csv", _metrics_csv(run, store))
+    write_atomically(run.folder / "run.json", to_json({**run_facts(run), "device": run.device}) + "\n")
 
 
 class RunFacts(TypedDict):

@@ -16,7 +16,7 @@ from core import settings
 from core.errors import InputError, NotFoundError, RunError
 from core.inspection.spec import InspectSpec
 from core.paths import meant_path
-from core.runs import queue
+from core.runs import export, queue
 from core.runs.kinds import KINDS
 from core.runs.submit import submit
 from core.spec import Spec, parse_spec
@@ -46,8 +46,11 @@ def tag_run(run_id: str, tags: Iterable[str]) -> None:
 
 
 def _change(run_id: str, **columns: Any) -> None:
-    if not open_store().update_run(run_id, **columns):
+    store = open_store()
+    if not store.update_run(run_id, **columns):
         raise NotFoundError("run.unknown", id=run_id)
+    if (store.get_run(run_id).folder / "run.json").exists():
+        export.keep_facts(run_id, store)
 
 
 def resume_run(run_id: str, store: Store | None = None) -> Run:

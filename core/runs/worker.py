@@ -24,7 +24,7 @@ from core.files import forget_unfinished, is_unfinished, sha256
 from core.hardware import this_host
 from core.models import hubs
 from core.problems import Problem
-from core.runs import kinds, queue
+from core.runs import export, kinds, queue
 from core.runs.kinds import Summary
 from core.runs.reporter import StoreReporter
 from core.spec import Spec, parse_spec
@@ -53,6 +53,10 @@ def work(run_id: str, store: Store | None = None) -> int:
         if status == "done":
             status, problems = "failed", problems_of(error)
     status = reporter.finish(status, problems, summary, patience_s=_FINISH_PATIENCE_S)
+    try:
+        export.keep_facts(run.id, store)
+    except (OSError, GraftError) as error:
+        print(f"the record was not kept in the run's folder: {error}", file=sys.stderr)
     print(f"{time.strftime('%H:%M:%S')} {run.id} {status}", flush=True)
     return _EXIT.get(status, 1)
 

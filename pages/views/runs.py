@@ -80,6 +80,7 @@ def show_list() -> None:
     """The whole list, or what to do while it is empty."""
     parts.head(_("Runs"), _("Everything that ever ran here. Select rows to compare, open or delete them."))
     runs = open_store().list_runs(limit=MOST)
+    record.tell_set_aside()
     if not runs:
         with parts.empty(
             _("Nothing ran yet"),

@@ -25,7 +25,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("evaluate", "files", "hardware", "i18n", "problems"),
     ("markdown", "paths", "registry", "settings", "values"),
     ("lifeline", "messages", "schema"),
-    ("errors",),
+    ("errors", "recovery"),
     ("cache", "progress", "spec", "store", "unforeseen"),
     ("charts", "models"),
     ("data",),

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core import recovery
 from core.i18n import Translator
 from core.markdown import as_code, as_text
 from core.problems import Problem
@@ -42,6 +43,11 @@ def show_record(run: Run) -> None:
         draw_curves([run], f"record_{run.id}", _)
     _files(run, _)
     live.show_log(run, _, key=f"log_{run.id}", label=_("Log"))
+
+
+def tell_set_aside() -> None:
+    """That the record of all runs was damaged, as long as the damaged file is kept."""
+    parts.show_problems(recovery.told(open_store().path))
 
 
 def settings_of(run: Run, _: Translator) -> dict[str, str]:

@@ -80,7 +80,7 @@ def test_store_is_refused_when_another_version_wrote_it(tmp_path: Path, version:
 def test_store_is_refused_when_the_file_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "graft.sqlite"
     path.write_bytes(b"these are some words and no database at all" * 50)
-    with pytest.raises(StoreError, match="cannot be opened"):
+    with pytest.raises(StoreError, match="is damaged"):
         Store(path)
 
 
