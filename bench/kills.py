@@ -31,7 +31,7 @@ VICTIMS = ("worker", "server", "both")
 LEFT_AFTER_S = 5.0
 # A worker that has recorded its end unloads its libraries, beside whatever else is at work.
 ENDED_AFTER_S = 30.0
-MOST_KILLS = 3
+MOST_KILLS = 4
 _PATIENCE_S = 600.0
 
 

@@ -9,6 +9,7 @@ import errno
 import itertools
 import os
 import shutil
+import sys
 import threading
 import time
 import weakref
@@ -29,6 +30,9 @@ KINDS = ("pixels", "features", "facts", "onnx")
 # A folder that was opened so recently may be at work in another process: it is not trimmed.
 _IN_USE_S = 3600.0
 _STAMP = "used"
+# The mark of a row that was written with its sum; earlier versions kept none, and marked with 1.
+_SUMMED = 2
+_AT_ONCE_BYTES = 16_000_000  # of rows that are compared with their sums
 # The lock of who opens a folder's files and who removes folders: the marks must lie beside the rows they tell of.
 _COMING_AND_GOING = "coming-and-going"
 
@@ -64,26 +68,47 @@ def with_lock(key: str, should_stop: Callable[[], bool] = lambda: False) -> Iter
 class RowStore:
     """Rows of one shape and type in a sparse file, written in any order, by several processes if need be.
 
-    A row counts once its mark is set, and the mark is set after the row: a killed writer leaves at worst a
-    row that is computed again. Two writers of one row write the same bytes.
+    A row counts once its mark is set, and the mark is set after the row and its sum: a killed writer leaves at worst a
+    row that is computed again. Two writers of one row write the same bytes. A row that is not as it was written any
+    more is found when it is first asked for, said, and computed again.
     """
 
     def __init__(self, folder: Path, num_rows: int, shape: tuple[int, ...], dtype: Any) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
         self.row_bytes = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
         self._lock = threading.Lock()
+        self._name = f"{folder.parent.name}/{folder.name}"
         with with_lock(_COMING_AND_GOING):
             folder.mkdir(parents=True, exist_ok=True)  # it may just have been removed
             self._data = _open(folder / "data.bin", num_rows * self.row_bytes)
+            self._sums = _open(folder / "sums.bin", num_rows * 8)
             self._marks = _open(folder / "present.bin", num_rows)
         self._present = np.memmap(self._marks, dtype=np.uint8, mode="r", shape=(num_rows,))
-        weakref.finalize(self, _close, self._data, self._marks)
+        weakref.finalize(self, _close, self._data, self._sums, self._marks)
         self._rows: NDArray[Any] = np.memmap(self._data, dtype=self.dtype, mode="r", shape=(num_rows, *shape))
+        self._kept_sums = np.memmap(self._sums, dtype=np.uint64, mode="r", shape=(num_rows,))
+        self._is_checked = np.zeros(num_rows, dtype=bool)
 
     def missing(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those of the rows that are not there yet."""
+        """Those of the rows that are not there yet, or not as they were written."""
+        fresh = rows[(self._present[rows] == _SUMMED) & ~self._is_checked[rows]]
+        if len(fresh):
+            self._check(np.unique(fresh))
         absent: NDArray[np.int64] = rows[self._present[rows] == 0]
         return absent
+
+    def _check(self, rows: NDArray[np.int64]) -> None:
+        """Compare rows with their sums; those that differ are not there any more."""
+        step = max(1, _AT_ONCE_BYTES // max(1, self.row_bytes))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            wrong = part[_sums_of(self._rows[part]) != self._kept_sums[part]]
+            self._is_checked[part] = True
+            if not len(wrong):
+                continue
+            print(f"{len(wrong)} kept rows of {self._name} are damaged: computed again", file=sys.stderr, flush=True)
+            with self._lock:
+                self._mark(wrong, b"\0")
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """A copy of rows [n, *shape] that are there."""
@@ -94,13 +119,31 @@ class RowStore:
         if not len(rows):
             return
         values = np.ascontiguousarray(values, dtype=self.dtype).reshape(len(rows), -1).view(np.uint8)
+        sums = _sums_of(values)
         with self._lock:
             for start, stop in _runs(rows):
                 self._data.seek(int(rows[start]) * self.row_bytes)
                 _write_all(self._data, values[start:stop].reshape(-1).data)
-            for start, stop in _runs(rows):
-                self._marks.seek(int(rows[start]))
-                _write_all(self._marks, memoryview(b"\x01" * (stop - start)))
+                self._sums.seek(int(rows[start]) * 8)
+                _write_all(self._sums, memoryview(sums[start:stop].tobytes()))
+            self._mark(rows, bytes([_SUMMED]))
+
+    def _mark(self, rows: NDArray[np.int64], mark: bytes) -> None:
+        for start, stop in _runs(rows):
+            self._marks.seek(int(rows[start]))
+            _write_all(self._marks, memoryview(mark * (stop - start)))
+
+
+def _sums_of(rows: NDArray[Any]) -> NDArray[np.uint64]:
+    """A sum of each row [n, …], other wherever one of its words of eight bytes is another: each counts by its place."""
+    flat = np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8)
+    if rest := flat.shape[1] % 8:
+        flat = np.pad(flat, ((0, 0), (0, 8 - rest)))
+    words = flat.view(np.uint64)
+    # Odd numbers: no change of a single word is lost. One more: a row of zeros has a sum too.
+    odd = np.random.default_rng(0).integers(0, 2**63, words.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    total: NDArray[np.uint64] = (words * odd).sum(axis=1, dtype=np.uint64) + np.uint64(1)
+    return total
 
 
 def _close(*files: Any) -> None:

@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,26 @@ def forget_unfinished(folder: Path, *, older_than_s: float = ABANDONED_AFTER_S) 
 def to_json(value: Any) -> str:
     """JSON as Graft writes it: UTF-8, stable key order, no NaN."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=2)
+
+
+def to_sealed_json(value: Mapping[str, Any]) -> str:
+    """JSON with the sum of its content, by which `from_sealed_json` knows it again."""
+    return to_json({**value, "sum": _sum_of(value)})
+
+
+def from_sealed_json(text: str) -> dict[str, object]:
+    """What was sealed, or a record of before there were seals. Raises `ValueError` for one that is damaged."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("it is no record")
+    total = value.pop("sum", None)
+    if total is not None and total != _sum_of(value):
+        raise ValueError("its sum is another")
+    return value
+
+
+def _sum_of(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(to_json(value).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

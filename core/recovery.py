@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,16 @@ from core.messages import explain
 from core.problems import Problem
 
 _SAYS_DAMAGED = ("malformed", "not a database", "corrupt", "could not decode")
+TAKING_IN = ".taking-in"  # in the folder of a run from an archive until its row is written
 CHECK_EVERY_S = 86_400.0
 _STATUSES = ("queued", "running", "done", "failed", "stopped", "interrupted")
 _ID = re.compile(r"[a-z]{2}-[A-Za-z0-9-]{1,60}")
 _TYPES: dict[type, tuple[type, ...]] = {
     sa.String: (str,), sa.JSON: (str,), sa.Boolean: (int,), sa.Integer: (int,), sa.Float: (float, int)
 }  # fmt: skip
+
+
+_Values = dict[str, object]
 
 
 def is_damage(error: BaseException) -> bool:
@@ -102,7 +106,9 @@ def _is_gone(path: Path) -> bool:
 
 
 def _folders(path: Path) -> Iterator[Path]:
-    return (spec.parent for spec in path.parent.glob("runs/*/spec.json") if _ID.fullmatch(spec.parent.name))
+    for spec in path.parent.glob("runs/*/spec.json"):
+        if _ID.fullmatch(spec.parent.name) and not (spec.parent / TAKING_IN).exists():
+            yield spec.parent
 
 
 def _is_sound(path: Path) -> bool:
@@ -202,7 +208,7 @@ def _is_right(table: sa.Table, row: sqlite3.Row) -> bool:
     return table is not schema.RUN or values["status"] in _STATUSES
 
 
-def _insert(connection: sqlite3.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+def _insert(connection: sqlite3.Connection, table: sa.Table, values: _Values) -> bool:
     names = [column.name for column in table.columns if column.name in values]
     marks = ", ".join("?" * len(names))
     words = f"INSERT OR IGNORE INTO {table.name} ({', '.join(names)}) VALUES ({marks})"
@@ -225,7 +231,7 @@ def _add_folder(folder: Path, connection: sqlite3.Connection) -> bool:
     return facts is not None
 
 
-def _read(path: Path, wanted: Callable[[Any], bool]) -> dict[str, Any] | None:
+def _read(path: Path, wanted: Callable[[Any], bool]) -> _Values | None:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         return value if isinstance(value, dict) and wanted(value) else None
@@ -233,7 +239,7 @@ def _read(path: Path, wanted: Callable[[Any], bool]) -> dict[str, Any] | None:
         return None
 
 
-def _facts_of_ended(folder: Path) -> dict[str, Any] | None:
+def _facts_of_ended(folder: Path) -> _Values | None:
     """The row of a run that had ended, as it left it."""
     facts = _read(folder / "run.json", lambda kept: kept["id"] == folder.name and kept["status"] in _STATUSES[2:])
     if facts is None:
@@ -242,7 +248,7 @@ def _facts_of_ended(folder: Path) -> dict[str, Any] | None:
     return {name: json.dumps(one) if isinstance(one, dict | list) else one for name, one in row.items()}
 
 
-def _facts_of_spec(folder: Path) -> dict[str, Any] | None:
+def _facts_of_spec(folder: Path) -> _Values | None:
     """The row of a run of which only what was asked is known: whatever it was doing is over."""
     spec = _read(folder / "spec.json", lambda kept: isinstance(kept["kind"], str))
     if spec is None:

@@ -1,4 +1,4 @@
-"""The tables of the store.
+"""The tables of the store, what can be written of a row, and how its file is opened.
 
 `run`, `metric` (one row per run, name and step: logging again after a resume replaces, never doubles; `id` only grows,
 so a reader asks for what is newer than its last) and `artifact`.
@@ -6,8 +6,16 @@ so a reader asks for what is newer than its last) and `artifact`.
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
+
 import sqlalchemy as sa
 
+from core.problems import ProblemRow
+
+Status = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
 VERSION = 1  # SQLite's `user_version`
 
 META = sa.MetaData()
@@ -65,3 +73,73 @@ ARTIFACT = sa.Table(
     sa.Column("sha256", sa.String, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
 )
+
+
+# -- what can be written of a row --------------------------------------------------------------------------
+
+
+class Phase(TypedDict):
+    """What a run does now: a code of `core.messages.PHASES` and what its words name."""
+
+    code: str
+    values: dict[str, str | int | float]
+
+
+class RunState(TypedDict, total=False):
+    """What can be written of a run while it is claimed and at work."""
+
+    status: Status
+    parent: str | None
+    sibling_group: str | None
+    owner: str | None
+    note: str
+    tags: list[str]
+    attempt: int
+    stop_requested: bool
+    phase: Phase | None
+    progress: float | None
+    eta_s: float | None
+    error: list[ProblemRow] | None
+    summary: Mapping[str, object]
+    host: str | None
+    pid: int | None
+    pid_started: float | None
+    heartbeat_at: float | None
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+
+
+class NewRun(RunState, total=False):
+    """What can be written of a run that begins, beside its id, kind, name and spec."""
+
+    device: str
+
+
+class RunColumns(NewRun, total=False):
+    """What can be written of a run that is there."""
+
+    name: str
+
+
+# -- the file ----------------------------------------------------------------------------------------------
+
+
+def tune(connection: Any, _record: Any) -> None:
+    """What every new connection is told."""
+    cursor = connection.cursor()
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        _switch_to_wal(cursor)
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Switch a new file to WAL. SQLite does not wait for a lock here, so this does."""
+    for _ in range(100):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            time.sleep(0.05)
+    cursor.execute("PRAGMA journal_mode=WAL")

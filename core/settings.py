@@ -79,7 +79,7 @@ def _secrets() -> list[str]:
     """The hub's token, the access key, and the passwords of mirrors, as they stand in the environment and its file."""
     given = [os.environ.get(name, "") for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "GRAFT_ACCESS_KEY")]
     with suppress(OSError, UnicodeDecodeError):
-        given.append(Path(os.environ.get("HF_TOKEN_PATH") or _hugging_face() / "token").expanduser().read_text("utf-8"))
+        given.append(_as_libraries_do(os.environ.get("HF_TOKEN_PATH") or _hugging_face() / "token").read_text("utf-8"))
     for name in ("HF_ENDPOINT", "GRAFT_TORCH_MIRROR"):
         with suppress(ValueError):
             password = urlsplit(get(name)).password or ""
@@ -118,7 +118,10 @@ def _as_address(proxy: str) -> str:
 
 
 def home() -> Path:
-    """The folder that holds everything Graft writes; created on first use."""
+    """The folder that holds everything Graft writes; created on first use.
+
+    Raises `RuntimeError` where it was not named and the user has no home folder.
+    """
     path = Path(get("GRAFT_HOME") or platformdirs.user_data_dir("graft", appauthor=False)).expanduser()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return keep_private(path)
@@ -173,12 +176,20 @@ def limit_paths() -> None:
 def torch_folder() -> Path:
     """Where torch keeps what it downloads."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser()
+    return _as_libraries_do(os.environ.get("TORCH_HOME") or f"{cache}/torch")
 
 
 def hub_folder() -> Path:
     """Where the Hugging Face libraries keep what they download."""
-    return Path(os.environ.get("HF_HUB_CACHE") or _hugging_face() / "hub").expanduser()
+    return _as_libraries_do(os.environ.get("HF_HUB_CACHE") or _hugging_face() / "hub")
+
+
+def _as_libraries_do(path: str | Path) -> Path:
+    """A path with the user's home in it, where there is one; else the libraries take ~ for a folder's name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _hugging_face() -> Path:

@@ -7,75 +7,32 @@ refused.
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import NullPool
 
 from core import recovery, schema, settings
-from core.errors import NotFoundError, StoreError
+from core.errors import NotFoundError, RunError, StoreError
+from core.files import sha256
 from core.paths import shown
 from core.problems import ProblemRow
 from core.schema import ARTIFACT as _artifact
 from core.schema import METRIC as _metric
 from core.schema import RUN as _run
+from core.schema import NewRun, Phase, RunColumns, RunState
+from core.schema import Status as Status
 
-Status = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
 ACTIVE: tuple[Status, ...] = ("queued", "running")
 IMPORTED = "imported"  # the tag of a run that came in an archive; nobody gives it or takes it away
 RESUMABLE: tuple[Status, ...] = ("stopped", "failed", "interrupted")
-
-
-class Phase(TypedDict):
-    """What a run does now: a code of `core.messages.PHASES` and what its words name."""
-
-    code: str
-    values: dict[str, str | int | float]
-
-
-class RunState(TypedDict, total=False):
-    """What can be written of a run while it is claimed and at work."""
-
-    status: Status
-    parent: str | None
-    sibling_group: str | None
-    owner: str | None
-    note: str
-    tags: list[str]
-    attempt: int
-    stop_requested: bool
-    phase: Phase | None
-    progress: float | None
-    eta_s: float | None
-    error: list[ProblemRow] | None
-    summary: Mapping[str, object]
-    host: str | None
-    pid: int | None
-    pid_started: float | None
-    heartbeat_at: float | None
-    created_at: float
-    started_at: float | None
-    ended_at: float | None
-
-
-class NewRun(RunState, total=False):
-    """What can be written of a run that begins, beside its id, kind, name and spec."""
-
-    device: str
-
-
-class RunColumns(NewRun, total=False):
-    """What can be written of a run that is there."""
-
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +69,10 @@ class Run:
     def folder(self) -> Path:
         return settings.folder("runs") / self.id
 
+    def end_now(self) -> float:
+        """The time of an end that is now: not before the begin, where the clock was set back meanwhile."""
+        return max(time.time(), self.started_at or self.created_at)
+
     @property
     def is_active(self) -> bool:
         return self.status in ACTIVE
@@ -145,6 +106,9 @@ class Artifact:
     created_at: float
 
 
+MetricRow = tuple[str, int, float | None, float, float]  # name, step, epoch, value, time
+
+
 class Store:
     """The store of one file. Every call opens its own short-lived connection."""
 
@@ -154,7 +118,7 @@ class Store:
         self._engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": 15}
         )
-        sa.event.listen(self._engine, "connect", _tune)
+        sa.event.listen(self._engine, "connect", schema.tune)
         try:
             # IMMEDIATE: of several processes that open a new store at once, one makes the tables.
             with self._engine.connect() as connection:
@@ -209,13 +173,24 @@ class Store:
         return StoreError(code, path=str(self.path), detail=str(cause))
 
     def create_run(
-        self, run_id: str, *, kind: str, name: str, spec: Mapping[str, object], **columns: Unpack[NewRun]
+        self,
+        run_id: str,
+        *,
+        kind: str,
+        name: str,
+        spec: Mapping[str, object],
+        metrics: Iterable[MetricRow] = (),
+        artifacts: Iterable[Artifact] = (),
+        **columns: Unpack[NewRun],
     ) -> None:
-        """Add a run, queued unless `columns` say otherwise."""
+        """Add a run with what is known of it, all or nothing; queued unless `columns` say otherwise."""
         values = {"status": "queued", "created_at": time.time(), **columns}
         values |= {"id": run_id, "kind": kind, "name": name, "spec": dict(spec)}
         with self._begin() as connection:
             connection.execute(sa.insert(_run).values(**values))
+            _put_metrics(connection, run_id, metrics)
+            for artifact in artifacts:
+                _put_artifact(connection, artifact)
 
     def get_run(self, run_id: str) -> Run:
         """The run of this id. Raises `NotFoundError`."""
@@ -288,13 +263,11 @@ class Store:
             for table, column in ((_metric, "run"), (_artifact, "run"), (_run, "id")):
                 connection.execute(sa.delete(table).where(table.c[column] == run_id))
 
-    def write_metrics(self, run_id: str, rows: Iterable[tuple[str, int, float | None, float, float]]) -> None:
-        """Write (name, step, epoch, value, time) rows; a row of the same name and step is replaced."""
-        names = ("name", "step", "epoch", "value", "time")
-        values = [{"run": run_id, **dict(zip(names, row, strict=True))} for row in rows]
-        if values:
+    def write_metrics(self, run_id: str, rows: Iterable[MetricRow]) -> None:
+        """Write measurements; one of the same name and step is replaced."""
+        if rows := list(rows):
             with self._begin() as connection:
-                connection.execute(sa.insert(_metric).prefix_with("OR REPLACE"), values)
+                _put_metrics(connection, run_id, rows)
 
     def read_metrics(self, run_id: str, *, after: int = 0, names: Iterable[str] | None = None) -> list[Metric]:
         """Measurements written since the one whose `id` is `after`, in the order they were written."""
@@ -307,10 +280,8 @@ class Store:
 
     def write_artifact(self, artifact: Artifact) -> None:
         """Add or replace an artifact of a run."""
-        values = {name: getattr(artifact, name) for name in Artifact.__slots__}
-        change = upsert(_artifact).values(values)
         with self._begin() as connection:
-            connection.execute(change.on_conflict_do_update(index_elements=["run", "name"], set_=values))
+            _put_artifact(connection, artifact)
 
     def list_artifacts(self, run_id: str) -> list[Artifact]:
         query = sa.select(_artifact).where(_artifact.c.run == run_id).order_by(_artifact.c.name)
@@ -318,28 +289,31 @@ class Store:
             return [Artifact(**row) for row in connection.execute(query).mappings()]
 
 
-def _tune(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        _switch_to_wal(cursor)
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
+def _put_metrics(connection: sa.Connection, run_id: str, rows: Iterable[MetricRow]) -> None:
+    names = ("name", "step", "epoch", "value", "time")
+    if values := [{"run": run_id, **dict(zip(names, row, strict=True))} for row in rows]:
+        connection.execute(sa.insert(_metric).prefix_with("OR REPLACE"), values)
 
 
-def _switch_to_wal(cursor: Any) -> None:
-    """Switch a new file to WAL. SQLite does not wait for a lock here, so this does."""
-    for _ in range(100):
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            time.sleep(0.05)
-    cursor.execute("PRAGMA journal_mode=WAL")
+def _put_artifact(connection: sa.Connection, artifact: Artifact) -> None:
+    values = {name: getattr(artifact, name) for name in Artifact.__slots__}
+    change = upsert(_artifact).values(values)
+    connection.execute(change.on_conflict_do_update(index_elements=["run", "name"], set_=values))
 
 
 def open_store() -> Store:
     """The store in `GRAFT_HOME`."""
-    return _open(settings.home() / "graft.sqlite")
+    try:
+        home = settings.home()
+    except RuntimeError as error:
+        raise StoreError("store.no_home") from error
+    except OSError as error:
+        raise _cannot_open(str(error.filename or settings.get("GRAFT_HOME")), error) from error
+    return _open(home / "graft.sqlite")
+
+
+def _cannot_open(path: str, error: OSError) -> StoreError:
+    return StoreError("store.cannot_open", path=path, detail=error.strerror or str(error))
 
 
 @lru_cache(maxsize=4)
@@ -356,7 +330,7 @@ def _open(path: Path) -> Store:
             recovery.recover(path)
             return Store(path)
     except OSError as error:  # a disk that is full or may only be read
-        raise StoreError("store.cannot_open", path=str(path), detail=error.strerror or str(error)) from error
+        raise _cannot_open(str(path), error) from error
 
 
 Record = TypeVar("Record", bound=Mapping[str, object])
@@ -367,10 +341,30 @@ def read_report(run_id: str) -> dict[str, Any] | None: ...
 @overload
 def read_report(run_id: str, record: type[Record]) -> Record | None: ...
 def read_report(run_id: str, record: type[Any] = dict) -> Any:
-    """What a run reported (`artifacts/report.json`), as the record of its kind; None before there is a report."""
-    path = open_store().get_run(run_id).folder / "artifacts" / "report.json"
+    """What a run reported (`artifacts/report.json`), as the record of its kind; None before there is a report.
+
+    Raises `RunError` for a report that is not as it was written.
+    """
+    store = open_store()
+    run = store.get_run(run_id)
+    path = run.folder / "artifacts" / "report.json"
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        content = path.read_bytes()
+    except FileNotFoundError:
         return None
-    return report if isinstance(report, dict) else None
+    kept = {artifact.name: artifact.sha256 for artifact in store.list_artifacts(run_id)} if run.status == "done" else {}
+    try:
+        report = json.loads(content.decode("utf-8"))
+        if kept.get("report.json", sha256(path)) != sha256(path) or not isinstance(report, dict):
+            raise ValueError("its sum is another")
+    except ValueError as error:
+        raise RunError("run.report_damaged", id=run_id, path=str(path)) from error
+    return report
+
+
+def find_report(run_id: str) -> Mapping[str, Any] | None:
+    """The report of a run that is only asked in passing: None also where it is damaged, which its own page tells."""
+    try:
+        return read_report(run_id)
+    except RunError:
+        return None

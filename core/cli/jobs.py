@@ -19,7 +19,7 @@ from core.problems import Problem
 from core.runs import submit
 from core.runs.kinds import check_spec
 from core.runs.manage import latest_import
-from core.store import Run, read_report
+from core.store import Run, find_report, read_report
 
 
 def _start(spec: Asked, json_: bool, detach: bool) -> None:
@@ -64,7 +64,7 @@ def _tell_length(spec: Asked) -> None:
     if isinstance(spec, OptimizeSpec) or spec.max_length is not None or not card.is_text:
         return
     run = latest_import(spec.data.model_dump(mode="json"))
-    lengths = ((read_report(run.id) or {}).get("tokens") or {}).get("lengths") if run else None
+    lengths = ((find_report(run.id) or {}).get("tokens") or {}).get("lengths") if run else None
     if lengths:
         length = covering_length(lengths, card.reading.max_length)
         share = sum(one <= length for one in lengths) / len(lengths)

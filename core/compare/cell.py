@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from core.cache import with_lock
 from core.compare.grid import Cell, CellJob, artifact, cell_spec, steps_for
+from core.compare.kept import keep_result
 from core.compare.records import CellResult
 from core.compare.spec import CompareSpec
 from core.errors import StoppedError, log_error, problems_of
 from core.evaluate import share_right, wilson, write_predictions
-from core.files import replacing, to_json, write_atomically
+from core.files import replacing
 from core.finetune.autotune import default_engine, pick_device
 from core.finetune.fitting import HeadFit
 from core.finetune.recipe import cell_as_in_0_1, learning_rate
@@ -159,7 +160,7 @@ def _train(job: CellJob, pipe: Connection, stop: Event) -> CellResult:
         else:
             result["converged"] = reporter.has_converged(stopped_early=loop.epochs_done < spec.epochs)
         shutil.rmtree(work, ignore_errors=True)
-        write_atomically(artifact(folder, job.cell, ".json"), to_json(result))
+        keep_result(folder, job.cell, result)
     return result
 
 

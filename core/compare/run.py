@@ -34,6 +34,7 @@ from core.compare.compared_data import check_done, load_compared
 from core.compare.estimate import cell_work, lanes_for
 from core.compare.findings import find
 from core.compare.grid import Cell, CellJob, artifact, cell_spec, families, grid
+from core.compare.kept import read_result
 from core.compare.leaks import problems_of, without_leaks
 from core.compare.pairs import Result
 from core.compare.records import CellResult, CellRow, CompareSummary, Findings, WithoutLeaks
@@ -170,11 +171,8 @@ def _share_threads(cells: list[Cell], lanes: int, threads: int) -> dict[str, int
 
 def _read_done(cells: list[Cell], folder: Path) -> dict[str, CellResult]:
     """The cells that an earlier attempt finished."""
-    return {
-        cell.id: json.loads(artifact(folder, cell, ".json").read_text(encoding="utf-8"))
-        for cell in cells
-        if artifact(folder, cell, ".json").exists() and artifact(folder, cell, ".parquet").exists()
-    }
+    kept = {cell.id: read_result(folder, cell) for cell in cells}
+    return {name: result for name, result in kept.items() if result is not None}
 
 
 def began_in_0_1(folder: Path, done: Mapping[str, CellResult]) -> bool:
@@ -375,11 +373,19 @@ def _context() -> _Context:
     if "forkserver" not in kinds:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
+    try:
+        _begin_server(context)
+    except OSError as error:  # its socket lies in the system's temporary folder, which may be full
+        print(f"no server to fork from ({error}): each training imports its libraries anew", file=sys.stderr)
+        return multiprocessing.get_context("spawn")
+    return context
+
+
+def _begin_server(context: ForkServerContext) -> None:
     settings.mark_children()
     context.set_forkserver_preload(["core.compare.forked", "core.compare.cell", "core.finetune.loop"])
     with _without_main():
         forkserver.ensure_running()
-    return context
 
 
 @contextmanager

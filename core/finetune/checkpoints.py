@@ -1,21 +1,24 @@
 """Where a run can go on from: complete checkpoints only, and the best epoch so far.
 
 A checkpoint counts once its `complete` mark is written, after everything else: what a killed worker or a
-full disk left half-written is passed over, and the one before it is taken.
+full disk left half-written is passed over, and the one before it is taken. The mark holds the sums of the files: what
+was damaged since is passed over too.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import safetensors
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core.errors import RunError
-from core.files import replacing, write_atomically
+from core.files import replacing, sha256, to_json, write_atomically
 from core.finetune.records import BestEpoch
 
 MARK = "complete"
@@ -45,15 +48,22 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def mark_complete(self, step: int) -> None:
-        (self.folder / f"checkpoint-{step}" / MARK).touch()
+        """Say that a checkpoint is all there, with the sum of each of its files."""
+        folder = self.folder / f"checkpoint-{step}"
+        sums = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name != MARK and path.is_file()}
+        write_atomically(folder / MARK, to_json(sums))
 
     def last(self) -> Path | None:
-        """The newest checkpoint that is complete and can be read."""
+        """The newest checkpoint that is as it was written."""
+        return next((path for path in self._complete() if _is_whole(path)), None)
+
+    def damaged(self) -> list[str]:
+        """The names of complete checkpoints that are not as they were written, newest first."""
+        return [path.name for path in self._complete() if not _is_whole(path)]
+
+    def _complete(self) -> list[Path]:
         folders = [path for path in self.folder.glob("checkpoint-*") if (path / MARK).exists()]
-        for path in sorted(folders, key=lambda p: int(p.name.rpartition("-")[2]), reverse=True):
-            if _is_readable(path):
-                return path
-        return None
+        return sorted(folders, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
 
     def drop_unusable(self) -> None:
         """Remove what cannot be resumed from, so that a new checkpoint of the same step finds its place free."""
@@ -78,7 +88,21 @@ class Checkpoints:
     def save_best(self, state: dict[str, Tensor], facts: BestEpoch) -> None:
         """Keep the learned tensors of the best epoch and what is known of it, both or neither."""
         with replacing(self.folder / "best.safetensors") as unfinished:
-            save_file(state, unfinished, metadata={"facts": json.dumps(facts)})
+            save_file(state, unfinished, metadata={"facts": json.dumps(facts), "sum": _sum_of(state)})
+
+    def check_best(self) -> None:
+        """For a training that goes on: raises `RunError` where its best epoch so far is damaged.
+
+        Where there is nothing else to go on from, it is forgotten: all is done again.
+        """
+        try:
+            if not (self.folder / "best.safetensors").exists() or self.load_best():
+                return
+        except RunError:
+            if self.last() is not None:
+                raise
+            for name in ("best.safetensors", "finished.json"):
+                (self.folder / name).unlink(missing_ok=True)
 
     def best_facts(self) -> BestEpoch | None:
         """What is known of the best epoch: epoch, accuracy. None before the first."""
@@ -93,18 +117,39 @@ class Checkpoints:
             return None
 
     def load_best(self) -> dict[str, Tensor]:
-        """The learned tensors of the best epoch. Raises `RunError` when they cannot be read."""
+        """The learned tensors of the best epoch. Raises `RunError` when they are not as they were written."""
+        path = self.folder / "best.safetensors"
         try:
-            return load_file(self.folder / "best.safetensors")
+            with safetensors.safe_open(path, framework="pt") as file:
+                known = (file.metadata() or {}).get("sum")
+            state: dict[str, Tensor] = load_file(path)
         except (OSError, safetensors.SafetensorError) as error:
             raise RunError("run.best_epoch_lost", detail=str(error)) from error
+        if known is not None and known != _sum_of(state):
+            raise RunError("run.best_epoch_lost", detail="their sum is another")
+        return state
+
+
+def _sum_of(state: dict[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        total.update(name.encode() + tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        sums = json.loads((path / MARK).read_text(encoding="utf-8") or "{}")
+        if sums:
+            return all(sha256(path / name) == total for name, total in sums.items())
+        return _is_readable(path)  # the mark of an earlier version says nothing more
+    except (OSError, ValueError, AttributeError, safetensors.SafetensorError):
+        return False
 
 
 def _is_readable(path: Path) -> bool:
-    try:
-        with safetensors.safe_open(path / "model.safetensors", framework="pt") as file:
-            file.keys()
-        json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        return all((path / name).stat().st_size > 0 for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"))
-    except (OSError, ValueError, safetensors.SafetensorError):
-        return False
+    with safetensors.safe_open(path / "model.safetensors", framework="pt") as file:
+        file.keys()
+    json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+    return all((path / name).stat().st_size > 0 for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"))

@@ -109,9 +109,9 @@ def tokens_of(spec: FinetuneSpec, store: Store) -> float | None:
 
 def _lengths(run: Run) -> list[int]:
     """Tokens of the texts that an import has looked into."""
-    from core.store import read_report
+    from core.store import find_report
 
-    return ((read_report(run.id) or {}).get("tokens") or {}).get("lengths") or []
+    return ((find_report(run.id) or {}).get("tokens") or {}).get("lengths") or []
 
 
 def _covering(spec: FinetuneSpec, store: Store) -> int:
@@ -213,9 +213,9 @@ def _counts(spec: FinetuneSpec, store: Store) -> tuple[int, int, int] | None:
         if (run.spec.get("data") or {}).get("id") != spec.data.id:
             continue
         if run.kind == "import":
-            from core.store import read_report
+            from core.store import find_report
 
-            counts = (read_report(run.id) or {}).get("counts")
+            counts = (find_report(run.id) or {}).get("counts")
             if isinstance(counts, dict) and counts.get("train"):
                 return _splits({name: sum(values) for name, values in counts.items()})
         data = run.summary.get("data") or {}

@@ -121,9 +121,10 @@ class HeadFit:
     @property
     def is_finished(self) -> bool:
         """Whether the head was fitted in an earlier attempt."""
-        if not self._finished.exists():
+        try:
+            kept = json.loads(self._finished.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there, or damaged: what is done again comes out the same
             return False
-        kept = json.loads(self._finished.read_text(encoding="utf-8"))
         self.epochs_done, self.images_per_s, self.facts = kept["epochs_done"], kept["images_per_s"], kept.get("fit")
         return True
 

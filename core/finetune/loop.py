@@ -105,9 +105,10 @@ class Loop:
     @property
     def is_finished(self) -> bool:
         """Whether all training was done in an earlier attempt."""
-        if not self._finished.exists():
+        try:
+            kept = json.loads(self._finished.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there, or damaged: what is done again comes out the same
             return False
-        kept = json.loads(self._finished.read_text(encoding="utf-8"))
         self.epochs_done, self.images_per_s = kept["epochs_done"], kept["images_per_s"]
         return True
 

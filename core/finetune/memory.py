@@ -20,7 +20,7 @@ from core.finetune.spec import FinetuneSpec
 from core.hardware import describe_machine, this_host
 from core.registry.methods import METHODS
 from core.spec import parse_spec
-from core.store import Run, Store, read_report
+from core.store import Run, Store, find_report
 
 if TYPE_CHECKING:
     from core.models.card import ModelCard
@@ -125,7 +125,7 @@ def _told_here(spec: FinetuneSpec, card: ModelCard, shown: int, store: Store) ->
     for run in store.list_runs(statuses=["done"], kind="inspect", limit=50):
         if run.host != this_host() or (run.spec.get("model") or {}).get("id") != card.id:
             continue
-        report = read_report(run.id) or {}  # core.inspection.records.InspectionReport, of a room above this one
+        report = find_report(run.id) or {}  # core.inspection.records.InspectionReport, of a room above this one
         memory, counted = report.get("memory"), (report.get("input") or {}).get("tokens" if card.is_text else "size")
         table = ((memory or {}).get("training", {}).get(spec.method) or {}).get("fp32")
         if not memory or not table or not counted:

@@ -93,6 +93,9 @@ class Finetuning:
         self.checkpoints = Checkpoints(folder / "checkpoint")
         if not resume:
             self.checkpoints.clear()
+        self.checkpoints.check_best()
+        for name in self.checkpoints.damaged():
+            self.clock.log(f"warning: {name} is damaged: it is not gone on from, but from the one before or anew")
         self.is_of_0_1 = self.checkpoints.began_in_0_1() if is_of_0_1 is None else is_of_0_1
         if self.is_of_0_1:
             self.spec = spec = as_in_0_1(spec)

@@ -71,9 +71,13 @@ class FrozenEncoder:
         return FrozenEncoder(self.model, self.cut, self.tokens, engine, self._content, self.device, self.clock)
 
     def _missing(self, rows: Ints) -> Ints:
-        # A writer that was killed may have marked a text's first tokens only: the last one tells.
-        ends = self._starts[rows + 1] - 1
-        return rows[np.isin(ends, self._store.missing(ends))]
+        if not len(rows):
+            return rows
+        # Of a text that a killed writer began, or whose rows were damaged, only some tokens may be there.
+        owners = np.repeat(np.arange(len(rows)), self._starts[rows + 1] - self._starts[rows])
+        places = self._places(rows)
+        incomplete = owners[np.isin(places, self._store.missing(places))]
+        return rows[np.unique(incomplete)]
 
     def read(self, rows: Ints) -> TokenBatch:
         """The rows' tokens with what the frozen part gives for them; what is missing is computed and kept."""

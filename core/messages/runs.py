@@ -78,6 +78,14 @@ RUNS_SENTENCES: dict[str, str] = {
         "The worker (process {pid}) ended without a word: killed, switched off, or out of memory. "
         "Resume it to go on from the last checkpoint."
     ),
+    "run.report_damaged": N_(
+        "The report of {id} is damaged and cannot be read ({path}). Put it back from a copy, or repeat the run: "
+        "`python -m core run {id} repeat`."
+    ),
+    "run.predictions_damaged": N_(
+        "The predictions of {id} are damaged and cannot be read ({path}). Put them back from a copy, or repeat the "
+        "run: `python -m core run {id} repeat`."
+    ),
     "run.row_lost": N_(
         "The record of this run was lost with a damaged file: what is known comes from its folder. Resume it to go on "
         "from the last checkpoint, or repeat it."
@@ -145,6 +153,9 @@ RUNS_SENTENCES: dict[str, str] = {
     ),
     "reach.short_key": N_("GRAFT_ACCESS_KEY is too short to keep anybody out: take at least {n} letters."),
     "store.cannot_open": N_("The record of runs {path} cannot be opened: {detail}. Check the disk and the file."),
+    "store.no_home": N_(
+        "Graft does not know where to keep its files: this user has no home folder. Set GRAFT_HOME to a folder."
+    ),
     "store.other_version": N_(
         "{path} was written by another version of Graft (format {found}, this one reads {wanted}). "
         "Set GRAFT_HOME to another folder, or use that version."

@@ -13,11 +13,11 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.errors import InputError, WeightsError, first_line
-from core.files import replacing, to_json, write_atomically
+from core.files import replacing, sha256, to_json, write_atomically
 from core.models.card import ModelCard, Preprocessing
 from core.models.catalog import get_model, published_labels
 from core.models.weight_files import model_folder
@@ -26,7 +26,7 @@ from core.networks.heads import count_parameters, new_head
 from core.networks.lora import lora_targets
 from core.networks.stages import Stages
 from core.networks.tuning import Tunable, merge
-from core.networks.weights import FORMAT, load_weights
+from core.networks.weights import FORMAT, SAVED, load_saved, load_weights
 from core.spec import ModelRef
 
 
@@ -171,7 +171,7 @@ def save_classifier(model: ImageClassifier, folder: Path, **facts: Any) -> None:
         "freeze_batchnorm": model.freeze_batchnorm,
         "head": "new" if isinstance(model.head, nn.Sequential) and hasattr(model.head, "norm") else "published",
     }
-    write_atomically(folder / "model.json", to_json({**facts, **card}))
+    write_atomically(folder / "model.json", to_json({**facts, **card, "sum": sha256(folder / SAVED)}))
 
 
 def load_classifier(folder: Path, *, image_size: int | None = None) -> ImageClassifier:
@@ -180,7 +180,7 @@ def load_classifier(folder: Path, *, image_size: int | None = None) -> ImageClas
         card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if card["format"] != FORMAT:
             raise ValueError(f"format {card['format']}, this version of Graft reads {FORMAT}")
-        tensors = load_file(folder / "model.safetensors")
+        tensors = load_saved(folder, card.get("sum"))
         preprocessing = Preprocessing.model_validate(card["preprocessing"])
         base = get_model(card["base"])
         net = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}

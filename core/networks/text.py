@@ -18,11 +18,11 @@ import safetensors
 import torch
 import transformers
 from accelerate import init_empty_weights
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.errors import GraftError, InputError, WeightsError, first_line
-from core.files import replacing, to_json, write_atomically
+from core.files import replacing, sha256, to_json, write_atomically
 from core.models.card import ModelCard
 from core.models.catalog import get_model
 from core.models.weight_files import hub_snapshots, model_folder, model_source
@@ -31,7 +31,7 @@ from core.networks.heads import count_parameters, new_head
 from core.networks.lora import lora_targets
 from core.networks.quiet import quiet_transformers
 from core.networks.tuning import BEFORE, Tunable, linear_names, merge
-from core.networks.weights import FORMAT, check_sum
+from core.networks.weights import FORMAT, SAVED, check_sum, load_saved
 from core.registry.text_architectures import text_architecture
 from core.spec import ModelRef
 
@@ -307,7 +307,7 @@ def save_text_classifier(model: TextClassifier, folder: Path, **facts: Any) -> N
     with replacing(folder / "model.safetensors") as unfinished:
         save_file(tensors, unfinished, metadata={"format": "pt", "graft": str(FORMAT)})
     card = {"format": FORMAT, "base": model.base, "labels": model.labels, "parameters": count_parameters(model)[0]}
-    write_atomically(folder / "model.json", to_json({**facts, **card}))
+    write_atomically(folder / "model.json", to_json({**facts, **card, "sum": sha256(folder / SAVED)}))
 
 
 def _state(model: nn.Module) -> dict[str, Tensor]:
@@ -327,7 +327,7 @@ def load_text_classifier(folder: Path) -> TextClassifier:
         card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if card["format"] != FORMAT:
             raise ValueError(f"format {card['format']}, this version of Graft reads {FORMAT}")
-        tensors = load_file(folder / "model.safetensors")
+        tensors = load_saved(folder, card.get("sum"))
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         with init_empty_weights(include_buffers=False):
             net = build_backbone(config)

@@ -14,6 +14,8 @@ from core.files import sha256
 from core.models.card import ModelCard
 from core.models.weight_files import find_weights, not_local
 
+SAVED = "model.safetensors"
+
 
 def load_weights(card: ModelCard) -> dict[str, Tensor]:
     """The tensors of a model's weights, by the names in their file.
@@ -37,6 +39,17 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise WeightsError("weights.other_model", id=card.id, file=str(path), detail="it holds more than tensors")
     return tensors
+
+
+def load_saved(folder: Path, total: str | None) -> dict[str, Tensor]:
+    """The tensors of a model that Graft saved. Raises `ValueError` where their file is not the one that was saved.
+
+    `total` is its sum, as it stands in model.json; earlier versions wrote none.
+    """
+    path = folder / SAVED
+    if total is not None and total != sha256(path):
+        raise ValueError("it is damaged, its sum is another than when it was saved")
+    return load_file(path)
 
 
 def check_sum(path: Path, card: ModelCard) -> None:

@@ -21,7 +21,7 @@ from core.data.picture import fit_image
 from core.data.text_cleaning import clean_texts
 from core.data.texts import TextData, load_texts
 from core.data.token_lengths import MOST_READ
-from core.errors import DataError
+from core.errors import DataError, RunError
 from core.files import to_json, write_atomically
 from core.finetune.learner import ImageLearner, Learner, TextLearner
 from core.measurement.runtimes import InputArrays
@@ -148,7 +148,10 @@ class TrainedModel(ABC):
             return
         import pandas as pd
 
-        tested = pd.read_parquet(kept, columns=["row"])["row"].to_numpy()
+        try:
+            tested = pd.read_parquet(kept, columns=["row"])["row"].to_numpy()
+        except (OSError, ValueError) as error:
+            raise RunError("run.predictions_damaged", id=kept.parents[1].name, path=str(kept)) from error
         if not np.array_equal(np.sort(tested), np.sort(self.data.test)):
             values = {"id": self.spec.data.id, "model": self.card.name}
             raise DataError([Problem("optimize.split_changed", field="data", values=values)])

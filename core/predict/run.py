@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import starmap
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from core.errors import DataError, InputError, StoppedError
-from core.files import replacing, to_json, write_atomically
+from core.files import from_sealed_json, replacing, to_json, to_sealed_json, write_atomically
 from core.markdown import plain_cell
 from core.messages import explain
 from core.models.catalog import get_model
@@ -126,7 +126,7 @@ def _answer_parts(
     seconds, done = 0.0, 0
     for number, first in enumerate(range(0, total, size)):
         path = parts / f"{number:06}.json"
-        if not (resume and path.is_file()):
+        if not (resume and _is_kept(path, reporter)):
             if reporter.should_stop():
                 raise StoppedError()
             reporter.phase("answer", done=first, total=total)
@@ -134,9 +134,29 @@ def _answer_parts(
             answers = answer(first, first + size)
             seconds += time.perf_counter() - began
             done += len(answers)
-            write_atomically(path, to_json(answers))
+            write_atomically(path, to_sealed_json({"answers": answers}))
         reporter.progress(min(first + size, total), total)
     return (done / seconds if seconds else None), seconds
+
+
+def _read_part(path: Path) -> list[Any]:
+    """The answers of a part. Raises `ValueError` for one that is damaged."""
+    text = path.read_text(encoding="utf-8")
+    # Earlier versions kept the answers alone.
+    answers = json.loads(text) if text.startswith("[") else from_sealed_json(text)["answers"]
+    return cast(list[Any], answers)
+
+
+def _is_kept(path: Path, reporter: Reporter) -> bool:
+    """Whether a part is there as it was written; a damaged one is answered again."""
+    try:
+        _read_part(path)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError) as error:
+        reporter.log(f"{path.name} is damaged and is answered again: {error}")
+        return False
+    return True
 
 
 def _digest(pieces: Iterable[str]) -> str:
@@ -222,7 +242,7 @@ def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[Pro
 
 def _read_parts(parts: Path) -> Iterator[list[Any]]:
     for path in sorted(parts.glob("*.json")):
-        yield from json.loads(path.read_text(encoding="utf-8"))
+        yield from _read_part(path)
 
 
 def _write(

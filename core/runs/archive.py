@@ -27,13 +27,15 @@ from core.errors import DataError, GraftError, InputError, NotFoundError, first_
 from core.files import forget_unfinished, making_folder, to_json, write_atomically
 from core.paths import check_readable, meant_path
 from core.problems import Problem
+from core.recovery import TAKING_IN
 from core.registry.formats import FORMATS
 from core.registry.model_formats import PROGRAM_SUFFIXES
+from core.runs import export
 from core.runs.export import FORMAT
 from core.runs.kinds import KINDS
 from core.runs.reports import check_report, check_summary
 from core.spec import Spec, parse_spec
-from core.store import ACTIVE, IMPORTED, Artifact, Run, Status, Store, open_store
+from core.store import ACTIVE, IMPORTED, Artifact, MetricRow, Run, Status, Store, open_store
 
 _FIXED = {"manifest.json", "run.json", "spec.json", "metrics.csv", "worker.log"}
 _NEEDED = {"run.json", "metrics.csv"}
@@ -105,6 +107,7 @@ def _take_in(
     forget_unfinished(folder.parent)
     with making_folder(folder) as unfinished:
         settings.keep_private(unfinished)
+        (unfinished / TAKING_IN).touch()
         for text, info in entries.items():
             if text == "worker.log" or (text not in left_out and text not in _FIXED):
                 _unpack(archive, info, unfinished / text, listed[text], text, name)
@@ -113,13 +116,14 @@ def _take_in(
         )
         metrics = _metrics(_read(archive, entries["metrics.csv"]).decode(), facts)
     try:
-        _write_row(run_id, facts, spec, parent, store)
-        store.write_metrics(run_id, metrics)
-        _write_artifacts(run_id, folder, facts, listed, store)
+        artifacts = _artifacts(run_id, folder, facts, listed)
+        _write_row(run_id, facts, spec, parent, store, metrics, artifacts)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         store.delete_run(run_id)
         raise
+    (folder / TAKING_IN).unlink()
+    export.keep_facts(run_id, store)
     return store.get_run(run_id), problems
 
 
@@ -236,7 +240,10 @@ def _exists(run_id: str, store: Store) -> bool:
     try:
         store.get_run(run_id)
     except NotFoundError:
-        return (settings.folder("runs") / run_id).exists()
+        folder = settings.folder("runs") / run_id
+        if (folder / TAKING_IN).exists():  # who took it in was killed: the archive has all of it
+            shutil.rmtree(folder)
+        return folder.exists()
     return True
 
 
@@ -267,10 +274,10 @@ def _pour(source: IO[bytes], file: IO[bytes], digest: Any, most: int) -> None:
         file.write(piece)
 
 
-def _metrics(text: str, facts: Mapping[str, Any]) -> list[tuple[str, int, float | None, float, float]]:
+def _metrics(text: str, facts: Mapping[str, Any]) -> list[MetricRow]:
     """The rows of metrics.csv; when each was measured is not kept: they take the time of the run's end."""
     moment = float(facts["ended_at"] or facts["created_at"])
-    rows: list[tuple[str, int, float | None, float, float]] = []
+    rows: list[MetricRow] = []
     for row in csv.DictReader(io.StringIO(text)):
         step, epoch = int(row.pop("step")), row.pop("epoch")
         for column, value in row.items():
@@ -281,7 +288,15 @@ def _metrics(text: str, facts: Mapping[str, Any]) -> list[tuple[str, int, float 
     return [row for row in rows if math.isfinite(row[3])]
 
 
-def _write_row(run_id: str, facts: Mapping[str, Any], spec: Spec, parent: Any, store: Store) -> None:
+def _write_row(
+    run_id: str,
+    facts: Mapping[str, Any],
+    spec: Spec,
+    parent: Any,
+    store: Store,
+    metrics: list[MetricRow],
+    artifacts: list[Artifact],
+) -> None:
     tags = sorted({*(str(tag)[:50] for tag in facts["tags"][:50]), IMPORTED})
     store.create_run(
         run_id,
@@ -300,18 +315,19 @@ def _write_row(run_id: str, facts: Mapping[str, Any], spec: Spec, parent: Any, s
         created_at=facts["created_at"],
         started_at=facts.get("started_at"),
         ended_at=facts.get("ended_at"),
+        metrics=metrics,
+        artifacts=artifacts,
     )
 
 
-def _write_artifacts(
-    run_id: str, folder: Path, facts: Mapping[str, Any], listed: Mapping[str, Mapping[str, Any]], store: Store
-) -> None:
+def _artifacts(run_id: str, folder: Path, facts: Mapping[str, Any], listed: Mapping[str, ListedFile]) -> list[Artifact]:
     kinds = facts.get("kinds") if isinstance(facts.get("kinds"), dict) else {}
+    found: list[Artifact] = []
     for text, row in listed.items():
         if not text.startswith("artifacts/") or not (folder / text).is_file():
             continue
         kind = str((kinds or {}).get(text))
-        store.write_artifact(
+        found.append(
             Artifact(
                 run=run_id,
                 name=text.removeprefix("artifacts/"),
@@ -322,3 +338,4 @@ def _write_artifacts(
                 created_at=float(facts["ended_at"] or facts["created_at"]),
             )
         )
+    return found

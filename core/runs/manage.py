@@ -19,8 +19,9 @@ from core.paths import meant_path
 from core.runs import export, queue
 from core.runs.kinds import KINDS
 from core.runs.submit import submit
+from core.schema import RunColumns
 from core.spec import Spec, parse_spec
-from core.store import IMPORTED, RESUMABLE, Run, RunColumns, Store, open_store
+from core.store import IMPORTED, RESUMABLE, Run, Store, open_store
 
 # Places of a folder that are looked at to see whether it has changed since it was checked.
 _LOOKED_AT = 500

@@ -23,7 +23,8 @@ from core import settings
 from core.hardware import this_host
 from core.problems import Problem
 from core.runs import strays
-from core.store import Phase, Run, RunColumns, Store, open_store
+from core.schema import Phase, RunColumns
+from core.store import Run, Store, open_store
 
 CLAIM_GRACE_S = 15.0  # between claiming a run and knowing its pid lie milliseconds; this much means the claimer died
 LOST_AFTER_S = 300.0  # a run of another host is given up when it has not been heard of for so long
@@ -200,7 +201,7 @@ def reconcile(store: Store | None = None, executor: Executor | None = None) -> l
             change: RunColumns = {
                 "status": "interrupted",
                 "error": [problem.as_dict()],
-                "ended_at": time.time(),
+                "ended_at": run.end_now(),
                 "eta_s": None,
             }
             if run.host == this_host():
@@ -218,7 +219,8 @@ def _what_happened(run: Run, executor: Executor) -> Problem | None:
             return Problem("run.host_lost", values={"host": run.host or "", "seconds": round(silent_s)})
         return None
     if run.pid is None:
-        return Problem("run.never_started") if silent_s > CLAIM_GRACE_S else None
+        # A claim from the future: the clock was set back since.
+        return Problem("run.never_started") if abs(silent_s) > CLAIM_GRACE_S else None
     return None if executor.is_alive(run) else Problem("run.process_gone", values={"pid": run.pid})
 
 
@@ -250,7 +252,7 @@ def kill_run(run_id: str, store: Store | None = None, executor: Executor | None 
     if run.status == "running" and run.host == this_host():
         executor.stop(run, force=True)
         problem = Problem("run.killed").as_dict()
-        change: RunColumns = {"status": "stopped", "error": [problem], "ended_at": time.time(), "eta_s": None}
+        change: RunColumns = {"status": "stopped", "error": [problem], "ended_at": run.end_now(), "eta_s": None}
         if not executor.is_alive(run):
             store.update_run(run_id, only_if=["running"], **change)
         pump(store, executor)

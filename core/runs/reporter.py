@@ -19,7 +19,8 @@ import psutil
 from core.errors import GraftError, StoreError
 from core.problems import Problem
 from core.progress import TimeLeft
-from core.store import Run, RunColumns, Status, Store
+from core.schema import RunColumns
+from core.store import Run, Status, Store
 
 WRITE_EVERY_S = 0.25
 HEARTBEAT_EVERY_S = 1.0
@@ -106,7 +107,8 @@ class StoreReporter:
         while True:
             try:
                 self._write_all(time.monotonic())
-                end: RunColumns = {"status": status, "error": rows or None, "ended_at": time.time(), "eta_s": None}
+                end: RunColumns = {"status": status, "error": rows or None, "eta_s": None}
+                end["ended_at"] = self._run.end_now()
                 if summary:
                     end["summary"] = dict(summary)
                 if status == "done":

@@ -27,8 +27,9 @@ from core.problems import Problem
 from core.runs import export, kinds, queue
 from core.runs.kinds import Summary
 from core.runs.reporter import StoreReporter
+from core.schema import Phase, RunColumns
 from core.spec import Spec, parse_spec
-from core.store import Artifact, Phase, Run, RunColumns, Status, Store, open_store
+from core.store import Artifact, Run, Status, Store, open_store
 
 _EXIT: dict[Status, int] = {"done": 0, "stopped": 130}
 _FINISH_PATIENCE_S = 60.0

@@ -17,6 +17,7 @@ from core.cli.app import finetune
 from core.compare.figure_words import family_word
 from core.compare.grid import families, family_cell, grid
 from core.compare.spec import CompareSpec
+from core.errors import WeightsError
 from core.finetune.estimate import estimate_finetune
 from core.finetune.recipe import learning_rate
 from core.finetune.spec import FinetuneSpec
@@ -93,6 +94,13 @@ def test_every_way_trains_saves_and_loads_to_the_same_answers(method: str, home:
         answers = model(x)
         save_classifier(model, tmp_path / "model")
         torch.testing.assert_close(load_classifier(tmp_path / "model")(x), answers, atol=1e-5, rtol=1e-4)
+    weights = tmp_path / "model" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 8  # a bit of a weight, which nothing else would notice
+    for damaged in (content, content[:-100], b""):
+        weights.write_bytes(damaged)
+        with pytest.raises(WeightsError, match="is damaged"):
+            load_classifier(tmp_path / "model")
 
 
 @pytest.mark.parametrize("method", [name for name, row in METHODS.items() if row.adds_layers])

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
+from core import settings
 from core.data.class_folders import Entry, Parts, collect
 from core.data.collection import Collection, Raw
 from core.data.readers.picture_tables import arrange_pictures
@@ -59,7 +60,11 @@ def open_zip(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     entries, folders = list_zip(path, name)
     if holds_text_files(entries):
         return collect_text_files(ref.id, name, entries, sorted(folders), items_of_zip(path, entries))
-    with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(path) as archive:
+    # Not in the system's temporary folder, which may be full or not to be written.
+    with (
+        tempfile.TemporaryDirectory(dir=settings.folder("cache")) as unpacked,
+        zipfile.ZipFile(path) as archive,
+    ):
         layout = arrange_pictures(entries, folders, name, partial(_unpack, archive, Path(unpacked)))
     return collect(ref.id, name, layout, items_of_zip(path, layout.pictures))
 

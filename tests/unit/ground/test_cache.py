@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,68 @@ def test_rows_are_there_when_opened_again() -> None:
     again = _store()
     assert not len(again.missing(rows))
     np.testing.assert_array_equal(again.read(rows), _values(rows))
+
+
+# -- damage ------------------------------------------------------------------------------------------------
+
+
+def _spoil(name: str, change: Callable[[bytearray], object]) -> None:
+    path = cache_folder("pixels", "k") / name
+    content = bytearray(path.read_bytes())
+    change(content)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((3, 4), np.uint8), ((5, 3), np.uint8), ((8,), np.float32)])
+def test_row_with_another_bit_is_computed_again_and_said(
+    shape: tuple[int, ...], dtype: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.arange(10)
+    values = np.random.default_rng(0).integers(0, 200, (10, *shape)).astype(dtype)
+    _store(shape=shape, dtype=dtype).write(rows, values)
+    size = values[0].nbytes
+
+    def flip(content: bytearray) -> None:
+        for place in (2 * size, 5 * size - 1):  # the first byte of the third row, the last of the fifth
+            content[place] ^= 4
+
+    _spoil("data.bin", flip)
+    again = _store(shape=shape, dtype=dtype)
+    assert again.missing(rows).tolist() == [2, 4]
+    assert "2 kept rows of pixels/k are damaged" in capsys.readouterr().err
+    assert _store(shape=shape, dtype=dtype).missing(rows).tolist() == [2, 4], "others are told the same"
+    again.write(np.array([2, 4]), values[[2, 4]])
+    fresh = _store(shape=shape, dtype=dtype)
+    assert not len(fresh.missing(rows))
+    np.testing.assert_array_equal(fresh.read(rows), values)
+
+
+@pytest.mark.parametrize("name", ["data.bin", "sums.bin", "present.bin"])
+def test_rows_of_a_file_that_was_cut_are_computed_again(name: str) -> None:
+    rows = np.arange(50)
+    _store().write(rows, _values(rows))
+
+    def cut(content: bytearray) -> None:
+        del content[len(content) // 2 :]
+
+    _spoil(name, cut)
+    assert _store().missing(rows).tolist() == list(range(25, 50))
+
+
+def test_rows_of_an_earlier_version_count_though_they_have_no_sums() -> None:
+    rows = np.arange(50)
+    _store().write(rows, _values(rows))
+    (cache_folder("pixels", "k") / "sums.bin").unlink()
+    (cache_folder("pixels", "k") / "present.bin").write_bytes(b"\1" * 50)
+    assert not len(_store().missing(rows))
+
+
+def test_row_of_zeros_is_told_from_one_that_was_lost() -> None:
+    rows = np.arange(3)
+    _store(rows=3).write(rows, np.zeros((3, 3, 4), dtype=np.uint8))
+    assert not len(_store(rows=3).missing(rows))
+    _spoil("sums.bin", lambda content: content.__setitem__(slice(0, 8), bytes(8)))
+    assert _store(rows=3).missing(rows).tolist() == [0]
 
 
 class _Full:

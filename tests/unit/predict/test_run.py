@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from core import settings
 from core.errors import DataError, InputError, StoppedError
+from core.files import to_json
 from core.predict import load as predict_load
 from core.predict import run as predict_run
 from core.predict.run import answer_file
@@ -92,6 +94,33 @@ def test_stopped_run_goes_on_where_it_was(tmp_path: Path, home: Path, monkeypatc
     answer_file(spec, tmp_path, Listener(), True)
     assert asked == [10, 10, 5], "what was answered is not asked again"
     assert [row["answer"] for row in _rows(tmp_path)] == ["positive" if i % 3 else "negative" for i in range(45)]
+
+
+def test_damaged_part_is_answered_again_and_said(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def answer(first: int, stop: int) -> list[predict_run.TextPart]:
+        asked.append(first)
+        return [predict_run.TextPart(f"label {first + i}", {"a": 0.25}, "m") for i in range(stop - first)]
+
+    def go_on(*, resume: bool) -> list[str]:
+        heard = Listener()
+        monkeypatch.setattr(heard, "log", lines.append)
+        predict_run._answer_parts(answer, 50, 10, tmp_path / "checkpoint", heard, asked="x", resume=resume)
+        return [row[0] for row in predict_run._read_parts(tmp_path / "checkpoint")]
+
+    lines: list[str] = []
+    whole = go_on(resume=False)
+    parts = sorted((tmp_path / "checkpoint").glob("*.json"))
+    parts[0].write_text(parts[0].read_text().replace("label 3", "label 8"), encoding="utf-8")
+    parts[1].write_bytes(parts[1].read_bytes()[:30])
+    parts[2].write_bytes(b"")
+    unsealed = json.loads(parts[3].read_text(encoding="utf-8"))["answers"]  # as earlier versions kept them
+    parts[3].write_text(to_json(unsealed), encoding="utf-8")
+    asked.clear()
+    assert go_on(resume=True) == whole
+    assert asked == [0, 10, 20]
+    assert sum("is damaged and is answered again" in line for line in lines) == 3
 
 
 @pytest.mark.parametrize("kind", ["texts", "pictures"])

@@ -14,11 +14,11 @@ import pytest
 from core import store
 from core.errors import DataError, GraftError, InputError
 from core.finetune.spec import FinetuneSpec
-from core.runs import manage, submit
+from core.runs import archive, manage, submit
 from core.runs.archive import import_run
 from core.runs.export import export_run, metric_rows
 from core.runs.reports import check_report
-from core.store import Run, open_store
+from core.store import Run, Store, open_store
 
 Files = dict[str, bytes]
 
@@ -72,9 +72,39 @@ def test_run_is_the_same_on_another_machine(run: Run, elsewhere: Callable[[], No
     assert (found.owner, found.pid, found.host) == (None, None, None)
     assert metric_rows(found.id, open_store()) == rows
     assert [(a.name, a.kind, a.bytes, a.sha256, a.path) for a in open_store().list_artifacts(found.id)] == artifacts
+    for name in ("run.json", "metrics.csv"):  # what its row is made from if need be
+        (found.folder / name).unlink()
     assert {p.relative_to(found.folder): p.read_bytes() for p in found.folder.rglob("*") if p.is_file()} == content
     assert export_run(found.id).is_file(), "and it can be exported again"
     manage.delete_run(found.id)
+
+
+@pytest.mark.parametrize("when", ["before its row", "before its row is all there"])
+def test_archive_whose_taking_in_was_killed_is_taken_in_whole_under_its_id(
+    run: Run, elsewhere: Callable[[], None], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Killed: nothing is tidied up any more. There is no run, half a run neither, and no other id is needed then."""
+    path = export_run(run.id)
+    elsewhere()
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive.shutil, "rmtree", lambda *_, **__: None)
+        patch.setattr(Store, "delete_run", lambda *_: None)
+        patch.setattr(*((Store, "create_run") if when == "before its row" else (store, "_put_artifact")), kill)
+        with pytest.raises(Killed):
+            import_run(path)
+    assert open_store().list_runs() == []
+    assert open_store().read_metrics(run.id) == []
+    found, told = import_run(path)
+    assert (found.id, told) == (run.id, [])
+    assert len(open_store().list_artifacts(run.id)) == 2
+    assert not list(found.folder.glob(".*"))
 
 
 def test_run_that_is_here_already_gets_another_id_and_says_so(run: Run) -> None:
@@ -104,7 +134,7 @@ def test_files_that_could_run_code_are_left_out_and_told(run: Run, elsewhere: Ca
     found, told = import_run(path)
     assert [(problem.code, problem.values["n"]) for problem in told] == [("run.archive_left_out", 4)]
     names = {p.name for p in found.folder.rglob("*") if p.is_file()}
-    assert names == {"model.safetensors", "report.json", "spec.json", "worker.log"}
+    assert names == {"model.safetensors", "report.json", "spec.json", "worker.log", "run.json", "metrics.csv"}
 
 
 def _pack(path: Path, files: Files, *, listed: dict[str, Any] | None = None, **manifest: Any) -> Path:
