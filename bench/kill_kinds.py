@@ -34,6 +34,7 @@ class Kind:
     name: str
     order: Callable[[Path], dict[str, Any]]
     numbers: Callable[[Run], Numbers]
+    is_warm: bool = True  # its processes may be forked: it needs torch, and asks no library for settings at its import
     in_worker: bool = True  # else the server itself does it, and nothing can be resumed
 
 
@@ -184,7 +185,7 @@ KINDS = {
         Kind("optimize", _optimize, _of_optimization),
         Kind("import", _check, _of_check),
         Kind("predict", _predict, _of_answers),
-        Kind("download", _download, _of_download),
+        Kind("download", _download, _of_download, is_warm=False),
         Kind("archive", _archive, _of_archive, in_worker=False),
     )
 }

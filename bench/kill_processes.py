@@ -14,28 +14,38 @@ from typing import Any
 
 import psutil
 
+from bench import kill_server
 from bench.kill_kinds import HUB_MODEL, Kind
 from core import settings
 from tests.fixtures.fake_hub import Fault, serve_hub, tensors
 
 ROOT = Path(__file__).resolve().parents[1]
+_MINE = " ".join(psutil.Process().cmdline())  # a forked process has the same
 
 
 class Server:
-    """The process that stands for the web server."""
+    """The process that stands for the web server; `is_warm`: forked, with its libraries loaded."""
 
-    def __init__(self, folder: Path, order: dict[str, Any]) -> None:
-        path = folder / "order.json"
-        path.write_text(json.dumps(order), encoding="utf-8")
-        command = [sys.executable, "-m", "bench.kill_server", str(path)]
-        with (folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
-        self.pid = self._process.pid
+    def __init__(self, folder: Path, order: dict[str, Any], *, is_warm: bool) -> None:
+        log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        if is_warm:
+            self.pid, reading = kill_server.fork(order, log)
+        else:
+            path = folder / "order.json"
+            path.write_text(json.dumps(order), encoding="utf-8")
+            reading, writing = os.pipe()
+            command = [sys.executable, "-m", "bench.kill_server", str(path)]
+            with log.open("ab") as file:
+                self._process = subprocess.Popen(command, cwd=ROOT, stdout=writing, stderr=file)
+            os.close(writing)
+            self.pid = self._process.pid
+        self._words = os.fdopen(reading, encoding="utf-8")
+        self._is_alive = True
 
     def read_line(self) -> str:
         """What it says next."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
+        line = self._words.readline().strip()
         if not line:
             raise RuntimeError("the server said nothing; see its log")
         return line
@@ -47,19 +57,26 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL, once."""
-        self._process.kill()
-        self._process.wait()
+        if self._is_alive:
+            self._is_alive = False
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            if self._process is not None:
+                self._process.returncode = -signal.SIGKILL
 
     def rest(self) -> str:
         """What it had said before it was killed."""
-        assert self._process.stdout is not None
-        return self._process.stdout.read()
+        return self._words.read()
 
 
 def workers(run_id: str) -> list[int]:
-    """The processes that are the run's worker, told by their command line: the record may not know them yet."""
-    found = processes().items()
-    return [pid for pid, command in found if "core.runs.worker" in command and run_id in command]
+    """The processes that are the run's worker: the record may not know them yet."""
+    found = []
+    for pid, command in processes().items():
+        is_started = "core.runs.worker" in command and run_id in command
+        if is_started or (command == _MINE and psutil.Process(pid).ppid() != os.getpid()):
+            found.append(pid)
+    return found
 
 
 def end(pid: int) -> None:
@@ -77,8 +94,9 @@ def processes() -> dict[int, str]:
         try:
             if process.pid == mine or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if str(Path(process.environ().get("GRAFT_HOME", "/")).resolve()) == home:
-                found[process.pid] = " ".join(process.cmdline())
+            command = " ".join(process.cmdline())
+            if command == _MINE or str(Path(process.environ().get("GRAFT_HOME", "/")).resolve()) == home:
+                found[process.pid] = command
         except (psutil.Error, OSError):
             continue
     return found

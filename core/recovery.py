@@ -29,6 +29,7 @@ from core.problems import Problem
 _SAYS_DAMAGED = ("malformed", "not a database", "corrupt", "could not decode")
 TAKING_IN = ".taking-in"  # in the folder of a run from an archive until its row is written
 CHECK_EVERY_S = 86_400.0
+MOST_CHECKED_BYTES = 300_000_000  # some seconds of looking; a larger one is looked through when it is found damaged
 _STATUSES = ("queued", "running", "done", "failed", "stopped", "interrupted")
 _ID = re.compile(r"[a-z]{2}-[A-Za-z0-9-]{1,60}")
 _TYPES: dict[type, tuple[type, ...]] = {
@@ -91,9 +92,10 @@ def _checked(path: Path) -> Path:
 
 def _is_due(path: Path) -> bool:
     try:
-        return not 0 <= time.time() - _checked(path).stat().st_mtime < CHECK_EVERY_S
+        is_old = not 0 <= time.time() - _checked(path).stat().st_mtime < CHECK_EVERY_S
+        return is_old and path.stat().st_size < MOST_CHECKED_BYTES
     except OSError:
-        return path.stat().st_size > 0
+        return 0 < path.stat().st_size < MOST_CHECKED_BYTES
 
 
 def _is_gone(path: Path) -> bool:

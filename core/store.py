@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -164,11 +164,12 @@ class Store:
             raise self._failure("store.cannot_read", error) from error
 
     def _failure(self, code: str, error: sa.exc.DatabaseError | ValueError) -> StoreError:
-        """What to tell. A damaged file is looked through, and made anew, when it is next opened."""
+        """What to tell. A damaged file is looked through at once, and made anew: the next try finds it so."""
         cause = error.orig if isinstance(error, sa.exc.DatabaseError) else error
         if isinstance(error, ValueError) or recovery.is_damage(error):
             recovery.suspect(self.path)
-            _open.cache_clear()
+            with suppress(OSError):  # a full disk: it stays suspected
+                recovery.recover(self.path)
             code = "store.damaged"
         return StoreError(code, path=str(self.path), detail=str(cause))
 
@@ -327,7 +328,6 @@ def _open(path: Path) -> Store:
         except StoreError as error:
             if error.code != "store.damaged":
                 raise
-            recovery.recover(path)
             return Store(path)
     except OSError as error:  # a disk that is full or may only be read
         raise _cannot_open(str(path), error) from error
@@ -358,6 +358,8 @@ def read_report(run_id: str, record: type[Any] = dict) -> Any:
         if kept.get("report.json", sha256(path)) != sha256(path) or not isinstance(report, dict):
             raise ValueError("its sum is another")
     except ValueError as error:
+        if run.is_active:  # it is not whole yet
+            return None
         raise RunError("run.report_damaged", id=run_id, path=str(path)) from error
     return report
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import safetensors
@@ -89,6 +90,14 @@ class Checkpoints:
         """Keep the learned tensors of the best epoch and what is known of it, both or neither."""
         with replacing(self.folder / "best.safetensors") as unfinished:
             save_file(state, unfinished, metadata={"facts": json.dumps(facts), "sum": _sum_of(state)})
+
+    def make_ready(self, log: Callable[[str], None], *, resume: bool) -> None:
+        """Forget everything, or say what is damaged before a training goes on from it. Raises as `check_best`."""
+        if not resume:
+            self.clear()
+        for name in self.damaged():
+            log(f"warning: {name} is damaged: it is not gone on from, but from the one before or anew")
+        self.check_best()
 
     def check_best(self) -> None:
         """For a training that goes on: raises `RunError` where its best epoch so far is damaged.

@@ -91,11 +91,7 @@ class Finetuning:
         self.given_engine, self.resumable = engine, resumable
         self.artifacts = folder / "artifacts"
         self.checkpoints = Checkpoints(folder / "checkpoint")
-        if not resume:
-            self.checkpoints.clear()
-        self.checkpoints.check_best()
-        for name in self.checkpoints.damaged():
-            self.clock.log(f"warning: {name} is damaged: it is not gone on from, but from the one before or anew")
+        self.checkpoints.make_ready(self.clock.log, resume=resume)
         self.is_of_0_1 = self.checkpoints.began_in_0_1() if is_of_0_1 is None else is_of_0_1
         if self.is_of_0_1:
             self.spec = spec = as_in_0_1(spec)

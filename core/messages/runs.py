@@ -161,8 +161,7 @@ RUNS_SENTENCES: dict[str, str] = {
         "Set GRAFT_HOME to another folder, or use that version."
     ),
     "store.damaged": N_(
-        "The record of runs {path} is damaged ({detail}). It is set aside and made anew from what is left when Graft "
-        "next opens it: try again."
+        "The record of runs {path} is damaged ({detail}). It is set aside and made anew from what is left: try again."
     ),
     "store.set_aside": N_(
         "The record of runs was damaged. It was made anew: {runs} runs could be read, {made} came back from their "

@@ -237,7 +237,7 @@ def test_log_is_told_without_colours_and_past_states_of_a_bar() -> None:
 
 
 def test_report_is_none_until_there_is_a_whole_one() -> None:
-    run = _ended()
+    run = _ended("running")
     assert core_store.read_report(run.id) is None
     (run.folder / "artifacts").mkdir()
     path = run.folder / "artifacts" / "report.json"
