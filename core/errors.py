@@ -137,8 +137,13 @@ def is_unknown(problems: Iterable[Problem]) -> bool:
     return any(problem.code == _UNKNOWN for problem in problems)
 
 
+def print_traceback() -> None:
+    """Write how the error at hand came about to the log, without what nobody else is to know."""
+    print(hide(traceback.format_exc()), file=sys.stderr, flush=True)
+
+
 def log_error(error: BaseException) -> None:
-    """Write an error to the log of a worker, without what nobody else is to know.
+    """Write the error at hand to the log of a worker, without what nobody else is to know.
 
     How an unknown one came about, line by line; of what is known its sentences, and what it came from.
     """
@@ -146,7 +151,7 @@ def log_error(error: BaseException) -> None:
 
     problems = problems_of(error)
     if is_unknown(problems):
-        print(hide("".join(traceback.format_exception(error))), file=sys.stderr, flush=True)
+        print_traceback()
         return
     lines = [explain(problem) for problem in problems]
     cause: BaseException | None = error
