@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import psutil
 from bench import kill_server
 from bench.kill_kinds import HUB_MODEL, Kind
 from core import settings
-from tests.fixtures.fake_hub import Fault, serve_hub, tensors
+from tests.fixtures.fake_hub import Fault, serve_hub
 
 ROOT = Path(__file__).resolve().parents[1]
 _MINE = " ".join(psutil.Process().cmdline())  # a forked process has the same
@@ -102,6 +103,12 @@ def processes() -> dict[int, str]:
     return found
 
 
+def _tensors(size: int) -> bytes:
+    """A safetensors file with one tensor of so many bytes, the same every time."""
+    header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    return len(header).to_bytes(8, "little") + header + random.Random(0).randbytes(size)
+
+
 @contextmanager
 def serve_one_model() -> Iterator[str]:
     """The hub on loopback, with one small model that comes slowly; its address."""
@@ -109,7 +116,7 @@ def serve_one_model() -> Iterator[str]:
         hub.repositories[HUB_MODEL] = {
             "config.json": b'{"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 4, "vocab_size": 9}',
             "vocab.txt": b"[PAD]\n[UNK]\n",
-            "model.safetensors": tensors(4_000_000),
+            "model.safetensors": _tensors(4_000_000),
         }
         hub.faults["storage"] = Fault(bytes_per_s=1_000_000)
         yield hub.address
