@@ -22,14 +22,8 @@ from core.evaluate import wilson
 from core.files import write_atomically
 from core.finetune.autotune import ComputeChoice
 from core.finetune.checkpoints import Checkpoints
-from core.finetune.head_fit import (
-    STRENGTHS,
-    LinearHead,
-    cross_validate,
-    draw_folds,
-    fit_head,
-    is_worth_fitting,
-)
+from core.finetune.cross_validation import STRENGTHS, cross_validate, draw_folds
+from core.finetune.head_fit import LinearHead, fit_head, is_worth_fitting
 from core.finetune.learner import Learner, balanced_weights
 from core.finetune.passes import MAX_START_ROWS, folds_for
 from core.finetune.reading import read_rows

@@ -7,8 +7,9 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from core.finetune import head_fit
-from core.finetune.head_fit import LinearHead, cross_validate, draw_folds, fit_head, is_worth_fitting
+from core.finetune import cross_validation, head_fit
+from core.finetune.cross_validation import cross_validate, draw_folds
+from core.finetune.head_fit import LinearHead, fit_head, is_worth_fitting
 from core.finetune.passes import FOLDS, folds_for
 from core.networks.heads import head_inputs, new_head, put_linear
 
@@ -70,6 +71,23 @@ def test_what_is_noise_is_held_back_more_than_what_can_be_told() -> None:
     fresh, truth = _classes(3000, 10, seed=5)
     right = fit_head(clear, targets, 3, told.strength).head.logits(fresh).argmax(1) == truth
     assert told.right.mean() == pytest.approx(float(right.double().mean()), abs=0.1)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([1.0, 5.0, 0.2])], ids=["alike", "by class"])
+def test_folds_solved_together_answer_as_each_by_itself(
+    weights: torch.Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, targets = _classes(120, 30)
+    folds = draw_folds(targets.numpy(), np.arange(120), seed=0)[:4]
+    told = []
+    for few in (True, False):
+        monkeypatch.setattr(cross_validation, "spans_few", lambda rows, width, few=few: few)
+        told.append(cross_validate(features, targets, 3, folds, class_weights=weights))
+    one_by_one, together = told
+    assert together.strength == one_by_one.strength
+    assert together.loss == pytest.approx(one_by_one.loss, rel=2e-3)
+    assert (together.right == one_by_one.right).mean() > 0.97
+    assert len(together.right) == sum(map(len, folds))
 
 
 def test_copies_are_held_out_together() -> None:
