@@ -166,8 +166,9 @@ class _Together:
     def _logits(self, weight: Tensor, bias: Tensor) -> Tensor:
         """Logits [n, folds, C] of all rows."""
         scaled = weight * self._ratios
-        read: Tensor = (self._inputs @ scaled.flatten(1)).view(-1, *self._shape[1:])
-        return read + (bias - (self._means * scaled).sum(0))
+        logits: Tensor = (self._inputs @ scaled.flatten(1)).view(-1, *self._shape[1:])
+        logits += bias - (self._means * scaled).sum(0)
+        return logits
 
     def _at(self, numbers: NDArray[np.float64], strength: float) -> tuple[float, NDArray[np.float64]]:
         """The sum of the folds' losses with penalty, and its slope."""

@@ -14,7 +14,8 @@ from sklearn.datasets import load_digits
 from core import settings
 from core.files import to_json, write_atomically
 from core.finetune.autotune import ComputeChoice, autocast, default_engine, pick_device
-from core.finetune.head_fit import cross_validate, draw_folds, fit_head
+from core.finetune.cross_validation import cross_validate, draw_folds
+from core.finetune.head_fit import fit_head
 from core.finetune.pace import Gauge
 from core.finetune.passes import count_passes, fit_work, gmacs_of
 from core.finetune.spec import FinetuneSpec
