@@ -38,7 +38,10 @@ VARIED: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
         {"image_size": 96, "epochs": 1},
     ),
     ({"text": True, "method": "head"}, {"max_length": 64}),
-    ({"text": True, "method": "lora", "epochs": 1, "train_size": 200}, {"max_length": 64, "epochs": 3}),
+    (
+        {"text": True, "method": "lora", "epochs": 1, "train_size": 200, "max_length": 128},
+        {"max_length": 64, "epochs": 3},
+    ),
     ({"text": True, "method": "full", "epochs": 1, "max_length": 256, "train_size": 200}, {"batch_size": 16}),
 )
 

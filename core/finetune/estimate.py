@@ -138,7 +138,9 @@ def _time(
     if pace is None:
         return None, "estimate.no_texts_yet" if card.is_text else "estimate.unknown", None
     start = around_s(spec, card, past) + _data_s(spec, card, rows, past)
-    computing = pace.seconds(passes) + fits_s(spec, card, rows, past) + _tuning_s(spec, card, passes, rows, pace, past)
+    longest = shown_at_most(spec, card) / max(1.0, tokens or USUAL_TOKENS) if card.is_text else 1.0
+    computing = pace.seconds(passes) + fits_s(spec, card, rows, past)
+    computing += _tuning_s(spec, passes, rows, pace, past, longest)
     return range_of(start, computing), None, pace.from_run
 
 
@@ -162,8 +164,11 @@ def _data_s(spec: FinetuneSpec, card: ModelCard, rows: Rows, past: list[Past]) -
     return sum(rows) * (max(each) if each else _PICTURE_S)
 
 
-def _tuning_s(spec: FinetuneSpec, card: ModelCard, passes: Passes, rows: Rows, pace: Pace, past: list[Past]) -> float:
-    """Seconds in which ways to compute are timed: three steps of each, of one alone where the training is short."""
+def _tuning_s(spec: FinetuneSpec, passes: Passes, rows: Rows, pace: Pace, past: list[Past], longest: float) -> float:
+    """Seconds in which ways to compute are timed: three steps of each, of one alone where the training is short.
+
+    The texts of such a step are `longest` times as long as usual ones: it is padded to the longest of any rows.
+    """
     if is_fitted(spec) or spec.precision != "auto":
         return 0.0
     names = ("model", "image_size", "batch_size", "method", "last_blocks")
@@ -171,7 +176,7 @@ def _tuning_s(spec: FinetuneSpec, card: ModelCard, passes: Passes, rows: Rows, p
         return 0.0
     steps = max(1.0, spec.epochs * rows[0] / spec.batch_size)
     learning = passes.learned / pace.rates.learned
-    once = 3 * learning / steps
+    once = 3 * learning / steps * longest
     return once if learning < _WORTH_TIMING_S else min(_TUNING_S, 2 * once) + once
 
 

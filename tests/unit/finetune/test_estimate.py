@@ -211,6 +211,10 @@ def test_time_of_texts_grows_with_their_length_on_average(home: Path) -> None:
     store.update_run("im-1", status="done")
     assert finetune_estimate.tokens_of(text, store) == 80
     assert finetune_estimate.tokens_of(text.model_copy(update={"max_length": 100}), store) == 60
+    short = text.model_copy(update={"epochs": 1, "train_size": 64})
+    learning = count_passes(short, get_model(MINILM), gmacs_of(get_model(MINILM), 0, 80), (64, 16, 400)).learned / 50
+    timed = middle(short) - middle(short.model_copy(update={"precision": "bf16"}))
+    assert timed == pytest.approx(3 * learning / 2 * 144 / 80), "steps that are timed are padded to the longest text"
 
 
 def test_a_way_is_priced_by_the_same_way_alone() -> None:
