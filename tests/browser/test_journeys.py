@@ -35,11 +35,17 @@ def _zip() -> bytes:
     return content.getvalue()
 
 
-def _choose_small(page: Page, size: int = 32) -> None:
+def _fill(page: Page, **values: int) -> None:
+    """Numbers of the form, by their labels (`_` for a space)."""
+    for name, value in values.items():
+        field = page.get_by_role("spinbutton", name=name.replace("_", " "))
+        field.fill(str(value))
+        field.press("Enter")
+
+
+def _choose_small(page: Page) -> None:
     """Smaller pictures, so that the journey is short."""
-    field = page.get_by_role("spinbutton", name="Picture size")
-    field.fill(str(size))
-    field.press("Enter")
+    _fill(page, Picture_size=32)
 
 
 def _run_of(page: Page) -> str:
@@ -78,10 +84,7 @@ def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
     page.get_by_text("Train the last blocks too").click()
     page.get_by_text("Train only the last layer (head)").click()
     # Few examples, seen often: long enough to be stopped in the middle, whatever else the machine does.
-    for name, value in (("Training examples", "200"), ("Epochs", "60")):
-        field = page.get_by_role("spinbutton", name=name)
-        field.fill(value)
-        field.press("Enter")
+    _fill(page, Training_examples=200, Epochs=25)
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached(timeout=LONG)
     run_id = _run_of(page)
@@ -97,6 +100,7 @@ def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
 def test_server_is_killed_and_the_run_goes_on(open_page: Any, server: Any) -> None:
     page = open_page("/finetune")
     _choose_small(page)
+    _fill(page, Training_examples=300)
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("button", name="Stop and keep")).to_be_visible()
     run_id = _run_of(page)
