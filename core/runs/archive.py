@@ -104,7 +104,7 @@ def _take_in(
         parent = None
     _check_room(sum(info.file_size for info in entries.values()), name)
     folder = settings.folder("runs") / run_id
-    forget_unfinished(folder.parent)
+    forget_unfinished(folder.parent, older_than_s=0.0)  # of an import that was killed: this one has the lock
     with making_folder(folder) as unfinished:
         settings.keep_private(unfinished)
         (unfinished / TAKING_IN).touch()
