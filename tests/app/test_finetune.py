@@ -106,7 +106,7 @@ def test_estimate_names_the_run_it_is_based_on(open_page: Callable[..., AppTest]
 
     make_run("done", host=this_host())
     at = open_page("finetune")
-    assert at.metric[0].value.endswith(" s")
+    assert at.metric[0].value.endswith((" s", " min"))  # beside other work it is told to take longer
     assert at.metric[0].delta.startswith("from ")
     assert "Estimated from this machine's measured speed." not in texts_of(at)
 
