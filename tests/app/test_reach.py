@@ -77,6 +77,14 @@ def test_server_does_not_start_where_everybody_could_come(way: str, app: Path, t
     assert "Traceback" not in done.stderr
 
 
+def test_server_does_not_start_at_a_port_that_cannot_be(app: Path, tmp_path: Path, home: Path) -> None:
+    words = [sys.executable, str(app), "--server.headless", "true", "--server.port", "99999999"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "No server can listen" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_server_with_a_key_answers_to_its_own_names_and_reads_shared_folders(
     listen: Callable[[str], dict[str, object]], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
