@@ -14,6 +14,7 @@ if get_script_run_ctx(suppress_warning=True) is None:  # not drawn by a server: 
     serve(__file__, sys.argv[1:])
     sys.exit()
 
+from core import ready
 from core.models import hubs
 from pages.ui import charts, live, parts, reach, state, words
 
@@ -24,6 +25,7 @@ st.logo(str(BRAND / "logo.svg"), size="large", icon_image=str(BRAND / "mark.svg"
 hubs.pass_to_libraries()
 parts.dress()
 charts.serve_plotly()
+ready.keep()
 
 with st.sidebar:
     at_work = st.container(key="at_work")

@@ -96,11 +96,14 @@ def _look_into(texts: Path) -> None:
 
 
 def _wait(run: Run) -> Run:
+    from core.runs import queue
     from core.store import open_store
 
     while run.is_active:
         time.sleep(0.5)
         run = open_store().get_run(run.id)
+    while queue.find_process(run) is not None:  # nobody is so quick as to start the next while it ends
+        time.sleep(0.1)
     return run
 
 

@@ -195,7 +195,10 @@ _LOOKS, _BETWEEN_LOOKS_S = 8, 0.02
 
 
 def others_at_work() -> float:
-    """How many threads of others want a processor now: a look of some tenth of a second."""
+    """How many threads of others want a processor: now, for some tenth of a second, and on average of the last minute.
+
+    The less of both counts: a page that is drawn is soon done, and what had run until now is over.
+    """
     seen = []
     for _ in range(_LOOKS):
         running = _read("/proc/loadavg").split()[3:4]
@@ -203,7 +206,7 @@ def others_at_work() -> float:
             return psutil.cpu_percent(interval=_LOOKS * _BETWEEN_LOOKS_S) / 100 * (psutil.cpu_count() or 1)
         seen.append(max(0, int(running[0].partition("/")[0]) - 1))  # without this one, which looks
         time.sleep(_BETWEEN_LOOKS_S)
-    return statistics.median(seen)
+    return min(statistics.median(seen), psutil.getloadavg()[0])
 
 
 def free_disk_mb(folder: Path) -> float:

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -71,21 +70,31 @@ def end_with(parent: int) -> None:
     threading.Thread(target=_watch, args=(parent,), name="lifeline", daemon=True).start()
 
 
-def _ask_kernel() -> bool:
-    """Whether the kernel will kill this process when its parent dies: on Linux it is asked to."""
+def outlive() -> None:
+    """Take back `end_with`: from now on this process goes on without its parent."""
+    _outlives.set()
+    _ask_kernel(0)
+
+
+_outlives = threading.Event()
+
+
+def _ask_kernel(number: int = signal.SIGKILL) -> bool:
+    """Whether the kernel will send this process a signal (0: none) when its parent dies: on Linux it is asked to."""
     if sys.platform != "linux":
         return False
     import ctypes
 
     try:
-        return int(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)) == 0
+        return int(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)) == 0
     except (OSError, AttributeError):
         return False
 
 
 def _watch(parent: int) -> None:
     while _is_there(parent):
-        time.sleep(LOOK_EVERY_S)
+        if _outlives.wait(LOOK_EVERY_S):
+            return
     os._exit(1)
 
 

@@ -13,6 +13,7 @@ their progress unless `--detach`. Exit status:
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Annotated
 
@@ -35,6 +36,7 @@ from core.errors import InputError
 from core.models import hubs
 from core.paths import shown
 from core.runs import submit
+from core.sharing import spin_less
 from core.spec import parse_spec
 from core.unforeseen import door, say, say_as_json
 
@@ -58,6 +60,7 @@ def main() -> None:
 
 
 def _run() -> int | None:
+    os.environ.update(spin_less(os.environ))
     hubs.pass_to_libraries()
     out = sys.stdout
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from core import settings
+from core import ready, settings
 from core.errors import GraftError
 from core.finetune.passes import (
     Passes,
@@ -136,6 +136,7 @@ class Past:
     kept: float  # the share of its rows that it found in the cache
     shown: float  # px, or tokens of a text on average
     alone: dict[str, float]
+    was_ready: bool  # its libraries were there when it began
     slowed: float  # how many times longer it took than without others at work
 
     def of(self, *phases: str) -> float:
@@ -225,7 +226,7 @@ def _past(run: Run) -> Past | None:
     took = sum(phases.values())
     slowed = max(1.0, took / max(1e-9, sum(alone.get(phase, 0.0) for phase in phases)))
     shown = float(shown or (64 if card.is_text else card.vision.image_size))
-    return Past(run, spec, card, (train, validation, test), kept, shown, alone, slowed)
+    return Past(run, spec, card, (train, validation, test), kept, shown, alone, bool(summary.get("was_ready")), slowed)
 
 
 def least_disturbed(found: Iterable[Past]) -> list[Past]:
@@ -285,15 +286,19 @@ def around_s(spec: FinetuneSpec, card: ModelCard, past: list[Past]) -> float:
     fits = is_fitted(spec)
     like = [one for one in past if is_fitted(one.spec) == fits and one.card.is_text == card.is_text]
     found = least_disturbed(one for one in like if one.spec.data.id == spec.data.id) or least_disturbed(like)
-    if found:
-        return statistics.median_low([one.around_s for one in found])
     trainer = 0.0 if fits else (read_calibration() or Calibration({})).trainer_s or _TRAINER_S
-    return start_s(past) + trainer + _AROUND_S[card.is_text]
+    loading, is_ready = start_s(past) + trainer, ready.is_there()
+    if found:
+        beside = statistics.median_low([max(0.0, one.around_s - (0 if one.was_ready else loading)) for one in found])
+    else:
+        beside = _AROUND_S[card.is_text]
+    return beside + (0.0 if is_ready else loading)
 
 
 def start_s(past: list[Past]) -> float:
-    """Seconds until a worker has loaded what it needs."""
-    found = [one.alone["libraries"] for one in least_disturbed(one for one in past if "libraries" in one.alone)]
+    """Seconds until a worker has loaded what it needs, where it is started from nothing."""
+    cold = [one for one in past if "libraries" in one.alone and not one.was_ready]
+    found = [one.alone["libraries"] for one in least_disturbed(cold)]
     if found:
         return statistics.median_low(found)
     return (read_calibration() or Calibration({})).start_s or _START_S

@@ -11,8 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision import models as zoo
-from torchvision.models.vision_transformer import interpolate_embeddings
 
 from core.models.card import ModelCard
 from core.networks.stages import Calls, NothingDrawn, Plan, Stage, Stages, Step
@@ -74,6 +72,8 @@ def _create(card: ModelCard, size: int, *, is_whole: bool) -> nn.Module:
     if card.architecture in {"googlenet", "inception_v3"}:
         # The published weights hold auxiliary heads and expect pictures normalised in another way.
         options = {"aux_logits": is_whole, "transform_input": True, "init_weights": not is_whole}
+    from torchvision import models as zoo  # brings torch's compiler: over a second
+
     net: nn.Module = getattr(zoo, card.architecture)(weights=None, **options)
     return net
 
@@ -115,6 +115,8 @@ def _resized(card: ModelCard, net: nn.Module, weights: dict[str, Tensor], size: 
     if not card.architecture.startswith("vit"):
         return weights
     patch = card.size_multiple
+    from torchvision.models.vision_transformer import interpolate_embeddings
+
     resized: dict[str, Tensor] = interpolate_embeddings(size, patch, OrderedDict(weights))
     return resized
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 
 import torch
-from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 from torch import Tensor, nn
 
 IMAGENET = "ImageNet-1K"
@@ -19,6 +18,8 @@ CLASSES_OF = {
 
 def class_names(num_classes: int) -> list[str]:
     """The names of the classes of an ImageNet, known by how many there are; empty for another number."""
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+
     subset = infer_imagenet_subset({"num_classes": num_classes})
     return list(ImageNetInfo(subset).label_descriptions()) if subset else []
 

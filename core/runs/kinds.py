@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core import ready
 from core import spec as core_spec
 from core.compare import checks as compare_checks
 from core.compare.estimate import estimate_compare
@@ -55,6 +56,7 @@ class Kind:
     device: Callable[[Any], str]  # whose slots it takes; what computes nothing never waits behind a training
     words: Callable[[Any], Sequence[str]]  # of the command that does the same, without `python -m core`
     handler: Handler
+    libraries: tuple[str, ...]  # modules that bring what the handler loads; a process that is kept ready has them
     estimate: Callable[[Any, Store], EstimateReport] | None = None  # what it will cost; None: nobody asks
     is_training: bool = False  # takes long: the side bar, the tab and Home tell of it
 
@@ -93,7 +95,7 @@ def _finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, resume: bool
 
     summary = finetune(spec, folder, clock, resume=resume)
     clock.end()
-    return {**summary, "alone": clock.alone}
+    return {**summary, "alone": clock.alone, "was_ready": ready.is_copy}
 
 
 def _compare(spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
@@ -171,6 +173,7 @@ KINDS = build_table(
             device=_asked_device,
             words=lambda spec: ["finetune", *core_spec.spec_options(spec)],
             handler=_finetune,
+            libraries=("core.finetune.run", "core.finetune.loop", "core.networks.from_timm"),
             estimate=estimate_finetune,
             is_training=True,
         ),
@@ -185,6 +188,7 @@ KINDS = build_table(
             device=_asked_device,
             words=lambda spec: ["compare", *core_spec.spec_options(spec)],
             handler=_compare,
+            libraries=("core.compare.run",),
             estimate=estimate_compare,
             is_training=True,
         ),
@@ -199,6 +203,7 @@ KINDS = build_table(
             device=lambda spec: spec.device,
             words=lambda spec: ["optimize", *core_spec.spec_options(spec)],
             handler=_optimize,
+            libraries=("core.optimize.run",),
             estimate=estimate_optimize,
             is_training=True,
         ),
@@ -213,6 +218,7 @@ KINDS = build_table(
             device=lambda _spec: "disk",
             words=runs_command_line.words_of_import,
             handler=_import,
+            libraries=("core.data.report",),
         ),
         Kind(
             id="predict",
@@ -225,6 +231,7 @@ KINDS = build_table(
             device=lambda _spec: "cpu",
             words=runs_command_line.words_of_predict,
             handler=_predict,
+            libraries=("core.predict.run",),
         ),
         Kind(
             id="inspect",
@@ -237,6 +244,7 @@ KINDS = build_table(
             device=lambda _spec: "disk",
             words=runs_command_line.words_of_inspect,
             handler=_inspect,
+            libraries=("core.inspection.run",),
         ),
         Kind(
             id="measure",
@@ -249,6 +257,7 @@ KINDS = build_table(
             device=lambda _spec: "cpu",
             words=runs_command_line.words_of_measure,
             handler=_measure,
+            libraries=("core.measurement.run",),
         ),
         Kind(
             id="download",
@@ -261,6 +270,7 @@ KINDS = build_table(
             device=lambda _spec: "network",
             words=lambda spec: ["download", spec.model],
             handler=_download,
+            libraries=("core.models.download",),
         ),
     ],
     unique=("spec", "prefix", "word"),

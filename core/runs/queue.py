@@ -15,11 +15,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Protocol
 
 import psutil
 
-from core import settings
+from core import ready, settings
 from core.hardware import this_host
 from core.problems import Problem
 from core.runs import strays
@@ -55,21 +56,18 @@ class LocalExecutor:
 
     def start(self, run: Run) -> tuple[int, float]:
         run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        environment = {
-            # Threads that wait for each other spin for some 0.2 ms, not for 5: beside ten other jobs a forward pass of
-            # EfficientNet-Lite0 (64 px) kept processors for 0.11 s instead of 0.28, a learning step for 0.7, not 1.4.
-            "GOMP_SPINCOUNT": "10000",
-            **os.environ,
-            "GRAFT_HOME": str(settings.home().resolve()),  # the worker's folder of work is another one
-            strays.MARK: run.id,
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONFAULTHANDLER": "1",  # a crash in native code leaves its stack in the log
-            "PYTHONUTF8": "1",
-        }
+        environment = {**ready.environment(), strays.MARK: run.id}
         # What the hubs send goes to a cache that others may read; all else is the owner's.
         umask = -1 if run.kind == "download" else 0o077
         path = run.folder / "worker.log"
         path.touch(mode=0o600)
+        pid = ready.begin(ready.Asked(run.id, environment, umask)) or self._from_nothing(run, path, environment, umask)
+        try:
+            return pid, psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:  # it has ended already, and has said why in the store or the log
+            return pid, time.time()
+
+    def _from_nothing(self, run: Run, path: Path, environment: dict[str, str], umask: int) -> int:
         with path.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "core.runs.worker", run.id],
@@ -85,10 +83,7 @@ class LocalExecutor:
             )
         # Nobody waits for the worker, so a thread takes its exit status: it must not stay behind as a zombie.
         threading.Thread(target=process.wait, name=f"reap-{run.id}", daemon=True).start()
-        try:
-            return process.pid, psutil.Process(process.pid).create_time()
-        except psutil.NoSuchProcess:  # it has ended already, and has said why in the store or the log
-            return process.pid, time.time()
+        return process.pid
 
     def stop(self, run: Run, *, force: bool = False) -> None:
         process = find_process(run)
@@ -120,10 +115,15 @@ def find_process(run: Run) -> psutil.Process | None:
         if run.pid_started is not None and abs(process.create_time() - run.pid_started) < strays.CLOCK_SLACK_S:
             return process
         # The clock may have been set since (a laptop that slept): then the command line tells.
-        command = process.cmdline()
+        command = _words(process)
         return process if run.id in command and not _WORKERS.isdisjoint(command) else None
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """Of its command line, which one that took its name later (`core.runs.fork_server`) has in one piece."""
+    return " ".join(process.cmdline()).split()
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
@@ -135,7 +135,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return alive
     for child in children:
         try:
-            command = child.cmdline()
+            command = _words(child)
             if _WORKERS.isdisjoint(command) and not any(_TRACKER in word for word in command):
                 alive += [*_children(child), child]
         except (psutil.NoSuchProcess, psutil.AccessDenied):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import bootstrap, cli
 
 from core.errors import InputError, first_line
+from core.sharing import spin_less, watch
 from core.store import ACTIVE, open_store
 from core.unforeseen import door
 from pages.ui import reach
@@ -33,6 +35,8 @@ def serve(script: str, options: list[str]) -> None:
 
 
 def _serve(script: str, options: list[str]) -> None:
+    os.environ.update(spin_less(os.environ))
+    watch()
     PagesManager.uses_pages_directory = False
     bootstrap.run = _preparing(bootstrap.run)
     try:

@@ -24,7 +24,8 @@ TORCH_FAMILY |= {"onnxruntime", "openvino", "nncf", "litert_torch", "ai_edge_lit
 ORDER: tuple[tuple[str, ...], ...] = (
     ("evaluate", "files", "hardware", "i18n", "problems"),
     ("markdown", "paths", "registry", "settings", "values"),
-    ("lifeline", "messages", "schema"),
+    ("lifeline", "messages", "schema", "sharing"),
+    ("ready",),
     ("errors", "recovery"),
     ("cache", "progress", "spec", "store", "unforeseen"),
     ("charts", "models"),

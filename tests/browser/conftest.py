@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.fixtures.checkout import link_app
 from tests.fixtures.homes import living_in
+from tests.fixtures.ready import lend_ready_process
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -112,8 +113,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server(home: Path, app: Path) -> Iterator[Server]:
+def server(home: Path, app: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server and a home of the journey's own: one that trains, kills its server, or asks what is in its memory."""
+    lend_ready_process(monkeypatch)
     found = Server(home, app)
     found.start()
     yield found

@@ -12,6 +12,7 @@ import pytest
 from core import settings
 from core.data.splits import make_split
 from core.finetune import estimate as finetune_estimate
+from core.finetune import pace
 from core.finetune.estimate import estimate_finetune
 from core.finetune.pace import gauge_of, past_runs
 from core.finetune.passes import Passes, count_passes, fit_work, gmacs_of
@@ -350,3 +351,18 @@ def test_rows_are_those_of_an_earlier_run_when_nobody_imported_the_data() -> Non
     assert estimate_finetune(asked(data=data)).rows is None
     past("all", asked(data=data), 10.0)
     assert estimate_finetune(asked(data=data)).rows == 800
+
+
+@pytest.mark.parametrize(("is_ready", "around"), [(True, 2.0), (False, 2.0 + START_S + TRAINER_S)])
+@pytest.mark.parametrize("was_ready", [True, False])
+def test_loading_is_counted_only_where_it_will_happen(
+    home: Path, is_ready: bool, around: float, was_ready: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibrate(home)
+    spec = asked(method="full")
+    alone = (
+        {"model": 2.0, "libraries": 0.0, "train": 5.0} if was_ready else {"model": 5.0, "libraries": 5.0, "train": 5.0}
+    )
+    past("ft-1", spec, 10.0, summary={"alone": alone, "was_ready": was_ready})
+    monkeypatch.setattr(pace.ready, "is_there", lambda: is_ready)
+    assert pace.around_s(spec, get_model(LITE0), past_runs(open_store())) == pytest.approx(around)

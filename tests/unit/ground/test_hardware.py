@@ -211,3 +211,11 @@ def test_freed_memory_is_kept_only_where_glibc_is(libc: str, wanted: bool, monke
     monkeypatch.setattr(hardware.ctypes, "CDLL", lambda *_, **__: _Libc())
     assert hardware.keep_freed_memory() is wanted
     assert dict(calls) == ({-4: 0, -1: 2**31 - 1, -2: 256 * 1024 * 1024} if wanted else {})
+
+
+def test_others_count_only_while_they_have_been_at_work_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_BETWEEN_LOOKS_S", 0.0)
+    monkeypatch.setattr(hardware, "_read", lambda _path: "0.00 0.00 0.00 4/300 77\n")
+    for minute, told in ((0.0, 0.0), (0.4, 0.4), (9.0, 3.0)):
+        monkeypatch.setattr(hardware.psutil, "getloadavg", lambda minute=minute: (minute, 0.0, 0.0))
+        assert hardware.others_at_work() == told

@@ -22,7 +22,7 @@ from core.errors import StoreError
 from core.finetune.spec import FinetuneSpec
 from core.runs import manage, queue, submit
 from core.store import Run, open_store
-from tests.fixtures.workers import forking_executor
+from tests.fixtures.ready import lend_ready_process
 
 
 @pytest.fixture
@@ -66,16 +66,10 @@ def _steps(run_id: str) -> dict[tuple[str, int], float]:
     return {(m.name, m.step): m.value for m in open_store().read_metrics(run_id, names=wanted)}
 
 
-@pytest.fixture(scope="module")
-def forking() -> Iterator[type[queue.LocalExecutor]]:
-    with forking_executor("core.runs.worker", "core.finetune.run") as executor:
-        yield executor
-
-
 @pytest.fixture
-def loaded_workers(forking: type[queue.LocalExecutor], monkeypatch: pytest.MonkeyPatch) -> None:
+def loaded_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers start with their libraries loaded, where it is not their start that is tested."""
-    monkeypatch.setattr(queue, "LocalExecutor", forking)
+    lend_ready_process(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
