@@ -165,7 +165,7 @@ def _data_s(spec: FinetuneSpec, card: ModelCard, rows: Rows, past: list[Past]) -
 
 
 def _tuning_s(spec: FinetuneSpec, passes: Passes, rows: Rows, pace: Pace, past: list[Past], longest: float) -> float:
-    """Seconds in which ways to compute are timed: three steps of each, of one alone where the training is short.
+    """Seconds in which ways to compute are timed: four steps of each, of one alone where the training is short.
 
     The texts of such a step are `longest` times as long as usual ones: it is padded to the longest of any rows.
     """
@@ -176,7 +176,7 @@ def _tuning_s(spec: FinetuneSpec, passes: Passes, rows: Rows, pace: Pace, past: 
         return 0.0
     steps = max(1.0, spec.epochs * rows[0] / spec.batch_size)
     learning = passes.learned / pace.rates.learned
-    once = 3 * learning / steps * longest
+    once = 4 * learning / steps * longest
     return once if learning < _WORTH_TIMING_S else min(_TUNING_S, 2 * once) + once
 
 

@@ -13,6 +13,7 @@ from core.hardware import resident_mb, turns
 if __name__ == "__main__":
     began, before = time.perf_counter(), turns()
     from core.finetune.run import finetune  # noqa: F401
+    from core.networks import from_timm  # noqa: F401
 
     start_s, fitting_mb = turns().alone(time.perf_counter() - began, before), resident_mb()
     began, before = time.perf_counter(), turns()

@@ -30,7 +30,7 @@ _DEAR, MANY_FEATURES = 100_000_000, 8_000_000
 # What a pass of a fit costs however few the numbers are, in multiplications: measured on 400 to 1,437 digits.
 _FIT_STEP = 2_700_000
 # What a fold of the cross-validation costs, the fits that follow being one: by itself, or solved with the others.
-_FOLD_ALONE, _FOLD_TOGETHER = 0.6, 0.14
+_FOLD_ALONE, _FOLD_TOGETHER = 0.6, 0.4
 USUAL_TOKENS = 64  # of a text, where nothing is known of its length
 
 

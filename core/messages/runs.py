@@ -93,7 +93,7 @@ RUNS_SENTENCES: dict[str, str] = {
     "run.host_lost": N_("The machine {host} has not been heard of for {seconds} s. Resume the run here."),
     "run.killed": N_("Ended by force. What the last checkpoint holds is kept."),
     "run.out_of_memory": N_(
-        "The memory did not suffice. Take a smaller batch, smaller pictures, or train fewer layers, and resume."
+        "The memory did not suffice. Take a smaller batch, smaller pictures, or train fewer layers, and begin anew."
     ),
     "run.disk_full": N_(
         "The disk is full{path}. Make room (Settings shows the caches, Runs deletes runs), then resume the run."

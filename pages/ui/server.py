@@ -38,11 +38,14 @@ def _serve(script: str, options: list[str]) -> None:
     os.environ.update(spin_less(os.environ))
     watch()
     PagesManager.uses_pages_directory = False
-    bootstrap.run = _preparing(bootstrap.run)
+    start = bootstrap.run
+    bootstrap.run = _preparing(start)
     try:
         cli.main(["run", script, *options], standalone_mode=False)
     except click.ClickException as error:  # of what was typed
         raise InputError("cli.usage", detail=error.format_message().rstrip("."), help="streamlit run --help") from None
+    finally:
+        bootstrap.run = start
 
 
 def _preparing(run: Callable[..., None]) -> Callable[..., None]:
