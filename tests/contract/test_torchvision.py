@@ -10,6 +10,7 @@ import pytest
 import torch
 from accelerate import init_empty_weights
 from torch import nn
+from torchvision import models as zoo
 
 from core.errors import NotFoundError, WeightsError
 from core.models import catalog, weight_files
@@ -138,7 +139,7 @@ def test_published_files_fit_networks_with_peculiar_ones(name: str, tmp_path, mo
     card = CARDS[name]
     torch.manual_seed(0)
     options = {"init_weights": False} if name in {"googlenet", "inception_v3"} else {}
-    net = getattr(build.zoo, name)(weights=None, **options).eval()
+    net = getattr(zoo, name)(weights=None, **options).eval()
     state = net.state_dict()
     if name == "densenet121":
         for key in list(state):
