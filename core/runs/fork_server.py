@@ -2,7 +2,7 @@
 
 It computes nothing itself, so that it has no threads that a copy would lack. It ends with the server that keeps it,
 after an hour without visitors and runs, where memory is short, or when another takes its place (`core.ready`).
-Where forking is unsafe (macOS) it becomes the worker itself, and the server begins another.
+Where forking is unsafe (macOS, a GPU) it becomes the worker itself, and the server begins another.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from setproctitle import setproctitle
 
 from core import lifeline, ready, settings
 from core.files import to_json, write_atomically
-from core.hardware import this_host
+from core.hardware import best_device, this_host
 from core.models import hubs
 from core.ready import Asked, Ready, address_of, read_record, record_path, socket_path, state_of
 
-FORKS = sys.platform == "linux"
 IDLE_S = 3600.0
 
 
@@ -55,6 +54,11 @@ def main() -> int:
     return worker.main()
 
 
+def forks() -> bool:
+    """Whether copies are safe: not on macOS, and not where a library may have spoken to a GPU's driver already."""
+    return sys.platform == "linux" and best_device() == "cpu"
+
+
 def _wait_for_work(state: str) -> socket.socket | None:
     """In who becomes a worker: the connection of who asked for one. None at the end."""
     me = psutil.Process()
@@ -74,7 +78,7 @@ def _wait_for_work(state: str) -> socket.socket | None:
                 continue
             client, _ = listener.accept()
             used_at = time.time()
-            if not FORKS:
+            if not forks():
                 _forget(record)
                 lifeline.outlive()
                 return client
@@ -123,7 +127,7 @@ def _dress(asked: Asked) -> None:
     # First: it writes over the old command line, which it finds by the environment.
     setproctitle(f"{sys.executable} -m core.runs.worker {asked.run}")
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    if FORKS:
+    if os.getsid(0) != os.getpid():
         os.setsid()
     if asked.umask >= 0:
         os.umask(asked.umask)

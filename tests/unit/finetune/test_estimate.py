@@ -12,7 +12,7 @@ import pytest
 from core import settings
 from core.data.splits import make_split
 from core.finetune import estimate as finetune_estimate
-from core.finetune import pace
+from core.finetune import memory, pace
 from core.finetune.estimate import estimate_finetune
 from core.finetune.pace import gauge_of, past_runs
 from core.finetune.passes import Passes, count_passes, fit_work, gmacs_of
@@ -366,3 +366,15 @@ def test_loading_is_counted_only_where_it_will_happen(
     past("ft-1", spec, 10.0, summary={"alone": alone, "was_ready": was_ready})
     monkeypatch.setattr(pace.ready, "is_there", lambda: is_ready)
     assert pace.around_s(spec, get_model(LITE0), past_runs(open_store())) == pytest.approx(around)
+
+
+@pytest.mark.parametrize("was_ready", [True, False])
+def test_what_a_copy_shares_is_not_counted_twice(home: Path, was_ready: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = asked(method="full", image_size=64)
+    monkeypatch.setattr(memory.ready, "is_there", lambda: False)
+    cold = estimate_finetune(spec).memory_mb
+    monkeypatch.setattr(memory.ready, "is_there", lambda: True)
+    assert estimate_finetune(spec).memory_mb == pytest.approx(cold - memory._SHARED_MB, abs=10)
+    facts = {"image_size": 64, "peak_memory_mb": 2000.0, "was_ready": was_ready}
+    past("ft-1", spec, 10.0, summary=facts)
+    assert estimate_finetune(spec).memory_mb == pytest.approx(2000 if was_ready else 2000 - memory._SHARED_MB, abs=10)

@@ -242,6 +242,17 @@ def test_a_home_has_one_and_a_dead_one_is_replaced(home: Path, monkeypatch: pyte
     assert look() == 3  # no memory for it
 
 
+@pytest.mark.parametrize(
+    ("system", "device", "may"), [("linux", "cpu", True), ("linux", "cuda", False), ("darwin", "cpu", False)]
+)
+def test_nothing_is_copied_where_that_is_unsafe(
+    system: str, device: str, may: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(fork_server, "best_device", lambda: device)
+    assert fork_server.forks() is may
+
+
 def test_it_ends_when_it_is_no_longer_needed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = ready.Ready(1, 1.0, "here", "so")
     (home / "ready.json").write_text(json.dumps(asdict(record)))
