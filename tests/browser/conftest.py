@@ -73,7 +73,9 @@ class Server:
 
     def begin(self) -> None:
         """Start the process."""
-        environment = {**os.environ, "GRAFT_HOME": str(self.home), "GRAFT_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+        # One that only shows pages keeps no process ready.
+        environment = {"GRAFT_WARM": "0", **os.environ, "GRAFT_HOME": str(self.home)}
+        environment |= {"GRAFT_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
         command = [sys.executable, self.app.name, "--server.port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
