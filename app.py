@@ -25,7 +25,6 @@ st.logo(str(BRAND / "logo.svg"), size="large", icon_image=str(BRAND / "mark.svg"
 hubs.pass_to_libraries()
 parts.dress()
 charts.serve_plotly()
-ready.keep()
 
 with st.sidebar:
     at_work = st.container(key="at_work")
@@ -50,6 +49,7 @@ page = st.navigation(
 if not is_admitted:
     reach.ask_in()
     st.stop()
+ready.keep()
 with at_work:
     live.watch_runs(page.title)
 with parts.guarded():

@@ -156,6 +156,30 @@ def live(
 
 
 @app.command()
+def fair(
+    out: Annotated[Path, _OUT] = RESULTS / "fair.json",
+    rounds: Annotated[int, typer.Option(help="Rounds.", min=1)] = 3,
+    seconds: Annotated[float, typer.Option(help="Seconds of each measurement.")] = 4.0,
+) -> None:
+    """Beside others: how fast networks are computed alone, and beside one and two busy processes."""
+    from bench.fair import measure
+
+    measure(out, rounds=rounds, seconds=seconds)
+
+
+@app.command()
+def start(
+    out: Annotated[Path, _OUT] = RESULTS / "start.json",
+    chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",
+    times: Annotated[int, typer.Option(help="Trainings that are started.", min=1)] = 10,
+) -> None:
+    """From the click on Start training to the first curve, and the memory of the idle app."""
+    from bench.start import measure
+
+    measure(out, chromium=chromium, times=times)
+
+
+@app.command()
 def library(
     out: Annotated[Path, _OUT] = RESULTS / "library.json",
     chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",

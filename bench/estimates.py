@@ -102,8 +102,8 @@ def _wait(run: Run) -> Run:
     while run.is_active:
         time.sleep(0.5)
         run = open_store().get_run(run.id)
-    while queue.find_process(run) is not None:  # nobody is so quick as to start the next while it ends
-        time.sleep(0.1)
+    if (ending := queue.find_process(run)) is not None:  # nobody is so quick as to start the next meanwhile
+        ending.wait()
     return run
 
 

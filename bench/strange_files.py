@@ -73,7 +73,7 @@ def _txt(folder: Path) -> Iterator[Path]:
         "empty": b"",
         "blanks": " \n\t\n\r\n" * 50,
         "one-long-line": "word " * 200_000,
-        "gzip": b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + os.urandom(400),
+        "gzip": b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + np.random.default_rng(0).bytes(400),
         "random": np.random.default_rng(0).bytes(20_000),
         "controls": "".join(map(chr, range(32))) * 20 + "\na text\n",
         "fasttext-broken": "__label__\n__label__up\n__label__ up down\n" * 5,
@@ -166,9 +166,9 @@ def _parquet(folder: Path) -> Iterator[Path]:
 
     good = table({"text": [row["text"] for row in ROWS], "label": [row["label"] for row in ROWS]})
     middle = bytearray(good)
-    middle[40:80] = os.urandom(40)
+    middle[40:80] = np.random.default_rng(0).bytes(40)
     contents: dict[str, Content] = {
-        "broken-footer": good[:-200] + os.urandom(192) + good[-8:],
+        "broken-footer": good[:-200] + np.random.default_rng(0).bytes(192) + good[-8:],
         "long-footer": good[:-8] + struct.pack("<I", 2**31 - 1) + b"PAR1",
         "broken-middle": bytes(middle),
         "only-magic": b"PAR1PAR1",

@@ -16,6 +16,7 @@ translate it. Logs stay English.
 from __future__ import annotations
 
 import errno
+import re
 import sys
 import traceback
 from collections.abc import Iterable
@@ -172,10 +173,21 @@ def first_line(error: object, most: int = 200) -> str:
     return hide(str(error).strip().split("\n")[0])[:most].rstrip(".") or type(error).__name__
 
 
+_NAME_OF_CLASS = re.compile(r"\b(?:\w+\.)*\w*(?:Error|Exception): ")
+
+
 def what_is_broken(error: Exception) -> str:
-    """Why a file that somebody brought could not be read, by what its reader met."""
+    """Why a file that somebody brought could not be read, by what its reader met: without names of Python's or C++'s.
+
+    >>> what_is_broken(OSError("Couldn't deserialize thrift: TProtocolException: Exceeded size limit"))
+    'its footer is damaged'
+    >>> what_is_broken(ValueError("No sheet: xml.etree.ParseError: no element found, line 1"))
+    'No sheet: no element found, line 1'
+    """
     if isinstance(error, LookupError | TypeError | AttributeError | ArithmeticError | AssertionError | RecursionError):
         return "its parts do not fit together"  # Python's words would say less
     if "int_max_str_digits" in str(error):
         return "a number has too many digits"
-    return first_line(error)
+    if "thrift" in str(error):  # of a Parquet file; the rest differs by chance
+        return "its footer is damaged"
+    return _NAME_OF_CLASS.sub("", first_line(error))

@@ -79,8 +79,7 @@ def environment() -> dict[str, str]:
 
 def begin(asked: Asked) -> int | None:
     """Let the ready process of this home make the worker of a claimed run; returns its pid, None where it cannot."""
-    record = read_record()
-    if record is None or not _is_wanted() or record.host != this_host() or record.under != state_of(asked.environment):
+    if _usable(asked.environment) is None:
         return None
     with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as client:
         client.settimeout(PATIENCE_S)
@@ -100,11 +99,12 @@ def begin(asked: Asked) -> int | None:
 _lock = threading.Lock()
 _kept: subprocess.Popen[Any] | None = None
 _looked_at = _begun_at = -_AFTER_CRASH_S
+_not_before = 0.0  # by the clock of time.monotonic
 
 
 def keep() -> None:
     """See to it that one is ready for this home, or soon will be. Cheap: for every page that is drawn."""
-    global _kept, _looked_at, _begun_at
+    global _kept, _looked_at, _begun_at, _not_before
     if not _is_wanted() or not _lock.acquire(blocking=False):
         return
     try:
@@ -115,9 +115,13 @@ def keep() -> None:
         if is_there():
             with suppress(OSError):
                 os.utime(record_path())
-        elif _kept is not None and (_kept.poll() is None or _kept.returncode) and now - _begun_at < _AFTER_CRASH_S:
-            return  # still loading; or it crashed
-        elif psutil.virtual_memory().available > 2 * LEAST_FREE:
+            return
+        if _kept is not None and _kept.poll() is None and now - _begun_at < _AFTER_CRASH_S:
+            return  # still loading
+        if _kept is not None and _kept.returncode:
+            print(f"the process kept ready ended with {_kept.returncode}: {_log_path()}", file=sys.stderr)
+            _kept, _not_before = None, now + _AFTER_CRASH_S
+        if now >= _not_before and psutil.virtual_memory().available > 2 * LEAST_FREE:
             _begun_at, _kept = now, _start()
     except OSError as error:  # a full disk, no more processes: runs start from nothing
         print(f"no process is kept ready: {error}", file=sys.stderr)
@@ -126,15 +130,18 @@ def keep() -> None:
 
 
 def _start() -> subprocess.Popen[Any]:
-    log = settings.home() / "ready.log"
-    log.touch(mode=0o600)
-    with log.open("wb") as out:
+    _log_path().touch(mode=0o600)
+    with _log_path().open("wb") as out:
         options = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": subprocess.STDOUT, "start_new_session": True}
         return lifeline.start(_PROGRAM, env=environment(), **options)
 
 
 def _is_wanted() -> bool:
     return settings.get("GRAFT_WARM") != "0" and hasattr(socket, "AF_UNIX")
+
+
+def _log_path() -> Path:
+    return settings.home() / "ready.log"
 
 
 def record_path() -> Path:
@@ -154,17 +161,19 @@ def read_record() -> Ready | None:
 
 def is_there() -> bool:
     """Whether a run that is started now has its libraries at once."""
-    record = read_record()
-    return _is_wanted() and _lives(record) and record is not None and record.under == state_of(environment())
-
-
-def _lives(record: Ready | None) -> bool:
-    if record is None or record.host != this_host():
-        return False
+    record = _usable(environment())
     try:
-        return abs(psutil.Process(record.pid).create_time() - record.born) < 2
+        return record is not None and abs(psutil.Process(record.pid).create_time() - record.born) < 2
     except psutil.Error:
         return False
+
+
+def _usable(environment: Mapping[str, str]) -> Ready | None:
+    """What the home says of one that may make a worker with this environment, whether or not it still lives."""
+    record = read_record()
+    if record is None or not _is_wanted() or record.host != this_host() or record.under != state_of(environment):
+        return None
+    return record
 
 
 @contextmanager

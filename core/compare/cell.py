@@ -37,6 +37,7 @@ from core.finetune.run import Finetuning, peak_memory_mb
 from core.finetune.spec import FinetuneSpec
 from core.hardware import keep_freed_memory
 from core.models.catalog import get_model
+from core.sharing import watch
 from core.spec import parse_spec
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def train_cell(job: CellJob, pipe: Connection, stop: Event) -> None:
     problems) or ("stopped", None).
     """
     keep_freed_memory()
+    watch()
     threading.Thread(target=_end_with, args=(job.parent,), name="parent", daemon=True).start()
     torch.set_num_threads(job.threads)
     try:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from core.errors import GraftError
 from core.hardware import peak_resident_mb
 from core.problems import ProblemRow
+from core.sharing import watch
 
 WARM_UPS = 10
 
@@ -57,6 +58,7 @@ def main(more: Mapping[str, Answer] | None = None) -> None:
     os.dup2(2, 1)
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     names = request["input_names"]
+    watch()
     work = _sets(request["inputs"], names)
     answers: dict[str, Answer] = {"warm": _warm, "time": _time, "memory": _memory, **(more or {})}
     from core.measurement.runtimes import open_file

@@ -33,7 +33,7 @@ IDLE_S = 3600.0
 
 
 def main() -> int:
-    """Returns the exit status: of the worker, in a copy."""
+    """Returns the exit status: 0 once loaded, also where the run that it worked on failed, which its record tells."""
     state = state_of(os.environ)
     hubs.pass_to_libraries()
     from core.runs import worker
@@ -51,7 +51,8 @@ def main() -> int:
         return 0
     _dress(asked)
     ready.is_copy = True
-    return worker.main()
+    worker.main()
+    return 0
 
 
 def forks() -> bool:

@@ -28,7 +28,7 @@ from core.runs import export, kinds, queue
 from core.runs.kinds import Summary
 from core.runs.reporter import StoreReporter
 from core.schema import Phase, RunColumns
-from core.sharing import spin_less, watch
+from core.sharing import watch
 from core.spec import Spec, parse_spec
 from core.store import Artifact, Run, Status, Store, open_store
 
@@ -152,7 +152,6 @@ def main() -> int:
         return 2
     faulthandler.enable()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.update(spin_less(os.environ))
     hubs.pass_to_libraries()
     watch()
     try:

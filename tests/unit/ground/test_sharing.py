@@ -11,9 +11,10 @@ from core import sharing
 from tests.fixtures.processes import ROOT
 
 _SCRIPT = """
-import hashlib, time
+import hashlib
 import psutil, torch
 from core import sharing
+from tests.fixtures.processes import wait_until
 
 me, watch = psutil.Process(), sharing.Watch()
 
@@ -39,8 +40,7 @@ assert watch.is_sharing  # not at once: a browser comes and goes
 watch._until = 0.0
 watch.notice(0.0)
 assert not watch.is_sharing
-while threads() > before:
-    time.sleep(0.01)
+wait_until(lambda: threads() == before)
 assert compute() == alone
 print("done")
 """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import pytest
 from core import ready, settings
 from core.data.spec import ImportSpec
 from core.runs import fork_server, queue, submit
-from core.runs.kinds import KINDS
+from core.runs.kinds import KINDS, Kind
 from core.spec import DataRef
 from core.store import Run, open_store
 from tests.fixtures.processes import ROOT, wait_until
@@ -39,17 +41,14 @@ def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Po
 
 def _begin(home: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     monkeypatch.setenv("GRAFT_WARM", "1")
-    log = (home / "ready.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fixtures.light_ready", *words],
-        cwd=ROOT, env=ready.environment(), stdout=log, stderr=log,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "tests.fixtures.light_ready", *words]
+    with (home / "ready.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=ready.environment(), stdout=log, stderr=log)
     wait_until(lambda: (home / "ready.json").exists() or process.poll() is not None)
     assert process.poll() is None, (home / "ready.log").read_text()
     yield process
     process.kill()
     process.wait()
-    log.close()
     for run in open_store().list_runs(statuses=["running"]):
         queue.kill_run(run.id)
 
@@ -68,10 +67,11 @@ def _ask(run_id: str) -> int | None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.id)
-def test_what_is_loaded_beforehand_is_what_the_work_is_in(kind: object) -> None:
-    names = getattr(kind, "libraries")  # noqa: B009
-    assert names
-    for name in names:
+def test_what_the_work_imports_is_loaded_beforehand(kind: Kind) -> None:
+    imported = re.findall(r"from (core\.\S+) import", inspect.getsource(kind.handler))
+    assert imported
+    assert set(imported) <= set(kind.libraries)
+    for name in kind.libraries:
         assert (ROOT / (name.replace(".", "/") + ".py")).is_file()
 
 
@@ -202,7 +202,9 @@ class _Begun:
         return self.returncode
 
 
-def test_a_home_has_one_and_a_dead_one_is_replaced(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_has_one_and_a_dead_one_is_replaced(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("GRAFT_WARM", "1")
     begun: list[_Begun] = []
     clock = [1000.0]
@@ -219,6 +221,7 @@ def test_a_home_has_one_and_a_dead_one_is_replaced(home: Path, monkeypatch: pyte
     monkeypatch.setattr(ready, "_kept", None)
     monkeypatch.setattr(ready, "_looked_at", -1e9)
     monkeypatch.setattr(ready, "_begun_at", -1e9)
+    monkeypatch.setattr(ready, "_not_before", 0.0)
     monkeypatch.setattr(ready, "_start", start)
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     assert look() == 1
@@ -234,7 +237,9 @@ def test_a_home_has_one_and_a_dead_one_is_replaced(home: Path, monkeypatch: pyte
     begun[-1].returncode = 0
     assert look() == 2  # that one is gone
     begun[-1].returncode = -11
-    assert look() == 2  # it crashed: not at once again
+    assert look() == 2  # it crashed: not at once again, and said once
+    assert look() == 2
+    assert capsys.readouterr().err == f"the process kept ready ended with -11: {home / 'ready.log'}\n"
     clock[0] += 1000
     assert look() == 3
     begun[-1].returncode = 0
