@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import pickle
+import subprocess
 import sys
 import threading
 import zipfile
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from core.data import limits, reading
+from core.data import reading
 from core.data.limits import MOST_MEMORY_MB, within_memory
 from core.data.open import open_collection
 from core.data.picture import decode, open_shown, open_told
@@ -36,6 +37,7 @@ from core.progress import SilentReporter
 from core.spec import DataRef
 from tests.fixtures.bombs import TABLES, grey_png, png, webp, with_dictionary
 from tests.fixtures.pictures import codes, encoded, exif_of, pack, picture, seeing
+from tests.fixtures.processes import ROOT
 
 _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only there a process's memory has a limit")
 
@@ -270,9 +272,18 @@ def test_memory_is_limited_where_a_file_is_read_and_not_afterwards() -> None:
     with within_memory("a.csv"):
         assert resource.getrlimit(resource.RLIMIT_DATA) != before
     with pytest.raises(DataError) as found, within_memory("a.csv"):
-        bytearray(2 * limits.MOST_MEMORY_MB * 1_000_000)
+        raise MemoryError
     assert found.value.code == "data.reading_too_much"
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+@_ON_LINUX
+def test_limit_is_of_what_is_taken_from_the_system() -> None:
+    asks = "with within_memory('a.csv'): bytearray(2 * MOST_MEMORY_MB * 1_000_000)"
+    command = f"from core.data.limits import MOST_MEMORY_MB, within_memory\n{asks}"
+    # A process of its own: this one may still hold what another test has given back.
+    ended = subprocess.run([sys.executable, "-c", command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert f"takes more than {MOST_MEMORY_MB} MB" in ended.stderr
 
 
 def test_what_python_itself_leaves_unsaid_is_told_as_too_large_and_cycles_are_looked_for_again() -> None:
