@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,9 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from core import settings
+from core.runs import manage, queue
+from core.store import ACTIVE, open_store
 from tests.fixtures.checkout import link_app
 from tests.fixtures.homes import living_in
 from tests.fixtures.ready import lend_ready_process
@@ -73,8 +77,7 @@ class Server:
 
     def begin(self) -> None:
         """Start the process."""
-        # One that only shows pages keeps no process ready.
-        environment = {"GRAFT_WARM": "0", **os.environ, "GRAFT_HOME": str(self.home)}
+        environment = {**os.environ, "GRAFT_HOME": str(self.home)}
         environment |= {"GRAFT_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
         command = [sys.executable, self.app.name, "--server.port", str(self.port)]
         with self.log.open("ab") as log:
@@ -116,39 +119,43 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(home: Path, app: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server and a home of the journey's own: one that trains, kills its server, or asks what is in its memory."""
+    """A server and a home of the journey's own: one that kills its server, or asks what is in its memory."""
     lend_ready_process(monkeypatch)
     found = Server(home, app)
     found.start()
     yield found
     found.kill()
-    from core.runs import queue
-    from core.store import open_store
-
-    for run in open_store().list_runs(statuses=["running", "queued"]):
-        queue.kill_run(run.id)
+    _end_runs()
 
 
 @pytest.fixture(scope="session")
-def reading_room(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server of all journeys that only read: their pages are of runs that the test has written."""
-    found = Server(tmp_path_factory.mktemp("reading"), app)
-    found.start()
+def _server_of_all(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with living_in(tmp_path_factory.mktemp("shared")) as home, pytest.MonkeyPatch.context() as patch:
+        lend_ready_process(patch)
+        found = Server(home, app)
+        found.start()
     yield found
     found.kill()
 
 
 @pytest.fixture
-def shared_server(reading_room: Server) -> Iterator[Server]:
-    """The server of the readers with no run in its store; the test lives in its home."""
-    with living_in(reading_room.home):
-        yield reading_room
-        from core.runs import manage
-        from core.store import open_store
-
+def shared_server(_server_of_all: Server) -> Iterator[Server]:
+    """The server of all other journeys, with no run and no upload in its home; the test lives in it."""
+    with living_in(_server_of_all.home), pytest.MonkeyPatch.context() as patch:
+        lend_ready_process(patch)
+        yield _server_of_all
+        _end_runs()
         for run in open_store().list_runs():
-            open_store().update_run(run.id, status="stopped")
             manage.delete_run(run.id)
+        shutil.rmtree(settings.folder("uploads"))
+
+
+def _end_runs() -> None:
+    for run in open_store().list_runs(statuses=ACTIVE):
+        if run.pid == os.getpid():  # written by the test itself
+            open_store().update_run(run.id, status="stopped")
+        else:
+            queue.kill_run(run.id)
 
 
 @pytest.fixture(scope="session")
@@ -168,8 +175,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def open_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Any]:
     """Opens an address: `open_page("/finetune", locale="zh-CN", width=390)`; one browser for tabs of one look."""
-    name = "shared_server" if "shared_server" in request.fixturenames else "server"
+    name = "server" if "server" in request.fixturenames else "shared_server"
     server: Server = request.getfixturevalue(name)
+    request.node.server = server
     contexts: dict[tuple[str, int, str], BrowserContext] = {}
 
     def open_(path: str = "/", *, locale: str = "en-US", width: int = 1440, scheme: str = "light") -> Page:
@@ -193,8 +201,7 @@ def open_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Any]
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
-    made = getattr(item, "funcargs", {})
-    server = made.get("shared_server") or made.get("server")
+    server = getattr(item, "server", None)
     if report.when == "call" and report.failed and server is not None and server.log.exists():
         report.sections.append(("server", server.log.read_text()[-5000:]))
     return report

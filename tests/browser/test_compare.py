@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from core.compare.grid import grid
@@ -23,7 +22,6 @@ def points(page: Page) -> int:
     return int(charts(page).first.get_attribute("data-points") or 0)
 
 
-@pytest.mark.usefixtures("shared_server")
 def test_comparison_fills_in_while_one_watches_and_ends_in_its_answer(open_page: Any) -> None:
     run = make_comparison("running", done=16)
     page = open_page(f"/compare?run={run.id}")
@@ -45,7 +43,6 @@ def test_comparison_fills_in_while_one_watches_and_ends_in_its_answer(open_page:
     expect(page.get_by_role("heading", level=2).first).to_be_visible()
 
 
-@pytest.mark.usefixtures("shared_server")
 def test_a_row_shows_its_curves_and_a_chart_is_carried_away(open_page: Any) -> None:
     run = make_comparison("done")
     page = open_page(f"/compare?run={run.id}")
@@ -64,7 +61,6 @@ def test_a_row_shows_its_curves_and_a_chart_is_carried_away(open_page: Any) -> N
     assert download.value.suggested_filename == f"{run.id}.html"
 
 
-@pytest.mark.usefixtures("shared_server")
 def test_comparison_fits_a_phone(open_page: Any) -> None:
     run = make_comparison("done", spec={"methods": ["head", "last", "full"]})
     for locale in ("en-US", "zh-CN"):

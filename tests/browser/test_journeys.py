@@ -8,7 +8,6 @@ import zipfile
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -182,7 +181,6 @@ def test_table_of_texts_is_uploaded_trained_on_and_asked(open_page: Any) -> None
     expect(page.get_by_role("heading", name=re.compile(r"good, \d"))).to_be_visible(timeout=LONG)
 
 
-@pytest.mark.usefixtures("shared_server")
 def test_page_speaks_the_browsers_language_and_changes_it_at_once(open_page: Any) -> None:
     page = open_page("/finetune", locale="zh-CN")
     expect(page.get_by_role("heading", name="微调")).to_be_visible()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from core.files import to_json, write_atomically
@@ -22,7 +21,6 @@ def points(page: Page) -> int:
     return int(charts(page).first.get_attribute("data-points") or 0)
 
 
-@pytest.mark.usefixtures("shared_server")
 def test_variants_arrive_while_one_watches_and_end_in_the_answer(open_page: Any) -> None:
     passes = {"passes": ("onnx", "static_int8", "half", "export")}
     run = make_optimization("running", done=1, spec=passes)
@@ -43,7 +41,6 @@ def test_variants_arrive_while_one_watches_and_end_in_the_answer(open_page: Any)
     expect(page.get_by_role("heading", level=2).first).to_be_visible()
 
 
-@pytest.mark.usefixtures("shared_server")
 def test_recommended_variant_is_carried_away(open_page: Any) -> None:
     run = make_optimization("done")
     page = open_page(f"/optimize?run={run.id}")
@@ -52,7 +49,6 @@ def test_recommended_variant_is_carried_away(open_page: Any) -> None:
     assert download.value.suggested_filename == f"{run.id}-static_int8.zip"
 
 
-@pytest.mark.usefixtures("shared_server")
 def test_optimization_fits_a_phone(open_page: Any) -> None:
     run = make_optimization("done", spec={"combine": True})
     for locale in ("en-US", "zh-CN"):

@@ -6,7 +6,6 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from core.store import Run, open_store
@@ -26,7 +25,6 @@ def _poisoned(run: Run) -> Run:
     return open_store().get_run(run.id)
 
 
-@pytest.mark.usefixtures("shared_server")
 def test_words_are_read_as_they_stand_and_nothing_is_fetched_for_them(open_page: Any) -> None:
     runs = [_poisoned(make_comparison("done")), _poisoned(make_optimization("done"))]
     page: Page = open_page("/")
