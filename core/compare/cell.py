@@ -200,7 +200,7 @@ def _result(
         "best_epoch": best["epoch"],
         "val_accuracy": best["accuracy"],
         "validation": len(data.validation),
-        "learning_rate": learning_rate(spec),
+        "learning_rate": learning_rate(spec, len(data.train)),
         "parameters": training.parameters[0],
         "trainable_parameters": training.parameters[1],
         "peak_memory_mb": peak_memory_mb(training.device),

@@ -17,7 +17,7 @@ from core.compare.grid import SCRATCH, cell_spec, families, family_cell, steps_f
 from core.compare.records import CellRow, ComparedSize, CompareReport, FamilyRow, PairRow
 from core.compare.spec import CompareSpec
 from core.errors import NotFoundError
-from core.finetune.recipe import learning_rate
+from core.finetune.recipe import learning_rate, span_words
 from core.i18n import Translator
 from core.markdown import as_text, plain_cell
 from core.messages import explain, explain_finding
@@ -194,9 +194,11 @@ def not_held_equal(spec: CompareSpec, report: CompareReport, summary: Mapping[st
     """What differs between the trainings, or limits what they show."""
     lines = [
         _(
-            "Learning rates come from a table by start and method and are not tuned to this data: {rates}. "
-            "Others could move the curves.",
-            rates=_.listed([f"{family_word(name, _)} {rate:g}" for name, rate in _rates(spec, report).items()]),
+            "Learning rates come from a table by start, method and number of examples and are not tuned to this "
+            "data: {rates}. Others could move the curves.",
+            rates=_.listed(
+                f"{family_word(name, _)} {span_words(rates)}" for name, rates in _rates(spec, report).items()
+            ),
         )
     ]
     held = (summary.get("data") or {}).get("validation") or {}
@@ -220,13 +222,16 @@ def not_held_equal(spec: CompareSpec, report: CompareReport, summary: Mapping[st
     return lines
 
 
-def _rates(spec: CompareSpec, report: CompareReport) -> dict[str, float]:
-    """The learning rate of each family: the one that was used, else the one of the table."""
-    used = {cell["family"]: cell["learning_rate"] for cell in report.get("cells") or [] if cell.get("learning_rate")}
+def _rates(spec: CompareSpec, report: CompareReport) -> dict[str, list[float]]:
+    """The learning rates of each family: those that were used, else those of the table."""
     rates = {}
     for name in families(spec):
+        cells = [cell for cell in report.get("cells") or [] if cell["family"] == name]
+        used = [cell["learning_rate"] for cell in cells if cell.get("learning_rate")]
         with suppress(NotFoundError):  # a model that is gone: the rates of what was trained are known all the same
-            rates[name] = used.get(name) or learning_rate(cell_spec(spec, family_cell(name, spec.sizes[0], spec.seed)))
+            rates[name] = used or [
+                learning_rate(cell_spec(spec, family_cell(name, size, spec.seed)), size) for size in spec.sizes
+            ]
     return rates
 
 

@@ -201,7 +201,7 @@ class HeadFit:
         loss = float(F.cross_entropy(answers, train.targets, weight=weights))
         val_loss = float(F.cross_entropy(checked, validation.targets))
         if not np.isfinite(loss) or not np.isfinite(val_loss):
-            raise RunError("run.diverged", step=self._points, lr=learning_rate(self.spec))
+            raise RunError("run.diverged", step=self._points, lr=learning_rate(self.spec, len(train.rows)))
         accuracy = float((checked.argmax(1) == validation.targets).double().mean())
         self.clock.metrics(
             self._points,

@@ -236,7 +236,7 @@ def _arguments(loop: Loop) -> TrainingArguments:
         output_dir=str(loop.checkpoints.folder),
         per_device_train_batch_size=loop.batch_size,
         num_train_epochs=spec.epochs,
-        learning_rate=learning_rate(spec),
+        learning_rate=learning_rate(spec, len(loop.rows)),
         lr_scheduler_type="cosine" if spec.schedule == "cosine" else "constant",
         warmup_steps=round(0.1 * loop.total_steps) if spec.schedule == "cosine" else 0,
         weight_decay=spec.weight_decay,
@@ -338,7 +338,7 @@ class _Listener(TrainerCallback):
         for step, epoch, loss, right, pictures, seconds, rate in self._pending:
             value = float(loss)
             if not math.isfinite(value):
-                raise RunError("run.diverged", step=step, lr=learning_rate(self.loop.spec))
+                raise RunError("run.diverged", step=step, lr=learning_rate(self.loop.spec, len(self.loop.rows)))
             self.loop.clock.metrics(
                 step,
                 epoch,

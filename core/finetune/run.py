@@ -359,7 +359,7 @@ class Finetuning:
                 "features": prefix.key if prefix else None,
             },
             "task": self.card.task,
-            "learning_rate": learning_rate(self.spec),
+            "learning_rate": learning_rate(self.spec, len(data.train)),
             **self.task.facts(report),
             **self._of_head(loop),
             "phases": self.clock.seconds,

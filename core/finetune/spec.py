@@ -89,7 +89,10 @@ class FinetuneSpec(Spec):
     lr: float | None = knob(
         None,
         label=N_("Learning rate"),
-        help=N_("How far each step moves the weights. Empty: what suits the method and the kind of network."),
+        help=N_(
+            "How far each step moves the weights. Empty: what suits the method, the kind of network and how many "
+            "examples there are."
+        ),
         gt=0,
         le=10,
         level="expert",

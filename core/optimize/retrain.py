@@ -95,7 +95,7 @@ def retrain(
         "validation": best["accuracy"],
         "train_seconds": time.perf_counter() - start,
         "train_rows": len(learner.data.train),
-        "learning_rate": learning_rate(how),
+        "learning_rate": learning_rate(how, len(learner.data.train)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.finetune.recipe import usual_rate
+from core.finetune.recipe import ANY_ROWS, span_words, usual_rate
 from core.finetune.spec import FinetuneSpec
 from core.messages import explain
 from core.problems import Problem
@@ -39,7 +39,8 @@ def choose() -> None:
             if not card.has_attention:
                 reason = explain(Problem("model.no_attention", values={"id": card.name}), _)
                 form.unavailable["method"] = {row.id: reason for row in METHODS.values() if row.needs_attention}
-            empty["lr"] = f"{usual_rate(ModelRef(id=card.id), methods[0]):g}"
+            rates = [usual_rate(ModelRef(id=card.id), methods[0], rows) for rows in (1, ANY_ROWS)]
+            empty["lr"] = span_words(rates)
             empty["image_size"] = "" if card.is_text else str(card.vision.image_size)
         forms.draw_fields(FinetuneSpec, form, skip=("model", "data"), many=("method",), placeholders=empty)
     with right:

@@ -19,7 +19,7 @@ from core.compare.grid import families, family_cell, grid
 from core.compare.spec import CompareSpec
 from core.errors import WeightsError
 from core.finetune.estimate import estimate_finetune
-from core.finetune.recipe import learning_rate
+from core.finetune.recipe import ANY_ROWS, learning_rate
 from core.finetune.spec import FinetuneSpec
 from core.i18n import translator
 from core.networks import tuning as networks_tuning
@@ -65,7 +65,7 @@ def test_a_row_is_asked_for_checked_estimated_named_and_drawn(method: str, home:
     codes = {problem.code for problem in check_spec(spec)}
     assert codes == ({"model.no_attention"} if row.needs_attention else set())
     assert estimate_finetune(spec).memory_mb > 0
-    assert 0 < learning_rate(spec) == row.rates.pictures
+    assert 0 < learning_rate(spec, ANY_ROWS) == row.rates.pictures
     assert kinds.name_for(spec).endswith(f"· digits · {row.run_name(MethodSettings())}")
     assert f"--method {method}" in kinds.command_line(spec)
     assert look_of({"method": method}) == LOOKS[method]

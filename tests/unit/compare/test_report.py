@@ -109,7 +109,9 @@ def test_conditions_hold_for_one_repeat_without_early_stopping_before_anything_i
     assert "No training stops early" in "\n".join(held_equal(spec, {}, ENGLISH))
     unequal = "\n".join(not_held_equal(spec, {}, {}, ENGLISH))
     assert "One repeat" in unequal
-    assert f"head only {usual_rate(spec.model, 'head'):g}" in unequal
+    assert f"head only {usual_rate(spec.model, 'head', 1):g}" in unequal
+    spec = make_spec(sizes=[100, 1000, 5000], methods=["full"])
+    assert "all layers 0.0001–0.0005" in "\n".join(not_held_equal(spec, {}, {}, ENGLISH))
 
 
 @pytest.mark.parametrize("columns", [{"status": "done"}, {"status": "stopped", "done": 7, "failed": 1}])

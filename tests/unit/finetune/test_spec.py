@@ -70,14 +70,23 @@ def test_spec_is_frozen_and_round_trips_through_json() -> None:
 
 @pytest.mark.parametrize(("method", "rate"), [("head", 1e-3), ("last", 1e-3), ("full", 5e-4)])
 def test_learning_rate_follows_the_method_when_none_is_given(method: str, rate: float) -> None:
-    assert learning_rate(_spec(method=method)) == rate
-    assert learning_rate(_spec(method=method, lr=0.2)) == 0.2
+    assert learning_rate(_spec(method=method), 5000) == rate
+    assert learning_rate(_spec(method=method, lr=0.2), 5000) == 0.2
+
+
+@pytest.mark.parametrize(("rows", "rate"), [(2, 1e-4), (300, 1e-4), (1000, 2.5e-4), (2000, 5e-4), (10**6, 5e-4)])
+def test_all_layers_move_less_with_few_rows_where_they_know_something(rows: int, rate: float) -> None:
+    assert learning_rate(_spec(method="full"), rows) == pytest.approx(rate)
+    random = {"id": "bundled/efficientnet_lite0", "weights": "random"}
+    assert learning_rate(_spec(method="full", model=random), rows) == 2e-3
+    assert learning_rate(_spec(method="full", model={"id": "bundled/minilm-l6"}), rows) == 1e-4
+    assert learning_rate(_spec(method="last"), rows) == 1e-3
 
 
 def test_learning_rate_of_an_unknown_model_is_refused_unless_it_is_given() -> None:
     with pytest.raises(NotFoundError):
-        learning_rate(_spec(model={"id": "torchvision/resnet19"}))
-    assert learning_rate(_spec(model={"id": "torchvision/resnet19"}, lr=0.2)) == 0.2
+        learning_rate(_spec(model={"id": "torchvision/resnet19"}), 1)
+    assert learning_rate(_spec(model={"id": "torchvision/resnet19"}, lr=0.2), 1) == 0.2
 
 
 @pytest.mark.parametrize("bad", ["digits", "builtin/", "path:", "path: x", "", "Builtin/digits", "builtin/ x"])

@@ -150,7 +150,6 @@ time.sleep(600)
     assert _wait(run_id, lambda r: not r.is_active).status == "done"
 
 
-@pytest.mark.usefixtures("loaded_workers")
 def test_full_disk_is_told_and_the_run_resumes_once_there_is_room(tmp_path: Path, home: Path, monkeypatch: Any) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -161,6 +160,7 @@ def test_full_disk_is_told_and_the_run_resumes_once_there_is_room(tmp_path: Path
         pytest.skip("this machine does not let root mount a tmpfs")
     try:
         monkeypatch.setenv("GRAFT_HOME", str(disk))
+        lend_ready_process(monkeypatch)
         spec = FinetuneSpec.model_validate(
             {
                 "model": {"id": "bundled/efficientnet_lite0"},
