@@ -180,6 +180,19 @@ def start(
 
 
 @app.command()
+def many(
+    out: Annotated[Path, _OUT] = RESULTS / "many.json",
+    runs: Annotated[int, typer.Option(help="Runs in the store.", min=2)] = 10_000,
+    points: Annotated[int, typer.Option(help="Points of all their curves.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(help="Looks at each.", min=1)] = 5,
+) -> None:
+    """Home, Runs, a long curve and `core runs` over a store of very many runs."""
+    from bench.many import measure
+
+    measure(out, runs=runs, points=points, rounds=rounds)
+
+
+@app.command()
 def library(
     out: Annotated[Path, _OUT] = RESULTS / "library.json",
     chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",
