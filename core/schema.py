@@ -25,7 +25,7 @@ RUN = sa.Table(
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("name", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False, index=True),
+    sa.Column("status", sa.String, nullable=False),
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("device", sa.String, nullable=False, default="cpu"),
     sa.Column("parent", sa.String, index=True),
@@ -47,6 +47,10 @@ RUN = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("started_at", sa.Float),
     sa.Column("ended_at", sa.Float),
+    # Each list is the newest of its kind: read in this order, the others are not looked at.
+    sa.Index("run_newest", "created_at", "id"),
+    sa.Index("run_newest_of_kind", "kind", "created_at", "id"),
+    sa.Index("run_newest_of_status", "status", "created_at", "id"),
 )
 METRIC = sa.Table(
     "metric",
@@ -123,6 +127,15 @@ class RunColumns(NewRun, total=False):
 
 
 # -- the file ----------------------------------------------------------------------------------------------
+
+
+def make_indexes(connection: sa.Connection) -> None:
+    """Add the indexes that a store of an earlier Graft lacks."""
+    there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index'").scalars())
+    for table in META.sorted_tables:
+        for index in table.indexes:
+            if index.name not in there:
+                index.create(connection, checkfirst=True)
 
 
 def tune(connection: Any, _record: Any) -> None:

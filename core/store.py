@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import Any, Literal, NamedTuple, TypeVar, Unpack, overload
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -83,8 +83,7 @@ class Run:
         return IMPORTED in self.tags
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """One measurement; `id` grows with every write, so `read_metrics(after=id)` finds what is new."""
 
     id: int
@@ -125,6 +124,9 @@ class Store:
                 if self._version(connection) != schema.VERSION:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                     self._make_tables(connection)
+                    connection.commit()
+                with suppress(sa.exc.OperationalError):  # a disk that is full or may only be read: it is slower
+                    schema.make_indexes(connection)
                     connection.commit()
         except sa.exc.DatabaseError as error:
             raise self._failure("store.cannot_open", error) from error
@@ -222,6 +224,28 @@ class Store:
         with self._reading() as connection:
             return [Run(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
+    def find_runs(
+        self, words: Iterable[str] = (), *, statuses: Sequence[str] = (), kind: str = "", limit: int
+    ) -> tuple[list[Run], int]:
+        """The newest runs whose name, id, note or tags hold all of these words, and how many such there are."""
+        wanted = [word.lower() for word in words]
+        where: list[sa.ColumnElement[bool]] = [_run.c.status.in_(statuses)] if statuses else []
+        where += [_run.c.kind == kind] if kind else []
+        newest = (_run.c.created_at.desc(), _run.c.id.desc())
+        with self._reading() as connection:
+            if wanted:
+                told = sa.select(_run.c.id, _run.c.name, _run.c.note, _run.c.tags).where(*where).order_by(*newest)
+                ids = [
+                    row.id
+                    for row in connection.execute(told)
+                    if all(word in f"{row.name} {row.id} {row.note} {' '.join(row.tags)}".lower() for word in wanted)
+                ]
+                n, where = len(ids), [_run.c.id.in_(ids[:limit])]
+            else:
+                n = connection.execute(sa.select(sa.func.count()).select_from(_run).where(*where)).scalar_one()
+            found = connection.execute(sa.select(_run).where(*where).order_by(*newest).limit(limit)).mappings()
+            return [Run(**row) for row in found], n
+
     def update_run(
         self,
         run_id: str,
@@ -272,12 +296,12 @@ class Store:
 
     def read_metrics(self, run_id: str, *, after: int = 0, names: Iterable[str] | None = None) -> list[Metric]:
         """Measurements written since the one whose `id` is `after`, in the order they were written."""
-        columns = [_metric.c[name] for name in Metric.__slots__]
+        columns = [_metric.c[name] for name in Metric._fields]
         query = sa.select(*columns).where(_metric.c.run == run_id, _metric.c.id > after).order_by(_metric.c.id)
         if names is not None:
             query = query.where(_metric.c.name.in_(tuple(names)))
         with self._reading() as connection:
-            return [Metric(*row) for row in connection.execute(query)]
+            return list(map(Metric._make, connection.execute(query)))
 
     def write_artifact(self, artifact: Artifact) -> None:
         """Add or replace an artifact of a run."""

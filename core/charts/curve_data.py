@@ -42,18 +42,20 @@ class CurveBuffer:
         """Read what was written since the last time. Returns whether there was anything."""
         with self._lock:
             news = store.read_metrics(self.run_id, after=self._after)
-            for metric in news:
-                points = self._points.setdefault(metric.name, {})
-                x = float(metric.step) if metric.epoch is None else metric.epoch
-                if points and metric.step not in points and metric.step < next(reversed(points)):
-                    # A resumed run goes back to its checkpoint: keep the steps in order.
-                    points[metric.step] = (x, metric.value)
-                    self._points[metric.name] = dict(sorted(points.items()))
+            last: dict[str, int] = {}  # the largest step of each name
+            unsorted = set()
+            for new, name, step, epoch, value, _ in news:
+                points = self._points.setdefault(name, {})
+                if step < last.setdefault(name, next(reversed(points), step)):
+                    unsorted.add(name)  # a resumed run goes back to its checkpoint
                 else:
-                    points[metric.step] = (x, metric.value)
-                self._thinned.pop(metric.name, None)
-            if news:
-                self._after = news[-1].id
+                    last[name] = step
+                points[step] = (step if epoch is None else epoch, value)
+                self._after = new
+            for name in unsorted:
+                self._points[name] = dict(sorted(self._points[name].items()))
+            for name in last:
+                self._thinned.pop(name, None)
             return bool(news)
 
     def curve(self, name: str) -> Curve:

@@ -29,7 +29,7 @@ class MethodSettings:
         return cls(**{field.name: getattr(spec, field.name) for field in fields(cls)})
 
 
-_MANY = 2000  # training rows from which on the rate grows no more (docs/decisions/0011-fitted-heads.md)
+_MANY = 1000  # training rows from which on the rate grows no more (docs/decisions/0011-fitted-heads.md)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ from pages.ui.charts import draw_curves
 from pages.ui.runs import archive, record, table
 
 _ = state.words()
-MOST = 500
 
 
-def filters(runs: list[Run]) -> list[Run]:
-    """Narrow the list by words, status and kind."""
+def find() -> tuple[list[Run], int]:
+    """The newest runs that fit words, status and kind, and how many fit."""
     left, middle, right = st.columns([3, 4, 2], vertical_alignment="bottom")
     text = left.text_input(
         _("Search"),
@@ -38,14 +37,7 @@ def filters(runs: list[Run]) -> list[Run]:
     )
     word_of = {"": _("All kinds"), **{kind: _(row.word) for kind, row in KINDS.items()}}.__getitem__
     kind = right.selectbox(_("Kind"), ["", *KINDS], format_func=word_of, key="runs_kind", persist_state="session")
-    wanted = (text or "").lower().split()
-    return [
-        run
-        for run in runs
-        if (not chosen or run.status in chosen)
-        and (not kind or run.kind == kind)
-        and all(word in f"{run.name} {run.id} {run.note} {' '.join(run.tags)}".lower() for word in wanted)
-    ]
+    return open_store().find_runs((text or "").split(), statuses=chosen, kind=kind, limit=table.MOST)
 
 
 def show_selected(chosen: list[Run]) -> None:
@@ -79,9 +71,8 @@ def show_differences(runs: Sequence[Run]) -> None:
 def show_list() -> None:
     """The whole list, or what to do while it is empty."""
     parts.head(_("Runs"), _("Everything that ever ran here. Select rows to compare, open or delete them."))
-    runs = open_store().list_runs(limit=MOST)
     record.tell_set_aside()
-    if not runs:
+    if not open_store().list_runs(limit=1):
         with parts.empty(
             _("Nothing ran yet"),
             _("Every training and every data check is kept here, with its settings, curves and results."),
@@ -90,12 +81,15 @@ def show_list() -> None:
         ):
             parts.link("finetune", _("Fine-tune on digits"), ":material/model_training:", data="builtin/digits")
         return
-    shown = filters(runs)
+    shown, n = find()
     if not shown:
         st.info(_("No run fits these filters."), icon=":material/filter_alt_off:")
         return
     chosen = table.show_table(shown, _)
-    st.caption(_.plural("{n} run", "{n} runs", len(shown)))
+    if n > len(shown):
+        st.caption(_("The newest {most} of {n} runs. Search to find the others.", most=len(shown), n=_.number(n)))
+    else:
+        st.caption(_.plural("{n} run", "{n} runs", n))
     if chosen:
         show_selected(chosen)
 

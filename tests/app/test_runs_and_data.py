@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from core.i18n import LANGUAGES
 from core.registry.formats import upload_suffixes
 from core.store import Run, open_store
+from pages.ui.runs import table
 from tests.app.conftest import assert_sound, texts_of
 from tests.fixtures.bombs import TABLES
 
@@ -27,6 +28,20 @@ def test_runs_narrow_down_by_words_and_status(open_page: Callable[..., AppTest],
     assert at.dataframe[0].value["status"].tolist() == ["✕ Failed"]
     at.text_input(key="runs_search").input("no such run").run()
     assert at.info[0].value == "No run fits these filters."
+
+
+def test_runs_beyond_what_is_shown_are_counted_and_found(
+    open_page: Callable[..., AppTest], make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "MOST", 2)
+    oldest = make_run("done", tags=["数字"])
+    for _ in range(3):
+        make_run("done")
+    at = open_page("runs")
+    assert "The newest 2 of 4 runs. Search to find the others." in texts_of(at)
+    at.text_input(key="runs_search").input("数字").run()
+    assert len(at.dataframe[0].value) == 1
+    assert at.dataframe[0].value["tags"].tolist() == [oldest.tags]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

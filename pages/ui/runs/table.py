@@ -15,6 +15,8 @@ from core.runs.marks import accuracy_of, mark_words
 from core.store import Run
 from pages.ui import words
 
+MOST = 500  # rows: a longer table is searched, not read
+
 
 def row_of(run: Run, _: Translator) -> dict[str, Any]:
     """One run in the table."""

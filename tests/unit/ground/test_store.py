@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,38 @@ def test_an_id_is_never_used_twice_when_the_newest_rows_are_gone() -> None:
     store.delete_run("a")
     store.write_metrics("b", [("x", 0, None, 2.0, 0.0)])
     assert store.read_metrics("b")[0].id > last
+
+
+def test_runs_are_found_by_all_words_of_name_note_tag_or_id_whatever_their_case(home: Path) -> None:
+    store = open_store()
+    _add(store, "im-1", note="Äpfel und Birnen", tags=["Obst"], created_at=1.0)
+    _add(store, "im-2", note="äpfel", tags=["水果"], created_at=2.0, status="done")
+    _add(store, "im-3", created_at=3.0, status="done")
+    for words, ids in (
+        ([], ["im-3", "im-2", "im-1"]),
+        (["ÄPFEL"], ["im-2", "im-1"]),
+        (["äpfel", "obst"], ["im-1"]),
+        (["水果"], ["im-2"]),
+        (["IM-3"], ["im-3"]),
+        (["%"], []),
+    ):
+        found, n = store.find_runs(words, limit=10)
+        assert ([run.id for run in found], n) == (ids, len(ids)), words
+    newest, n = store.find_runs(statuses=["done"], kind="import", limit=1)
+    assert ([run.id for run in newest], n) == (["im-3"], 2)
+    assert store.find_runs(kind="finetune", limit=1) == ([], 0)
+
+
+def test_store_of_an_earlier_graft_is_given_the_indexes_that_it_lacks(home: Path) -> None:
+    _add(open_store(), "a")
+    with closing(sqlite3.connect(home / "graft.sqlite")) as connection:
+        connection.execute("DROP INDEX run_newest")
+        connection.execute("CREATE INDEX ix_run_status ON run (status)")
+    store = Store(home / "graft.sqlite")
+    with closing(sqlite3.connect(home / "graft.sqlite")) as connection:
+        plan = connection.execute("EXPLAIN QUERY PLAN SELECT * FROM run ORDER BY created_at DESC, id DESC LIMIT 5")
+        assert "USING INDEX run_newest" in plan.fetchone()[3]
+    assert [run.id for run in store.list_runs()] == ["a"]
 
 
 def test_metrics_of_another_run_stay_apart() -> None:
