@@ -1,6 +1,6 @@
 """What moves: the progress of runs, the badge of runs at work and the tab's title.
 
-Fragments tick once a second, read only what is new, and stop when the run has ended.
+Fragments tick twice a second, more slowly for many viewers, read only what is new, and stop when the run has ended.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PATIENCE_S = 8.0  # a run that has not stopped by then may be ended by force
 
 
 def follow(run_ids: Sequence[str], key: str, bar: Any, show: Callable[[Run], None] | None = None) -> None:
-    """Show runs at work, once a second, until the last has ended; then the page is drawn anew.
+    """Show runs at work until the last has ended; then the page is drawn anew.
 
     The switch that pauses goes into `bar`; `show` draws what a run alone has found so far, where it is not curves.
     """
@@ -49,7 +49,7 @@ def follow(run_ids: Sequence[str], key: str, bar: Any, show: Callable[[Run], Non
 def _tick(run_ids: tuple[str, ...], key: str, show: Callable[[Run], None] | None) -> None:
     with parts.guarded():
         _ = state.words()
-        rest, drawn = cached_machine.tick_s(state.session_id()), state.recall("tick_s", 1.0)
+        rest, drawn = cached_machine.tick_s(state.session_id()), state.recall("tick_s", TICK_S)
         if not 0.6 < rest / drawn < 1.6:  # others came or went
             st.rerun()
         store = open_store()
@@ -285,7 +285,8 @@ def show_log(run: Run, _: Translator, *, key: str, label: str) -> None:
 
 def watch_runs(page_title: str) -> None:
     """Keep the queue moving, count the runs at work in the side bar and tell the end of one in the tab's title."""
-    st.fragment(_watch, run_every=2 * cached_machine.tick_s(state.session_id()))(page_title)
+    rest = max(2 * TICK_S, 2 * cached_machine.tick_s(state.session_id()))
+    st.fragment(_watch, run_every=rest)(page_title)
 
 
 def _watch(page_title: str) -> None:

@@ -18,8 +18,8 @@ from core.store import open_store
 # What several pages ask for in the same moment is read once.
 _SHARED_S = 0.3
 # A refresh takes some 15 ms of a core, and training waits for its slowest thread: with so long a rest for each
-# viewer and core, many viewers slow it by a few percent.
-_REST_S = 1.0
+# further viewer and core, many viewers slow it by a few percent.
+_REST_S, _LEAST_REST_S = 1.0, 0.4
 _VIEWER_GONE_S = 30.0
 
 
@@ -65,10 +65,10 @@ def _viewers() -> dict[str, float]:
 
 
 def tick_s(session: str) -> float:
-    """Seconds a live page rests between two looks: one, more when many watch, so that training has its cores."""
+    """Seconds a live page rests between two looks: more when many watch, so that training has its cores."""
     seen, now = _viewers(), time.monotonic()
     seen[session] = now
     for other, moment in list(seen.items()):
         if now - moment > _VIEWER_GONE_S:
             seen.pop(other, None)
-    return max(1.0, round(len(seen) * _REST_S / (os.cpu_count() or 1), 1))
+    return max(_LEAST_REST_S, round((len(seen) - 1) * _REST_S / (os.cpu_count() or 1), 1))
