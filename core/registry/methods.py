@@ -162,7 +162,7 @@ METHODS = build_table(
             dark="#34C99A",
             marker="triangle-up",
             glyph="▲",
-            rates=Rates(pictures=1e-3, texts=2e-4),
+            rates=Rates(pictures=1e-3, texts=2e-4, few_pictures=2e-4),
             costs=Costs(
                 work=Share(each_block=0.125),  # counted for two blocks: 0.11 to 0.37, so 0.25
                 learned=Share(each_block=0.15),  # counted for two blocks: 0.16 to 0.79, so 0.30

@@ -75,12 +75,13 @@ def test_learning_rate_follows_the_method_when_none_is_given(method: str, rate: 
 
 
 @pytest.mark.parametrize(("rows", "rate"), [(2, 1e-4), (200, 1e-4), (500, 2.5e-4), (1000, 5e-4), (10**6, 5e-4)])
-def test_all_layers_move_less_with_few_rows_where_they_know_something(rows: int, rate: float) -> None:
+def test_layers_that_know_something_move_less_with_few_rows(rows: int, rate: float) -> None:
     assert learning_rate(_spec(method="full"), rows) == pytest.approx(rate)
     random = {"id": "bundled/efficientnet_lite0", "weights": "random"}
     assert learning_rate(_spec(method="full", model=random), rows) == 2e-3
     assert learning_rate(_spec(method="full", model={"id": "bundled/minilm-l6"}), rows) == 1e-4
-    assert learning_rate(_spec(method="last"), rows) == 1e-3
+    assert learning_rate(_spec(method="last"), rows) == pytest.approx(2 * rate)
+    assert learning_rate(_spec(method="head"), rows) == 1e-3
 
 
 def test_learning_rate_of_an_unknown_model_is_refused_unless_it_is_given() -> None:
