@@ -29,15 +29,12 @@ class MethodSettings:
         return cls(**{field.name: getattr(spec, field.name) for field in fields(cls)})
 
 
-_MANY = 1000  # training rows from which on the rate grows no more (docs/decisions/0011-fitted-heads.md)
-
-
 @dataclass(frozen=True)
 class Rates:
     """Learning rates of AdamW where the user gives none; from random weights the same where nothing else is said.
 
-    `few_pictures` is the least: with fewer than `_MANY` rows the rate falls with them down to it, as what few rows
-    say is soon learned and the rest of the way only leads away from what the network knew.
+    With fewer than `many` pictures the rate falls with them down to `few_pictures`: what they say is soon learned, and
+    the rest of the way only leads away from what the network knew (docs/decisions/0011-fitted-heads.md).
     """
 
     pictures: float
@@ -45,12 +42,13 @@ class Rates:
     random_pictures: float | None = None
     random_texts: float | None = None
     few_pictures: float | None = None
+    many: int = 1
 
     def at(self, rows: int, *, is_text: bool, is_random: bool) -> float:
         rate = (self.random_texts if is_text else self.random_pictures) if is_random else None
         if rate or is_text:
             return rate or self.texts
-        return min(self.pictures, max(self.few_pictures or self.pictures, self.pictures * rows / _MANY))
+        return min(self.pictures, max(self.few_pictures or self.pictures, self.pictures * rows / self.many))
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ METHODS = build_table(
             dark="#34C99A",
             marker="triangle-up",
             glyph="▲",
-            rates=Rates(pictures=1e-3, texts=2e-4, few_pictures=2e-4),
+            rates=Rates(pictures=1e-3, texts=2e-4, few_pictures=2e-4, many=5000),
             costs=Costs(
                 work=Share(each_block=0.125),  # counted for two blocks: 0.11 to 0.37, so 0.25
                 learned=Share(each_block=0.15),  # counted for two blocks: 0.16 to 0.79, so 0.30
@@ -207,7 +205,9 @@ METHODS = build_table(
             dark="#FF8A4C",
             marker="star",
             glyph="★",
-            rates=Rates(pictures=5e-4, texts=1e-4, random_pictures=2e-3, random_texts=5e-4, few_pictures=1e-4),
+            rates=Rates(
+                pictures=5e-4, texts=1e-4, random_pictures=2e-3, random_texts=5e-4, few_pictures=1e-4, many=1000
+            ),
             costs=Costs(work=Share(always=1.0), learned=Share(always=1.0), activations=1.0),  # all, by definition
             trains_all=True,
         ),
