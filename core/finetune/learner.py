@@ -25,7 +25,7 @@ from core.finetune.image_features import FrozenPrefix
 from core.finetune.text_features import FrozenEncoder
 from core.networks.image import ImageClassifier
 from core.networks.text import TextClassifier
-from core.networks.tokens import LengthGrouped, Tokens
+from core.networks.tokens import LengthGrouped, Tokens, split_by_length
 from core.networks.transforms import Augment, Batcher
 
 
@@ -126,9 +126,9 @@ class Learner(nn.Module):
         """The order of the training rows; None for the Trainer's own random one."""
         return None
 
-    def order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Places of `rows` in the order in which predicting them is quickest."""
-        return np.arange(len(rows))
+    def batches(self, rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+        """Places of `rows`, each once, in the batches in which answering them is quickest; `size` where it is alike."""
+        return np.array_split(np.arange(len(rows)), range(size, len(rows), size))
 
     def forward(self, rows: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """rows int64 [n], labels int64 [n] → logits [n, C] and, with labels, the mean cross-entropy."""
@@ -251,5 +251,9 @@ class TextLearner(Learner):
     def sampler(self, batch_size: int, seed: int) -> torch.utils.data.Sampler[int] | None:
         return LengthGrouped(self.tokens.lengths[self.data.train], batch_size, seed)
 
-    def order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.argsort(self.tokens.lengths[rows], kind="stable")
+    def batches(self, rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+        lengths = self.tokens.lengths[rows]
+        if self.device.type == "cpu":
+            return split_by_length(lengths)
+        order = np.argsort(lengths, kind="stable")
+        return [order[places] for places in super().batches(rows, size)]

@@ -32,15 +32,14 @@ def read_rows(
 ) -> Tensor:
     """What `read` gives of rows [n, …], in order, on the CPU as float32. Raises `StoppedError` between batches."""
     learner.eval()
-    order = learner.order(rows)
+    batches = learner.batches(rows, batch_size)
     parts = []
     with torch.inference_mode(), autocast(engine, learner.device):
-        for start in range(0, len(rows), batch_size):
+        for places in batches:
             clock.raise_if_stopped()
-            part = rows[order[start : start + batch_size]]
-            parts.append(read(part).float().cpu())
-            clock.work("predict", len(part))
+            parts.append(read(rows[places]).float().cpu())
+            clock.work("predict", len(places))
     found = torch.cat(parts)
     ordered = torch.empty_like(found)
-    ordered[torch.from_numpy(order)] = found
+    ordered[torch.from_numpy(np.concatenate(batches))] = found
     return ordered

@@ -16,6 +16,9 @@ from core.progress import PhaseClock
 Ints = NDArray[np.int64]
 # Batches are padded to a multiple of this, as matrix units like it.
 PAD_TO = 8
+# Of texts that are answered together: from some five hundred tokens on a processor takes equally long for each (75 µs
+# for MiniLM-L6 in bf16 on two cores), and more texts only have to be padded to the longest of them.
+_ENOUGH_TOKENS, _MOST_PADDING = 2048, 256
 _CHUNK = 1000
 # Whatever the language, so many letters are more tokens than are ever read where nothing is said.
 _LOOKED_AT_CHARS = 40 * MOST_READ
@@ -62,6 +65,24 @@ class Tokens:
     def share_unknown(self) -> float:
         """The share of tokens that the model does not know."""
         return self.num_unknown / max(1, self.num_tokens)
+
+
+def split_by_length(lengths: Ints) -> list[Ints]:
+    """Places of texts from short to long, in batches of about one length: of so many tokens as keep a processor busy.
+
+    >>> [list(places) for places in split_by_length(np.array([9, 2000, 7, 8, 300, 250]))]
+    [[2, 3, 0], [5, 4], [1]]
+    """
+    order = np.argsort(lengths, kind="stable")
+    padded = -(-lengths[order] // PAD_TO) * PAD_TO
+    cuts: list[int] = []
+    first = 0
+    for place, width in enumerate(padded.tolist()):
+        is_full = (place + 1 - first) * width > _ENOUGH_TOKENS
+        if place > first and (is_full or (place - first) * (width - padded[first]) > _MOST_PADDING):
+            cuts.append(place)
+            first = place
+    return np.split(order, cuts)
 
 
 def measure_lengths(texts: Sequence[str], tokenizer: Any) -> list[int]:

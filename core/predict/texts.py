@@ -13,10 +13,8 @@ from torch import Tensor
 
 from core.data.text_cleaning import clean_texts
 from core.networks.text import TextClassifier
-from core.networks.tokens import Tokens
+from core.networks.tokens import Tokens, split_by_length
 from core.predict.answers import Piece, TextAnswer, split_pieces
-
-_TEXTS_AT_ONCE = 32
 
 
 class TextPredictor:
@@ -63,9 +61,7 @@ class TextPredictor:
         with self._lock, torch.inference_mode():
             cleaned = clean_texts(texts).texts
             tokens = Tokens(cleaned, np.arange(len(cleaned)), self.model.tokenizer, self.max_length, None)
-            order = np.argsort(tokens.lengths, kind="stable")
-            for first in range(0, len(order), _TEXTS_AT_ONCE):
-                rows = order[first : first + _TEXTS_AT_ONCE]
+            for rows in split_by_length(tokens.lengths):
                 values[rows] = read(self.model(tokens(rows)).double()).numpy()
         return values
 
