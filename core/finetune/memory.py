@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core import ready, settings
+from core.data.token_lengths import ENOUGH_TOKENS
 from core.errors import GraftError
 from core.finetune.passes import is_fitted
 from core.finetune.spec import FinetuneSpec
-from core.hardware import describe_machine, this_host
+from core.hardware import best_device, describe_machine, this_host
 from core.registry.methods import METHODS
 from core.spec import parse_spec
 from core.store import Run, Store, find_report
@@ -78,14 +79,14 @@ def memory_of_mb(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int, sto
 
     Without `store` it is told from constants alone, the same whenever it is asked.
     """
-    need, batch = need_of(spec, card, shown, store), min(spec.batch_size, max(1, rows))
+    need, batch = need_of(spec, card, shown, store), _at_once(spec, card, shown, rows)
     like = []
     for run in _like_runs(spec, store) if store else []:
         other = parse_spec(FinetuneSpec, run.spec)
         facts = run.summary
         seen = facts.get("max_length") if card.is_text else facts.get("image_size")
         of_it = need_of(other, card, int(seen or shown), store)
-        its_batch = min(other.batch_size, max(1, int((facts.get("data") or {}).get("train") or rows)))
+        its_batch = _at_once(other, card, int(seen or shown), int((facts.get("data") or {}).get("train") or rows))
         peak = float(facts["peak_memory_mb"]) + (_SHARED_MB if facts.get("was_ready") else 0)
         like.append(peak + need.of(batch) - of_it.of(its_batch))
     shared = _SHARED_MB if store and ready.is_there() else 0.0
@@ -93,6 +94,12 @@ def memory_of_mb(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int, sto
         return max(statistics.median(like), libraries_mb(fits=is_fitted(spec))) - shared
     usual = _WITHOUT_TRAINER_MB if is_fitted(spec) else _LIBRARIES_MB
     return (libraries_mb(fits=is_fitted(spec)) if store else usual) + _AROUND_MB + need.of(batch) - shared
+
+
+def _at_once(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int) -> int:
+    """Examples of the largest batch: of a step, or where only a head is fitted of those that are answered."""
+    is_answering = card.is_text and METHODS[spec.method].only_head and best_device() == "cpu"
+    return max(1, min(ENOUGH_TOKENS // shown if is_answering else spec.batch_size, rows))
 
 
 def need_of(spec: FinetuneSpec, card: ModelCard, shown: int, store: Store | None) -> Need:

@@ -9,16 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.data.token_lengths import MOST_READ, SAMPLE
+from core.data.token_lengths import ENOUGH_TOKENS, MOST_READ, SAMPLE
 from core.networks.text import TokenBatch
 from core.progress import PhaseClock
 
 Ints = NDArray[np.int64]
 # Batches are padded to a multiple of this, as matrix units like it.
 PAD_TO = 8
-# Of texts that are answered together: from some five hundred tokens on a processor takes equally long for each (75 µs
-# for MiniLM-L6 in bf16 on two cores), and more texts only have to be padded to the longest of them.
-_ENOUGH_TOKENS, _MOST_PADDING = 2048, 256
+_MOST_PADDING = 256  # tokens in a batch of texts that are answered: a batch more costs as much
 _CHUNK = 1000
 # Whatever the language, so many letters are more tokens than are ever read where nothing is said.
 _LOOKED_AT_CHARS = 40 * MOST_READ
@@ -78,7 +76,7 @@ def split_by_length(lengths: Ints) -> list[Ints]:
     cuts: list[int] = []
     first = 0
     for place, width in enumerate(padded.tolist()):
-        is_full = (place + 1 - first) * width > _ENOUGH_TOKENS
+        is_full = (place + 1 - first) * width > ENOUGH_TOKENS
         if place > first and (is_full or (place - first) * (width - padded[first]) > _MOST_PADDING):
             cuts.append(place)
             first = place
