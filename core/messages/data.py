@@ -138,6 +138,7 @@ DATA_SENTENCES: dict[str, str] = {
     "data.empty_folder": N_("{n} class folders hold no pictures and are left out: {names}."),
     "data.other_files": N_("{n} files are no pictures by their names and are left out: {names}."),
     "data.folder_too_large": N_("{name} holds more than {limit} files. Give the folder of the pictures alone."),
+    "data.whole_disk": N_("{path} is the whole disk. Give the folder that holds the data."),
     "data.too_many_files": N_("{name} holds more than {limit} files. Take fewer, or give a folder with path:."),
     "data.unknown_tokens": N_(
         "{model} does not know {share} of the tokens in these texts: it was made for another language and will "

@@ -22,6 +22,8 @@ from core.spec import DataRef
 
 # One's own disk may hold many; this only keeps a root folder given by mistake from being walked for hours.
 MAX_FILES = 3_000_000
+# What the system tells of itself in the shape of files, some of which keep a reader waiting for ever.
+_OF_THE_SYSTEM = ("/proc", "/sys", "/dev")
 
 
 class FolderItems:
@@ -105,9 +107,12 @@ def _begins_like_picture(path: str) -> bool:
 def _walk(root: Path) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
     """Every folder below the root (relative to it) with its files. Links are followed, but not in circles.
 
-    Where data may only come from certain folders, links that lead out of them are passed over.
+    Where data may only come from certain folders, links that lead out of them are passed over. Raises `DataError` for a
+    whole disk.
     """
-    seen: set[str] = set()
+    if os.path.realpath(root) == os.path.realpath(root.anchor or os.sep):
+        raise DataError("data.whole_disk", path=str(root))
+    seen = set(_OF_THE_SYSTEM)
     waiting = [Path()]
     while waiting:
         place = waiting.pop()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.data.collection import Collection
-from core.data.readers.folder import open_folder
+from core.data.readers.folder import list_album, open_folder
 from core.errors import DataError
 from core.problems import Problem
 from core.spec import DataRef
@@ -156,6 +157,23 @@ def test_links_out_of_the_allowed_folders_are_passed_over(tmp_path: Path, monkey
     assert len(_open(root)) == 5
     monkeypatch.setenv("GRAFT_DATA_ROOTS", str(root))
     assert len(_open(root)) == 2
+
+
+@pytest.mark.parametrize("ask", [lambda root: open_folder([root], DataRef(id="path:/"), "disk"), list_album])
+def test_whole_disk_is_refused_at_once_also_by_a_link(tmp_path: Path, ask: Callable[[Path], object]) -> None:
+    (tmp_path / "all").symlink_to("/")
+    for root in (Path("/"), tmp_path / "all", Path("/usr/..")):
+        with pytest.raises(DataError) as refused:
+            ask(root)
+        assert [problem.code for problem in refused.value.problems] == ["data.whole_disk"]
+
+
+def test_what_the_system_tells_in_the_shape_of_files_is_not_read(tmp_path: Path) -> None:
+    root = fill(tmp_path, {"a": 2, "b": 1})
+    for place in ("proc", "sys", "dev"):
+        (root / place).symlink_to(f"/{place}")
+    found = _open(root)
+    assert (found.labels, len(found)) == (["a", "b"], 3)
 
 
 def test_fingerprint_follows_names_and_content_but_not_the_place(tmp_path: Path) -> None:
