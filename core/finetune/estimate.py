@@ -223,9 +223,11 @@ def _counts(spec: FinetuneSpec, store: Store) -> tuple[int, int, int] | None:
             counts = (find_report(run.id) or {}).get("counts")
             if isinstance(counts, dict) and counts.get("train"):
                 return _splits({name: sum(values) for name, values in counts.items()})
-        data = run.summary.get("data") or {}
-        if run.kind == "finetune" and not run.spec.get("train_size") and not run.spec.get("test_size") and data:
-            return int(data["train"]) + int(data["validation"]), 0, int(data["test"])
+        drew_all = run.kind == "finetune" and not run.spec.get("train_size") and not run.spec.get("test_size")
+        told = run.summary.get("data") or {}
+        rows = [told.get(name) for name in ("train", "validation", "test")] if drew_all else []
+        if rows and all(isinstance(n, int) for n in rows):  # a run that was brought may tell less
+            return rows[0] + rows[1], 0, rows[2]
     if spec.data.id == "builtin/digits":
         return 1437, 0, 360
     return None

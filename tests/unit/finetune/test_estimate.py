@@ -309,6 +309,13 @@ def test_unknown_model_gives_a_reason_and_no_numbers() -> None:
 # -- rows ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("told", [{"train": 8}, {"train": 8, "validation": {"100": 2}, "test": 3}, {}])
+def test_run_that_does_not_tell_its_rows_is_passed_over(told: dict[str, Any]) -> None:
+    wanted = finetune_estimate.known_rows(asked(), open_store())
+    past("a", asked(), 10.0, summary={"data": told})
+    assert finetune_estimate.known_rows(asked(), open_store()) == wanted
+
+
 def _read(data_id: str, home: Path, **splits: int) -> None:
     """An import of two classes with so many pictures in each split."""
     store = open_store()
