@@ -225,8 +225,8 @@ def _counts(spec: FinetuneSpec, store: Store) -> tuple[int, int, int] | None:
                 return _splits({name: sum(values) for name, values in counts.items()})
         drew_all = run.kind == "finetune" and not run.spec.get("train_size") and not run.spec.get("test_size")
         told = run.summary.get("data") or {}
-        rows = [told.get(name) for name in ("train", "validation", "test")] if drew_all else []
-        if rows and all(isinstance(n, int) for n in rows):  # a run that was brought may tell less
+        rows = [n for name in ("train", "validation", "test") if isinstance(n := told.get(name), int)]
+        if drew_all and len(rows) == 3:  # a run that was brought may tell less
             return rows[0] + rows[1], 0, rows[2]
     if spec.data.id == "builtin/digits":
         return 1437, 0, 360
