@@ -26,6 +26,7 @@ _STYLE = """
 [data-testid=stMain] [class*=st-key-primary_] a:hover { background: #166A4D; }
 [data-testid=stMain] [class*=st-key-primary_] a * { color: #fff; }
 [data-testid=stTable] :is(td, td *) { overflow-wrap: anywhere !important; }
+[data-testid=stMetric] :is(.stMarkdownEllipsis, .stMarkdownEllipsis *) { white-space: normal; }
 [data-testid=stTable] tr > :first-child { min-width: 6rem; }
 [data-testid=stCaptionContainer], [data-testid=stCaptionContainer] :is(p, code) { color: inherit !important; }
 [data-testid=stCaptionContainer], [data-testid=stImageCaption] { opacity: .8; }

@@ -13,6 +13,10 @@ from playwright.sync_api import Page, expect
 
 from core.store import open_store
 
+# Numbers that do not fit into their boxes.
+CUT = """() => [...document.querySelectorAll("[data-testid=stMetric] *")]
+  .filter(part => part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).overflowX === "hidden")
+  .map(part => part.textContent)"""
 LONG = 180_000  # ms, for what a worker has to do first
 
 
@@ -71,6 +75,9 @@ def test_newcomer_trains_on_digits_leaves_comes_back_and_tries_a_picture(open_pa
     expect(again.get_by_text(re.compile(r"\d+(\.\d)?%")).first).to_be_visible()
     assert open_store().get_run(run_id).status == "done"
     assert not server.imports_torch(), "the pages need no torch until somebody asks the model"
+    again.set_viewport_size({"width": 390, "height": 900})
+    assert again.get_by_test_id("stMetric").count() == 4
+    assert again.evaluate(CUT) == []
     again.locator(f".st-key-try_{run_id}_pictures input[type=file]").set_input_files(
         {"name": "seven.png", "mimeType": "image/png", "buffer": _picture((20, 20, 20), 1)}
     )
