@@ -5,21 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from core.compare.grid import grid
 from core.files import to_json, write_atomically
 from core.store import open_store
+from tests.browser.charts import assert_more_points_in_the_marked_chart, charts, mark, points
 from tests.fixtures.comparisons import make_comparison, make_report, make_spec
-
-
-def charts(page: Page) -> Any:
-    return page.locator(".graft-curve:has(svg.main-svg)")
-
-
-def points(page: Page) -> int:
-    """How many points the first chart shows."""
-    return int(charts(page).first.get_attribute("data-points") or 0)
 
 
 def test_comparison_fills_in_while_one_watches_and_ends_in_its_answer(open_page: Any) -> None:
@@ -27,15 +19,11 @@ def test_comparison_fills_in_while_one_watches_and_ends_in_its_answer(open_page:
     page = open_page(f"/compare?run={run.id}")
     expect(charts(page)).to_have_count(2)
     expect(page).to_have_title("40% · Graft")
-    charts(page).first.evaluate("box => { box.dataset.mark = 'same'; }")
+    mark(page)
     before = points(page)
     path = run.folder / "artifacts" / "report.json"
     write_atomically(path, to_json(make_report(make_spec(), 25)))
-    deadline = time.monotonic() + 60
-    while points(page) <= before and time.monotonic() < deadline:
-        page.wait_for_timeout(100)
-    assert points(page) > before
-    assert charts(page).first.get_attribute("data-mark") == "same", "the chart was mounted anew"
+    assert_more_points_in_the_marked_chart(page, before)
     write_atomically(path, to_json(make_report(make_spec())))
     cells = len(grid(make_spec()))
     open_store().update_run(run.id, status="done", ended_at=time.time(), summary={"cells_done": cells, "cells": cells})
@@ -83,12 +71,12 @@ def test_newcomer_compares_on_digits_and_reads_the_answer(open_page: Any) -> Non
     sizes.press("Enter")
     sizes.press("Escape")
     page.get_by_text("More settings").click()
-    for name, value in (("Picture size", "32"), ("Repeats", "1"), ("Steps at least", "60")):
+    for name, value in (("Picture size", "32"), ("Repeats", "1"), ("Steps at least", "20")):
         field = page.get_by_role("spinbutton", name=name)
         field.fill(value)
         field.press("Enter")
     expect(page.get_by_text("2 trainings")).to_be_visible()
-    expect(page.get_by_text("60 steps are few")).to_be_visible()
+    expect(page.get_by_text("20 steps are few")).to_be_visible()
     page.get_by_role("button", name="Start comparison").click()
     expect(page.get_by_role("button", name="Stop and keep")).to_be_visible()
     expect(charts(page)).to_have_count(2, timeout=180_000)

@@ -90,7 +90,7 @@ def test_stopped_run_is_kept_and_resumes_to_its_end(open_page: Any) -> None:
     page.get_by_text("Train the last blocks too").click()
     page.get_by_text("Train only the last layer (head)").click()
     # Few examples, seen often: long enough to be stopped in the middle, whatever else the machine does.
-    _fill(page, Training_examples=200, Epochs=25)
+    _fill(page, Training_examples=200, Epochs=15)
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached(timeout=LONG)
     run_id = _run_of(page)

@@ -5,20 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from core.files import to_json, write_atomically
 from core.store import open_store
+from tests.browser.charts import assert_more_points_in_the_marked_chart, charts, mark, points
 from tests.fixtures.optimizations import make_optimization, make_report, make_spec
-
-
-def charts(page: Page) -> Any:
-    return page.locator(".graft-curve:has(svg.main-svg)")
-
-
-def points(page: Page) -> int:
-    """How many points the first chart shows."""
-    return int(charts(page).first.get_attribute("data-points") or 0)
 
 
 def test_variants_arrive_while_one_watches_and_end_in_the_answer(open_page: Any) -> None:
@@ -26,15 +18,11 @@ def test_variants_arrive_while_one_watches_and_end_in_the_answer(open_page: Any)
     run = make_optimization("running", done=1, spec=passes)
     page = open_page(f"/optimize?run={run.id}")
     expect(charts(page)).to_have_count(1)
-    charts(page).first.evaluate("box => { box.dataset.mark = 'same'; }")
+    mark(page)
     before = points(page)
     path = run.folder / "artifacts" / "report.json"
     write_atomically(path, to_json(make_report(make_spec(**passes), 3)))
-    deadline = time.monotonic() + 60
-    while points(page) <= before and time.monotonic() < deadline:
-        page.wait_for_timeout(100)
-    assert points(page) > before
-    assert charts(page).first.get_attribute("data-mark") == "same", "the chart was mounted anew"
+    assert_more_points_in_the_marked_chart(page, before)
     write_atomically(path, to_json(make_report(make_spec(**passes))))
     open_store().update_run(run.id, status="done", ended_at=time.time(), summary={"recommended": "static_int8"})
     expect(page.get_by_role("heading", name="How it was measured")).to_be_visible()

@@ -14,13 +14,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core import store
 from core.markdown import as_label, as_text
 from core.runs import queue
 from core.runs.kinds import KINDS
 from core.store import Run, open_store
 from tests.fixtures.drawn import POISON, is_trap, more_than_text
-from tests.fixtures.homes import unpack_old_home
+from tests.fixtures.homes import living_in, unpack_old_home
 
 APP = Path(__file__).parents[2] / "app.py"
 # What an outsider words as they like; what a table of Graft's own tells (kinds, codes, methods) is refused elsewhere.
@@ -53,20 +52,17 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home with a run of every kind, each with poison in every word."""
-    monkeypatch.setenv("GRAFT_HOME", str(unpacked / "graft"))
-    monkeypatch.setenv("HF_HOME", str(unpacked / "huggingface"))
-    monkeypatch.setenv("GRAFT_OFFLINE", "1")
     monkeypatch.setattr("platform.node", lambda: "graft")
     monkeypatch.setattr(queue.LocalExecutor, "start", lambda *_: (os.getpid(), time.time()))
-    store._open.cache_clear()
-    if not (unpacked / "done").exists():
-        (unpacked / "done").touch()
-        for run in open_store().list_runs():
-            _poison(run)
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    yield unpacked
-    store._open.cache_clear()
+    with living_in(unpacked / "graft"):
+        monkeypatch.setenv("HF_HOME", str(unpacked / "huggingface"))
+        if not (unpacked / "done").exists():
+            (unpacked / "done").touch()
+            for run in open_store().list_runs():
+                _poison(run)
+        st.cache_data.clear()
+        st.cache_resource.clear()
+        yield unpacked
 
 
 def _poison(run: Run) -> None:

@@ -24,6 +24,22 @@ function pick(value, theme) {
   if ('light' in value && 'dark' in value) return value[theme];
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, pick(v, theme)]));
 }
+// Made once: where any part of it is another object, Plotly purges the chart and draws all of it anew, twice.
+function buttons(plotly, box, { words, name }) {
+  const page = () => getComputedStyle(box).getPropertyValue('--st-background-color') || '#fff';
+  const save = (format, icon) => ({
+    name: `graft-${format}`,
+    title: words[format],
+    icon,
+    click: (chart) => plotly.downloadImage(
+      { data: chart.data, layout: { ...chart.layout, paper_bgcolor: page() } },
+      { format, scale: format === 'png' ? 2 : 1, filename: name, width: box.clientWidth, height: box.clientHeight },
+    ),
+  });
+  const disk = { width: 24, height: 24, path: 'M19 9h-4V3H9v6H5l7 7 7-7zM5 18v2h14v-2H5z' };
+  const own = [save('png', plotly.Icons.camera), save('svg', disk)];
+  return { responsive: true, displaylogo: false, modeBarButtons: [['zoom2d', 'pan2d', 'autoScale2d'], own] };
+}
 export default function (component) {
   const { data, parentElement } = component;
   const box = parentElement.querySelector('.graft-curve');
@@ -41,23 +57,14 @@ export default function (component) {
     const plotly = await load(data.src);
     const theme = isDark(parentElement) ? 'dark' : 'light';
     const font = getComputedStyle(parentElement).getPropertyValue('--st-font') || 'sans-serif';
+    const drawn = JSON.stringify([data, theme, font]);
+    if (drawn === chart.drawn) return;
+    const told = JSON.stringify([data.words, data.name]);
+    if (told !== chart.told) Object.assign(chart, { told, config: buttons(plotly, box, data) });
     const layout = pick(data.layout, theme);
     layout.font = { ...layout.font, family: font };
-    const page = getComputedStyle(parentElement).getPropertyValue('--st-background-color') || '#fff';
-    const save = (format, icon) => ({
-      name: `graft-${format}`,
-      title: data.words[format],
-      icon,
-      click: (chart) => plotly.downloadImage(
-        { data: chart.data, layout: { ...chart.layout, paper_bgcolor: page } },
-        { format, scale: format === 'png' ? 2 : 1, filename: data.name, width: box.clientWidth,
-          height: box.clientHeight },
-      ),
-    });
-    const disk = { width: 24, height: 24, path: 'M19 9h-4V3H9v6H5l7 7 7-7zM5 18v2h14v-2H5z' };
-    const buttons = [['zoom2d', 'pan2d', 'autoScale2d'], [save('png', plotly.Icons.camera), save('svg', disk)]];
-    const config = { responsive: true, displaylogo: false, modeBarButtons: buttons };
-    await plotly.react(box, pick(data.traces, theme), layout, config);
+    await plotly.react(box, pick(data.traces, theme), layout, chart.config);
+    chart.drawn = drawn;
     box.dataset.points = data.traces.reduce((n, trace) => n + trace.x.length, 0);
   };
   chart.queue = chart.queue.then(chart.draw).catch(() => { box.textContent = data.alt; });

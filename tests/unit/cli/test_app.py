@@ -24,6 +24,7 @@ from core.spec import Spec
 from core.store import open_store
 from tests.fixtures.comparisons import make_comparison
 from tests.fixtures.optimizations import make_optimization
+from tests.fixtures.ready import lend_ready_process
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -101,7 +102,8 @@ def test_models_are_narrowed_down_by_the_options_of_the_page() -> None:
     assert families == {"ERNIE", "MacBERT"}
 
 
-def test_a_run_from_start_to_deletion(tmp_path: Path) -> None:
+def test_a_run_from_start_to_deletion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lend_ready_process(monkeypatch)
     options = ["--data", "builtin/digits", "--image-size", "32", "--epochs", "2", "--train-size", "200"]
     done = _core_anew(
         "finetune", "--model", "bundled/efficientnet_lite0", *options, "--test-size", "100", "--lr", "0.01"

@@ -30,6 +30,7 @@ from core.spec import parse_spec
 from core.store import Run, open_store
 from tests.fixtures.homes import living_in
 from tests.fixtures.listening import Listener
+from tests.fixtures.ready import lend_ready_process
 
 
 @pytest.fixture(scope="module")
@@ -332,8 +333,11 @@ def _wait(run_id: str, until: Callable[[Run], bool], *, seconds: float = 150) ->
 
 
 @pytest.mark.usefixtures("no_worker_survives")
-def test_killed_comparison_leaves_no_process_behind_and_resumes_without_training_again(pictures: Path) -> None:
-    run = submit.submit(_spec(pictures, steps=12, seeds=1))
+def test_killed_comparison_leaves_no_process_behind_and_resumes_without_training_again(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lend_ready_process(monkeypatch)
+    run = submit.submit(_spec(pictures, steps=6, seeds=1))
     folder = run.folder / "artifacts" / "cells"
     _wait(run.id, lambda r: len(list(folder.glob("*.json"))) >= 2)
     worker = psutil.Process(open_store().get_run(run.id).pid)

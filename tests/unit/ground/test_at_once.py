@@ -150,7 +150,7 @@ def test_of_downloads_of_one_model_one_fetches(together: Together, home: Path, m
     with stand_in(monkeypatch) as hub:
         wanted = hub.repositories["someone/tiny-bert"]["model.safetensors"]
         found = together("download")
-        assert len([one for one in hub.sent("storage/someone/tiny-bert/model.safetensors") if one]) == 1
+        assert len([one for one in hub.sent("storage/someone/tiny-bert/model.safetensors") if one]) == 1, found
     assert set(found) - {"download.at_work"} == {max(found, key=str.isdecimal)}
     blob = home / "huggingface" / "hub" / "models--someone--tiny-bert" / "blobs" / sha256(wanted).hexdigest()
     assert blob.read_bytes() == wanted

@@ -81,7 +81,7 @@ def no_worker_survives() -> Iterator[None]:
 
 @pytest.mark.usefixtures("loaded_workers")
 def test_killed_worker_becomes_interrupted_and_resumes_to_the_same_numbers(pictures: Path) -> None:
-    spec = _spec(pictures, epochs=8, batch_size=16)
+    spec = _spec(pictures, epochs=8, batch_size=16, image_size=32)
     run = submit.submit(spec)
     _wait(run.id, lambda r: len(open_store().read_metrics(r.id, names=["train/loss"])) > 20)
     pid = open_store().get_run(run.id).pid
@@ -166,6 +166,8 @@ def test_full_disk_is_told_and_the_run_resumes_once_there_is_room(tmp_path: Path
                 "model": {"id": "bundled/efficientnet_lite0"},
                 "data": {"id": "builtin/digits"},
                 "image_size": 32,
+                "train_size": 100,
+                "test_size": 50,
                 "epochs": 1,
                 "precision": "fp32",
             }

@@ -207,13 +207,13 @@ def test_weights_from_elsewhere_run_nothing(packed: dict[str, bytes], tmp_path: 
 def test_archives_that_reach_out_leave_nothing_outside(tmp_path: Path, home: Path) -> None:
     inner = io.BytesIO()
     with tarfile.open(fileobj=inner, mode="w") as tar:
-        for name in ("../../evil.png", "/tmp/evil.png", "evil.png"):
+        for name in ("../../reaching-out.png", "/tmp/reaching-out.png", "reaching-out.png"):
             tar.addfile(tarfile.TarInfo(name))
-        link = tarfile.TarInfo("evil-link")
+        link = tarfile.TarInfo("reaching-out-link")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(link)
-    outside = ("../evil.png", "/evil.png", "C:\\evil.png", "..\\evil.png")
-    entries = {**dict.fromkeys(outside, b""), "evil.tar": inner.getvalue()}
+    outside = ("../reaching-out.png", "/reaching-out.png", "C:\\reaching-out.png", "..\\reaching-out.png")
+    entries = {**dict.fromkeys(outside, b""), "reaching-out.tar": inner.getvalue()}
     for name, content in entries.items():
         path = tmp_path / "x.zip"
         with zipfile.ZipFile(path, "w") as archive:
@@ -221,5 +221,5 @@ def test_archives_that_reach_out_leave_nothing_outside(tmp_path: Path, home: Pat
         for way in (lambda path: store_upload(path, "x.zip"), import_run):
             with pytest.raises(GraftError):
                 way(path)
-    found = [one for folder in (tmp_path, home, tmp_path.parent) for one in folder.glob("**/*evil*")]
+    found = [one for folder in (tmp_path, home, tmp_path.parent) for one in folder.glob("**/*reaching-out*")]
     assert found == []
