@@ -28,7 +28,7 @@ from core.runs import queue
 from core.runs.queue import LocalExecutor
 from core.store import Run
 
-_PATIENCE_S = 90
+_PATIENCE_S = 300
 # A traceback, or what Python and its libraries say instead of a sentence.
 _OF_PYTHON = re.compile(
     r"Traceback|\b[A-Z]\w*(?:Error|Exception|Warning)\b:|object has no attribute|recursion depth|codec can't|NoneType"

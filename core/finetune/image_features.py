@@ -32,6 +32,9 @@ from core.progress import PhaseClock
 
 # Timed batches before a choice; the first one of an engine warms up and does not count.
 TIMED_BATCHES = 2
+# Fewer pictures go through with others beside them: of so few, other kernels give other last digits, and a run that was
+# killed in the middle, or ran beside another of the same pictures, would not end in the numbers of an undisturbed one.
+LEAST_AT_ONCE = 16
 # Exporting takes some ten seconds; it must have a chance to save more than that.
 WORTH_EXPORTING_S = 25.0
 
@@ -101,16 +104,17 @@ class FrozenPrefix:
         return self._decode(self._store.read(rows))
 
     def _compute(self, rows: NDArray[np.int64]) -> None:
-        x = self.batcher(self.pixels.read(rows))
+        filled = np.resize(rows, max(len(rows), LEAST_AT_ONCE))
+        x = self.batcher(self.pixels.read(filled))
         start = time.perf_counter()
         with torch.inference_mode():
             h = self._run(x)
         elapsed = time.perf_counter() - start
-        self._store.write(rows, self._encode(h))
+        self._store.write(rows, self._encode(h[: len(rows)]))
         self.rows_computed += len(rows)
         self.clock.work("prefix", len(rows))
         if not self._is_decided:
-            self._consider(elapsed / len(rows))
+            self._consider(elapsed / len(filled))
 
     # -- the choice between eager torch and ONNX Runtime -------------------------------------------------
     def _consider(self, seconds_per_row: float) -> None:

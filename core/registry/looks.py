@@ -24,6 +24,7 @@ _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 # Surrogates stand alone only where an encoder failed; no tokenizer takes them.
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 _SHORT = 100  # longer texts are not looked through for something that is seen
+_LETTER = re.compile("[^\\W\u115f\u1160]")  # most texts have one, which is found at once; these two are seen nowhere
 
 
 def clean(text: str) -> str:
@@ -47,7 +48,9 @@ def without_markup(text: str) -> str:
 def readable(text: str) -> str:
     """A text without control characters and superfluous blanks; empty where nothing of it is seen."""
     single = " ".join((text if text.isprintable() else CONTROL.sub("", text)).split())
-    return "" if len(single) < _SHORT and not single.isascii() and not look(single) else single
+    if len(single) >= _SHORT or single.isascii() or _LETTER.search(single):
+        return single
+    return single if look(single) else ""
 
 
 def look(name: str) -> str:

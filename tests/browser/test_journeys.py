@@ -61,6 +61,7 @@ def test_newcomer_trains_on_digits_leaves_comes_back_and_tries_a_picture(open_pa
     page.get_by_role("link", name="Fine-tune", exact=True).click()
     expect(page.get_by_role("heading", name="Fine-tune")).to_be_visible()
     _choose_small(page)
+    _fill(page, Training_examples=300)
     expect(page.get_by_text("What it will cost here")).to_be_visible()
     page.get_by_role("button", name="Start training").click()
     # At once: what is happening, in words.

@@ -27,7 +27,7 @@ _SIGNS = (",", "\t", ";", "|")
 _ANY_END, _USUAL_END = r"[\r\n]++", r"(?:\r*+\n)++"
 _ODD_RUN = re.compile(r'(?<!")(?:"")*+"(?!")')
 _SAMPLE_CHARS, _SAMPLE_ROWS = 200_000, 200
-_STRETCH_CHARS = 100_000
+_STRETCH_CHARS, _BLOCK_CHARS = 100_000, 50_000
 _FEWEST_ROWS, _MOST_CLASSES = 4, 500
 Row = list[str]
 
@@ -181,7 +181,7 @@ class _Parser:
         self._line_end = re.compile(layout.line_end)
         self._closing = re.compile(rf'"++(?= *+(?:{sign}|{layout.line_end}|\Z))')
         self._next_closing = re.compile(rf'(?<!"){self._closing.pattern}')
-        self._spaced = re.compile(rf'(?:^|{sign}) +"|" +(?:{sign}|$)')
+        self._spaced = re.compile(rf'(?:^|{sign}|[\r\n]) +"|" +(?:{sign}|[\r\n]|$)')
         self._closers, self._odd, self._broken = _Finder(), _Finder(), _Finder()
         self._known: dict[int, set[str]] | None = None
         quoted = rf'(?:^|{sign}|[\r\n])"(?:[^"\r\n]++|"")*+"(?:{sign}|[\r\n]|\Z)'
@@ -204,6 +204,7 @@ class _Parser:
     def _records(self) -> Iterator[tuple[Row, str]]:
         """Each row with its line."""
         at, text, quote = 0, self._text, -1
+        tried = 0  # up to here lines with quotes are read one by one
         while at < len(text):
             if quote < at:
                 quote = text.find('"', at)
@@ -214,6 +215,14 @@ class _Parser:
                     yield line.split(self._sign), line
                 at = stop
                 continue
+            if at >= tried:
+                tried = self._block(at)
+                lines = self._lines(text[at:tried])
+                rows = self._plain_all(lines, text[at:tried])
+                if rows is not None:
+                    yield from zip(rows, lines, strict=True)
+                    at = tried
+                    continue
             end, after = self._line(at)
             line = text[at:end]
             row = self._plain(line)
@@ -221,6 +230,21 @@ class _Parser:
                 row, end, after = self._tolerant(at, end, after)
             yield row, line
             at = after
+
+    def _block(self, at: int) -> int:
+        """Where some thousand lines from here end."""
+        found = self._line_end.search(self._text, at + _BLOCK_CHARS)
+        return found.end() if found else len(self._text)
+
+    def _plain_all(self, lines: list[str], block: str) -> list[Row] | None:
+        """The cells of lines that keep to the rules, each by itself; None where one may not."""
+        if self._spaced.search(block):
+            return None
+        try:
+            rows = list(csv.reader(lines, delimiter=self._sign, strict=True))
+        except csv.Error:
+            return None
+        return rows if len(rows) == len(lines) else None  # a cell that holds a line break joins several
 
     def _lines(self, part: str) -> list[str]:
         """The lines of a part that ends with one; by the quickest way that gives the same."""

@@ -231,6 +231,20 @@ def test_cached_features_give_what_uncached_ones_do(
                 assert without.rows[name, step] == pytest.approx(value, rel=tolerance, abs=tolerance)
 
 
+def test_features_that_others_computed_in_small_batches_are_the_same(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed run or a smaller one left changes no number: of a few pictures other kernels give other digits."""
+    spec = colour_spec(pictures, method="head", train_size=40, precision="fp32")
+    alone, after = Listener(), Listener()
+    finetune(spec, tmp_path / "alone", alone, resume=False)
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "other"))
+    finetune(spec.model_copy(update={"batch_size": 3}), tmp_path / "few", Listener(), resume=False)
+    summary = finetune(spec, tmp_path / "after", after, resume=False)
+    assert summary["engine"]["computed_rows"] == 0
+    assert after.rows == alone.rows
+
+
 def test_onnx_runtime_computes_the_frozen_part_when_it_is_chosen(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
