@@ -23,6 +23,7 @@ from core.files import replacing, sha256, to_json, write_atomically
 from core.finetune.records import BestEpoch
 
 MARK = "complete"
+RECIPE = 3
 
 
 class Checkpoints:
@@ -32,16 +33,18 @@ class Checkpoints:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def began_in_0_1(self) -> bool:
-        """Whether what lies here was begun by version 0.1, which split and began otherwise; else the run is marked as
-        one of today."""
+    def recipe(self) -> int:
+        """How what lies here was begun, which goes on so: 1 by version 0.1, which split and began otherwise; 2 with
+        all embeddings of a text network learning; else it is marked as today's, 3."""
         mark = self.folder / "began.json"
-        if mark.exists():
-            return False
-        is_old = self.last() is not None or self.best_facts() is not None
-        if not is_old:
-            write_atomically(mark, json.dumps({"recipe": 2}))
-        return is_old
+        try:
+            return int(json.loads(mark.read_text(encoding="utf-8"))["recipe"])
+        except FileNotFoundError:
+            pass
+        if self.last() is not None or self.best_facts() is not None:
+            return 1
+        write_atomically(mark, json.dumps({"recipe": RECIPE}))
+        return RECIPE
 
     def clear(self) -> None:
         """Forget everything: the run starts anew."""

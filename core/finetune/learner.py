@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +25,7 @@ from core.finetune.image_features import FrozenPrefix
 from core.finetune.text_features import FrozenEncoder
 from core.networks.image import ImageClassifier
 from core.networks.text import TextClassifier
+from core.networks.text_learning import learning_quickly
 from core.networks.tokens import LengthGrouped, Tokens, split_by_length
 from core.networks.transforms import Augment, Batcher
 
@@ -117,6 +118,10 @@ class Learner(nn.Module):
             if kept is not None and exact is not None and exact is not kept:
                 kept.rows_computed += exact.rows_computed
             self.prefix, self.cut = kept, cut
+
+    def learning(self) -> AbstractContextManager[None]:
+        """Within: as it is while it learns, which may take less time and memory than to be whole."""
+        return nullcontext()
 
     def candidates(self, engine: ComputeChoice) -> list[ComputeChoice]:
         """Other ways to compute a training step that are worth timing."""
@@ -247,6 +252,9 @@ class TextLearner(Learner):
     def features(self, rows: NDArray[np.int64]) -> Tensor:
         batch: Any = self.tokens(rows, self.device) if self.prefix is None else self.prefix.read(rows)
         return self.model.run(batch, self.cut)
+
+    def learning(self) -> AbstractContextManager[None]:
+        return learning_quickly(self.model.net, self.tokens.used)
 
     def sampler(self, batch_size: int, seed: int) -> torch.utils.data.Sampler[int] | None:
         return LengthGrouped(self.tokens.lengths[self.data.train], batch_size, seed)

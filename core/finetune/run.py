@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ from core.finetune.autotune import (
     save_engine,
     time_training,
 )
-from core.finetune.checkpoints import Checkpoints
+from core.finetune.checkpoints import RECIPE, Checkpoints
 from core.finetune.fitting import FIT_UNITS, HeadFit, can_be_fitted
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.learner import seed_everything
@@ -71,9 +72,8 @@ def finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, *, resume: bo
 class Finetuning:
     """One training, step by step.
 
-    With `engine` it computes as that says instead of as is quickest here; one that is not `resumable` writes no
-    checkpoints. With `is_of_0_1` rows are drawn and heads begin as in version 0.1; where nothing is said, as the
-    checkpoints tell.
+    With `engine` it computes as that says, not as is quickest here; without `resumable` it writes no checkpoints. With
+    `is_of_0_1` rows are drawn and heads begin as in version 0.1; where nothing is said, as the checkpoints tell.
     """
 
     def __init__(
@@ -92,7 +92,8 @@ class Finetuning:
         self.artifacts = folder / "artifacts"
         self.checkpoints = Checkpoints(folder / "checkpoint")
         self.checkpoints.make_ready(self.clock.log, resume=resume)
-        self.is_of_0_1 = self.checkpoints.began_in_0_1() if is_of_0_1 is None else is_of_0_1
+        self.recipe = self.checkpoints.recipe()
+        self.is_of_0_1 = self.recipe == 1 if is_of_0_1 is None else is_of_0_1
         if self.is_of_0_1:
             self.spec = spec = as_in_0_1(spec)
         self.card = get_model(spec.model.id)
@@ -113,8 +114,7 @@ class Finetuning:
 
     def learn(self) -> tuple[NDArray[np.float64], BestEpoch, Loop | HeadFit]:
         """Train and test: probabilities [N, C] of the test rows, what is known of the best epoch, the loop."""
-        spec = self.spec
-        seed_everything(spec.seed)
+        seed_everything(self.spec.seed)
         self.clock.phase("data")
         self.task.load_data(as_in_0_1=self.is_of_0_1)
         self.data = self.task.data
@@ -126,19 +126,21 @@ class Finetuning:
         self.learner = self.task.build_learner(self.engine)
         self._limit_cache()
         self.parameters = count_parameters(self.learner.model)  # before adapters are merged
+        with self.learner.learning() if self.recipe == RECIPE else nullcontext():
+            loop, best = self._train()
+        self.clock.phase("test")
+        return self._test(loop.engine.exact()).double().softmax(1).numpy(), best, loop
+
+    def _train(self) -> tuple[Loop | HeadFit, BestEpoch]:
+        """Train, and let the network be as in its best epoch."""
         loop = self._loop()
         self._expect(loop)
         if not loop.is_finished:
-            if not isinstance(loop, HeadFit):
-                self._tune(loop)
+            self._tune(loop)
             self._remember_engine()
-            if not isinstance(loop, HeadFit):
-                self._begin_fitted(loop)
+            self._begin_fitted(loop)
             loop.train(resume=self.resume)
-        self.learned_rows = loop.learned_rows
-        best = loop.load_best()
-        self.clock.phase("test")
-        return self._test(loop.engine.exact()).double().softmax(1).numpy(), best, loop
+        return loop, loop.load_best()
 
     def _loop(self) -> Loop | HeadFit:
         """What trains: a fit where only the head learns and its features are kept, else steps over batches."""
@@ -153,16 +155,16 @@ class Finetuning:
     @property
     def _begins_fitted(self) -> bool:
         rows = min(len(self.data.train), MAX_START_ROWS)
-        is_random = self.spec.model.weights == "random"
-        return not (self.is_of_0_1 or is_random) and can_be_fitted(self.learner, rows)
+        is_old_or_random = self.is_of_0_1 or self.spec.model.weights == "random"
+        return not is_old_or_random and can_be_fitted(self.learner, rows)
 
-    def _begin_fitted(self, loop: Loop) -> None:
+    def _begin_fitted(self, loop: Loop | HeadFit) -> None:
         """Let a training from its first step on begin with the head that fits the network as it is.
 
         That head counts as epoch 0 where the best epoch is chosen, and its answers for the test rows are kept.
         Random weights have nothing that a head could be fitted to.
         """
-        if not self._begins_fitted:
+        if isinstance(loop, HeadFit) or not self._begins_fitted:
             return
         # A batch's own mean and variance would be far from those that the head was fitted with.
         self.learner.model.keeps_standard = True
@@ -238,9 +240,10 @@ class Finetuning:
         read = min(train, MAX_START_ROWS) + validation + (test if self.resumable else 0) if self._begins_fitted else 0
         self.clock.expect(once + read * cost["predict"] + self.spec.epochs * per_epoch, **cost)
 
-    def _tune(self, loop: Loop) -> None:
+    def _tune(self, loop: Loop | HeadFit) -> None:
         """Time candidates for the training steps, unless this engine is known or was asked for."""
-        if self.is_engine_known or self.spec.precision != "auto" or self.task.cut == self.learner.model.num_blocks:
+        is_given = self.is_engine_known or self.spec.precision != "auto"
+        if isinstance(loop, HeadFit) or is_given or self.task.cut == self.learner.model.num_blocks:
             return
         self.clock.phase("autotune")
         others = self.learner.candidates(self.engine)
@@ -274,7 +277,7 @@ class Finetuning:
         report: FinetuneReport = {
             **report_classification(targets, probabilities, labels),
             "mistakes": self.task.write_mistakes(self.artifacts, rows, targets, probabilities),
-            **self.task.write_more(self.artifacts, self.learned_rows),
+            **self.task.write_more(self.artifacts, loop.learned_rows),
             **self._of_head(loop),
             **self._beside(targets, probabilities),
         }

@@ -14,8 +14,9 @@ from core.networks.text import TokenBatch
 from core.progress import PhaseClock
 
 Ints = NDArray[np.int64]
-# Batches are padded to a multiple of this, as matrix units like it.
-PAD_TO = 8
+# Batches on a GPU are padded to a multiple of this, as its matrix units like it. A processor gains nothing by it: of
+# short texts a quarter of its work would be padding.
+_PAD_TO = 8
 _MOST_PADDING = 256  # tokens in a batch of texts that are answered: a batch more costs as much
 _CHUNK = 1000
 # Whatever the language, so many letters are more tokens than are ever read where nothing is said.
@@ -46,13 +47,19 @@ class Tokens:
                 self.num_unknown += 0 if unknown is None else int((kept == unknown).sum())
 
     def __call__(self, rows: Ints, device: torch.device | None = None) -> TokenBatch:
-        """Rows as one batch, padded to the longest of them (to a multiple of `PAD_TO`)."""
-        width = min(self.max_length, -(-int(self.lengths[rows].max()) // PAD_TO) * PAD_TO)
+        """Rows as one batch, padded to the longest of them; on a GPU to a multiple of eight."""
+        pad_to = 1 if device is None or device.type == "cpu" else _PAD_TO
+        width = min(self.max_length, -(-int(self.lengths[rows].max()) // pad_to) * pad_to)
         ids = np.full((len(rows), width), self.pad, dtype=np.int64)
         for place, row in enumerate(rows.tolist()):
             ids[place, : self.lengths[row]] = self._ids[row]
         mask = (np.arange(width) < self.lengths[rows][:, None]).astype(np.int64)
         return TokenBatch(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+
+    @property
+    def used(self) -> Ints:
+        """The ids that occur, padding among them, each once."""
+        return np.unique(np.concatenate([np.array([self.pad], dtype=np.int32), *self._ids.values()])).astype(np.int64)
 
     @property
     def share_cut(self) -> float:
@@ -72,12 +79,12 @@ def split_by_length(lengths: Ints) -> list[Ints]:
     [[2, 3, 0], [5, 4], [1]]
     """
     order = np.argsort(lengths, kind="stable")
-    padded = -(-lengths[order] // PAD_TO) * PAD_TO
     cuts: list[int] = []
     first = 0
-    for place, width in enumerate(padded.tolist()):
+    sizes = lengths[order].tolist()
+    for place, width in enumerate(sizes):
         is_full = (place + 1 - first) * width > ENOUGH_TOKENS
-        if place > first and (is_full or (place - first) * (width - padded[first]) > _MOST_PADDING):
+        if place > first and (is_full or (place - first) * (width - sizes[first]) > _MOST_PADDING):
             cuts.append(place)
             first = place
     return np.split(order, cuts)

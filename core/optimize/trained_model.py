@@ -32,7 +32,7 @@ from core.models.weight_files import model_folder
 from core.networks.exportable import Network, build_network, exportable
 from core.networks.image import ImageClassifier
 from core.networks.text import TextClassifier
-from core.networks.tokens import PAD_TO, Tokens
+from core.networks.tokens import Tokens
 from core.networks.transforms import Batcher
 from core.optimize.rows import Measures
 from core.optimize.spec import OptimizeSpec
@@ -288,7 +288,7 @@ class TrainedTextModel(TrainedModel):
             "labels": self.labels,
             "max_length": self.size,
             "pad_id": self.tokens.pad,
-            "pad_to": PAD_TO,
+            "pad_to": 1,  # as `Tokens` pads on a processor
         }
         write_atomically(folder / "preprocessing.json", to_json(facts))
 

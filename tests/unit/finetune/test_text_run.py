@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_it_learns_and_tells_what_it_did(method: str, reviews: Path, home: Path,
     assert all(set(row) >= {"text", "true", "predicted"} for row in report["mistakes"])
 
 
-@pytest.mark.parametrize("method", ["last", "lora"])
+@pytest.mark.parametrize("method", ["last", "lora", "full"])
 def test_stopped_run_resumes_to_the_same_numbers(method: str, reviews: Path, home: Path, tmp_path: Path) -> None:
     spec = _spec(reviews, plant("bert", home), method=method)
     whole, first, second = Listener(), Listener(stop_after=9, since="train"), Listener()
@@ -218,6 +219,18 @@ def test_run_of_version_0_1_goes_on_reading_what_it_read(home: Path, reviews: Pa
     assert Finetuning(spec, tmp_path / "run", Listener(), resume=True).spec.max_length == 128
     asked = spec.model_copy(update={"max_length": 32})
     assert Finetuning(asked, tmp_path / "run", Listener(), resume=True).spec.max_length == 32
+
+
+def test_run_that_began_with_all_embeddings_goes_on_so(home: Path, reviews: Path, tmp_path: Path) -> None:
+    """What its optimizer remembers is of all of them."""
+    spec, second = _spec(reviews, plant("bert", home), method="full"), Listener()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.finetune.learner.TextLearner.learning", lambda _: nullcontext())
+        with pytest.raises(StoppedError):
+            finetune(spec, tmp_path / "run", Listener(stop_after=9, since="train"), resume=False)
+    (tmp_path / "run" / "checkpoint" / "began.json").write_text('{"recipe": 2}')
+    finetune(spec, tmp_path / "run", second, resume=True)
+    assert min(step for name, step in second.rows if name == "train__loss") > 1
 
 
 class _WithoutEncodings:
