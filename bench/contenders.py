@@ -229,7 +229,7 @@ def graft(job: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     summary = finetune(spec, Path(job["scratch"]), reporter, resume=False)
     phases = summary["phases"]
-    working = ("autotune", "compile", "features", "train", "validate")
+    working = ("autotune", "compile", "features", "fit", "train", "validate")
     return watch.result(
         accuracy=summary["test"]["accuracy"],
         work_s=sum(phases.get(name, 0.0) for name in working),

@@ -26,6 +26,7 @@ from core.data.images import Pixels
 from core.errors import first_line
 from core.files import replacing
 from core.finetune.autotune import ComputeChoice, Timing
+from core.networks.folding import fold
 from core.networks.image import ImageClassifier
 from core.networks.transforms import Batcher
 from core.progress import PhaseClock
@@ -62,14 +63,15 @@ class FrozenPrefix:
         self._times: list[float] = []
         self._is_decided = engine.prefix != "auto"
         self.when_decided: Callable[[], None] = lambda: None  # told once, when `engine` says who computes
-        self._run: Callable[[Tensor], Tensor] = self._eager
         model.eval()
+        self._folded = fold(model, cut, engine.prefix_precision, batcher.device)
+        self._run: Callable[[Tensor], Tensor] = self._eager
         with torch.inference_mode():
             probe = self._eager(batcher(pixels.read(np.zeros(1, dtype=np.int64))))
         # A head's input is small and kept exactly; block activations are many and kept in half the bytes.
         self._is_exact = probe.ndim == 2
         numpy_type = np.dtype(np.float32) if self._is_exact else np.dtype(np.uint16)
-        precision = engine.prefix_precision
+        precision = engine.prefix_precision + ("|folded" if self._folded else "")
         # Where a later version of Graft cuts a network into other stages, these are other features.
         network += "|" + ",".join(stage.name for stage in model.stages[:cut])
         facts = f"{network}|{cut}|{batcher.size}|{batcher.preprocessing.model_dump_json()}|{precision}|{pixels.key}"
@@ -146,6 +148,8 @@ class FrozenPrefix:
         return onnx < eager
 
     def _eager(self, x: Tensor) -> Tensor:
+        if self._folded is not None:
+            return self._folded(x)
         precision = self.engine.prefix_precision
         dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
         with torch.autocast(x.device.type, dtype=dtype, enabled=precision != "fp32"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -24,6 +25,7 @@ from core.inspection.memory_baseline import measure_start
 from core.models.card import ModelCard
 from core.models.catalog import get_model
 from core.models.search import find_local
+from core.networks.folding import fold
 from core.networks.image import ImageClassifier, build_classifier
 from core.networks.text import TextClassifier, TokenBatch, build_text_classifier
 from core.networks.tuning import set_trainable
@@ -126,7 +128,10 @@ def _gauge_pictures(model_id: str) -> dict[str, float]:
     model.to(device).to(memory_format=torch.channels_last)
     x = torch.randn(_BATCH, 3, _SIZE, _SIZE, device=device).contiguous(memory_format=torch.channels_last)
     engine = default_engine("auto", device)
-    return _gauge(card, gmacs_of(card, _SIZE, None), model, lambda: model(x), engine, _BATCH)
+    folded = fold(model.eval(), model.num_blocks, engine.prefix_precision, device)
+    return _gauge(
+        card, gmacs_of(card, _SIZE, None), model, lambda: model(x), engine, _BATCH, folded and partial(folded, x)
+    )
 
 
 def _gauge_texts(tokens: int, rows: int) -> dict[str, float]:
@@ -145,18 +150,22 @@ def _gauge(
     answer: Callable[[], torch.Tensor],
     engine: ComputeChoice,
     rows: int,
+    frozen: Callable[[], torch.Tensor] | None = None,
 ) -> dict[str, float]:
-    """Billions of multiply-adds a second by the kind of pass, counted as estimates count them."""
+    """Billions of multiply-adds a second by the kind of pass, counted as estimates count them.
+
+    `frozen`: how the part that does not learn is computed, where it is not as the rest answers.
+    """
     device = pick_device("auto")
     targets = torch.zeros(rows, dtype=torch.int64, device=device)
     values = {"model": {"id": card.id, "weights": "random"}, "data": {"id": "builtin/digits"}, "method": "full"}
     spec = FinetuneSpec.model_validate({**values, "epochs": 1, "batch_size": rows})
     work = count_passes(spec, card, gmacs, (rows, 0, rows))
 
-    def look(precision: ComputeChoice) -> None:
+    def look(precision: ComputeChoice, how: Callable[[], torch.Tensor] = answer) -> None:
         model.eval()
         with torch.inference_mode(), autocast(precision, device):
-            answer()
+            how()
 
     def learn() -> None:
         model.train()
@@ -165,7 +174,8 @@ def _gauge(
         loss.backward()  # type: ignore[no-untyped-call]
         model.zero_grad(set_to_none=True)
 
-    seen = _seconds(lambda: look(engine.replace(precision=engine.prefix_precision)), device)
+    short = engine.exact() if frozen else engine.replace(precision=engine.prefix_precision)
+    seen = _seconds(lambda: look(short, frozen or answer), device)
     exact = _seconds(lambda: look(engine.exact()), device)
     set_trainable(model, "full")
     learned = _seconds(learn, device)

@@ -1,0 +1,117 @@
+"""The frozen part with its norms folded into convolutions: the same features, or none of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.networks.folding import fold
+from core.networks.image import ImageClassifier, build_classifier
+from core.spec import ModelRef
+
+CPU = torch.device("cpu")
+
+
+def _network(name: str) -> ImageClassifier:
+    """With norms as training leaves them: not of mean 0 and variance 1."""
+    weights = "pretrained" if name.startswith("bundled/") else "random"
+    model = build_classifier(ModelRef(id=name, weights=weights), ["a", "b"], seed=0).eval()
+    torch.manual_seed(1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and weights == "random":
+            nn.init.normal_(module.running_mean, 0, 0.1)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return model
+
+
+def _norms(model: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bundled/efficientnet_lite0",  # the norm brings its activation
+        "torchvision/resnet18",  # the first norm is a step of its own
+        "torchvision/squeezenet1_1",  # no norm
+        "torchvision/mnasnet0_5",
+        "torchvision/vit_b_16",
+    ],
+)
+def test_features_are_as_close_to_fp32_as_autocasts(name: str) -> None:
+    model = _network(name)
+    cut, before = model.num_blocks, {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    folded = fold(model, cut, "bf16", CPU)
+    assert (folded is not None) == (_norms(model) > 0)
+    exact = fold(model, cut, "fp32", CPU)
+    assert (exact is None) == (folded is None)
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[key]), "the network itself stays as it is"
+    if folded is None or exact is None:
+        return
+    x = torch.randn(3, 3, 96, 96)
+    with torch.inference_mode():
+        wanted = model.run(x, 0, cut)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            usual = model.run(x, 0, cut)
+        got = folded(x)
+        assert (exact(x) - wanted).abs().max() < 1e-4 * wanted.abs().max()
+    assert got.dtype == torch.float32
+    assert (got - wanted).abs().mean() < 1.5 * (usual.float() - wanted).abs().mean()
+
+
+def test_a_norm_that_belongs_elsewhere_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules stand in another order than they are run in."""
+    model = _network("torchvision/resnet18")
+    block = model.net.get_submodule("layer2.0")
+    swapped = {"bn1": block.bn2, "bn2": block.bn1}
+    forward = type(block).forward
+
+    def run(self: Any, x: Tensor) -> Tensor:
+        if self is not block and not hasattr(self, "swapped"):
+            return forward(self, x)
+        self.bn1, self.bn2 = self.bn2, self.bn1
+        y = forward(self, x)
+        self.bn1, self.bn2 = self.bn2, self.bn1
+        return y
+
+    block.swapped = True
+    block.bn1, block.bn2 = swapped["bn1"], swapped["bn2"]
+    monkeypatch.setattr(type(block), "forward", run)
+    assert fold(model, model.num_blocks, "bf16", CPU) is None
+
+
+def test_large_networks_are_not_copied_and_other_devices_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _network("torchvision/resnet18")
+    assert fold(model, model.num_blocks, "bf16", torch.device("meta")) is None
+    assert fold(model, model.num_blocks, "fp16", CPU) is None
+    monkeypatch.setattr("core.networks.folding._MOST_BYTES", 1e6)
+    assert fold(model, model.num_blocks, "bf16", CPU) is None
+
+
+def test_features_are_computed_so(home: Any) -> None:
+    from core.data.images import load_images
+    from core.finetune.autotune import ComputeChoice
+    from core.finetune.image_features import FrozenPrefix
+    from core.models.catalog import get_model
+    from core.networks.transforms import Batcher
+    from core.progress import PhaseClock, SilentReporter
+    from core.spec import DataRef
+
+    model = _network("bundled/efficientnet_lite0")
+    card = get_model("bundled/efficientnet_lite0")
+    data = load_images(
+        DataRef(id="builtin/digits"), card.vision, train_size=20, test_size=10, seed=0, reporter=SilentReporter()
+    )
+    batcher = Batcher(card.vision, 32, torch.device("cpu"), channels_last=True)
+    kept = {}
+    for precision in ("bf16", "fp32"):
+        engine = ComputeChoice(prefix="eager", prefix_precision=precision)
+        prefix = FrozenPrefix(model, model.num_blocks, batcher, data.pixels, engine, "n", PhaseClock(SilentReporter()))
+        kept[precision] = prefix.read(data.train)
+        assert prefix._folded is not None
+    likeness = torch.nn.functional.cosine_similarity(kept["bf16"], kept["fp32"])
+    assert likeness.min() > 0.99
