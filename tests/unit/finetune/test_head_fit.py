@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import ThreadpoolController
 
 from core.finetune import cross_validation, head_fit
 from core.finetune.cross_validation import cross_validate, draw_folds
@@ -143,3 +144,17 @@ def test_a_fit_of_few_numbers_takes_one_thread_and_gives_back_the_others(monkeyp
         assert seen == {1, 2}
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("worth", [0, 10**12])
+def test_scipys_threads_never_take_the_processors_from_torch(monkeypatch: pytest.MonkeyPatch, worth: int) -> None:
+    monkeypatch.setattr(head_fit, "_WORTH_THREADS", worth)
+    libraries, seen = ThreadpoolController().select(user_api="blas"), set[int]()
+
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in libraries.info()}
+
+    features, targets = _classes(60, 12)
+    with libraries.limit(limits=2):
+        fit_head(features, targets, 3, 1.0, after_pass=lambda passes, head: seen.update(threads()))
+        assert (seen, threads()) == ({1}, {2})
