@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 _WORTH_IT = 0.8  # where more of the tokens occur, all are left as they are
+_LOOKED_AT = 8  # tokens that the network is asked about both ways
 _DRAWN_AT_ONCE = 4  # places that a random number of 64 bits decides about, by 16 bits each
 
 
@@ -58,21 +59,53 @@ class UsedEmbedding(nn.Embedding):
 
 @contextmanager
 def _only_used(net: Any, used: NDArray[np.int64]) -> Iterator[None]:
-    whole: nn.Embedding = net.get_input_embeddings()
-    homes = _homes_of(net, whole.weight)
-    are_alike = all(type(module) is nn.Embedding for module in homes.values())
-    if not are_alike or not whole.weight.requires_grad or len(used) >= _WORTH_IT * whole.num_embeddings:
+    whole = _embedding_of(net)
+    if whole is None or not whole.weight.requires_grad or len(used) >= _WORTH_IT * whole.num_embeddings:
         yield
         return
-    part = UsedEmbedding(whole, used)
+    homes, part = _homes_of(net, whole.weight), UsedEmbedding(whole, used)
+    before = _answer(net, used)
     for name in homes:
         net.set_submodule(name, part)
+    try:  # a network may read its table in another way than by asking it
+        is_same = torch.equal(_answer(net, used), before)
+    except (IndexError, RuntimeError):
+        is_same = False
+    if not is_same:
+        _put_back(net, homes)
     try:
         yield
     finally:
-        part.put_back(whole)
-        for name, module in homes.items():
-            net.set_submodule(name, module)
+        if is_same:
+            part.put_back(whole)
+            _put_back(net, homes)
+
+
+def _embedding_of(net: Any) -> nn.Embedding | None:
+    """The table of tokens, where it is a plain one whose weight serves nothing else."""
+    try:
+        whole = net.get_input_embeddings()
+    except (AttributeError, NotImplementedError):  # letters that are hashed, and the like
+        return None
+    if type(whole) is not nn.Embedding:
+        return None
+    return whole if all(type(home) is nn.Embedding for home in _homes_of(net, whole.weight).values()) else None
+
+
+def _answer(net: nn.Module, used: NDArray[np.int64]) -> Tensor:
+    """What the network makes of some of these tokens; it is left in the mode that it was in."""
+    learning = [module for module in net.modules() if module.training]
+    ids = torch.from_numpy(used[-_LOOKED_AT:])[None].to(next(net.parameters()).device)
+    with torch.no_grad():
+        found: Tensor = net.eval()(input_ids=ids, attention_mask=torch.ones_like(ids))[0]
+    for module in learning:
+        module.training = True
+    return found
+
+
+def _put_back(net: nn.Module, homes: dict[str, nn.Module]) -> None:
+    for name, module in homes.items():
+        net.set_submodule(name, module)
 
 
 def _homes_of(net: nn.Module, weight: Tensor) -> dict[str, nn.Module]:

@@ -66,6 +66,31 @@ def test_all_learn_where_most_occur_where_nothing_learns_and_where_their_weight_
         assert type(net.get_input_embeddings()) is nn.Embedding
 
 
+def test_all_learn_in_networks_that_read_their_table_in_other_ways_or_have_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = _network("bert").train()
+    embedding, forward = net.embeddings.word_embeddings, type(net).forward
+
+    def shifted(self: Any, input_ids: Tensor, **more: Any) -> Any:
+        table = self.get_input_embeddings().weight
+        return forward(self, inputs_embeds=table[input_ids % len(table)], **more)
+
+    monkeypatch.setattr(type(net), "forward", shifted)
+    with learning_quickly(net, USED):
+        assert net.embeddings.word_embeddings is embedding
+        assert all(module.training for module in net.modules())
+        nn.init.ones_(embedding.weight)
+    assert bool((embedding.weight == 1).all()), "what was learned is not undone"
+    monkeypatch.setattr(type(net), "get_input_embeddings", _has_none)
+    with learning_quickly(net, USED):
+        assert net.embeddings.word_embeddings is embedding
+
+
+def _has_none(_net: nn.Module) -> nn.Module:
+    raise NotImplementedError
+
+
 def test_network_is_whole_again_when_learning_failed() -> None:
     net = _network("bert")
     assert nn.Dropout in {type(module) for module in net.modules()}
