@@ -216,7 +216,7 @@ class _Parser:
                 at = stop
                 continue
             if at >= tried:
-                tried = self._block(at)
+                tried = self._line(at + _BLOCK_CHARS)[1]  # where some thousand lines from here end
                 lines = self._lines(text[at:tried])
                 rows = self._plain_all(lines, text[at:tried])
                 if rows is not None:
@@ -230,11 +230,6 @@ class _Parser:
                 row, end, after = self._tolerant(at, end, after)
             yield row, line
             at = after
-
-    def _block(self, at: int) -> int:
-        """Where some thousand lines from here end."""
-        found = self._line_end.search(self._text, at + _BLOCK_CHARS)
-        return found.end() if found else len(self._text)
 
     def _plain_all(self, lines: list[str], block: str) -> list[Row] | None:
         """The cells of lines that keep to the rules, each by itself; None where one may not."""
