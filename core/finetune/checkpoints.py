@@ -41,6 +41,8 @@ class Checkpoints:
             return int(json.loads(mark.read_text(encoding="utf-8"))["recipe"])
         except FileNotFoundError:
             pass
+        except (ValueError, KeyError, TypeError):  # damaged, but there: version 0.1 wrote none
+            return RECIPE
         if self.last() is not None or self.best_facts() is not None:
             return 1
         write_atomically(mark, json.dumps({"recipe": RECIPE}))

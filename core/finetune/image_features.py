@@ -26,6 +26,7 @@ from core.data.images import Pixels
 from core.errors import first_line
 from core.files import replacing
 from core.finetune.autotune import ComputeChoice, Timing
+from core.finetune.passes import LEAST_AT_ONCE
 from core.networks.folding import fold
 from core.networks.image import ImageClassifier
 from core.networks.transforms import Batcher
@@ -33,9 +34,6 @@ from core.progress import PhaseClock
 
 # Timed batches before a choice; the first one of an engine warms up and does not count.
 TIMED_BATCHES = 2
-# Fewer pictures go through with others beside them: of so few, other kernels give other last digits, and a run that was
-# killed in the middle, or ran beside another of the same pictures, would not end in the numbers of an undisturbed one.
-LEAST_AT_ONCE = 16
 # Exporting takes some ten seconds; it must have a chance to save more than that.
 WORTH_EXPORTING_S = 25.0
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from core import ready, settings
 from core.data.token_lengths import ENOUGH_TOKENS
 from core.errors import GraftError
-from core.finetune.passes import is_fitted
+from core.finetune.passes import LEAST_AT_ONCE, is_fitted
 from core.finetune.spec import FinetuneSpec
 from core.hardware import best_device, describe_machine, this_host
 from core.registry.methods import METHODS
@@ -98,7 +98,10 @@ def memory_of_mb(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int, sto
 
 def _at_once(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int) -> int:
     """Examples of the largest batch: of a step, or where only a head is fitted of those that are answered."""
-    is_answering = card.is_text and METHODS[spec.method].only_head and best_device() == "cpu"
+    only_head = METHODS[spec.method].only_head
+    if only_head and not card.is_text:
+        return max(LEAST_AT_ONCE, min(spec.batch_size, rows))
+    is_answering = only_head and best_device() == "cpu"
     return max(1, min(ENOUGH_TOKENS // shown if is_answering else spec.batch_size, rows))
 
 

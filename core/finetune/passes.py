@@ -22,6 +22,10 @@ Rows = tuple[int, int, int]  # to train on, to validate, to test
 # What beginning a batch costs, in billions of multiply-adds: measured, EfficientNet-Lite0 (8 pictures of 64 px take 1.5
 # times as long each as 32 do).
 _BATCH_GMACS = 0.15
+# Pictures go through the frozen part with others beside them where they are fewer: of so few, other kernels give other
+# last digits, and a run that was killed in the middle, or ran beside another of the same pictures, would not end in the
+# numbers of an undisturbed one.
+LEAST_AT_ONCE = 16
 MAX_START_ROWS = 5_000  # a head that a training only begins from needs no more rows than these
 FOLDS = 5
 # Multiplications of one pass (rows by width by classes) beyond which fewer folds are trained; and features in all (rows

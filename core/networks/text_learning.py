@@ -119,7 +119,7 @@ def _homes_of(net: nn.Module, weight: Tensor) -> dict[str, nn.Module]:
 
 
 class QuickDropout(nn.Dropout):
-    """Dropout (Srivastava et al. 2014) whose mask takes a sixth of the random numbers: a CPU draws them one by one."""
+    """Dropout (Srivastava et al. 2014) whose mask takes a quarter of the random numbers: a CPU draws them in turn."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0 or x.device.type != "cpu":

@@ -67,7 +67,10 @@ export default function (component) {
     chart.drawn = drawn;
     box.dataset.points = data.traces.reduce((n, trace) => n + trace.x.length, 0);
   };
-  chart.queue = chart.queue.then(chart.draw).catch(() => { box.textContent = data.alt; });
+  chart.queue = chart.queue.then(chart.draw).catch(() => {
+    chart.drawn = '';
+    box.textContent = data.alt;
+  });
   return () => {
     chart.resize.disconnect();
     chart.theme.disconnect();

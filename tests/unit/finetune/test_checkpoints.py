@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from core.errors import RunError
-from core.finetune.checkpoints import Checkpoints
+from core.finetune.checkpoints import RECIPE, Checkpoints
 
 FILES = ("model.safetensors", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
 BEST = {"epoch": 2, "step": 9, "accuracy": 0.5, "loss": 0.7}
@@ -93,3 +93,12 @@ def test_damaged_best_epoch_is_forgotten_where_all_is_done_again(checkpoints: Ch
     checkpoints.check_best()
     assert checkpoints.best_facts() is None
     assert not (checkpoints.folder / "finished.json").exists()
+
+
+@pytest.mark.parametrize("content", [b'{"recipe": 2}', b"", b"\xff\x00", b"[]", b"{}"])
+def test_mark_of_how_a_run_began_is_kept_and_damaged_it_ends_nothing(tmp_path: Path, content: bytes) -> None:
+    found = Checkpoints(tmp_path)
+    assert found.recipe() == RECIPE
+    (tmp_path / "began.json").write_bytes(content)
+    assert found.recipe() == (2 if b"2" in content else RECIPE)
+    assert (tmp_path / "began.json").read_bytes() == content
