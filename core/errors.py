@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from core.i18n import N_
 from core.paths import path_problem
 from core.problems import Problem
 from core.settings import hide
@@ -185,9 +186,9 @@ def what_is_broken(error: Exception) -> str:
     'No sheet: no element found, line 1'
     """
     if isinstance(error, LookupError | TypeError | AttributeError | ArithmeticError | AssertionError | RecursionError):
-        return "its parts do not fit together"  # Python's words would say less
+        return N_("its parts do not fit together")  # Python's words would say less
     if "int_max_str_digits" in str(error):
-        return "a number has too many digits"
+        return N_("a number has too many digits")
     if "thrift" in str(error):  # of a Parquet file; the rest differs by chance
-        return "its footer is damaged"
+        return N_("its footer is damaged")
     return _NAME_OF_CLASS.sub("", first_line(error))

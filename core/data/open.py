@@ -12,7 +12,7 @@ from core.data.limits import within_memory
 from core.data.readers.folder import files_below
 from core.errors import DataError
 from core.paths import check_readable, meant_path, path_problem
-from core.registry.formats import FORMATS, Format, format_of, is_table, load
+from core.registry.formats import FORMATS, Format, format_of, is_table, is_web_page, load
 from core.spec import DataRef
 
 
@@ -75,7 +75,9 @@ def open_file(path: Path, ref: DataRef, name: str) -> Collection:
     """One file, told by its content, a table by its name."""
     row = format_of(path)
     if row is None:
-        raise DataError("data.unknown_file", path=path.name)
+        with path.open("rb") as file:
+            code = "data.web_page" if is_web_page(file.read(4096)) else "data.unknown_file"
+        raise DataError(code, name=path.name, path=path.name)
     with within_memory(path.name):
         return read(row, [path], ref, name)
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from core.errors import RunError
 from core.files import replacing, sha256, to_json, write_atomically
 from core.finetune.records import BestEpoch
+from core.i18n import N_
 
 MARK = "complete"
 RECIPE = 3
@@ -140,7 +141,7 @@ class Checkpoints:
         except (OSError, safetensors.SafetensorError) as error:
             raise RunError("run.best_epoch_lost", detail=str(error)) from error
         if known is not None and known != _sum_of(state):
-            raise RunError("run.best_epoch_lost", detail="their sum is another")
+            raise RunError("run.best_epoch_lost", detail=N_("their sum is another"))
         return state
 
 

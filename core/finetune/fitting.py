@@ -30,6 +30,7 @@ from core.finetune.reading import read_rows
 from core.finetune.recipe import learning_rate
 from core.finetune.records import BestEpoch, CrossValidated, FitFacts, StartFacts
 from core.finetune.spec import FinetuneSpec
+from core.i18n import N_
 from core.networks.heads import head_inputs, is_linear_head, put_linear
 from core.progress import PhaseClock
 
@@ -162,7 +163,7 @@ class HeadFit:
         """Give the learner the fitted head; returns what is known of it."""
         facts = self.checkpoints.best_facts()
         if facts is None:
-            raise RunError("run.best_epoch_lost", detail="no head was fitted")
+            raise RunError("run.best_epoch_lost", detail=N_("no head was fitted"))
         self.learner.load_learned_state(self.checkpoints.load_best())
         return facts
 

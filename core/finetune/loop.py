@@ -31,6 +31,7 @@ from core.finetune.reading import predict_rows
 from core.finetune.recipe import learning_rate
 from core.finetune.records import BestEpoch
 from core.finetune.spec import FinetuneSpec
+from core.i18n import N_
 from core.progress import PhaseClock
 
 SAVE_EVERY_S = 30.0
@@ -170,7 +171,7 @@ class Loop:
         """Give the learner the tensors of the best epoch; returns what is known of it."""
         facts = self.checkpoints.best_facts()
         if facts is None:
-            raise RunError("run.best_epoch_lost", detail="no epoch was finished")
+            raise RunError("run.best_epoch_lost", detail=N_("no epoch was finished"))
         self.learner.load_learned_state(self.checkpoints.load_best())
         return facts
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data.record import keep_record
-from core.evaluate import CleanScores, clean_scores, report_classification, write_predictions
+from core.evaluate import clean_scores, report_classification, write_predictions
 from core.files import replacing, to_json, write_atomically
 from core.finetune.autotune import (
     ComputeChoice,
@@ -44,11 +44,11 @@ from core.finetune.recipe import as_in_0_1, learning_rate
 from core.finetune.records import Beside, BestEpoch, FinetuneReport, FinetuneSummary, HeadReport, Scores
 from core.finetune.spec import FinetuneSpec
 from core.finetune.tasks import ImageTask, TextTask
+from core.finetune.verdicts import without_leaks
 from core.hardware import peak_resident_mb
 from core.messages import explain
 from core.models.catalog import get_model
 from core.networks.heads import count_parameters
-from core.problems import Problem
 from core.progress import PhaseClock, Reporter
 from core.registry.methods import METHODS
 
@@ -382,15 +382,6 @@ def _scores(report: FinetuneReport) -> Scores:
     if "without_leaks" in report:
         scores["without_leaks"] = report["without_leaks"]
     return scores
-
-
-def without_leaks(clean: CleanScores | None, total: int) -> Problem:
-    """What the test says without the rows that are trained on too."""
-    if clean is None:
-        return Problem("data.nothing_new_tested", "warning", "data", {"n": total})
-    low, high = clean["interval"]
-    values = {"accuracy": clean["accuracy"], "n": clean["n"], "low": low, "high": high}
-    return Problem("data.without_leaks", "warning", "data", values)
 
 
 def peak_memory_mb(device: torch.device) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from core.evaluate import CleanScores
 from core.finetune.records import BaselineReport, CrossValidated, ProbeReport, RivalScores, Scores
 from core.i18n import Translator
+from core.problems import Problem
 
 
 def cross_validation_words(found: CrossValidated, num_test: int, _: Translator) -> str:
@@ -112,3 +114,12 @@ def _probe_words(probe: ProbeReport, test: Scores, _: Translator) -> str:
         "({low} to {high} points). The head alone does as well, as far as these test examples can tell.",
         **values,
     )
+
+
+def without_leaks(clean: CleanScores | None, total: int) -> Problem:
+    """What the test says without the rows that are trained on too."""
+    if clean is None:
+        return Problem("data.nothing_new_tested", "warning", "data", {"n": total})
+    low, high = clean["interval"]
+    values = {"accuracy": clean["accuracy"], "n": clean["n"], "low": low, "high": high}
+    return Problem("data.without_leaks", "warning", "data", values)

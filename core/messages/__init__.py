@@ -60,9 +60,15 @@ def explain(problem: Problem, translate: Translator | None = None) -> str:
         return row.fill(problem.values, translate)
     if template is not None:
         standing = {name: words(translate) for name, words in STANDING.items() if f"{{{name}}}" in template}
-        return translate(template, **{**standing, **problem.values})
+        return translate(template, **{**standing, **problem.values, **_detail(problem, translate)})
     details = ", ".join(f"{name}={value}" for name, value in problem.values.items())
     return translate.fill("{told}", {"told": f"{problem.code} ({details})" if details else problem.code})
+
+
+def _detail(problem: Problem, translate: Translator) -> dict[str, str]:
+    """What a reader met, in the translator's language where it is said in words of Graft; libraries speak English."""
+    detail = problem.values.get("detail")
+    return {"detail": translate.catalog.gettext(detail)} if detail and isinstance(detail, str) else {}
 
 
 def explain_finding(finding: Finding, translate: Translator | None = None) -> str:

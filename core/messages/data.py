@@ -213,6 +213,13 @@ DATA_SENTENCES: dict[str, str] = {
         "{name} is JSON, but not of rows that Graft knows. Write one object for each row, as pandas does with "
         'to_json(orient="records", lines=True).'
     ),
+    "data.json_list_broken": N_(
+        "{name} cannot be read: its list is broken at character {place}. Save it anew where it came from."
+    ),
+    "data.web_page": N_(
+        "{name} is a web page, not a table: perhaps the page about the file, or one that asks to sign in, was saved. "
+        "Download the file itself; a table in a page goes through a spreadsheet, saved as xlsx or csv."
+    ),
     "data.json_deep": N_(
         "{name} holds lists or objects nested too deep to be a table. Write one object for each row, with plain cells."
     ),

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.errors import WeightsError, first_line
 from core.files import sha256
+from core.i18n import N_
 from core.models.card import ModelCard
 from core.models.weight_files import find_weights, not_local
 
@@ -37,7 +38,7 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
     except Exception as error:  # the unpickler's refusals have no common base
         raise WeightsError("weights.other_model", id=card.id, file=str(path), detail=first_line(error)) from error
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise WeightsError("weights.other_model", id=card.id, file=str(path), detail="it holds more than tensors")
+        raise WeightsError("weights.other_model", id=card.id, file=str(path), detail=N_("it holds more than tensors"))
     return tensors
 
 

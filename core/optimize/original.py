@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DataError
-from core.evaluate import right, wilson
+from core.evaluate import CleanScores, right, wilson
 from core.files import replacing, size_of
+from core.finetune.verdicts import without_leaks
 from core.hardware import describe_machine
 from core.measurement.timing import BATCH
 from core.networks.heads import count_parameters
@@ -163,8 +164,11 @@ def clean_test(trained: TrainedModel) -> Ints:
     return clean if len(clean) >= LEAST_TEST else data.test
 
 
-def beside(trained: TrainedModel) -> list[Problem]:
-    """Everything odd about the data, and what was done about test rows that are trained on too."""
+def beside(trained: TrainedModel, tested: Ints, logits: Logits) -> list[Problem]:
+    """Everything odd about the data, and what was done about test rows that are trained on too.
+
+    Where they stay, with what the original says of the others: its `logits` [N, C] for the `tested` rows [N].
+    """
     data = trained.data
     problems = list(data.problems)
     if data.leaked.any():
@@ -172,7 +176,18 @@ def beside(trained: TrainedModel) -> list[Problem]:
         code = "optimize.leaks_left_out" if left_out else "optimize.leaks_stay"
         values = {"n": int((~data.leaked).sum()), "leaked": int(data.leaked.sum()), "least": LEAST_TEST}
         problems.append(Problem(code, "warning", "data", values))
+        is_clean = ~np.isin(tested, data.test[data.leaked])
+        if trained.is_labelled and not is_clean.all():
+            problems.append(without_leaks(_clean_scores(data.targets[tested], logits, is_clean), len(tested)))
     return problems
+
+
+def _clean_scores(targets: Ints, logits: Logits, is_clean: NDArray[np.bool_]) -> CleanScores | None:
+    n = int(is_clean.sum())
+    if not n:
+        return None
+    hits = int(right(logits, targets)[is_clean].sum())
+    return {"accuracy": hits / n, "interval": list(wilson(hits, n)), "n": n}
 
 
 def _size_of_original(trained: TrainedModel, scratch: Path) -> Size:

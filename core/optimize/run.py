@@ -47,7 +47,7 @@ def optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, *, resume: bo
     report = ReportWriter(artifacts / "report.json", rows, spec.max_drop)
     bench = Bench(trained, artifacts, scratch, clock, spec.threads or usable_threads())
     original = measure_original(trained, artifacts, scratch, bench.threads)
-    report.begin(original.conditions, _always(trained), beside(trained))
+    report.begin(original.conditions, _always(trained), beside(trained, original.test, original.logits))
     report.put_original(original.row)
     with bench.watch("eager", spec.model.id, scratch) as watch:
         for kind in ("one", "many"):  # a first look, so that the page has something to show; the races bring more

@@ -231,6 +231,18 @@ def table_format(path: Path, head: bytes) -> Format:
     return inside if inside in packed and inside is not None else next(iter(packed), FORMATS["csv"])
 
 
+# What servers send instead of a file: their page about it, or where one signs in; and old programs' "Excel" tables.
+_WEB_PAGE = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]{0,200}>\s*)?(<!--.{0,1000}?-->\s*)?<(!doctype\s+html|html)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_web_page(head: bytes) -> bool:
+    """Whether a file that begins like this is HTML, whatever its name."""
+    return _WEB_PAGE.match(head) is not None
+
+
 def is_table(name: PurePath) -> bool:
     """Whether a file among others is a table by its name: any csv, but of notes.txt and train.txt the second."""
     row = by_name(name)

@@ -25,6 +25,7 @@ from core.cache import with_lock
 from core.data.zip_safety import check_zip
 from core.errors import DataError, GraftError, InputError, NotFoundError, first_line
 from core.files import forget_unfinished, making_folder, to_json, write_atomically
+from core.i18n import N_
 from core.paths import check_readable, meant_path
 from core.problems import Problem
 from core.recovery import TAKING_IN
@@ -130,7 +131,7 @@ def _take_in(
 def _listed(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], name: str) -> dict[str, ListedFile]:
     """What the archive's list says of each file. Raises `DataError` where list and contents differ."""
     if "manifest.json" not in entries:
-        raise DataError("run.archive_unreadable", name=name, detail="manifest.json is missing")
+        raise DataError("run.archive_unreadable", name=name, detail=N_("manifest.json is missing"))
     manifest = json.loads(_read(archive, entries["manifest.json"]))
     if manifest["format"] != FORMAT:
         raise DataError("run.archive_version", name=name, found=str(manifest["format"])[:20], wanted=FORMAT)
@@ -208,7 +209,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _check_facts(facts: Any, name: str) -> Spec:
     """The spec of a run, parsed anew. Raises `DataError` for a row that no run could have."""
     if not isinstance(facts, dict) or facts.get("kind") not in KINDS or not _ID.fullmatch(str(facts.get("id"))):
-        raise DataError("run.archive_unreadable", name=name, detail="run.json describes no run")
+        raise DataError("run.archive_unreadable", name=name, detail=N_("run.json describes no run"))
     if facts.get("status") not in _ENDED:
         raise DataError("run.archive_not_ended", name=name)
     wanted = {"name": str, "summary": dict, "tags": list, "note": str, "attempt": int, "spec": dict}

@@ -57,6 +57,19 @@ def test_every_code_that_is_raised_has_a_sentence() -> None:
     assert not unknown
 
 
+def test_every_detail_in_words_of_graft_is_marked() -> None:
+    """What stands in a sentence as `detail` is said in the reader's language, where no library says it."""
+    unmarked = {
+        (str(path.relative_to(ROOT)), text)
+        for path, call in _calls(_RAISERS, HOUSE)
+        for keyword in call.keywords
+        if keyword.arg == "detail"
+        for text in _texts(keyword.value)
+        if re.search("[a-z] [a-z]", text)
+    }
+    assert not unmarked
+
+
 def test_every_literal_that_looks_like_a_code_has_a_sentence() -> None:
     """Codes that reach their Problem through a variable: they stand in no call of their own."""
     rooms = {code.partition(".")[0] for code in SENTENCES}

@@ -23,6 +23,7 @@ from core.cache import with_lock
 from core.data.collection import ArrayItems, Collection
 from core.errors import DataError
 from core.files import forget_unfinished, replacing
+from core.i18n import N_
 from core.models.hubs import ways_to
 from core.problems import Problem
 from core.spec import DataRef
@@ -59,7 +60,7 @@ def open_cifar10(paths: Sequence[Path], ref: DataRef, name: str) -> Collection:
     wanted = {**_TRAIN, **_TEST}
     contents = {one: _verified(one, data, wanted[one]) for one, data in _read(path).items() if one in wanted}
     if len(contents) != len(wanted):
-        raise DataError("data.unreadable_file", path=str(path), detail="batches are missing")
+        raise DataError("data.unreadable_file", path=str(path), detail=N_("batches are missing"))
     batches = [_unpickle(contents[one]) for one in wanted]
     pixels = np.concatenate([np.asarray(batch[b"data"], dtype=np.uint8) for batch in batches])
     pixels = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
@@ -92,7 +93,7 @@ def _read(path: Path) -> dict[str, bytes]:
 
 def _verified(name: str, data: bytes, md5: str) -> bytes:
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
-        raise DataError("data.unreadable_file", path=name, detail="its checksum is not the published one")
+        raise DataError("data.unreadable_file", path=name, detail=N_("its checksum is not the published one"))
     return data
 
 

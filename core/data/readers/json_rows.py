@@ -45,6 +45,17 @@ def read_json(text: str, name: str) -> tuple[Table, list[Problem]]:
     return columns.table, [Problem("data.bad_lines", "warning", "data", {"name": name, "n": bad})] if bad else []
 
 
+def is_single_value(text: str) -> bool:
+    """Whether a text is one JSON value that holds no rows: null, a number, a word in quotes."""
+    start = _skip(text, 0)
+    if text[start : start + 1] not in '"-0123456789tfn' or start == len(text):
+        return False
+    try:
+        return _skip(text, _decode(text, start)[1]) == len(text)
+    except ValueError:
+        return False
+
+
 def _check_size(text: str, name: str) -> None:
     """Refuse a document that would unfold too far. Raises `DataError`."""
     if sum(size * text.count(sign) for sign, size in _PART_BYTES.items()) > _MOST_PARSED_BYTES:
@@ -54,6 +65,8 @@ def _check_size(text: str, name: str) -> None:
 def _read_objects(text: str, start: int, name: str, columns: Columns) -> int:
     """Objects one after another, over several lines each; one alone is a whole table. How many are no rows."""
     first, place = _value(text, start, name)
+    if not isinstance(first, dict):
+        raise DataError("data.json_shape", name=name)
     if _skip(text, place) == len(text):
         return _take(_rows_of_document(first, name), columns)
     return _take(_sequence(text, start, name), columns)
@@ -129,7 +142,7 @@ def _elements(text: str, place: int, name: str) -> Iterator[Any]:
         if text.startswith(",", place):
             place = _skip(text, place + 1)
         elif not text.startswith("]", place):
-            raise DataError("data.unreadable_file", path=name, detail=f"the list is broken at character {place}")
+            raise DataError("data.json_list_broken", name=name, place=place)
 
 
 # -- one document ------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 from core.data.limits import within_memory
 from core.data.table_rows import MAX_COLUMNS, MAX_ROWS, Held, as_cell
 from core.errors import DataError, what_is_broken
+from core.i18n import N_
 
 # As of zips: no data packs this well, a bomb packs a thousand to one.
 _MAX_RATIO, _RATIO_COUNTS_FROM = 200, 16_000_000
@@ -69,7 +70,9 @@ def read_values(
                 if most is not None and len(values) >= most:
                     return values[:most]
     if most is None and len(values) != sum(file.metadata.num_rows for file in files):
-        raise DataError("data.unreadable_file", path=paths[0].name, detail="its footer tells another number of rows")
+        raise DataError(
+            "data.unreadable_file", path=paths[0].name, detail=N_("its footer tells another number of rows")
+        )
     return values
 
 

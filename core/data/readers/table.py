@@ -9,7 +9,7 @@ import numpy as np
 
 from core.data.collection import Collection
 from core.data.readers.fasttext import is_fasttext, read_fasttext
-from core.data.readers.json_rows import read_json
+from core.data.readers.json_rows import is_single_value, read_json
 from core.data.readers.narrow import narrow
 from core.data.readers.separated_table import is_tabbed_table, read_lines, read_separated
 from core.data.split_column import splits_in_column
@@ -19,7 +19,7 @@ from core.data.text_columns import doubts, find_text_columns
 from core.data.text_encoding import decode_text
 from core.errors import DataError
 from core.problems import Problem
-from core.registry.formats import load, split_word, table_format
+from core.registry.formats import is_web_page, load, split_word, table_format
 from core.registry.split_names import split_of
 from core.spec import DataRef
 
@@ -129,7 +129,7 @@ def read_cells(path: Path) -> tuple[Table, list[Problem]]:
 def read_cells_of_text(path: Path) -> tuple[Table, list[Problem]]:
     """As `read_cells` for what spreadsheets save as text, with tabs; any other text is one of a text a line."""
     text, problems = decode_text(path.read_bytes(), path.name)
-    if is_fasttext(text) or is_tabbed_table(text):
+    if is_fasttext(text) or is_tabbed_table(text) or is_web_page(text[:4096].encode(errors="replace")):
         return read_cells(path)
     return read_lines(text, path.name), problems
 
@@ -140,11 +140,12 @@ def read_text(path: Path, keep_all: bool) -> tuple[Table, list[Problem]]:
         head = file.read(4096)
     if head.count(0) > len(head) // 10 and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError("data.unknown_file", path=path.name)
+    if is_web_page(head):
+        raise DataError("data.web_page", name=path.name)
     text, problems = decode_text(path.read_bytes(), path.name)
     if is_fasttext(text):
         return read_fasttext(text, path.name), problems
-    is_json = text[:100].lstrip()[:1] in ("{", "[")
-    if is_json:
+    if text[:100].lstrip()[:1] in ("{", "[") or is_single_value(text):
         table, more = read_json(text, path.name)
         return table, [*problems, *more]
     text, stand_ins = narrow(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import RunError
+from core.i18n import N_
 from core.optimize.export import export_onnx, exporting
 from core.optimize.passes.base import FileResult, PassContext
 
@@ -48,7 +49,7 @@ def _build(trt: Any, context: PassContext, source: Path) -> bytes:
     config.add_optimization_profile(_profile(context, builder))
     engine = builder.build_serialized_network(network, config)
     if engine is None:
-        raise RunError("optimize.cannot_export", format="TensorRT", detail="no engine was built")
+        raise RunError("optimize.cannot_export", format="TensorRT", detail=N_("no engine was built"))
     return bytes(engine)
 
 

@@ -18,6 +18,7 @@ import torch
 import transformers
 
 from core.errors import DataError, GraftError, InputError, NotFoundError, WeightsError, first_line
+from core.i18n import N_
 from core.models.card import ModelCard
 from core.models.catalog import get_model
 from core.models.hub_cards import describe_folder
@@ -178,7 +179,7 @@ def _load_network(task: Task, config: Any, card: ModelCard, folder: Path) -> Any
     """The network with all its weights: what the checkpoint lacks would be random, and is refused."""
     auto = network_class(task.hub, config)
     if auto is None:
-        raise WeightsError("ask.cannot_load", id=card.id, detail=f"{config.model_type} has no network for this task")
+        raise WeightsError("ask.cannot_load", id=card.id, detail=N_("it has no network for this task"))
     path = find_local_weights(folder)
     if path is None or (folder / "adapter_config.json").is_file():  # an adapter would fetch what it stands on
         raise NotFoundError("ask.incomplete", id=card.id)

@@ -46,6 +46,15 @@ def test_explaining_shows_code_and_values_when_there_is_no_sentence() -> None:
     assert explain_phase("some_phase", {}) == "some_phase"
 
 
+def test_detail_is_told_in_the_readers_language_where_graft_said_it() -> None:
+    problem = Problem("run.archive_unreadable", values={"name": "a.zip", "detail": "manifest.json is missing"})
+    assert "manifest.json is missing" in explain(problem)
+    assert "is missing" not in explain(problem, translator("zh_CN"))
+    assert "manifest.json" in explain(problem, translator("zh_CN"))
+    of_library = Problem("run.archive_unreadable", values={"name": "a.zip", "detail": "bad {header} *CRC*"})
+    assert "bad {header} *CRC*" in explain(of_library, translator("zh_CN"))
+
+
 def test_error_tells_all_its_problems_in_words() -> None:
     problems = [
         Problem("spec.patience_never", "warning", "patience", {"patience": 5, "epochs": 3}),

@@ -73,6 +73,23 @@ def test_other_shapes_are_refused_with_what_to_write(text: str) -> None:
     assert 'orient="records"' in explain(found.value.problems[0])
 
 
+@pytest.mark.parametrize("text", ["null", ' "a good film"\n', "42", "-1.5e3", "true", "\ufeffnull"])
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl", "rows.csv"])
+def test_single_value_is_no_table(text: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    for read in (read_questions, lambda path: open_collection(DataRef(id=f"path:{path}"))):
+        with pytest.raises(DataError) as found:
+            read(path)
+        assert found.value.code == "data.json_shape"
+
+
+def test_list_that_breaks_off_is_told_with_its_place() -> None:
+    with pytest.raises(DataError) as found:
+        read_json('[{"text": "a", "label": "b"} {"text"', "rows.json")
+    assert explain(found.value.problems[0]).startswith("rows.json cannot be read: its list is broken at character 29.")
+
+
 def test_lines_that_are_no_objects_are_left_out_and_told() -> None:
     lines = [json.dumps(ROWS[0]), "{broken", json.dumps(ROWS[1]), "[" * 100_000, "17"]
     table, problems = read_json("\n".join(lines), "rows.jsonl")

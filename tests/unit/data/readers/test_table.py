@@ -24,6 +24,31 @@ def _codes(found: Collection) -> set[str]:
     return {problem.code for problem in found.problems}
 
 
+# -- what is no table ------------------------------------------------------------------------------------
+
+_PAGE = "<html><body><table><tr><td>text</td><td>label</td></tr><tr><td>a, b</td><td>c</td></tr></table></body></html>"
+_PAGES = [_PAGE, f"<!DOCTYPE html>\n{_PAGE}", f"\ufeff\n <!-- saved from url -->\n<!doctype HTML>{_PAGE}"]
+
+
+@pytest.mark.parametrize("page", [*_PAGES, f'<?xml version="1.0" encoding="UTF-8"?>\n{_PAGE}'])
+@pytest.mark.parametrize("name", ["page.html", "page.xls", "page.xlsx", "page.csv", "page.txt", "page.jsonl"])
+def test_web_page_is_told_as_one_whatever_its_name(page: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(page, encoding="utf-8")
+    for read in (read_questions, _open):
+        with pytest.raises(DataError) as found:
+            read(path)
+        assert found.value.code == "data.web_page"
+
+
+def test_rows_that_speak_of_pages_are_rows(tmp_path: Path) -> None:
+    rows = "".join(f"<html> is tag number {i},{'ab'[i % 2]}\n" for i in range(20))
+    assert len(_open(tmp_path / "rows.csv", f"text,label\n{rows}")) == 20
+    path = tmp_path / "texts.txt"
+    path.write_text("<htmlx> no page\n<p>nor this</p>\n")
+    assert read_questions(path).texts == ["<htmlx> no page", "<p>nor this</p>"]
+
+
 # -- the column of the labels ------------------------------------------------------------------------------
 
 
