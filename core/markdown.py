@@ -79,7 +79,7 @@ def plain_cell(value: str | float | None) -> str | float | None:
     if not isinstance(value, str):
         return "" if value is None else value
     value = value.replace("\x00", "")
-    is_number = value[:1] in "+-" and value[1:].replace(".", "", 1).isdigit()
+    is_number = value[:1] in "+-" and value[1:].replace(".", "", 1).isdecimal()
     return f"'{value}" if value.startswith(_FORMULA) and not is_number else value
 
 

@@ -210,4 +210,4 @@ def collect(data_id: str, name: str, layout: Layout, items: Items) -> Collection
 
 def _natural(label: str) -> tuple[tuple[int, int | str], ...]:
     """Sorts class 2 before class 10."""
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", label) if part)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", label) if part)

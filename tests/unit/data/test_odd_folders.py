@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,21 @@ def test_names_of_other_systems_are_classes(tmp_path: Path) -> None:
     assert len(list(found.items.read_many(np.arange(10)))) == 10
     assert all(content for _, content in found.items.read_many(np.arange(10)))
     json.dumps([found.items.name(row) for row in range(10)], ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_digits_of_any_kind_are_names_of_classes_in_their_order(is_zipped: bool, tmp_path: Path) -> None:
+    names = ["①", "②", "x²", "第10课", "第2课", "٣", "Ⅷ", "½", "9" * 80]
+    folder = tmp_path / "set"
+    for place, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for n in range(2):
+            (folder / name / f"{n}.png").write_bytes(encoded(place + 100 * n))
+    path = Path(shutil.make_archive(str(folder), "zip", folder)) if is_zipped else folder
+    found = _open(path)
+    assert sorted(found.labels) == sorted(names)
+    assert found.labels.index("①") < found.labels.index("②")
+    assert found.labels.index("第2课") < found.labels.index("第10课")
 
 
 def test_what_the_system_refuses_to_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
