@@ -24,7 +24,7 @@ from core.finetune.records import BestEpoch
 from core.i18n import N_
 
 MARK = "complete"
-RECIPE = 3
+RECIPE = 4
 
 
 class Checkpoints:
@@ -36,7 +36,7 @@ class Checkpoints:
 
     def recipe(self) -> int:
         """How what lies here was begun, which goes on so: 1 by version 0.1, which split and began otherwise; 2 with
-        all embeddings of a text network learning; else it is marked as today's, 3."""
+        all embeddings of a text network learning, 3 with norms of their own; else it is marked as today's, 4."""
         mark = self.folder / "began.json"
         try:
             return int(json.loads(mark.read_text(encoding="utf-8"))["recipe"])

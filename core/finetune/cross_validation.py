@@ -68,8 +68,7 @@ def cross_validate(
     strength that was tried; what it raises ends it all.
     """
     data = _Folded(features, targets, classes, list(folds), class_weights)
-    few = spans_few(len(targets) - min(len(fold) for fold in folds), features.shape[1])
-    solver: _Solver = _OneByOne(data) if few else _Together(data)
+    solver = _solver(data)
     rows = torch.from_numpy(np.concatenate(data.folds))
     best: CrossValidation | None = None
     worse = 0
@@ -86,6 +85,15 @@ def cross_validate(
             break
     assert best is not None
     return best
+
+
+def held_out_logits(features: Tensor, targets: Tensor, classes: int, folds: Sequence[Ints], strength: float) -> Tensor:
+    """Logits [n, C] of rows [n, F], each by a head that did not learn from it; `folds` together hold every row once."""
+    data = _Folded(features, targets, classes, list(folds), None)
+    found = _solver(data).answers(strength)
+    ordered = torch.empty_like(found)
+    ordered[torch.from_numpy(np.concatenate(data.folds))] = found
+    return ordered
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,11 @@ class _Folded:
 class _Solver(Protocol):
     def answers(self, strength: float) -> Tensor:
         """Logits [rows of all folds in order, C] of the held-out rows; begins where the last strength ended."""
+
+
+def _solver(data: _Folded) -> _Solver:
+    few = spans_few(len(data.targets) - min(len(fold) for fold in data.folds), data.features.shape[1])
+    return _OneByOne(data) if few else _Together(data)
 
 
 class _OneByOne:

@@ -23,9 +23,9 @@ from core.data.texts import TextData
 from core.finetune.autotune import ComputeChoice
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.text_features import FrozenEncoder
+from core.networks import folding, text_learning
 from core.networks.image import ImageClassifier
 from core.networks.text import TextClassifier
-from core.networks.text_learning import learning_quickly
 from core.networks.tokens import LengthGrouped, Tokens, split_by_length
 from core.networks.transforms import Augment, Batcher
 
@@ -119,8 +119,8 @@ class Learner(nn.Module):
                 kept.rows_computed += exact.rows_computed
             self.prefix, self.cut = kept, cut
 
-    def learning(self) -> AbstractContextManager[None]:
-        """Within: as it is while it learns, which may take less time and memory than to be whole."""
+    def learning(self, recipe: int) -> AbstractContextManager[None]:
+        """Within: as it is while it learns by that recipe, which may take less time and memory than to be whole."""
         return nullcontext()
 
     def candidates(self, engine: ComputeChoice) -> list[ComputeChoice]:
@@ -214,6 +214,9 @@ class ImageLearner(Learner):
         with torch.no_grad():
             return self.model.run(x, 0, self.cut)
 
+    def learning(self, recipe: int) -> AbstractContextManager[None]:
+        return folding.learning_quickly(self.model) if recipe >= 4 else nullcontext()
+
     def use(self, engine: ComputeChoice) -> None:
         channels_last = engine.layout == "channels_last"
         if channels_last != self.batcher.channels_last:
@@ -253,8 +256,8 @@ class TextLearner(Learner):
         batch: Any = self.tokens(rows, self.device) if self.prefix is None else self.prefix.read(rows)
         return self.model.run(batch, self.cut)
 
-    def learning(self) -> AbstractContextManager[None]:
-        return learning_quickly(self.model.net, self.tokens.used)
+    def learning(self, recipe: int) -> AbstractContextManager[None]:
+        return text_learning.learning_quickly(self.model.net, self.tokens.used) if recipe >= 3 else nullcontext()
 
     def sampler(self, batch_size: int, seed: int) -> torch.utils.data.Sampler[int] | None:
         return LengthGrouped(self.tokens.lengths[self.data.train], batch_size, seed)

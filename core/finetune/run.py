@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ from core.finetune.autotune import (
     save_engine,
     time_training,
 )
-from core.finetune.checkpoints import RECIPE, Checkpoints
+from core.finetune.checkpoints import Checkpoints
 from core.finetune.fitting import FIT_UNITS, HeadFit, can_be_fitted
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.learner import seed_everything
@@ -114,6 +113,15 @@ class Finetuning:
 
     def learn(self) -> tuple[NDArray[np.float64], BestEpoch, Loop | HeadFit]:
         """Train and test: probabilities [N, C] of the test rows, what is known of the best epoch, the loop."""
+        self.prepare()
+        self.parameters = count_parameters(self.learner.model)  # before adapters are merged
+        with self.learner.learning(self.recipe):
+            loop, best = self._train()
+        self.clock.phase("test")
+        return self._test(loop.engine.exact()).double().softmax(1).numpy(), best, loop
+
+    def prepare(self) -> None:
+        """Read the data, build the network, and choose how it computes: what comes before anything is learned."""
         seed_everything(self.spec.seed)
         self.clock.phase("data")
         self.task.load_data(as_in_0_1=self.is_of_0_1)
@@ -125,11 +133,6 @@ class Finetuning:
         self._pick_engine()
         self.learner = self.task.build_learner(self.engine)
         self._limit_cache()
-        self.parameters = count_parameters(self.learner.model)  # before adapters are merged
-        with self.learner.learning() if self.recipe == RECIPE else nullcontext():
-            loop, best = self._train()
-        self.clock.phase("test")
-        return self._test(loop.engine.exact()).double().softmax(1).numpy(), best, loop
 
     def _train(self) -> tuple[Loop | HeadFit, BestEpoch]:
         """Train, and let the network be as in its best epoch."""

@@ -1,15 +1,18 @@
-"""The frozen part of a convolutional network as a CPU computes it quickest: each norm within its convolution.
+"""Norms within convolutions, as a CPU computes them quickest: of the frozen part, and of what learns.
 
-A batch norm that does not learn is a scaling of the convolution before it (Jacob et al. 2018, §3.2); without it a third
-of all values are neither written nor read again, and weights that lie in bf16 need no cast for each batch (measured,
-EfficientNet-Lite0 at 224 px: 204 pictures a second become 247 in bf16, 112 become 136 in fp32). Which module follows
-which is guessed from their order, so that it is looked at whether the guess gives the same.
+A batch norm that keeps its statistics is a scaling of the convolution before it (Jacob et al. 2018, §3.2); without it a
+third of all values are neither written nor read again. In the frozen part the convolution has other weights for good,
+which need no cast for each batch where they lie in bf16 (measured, EfficientNet-Lite0 at 224 px: 204 pictures a second
+become 247 in bf16, 112 become 136 in fp32). Where both learn, the weights are scaled anew for each batch, and the
+gradients reach weight, scale and shift through that product of a few numbers. Which module follows which is guessed
+from their order, so that it is looked at whether the guess gives the same.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -37,14 +40,14 @@ def fold(model: ImageClassifier, cut: int, precision: str, device: torch.device)
     num_bytes = sum(4 * parameter.numel() for stage in stages for parameter in stage.parameters())
     if precision not in ("fp32", "bf16") or device.type != "cpu" or num_bytes > _MOST_BYTES or not _pairs(stages):
         return None
-    x = torch.randn(_LOOKED_AT, 3, _LOOKED_AT_PX, _LOOKED_AT_PX, generator=torch.Generator().manual_seed(0))
-    x = x.contiguous(memory_format=torch.channels_last)
+    x = _noise()
     try:
         with torch.inference_mode():
             wanted = _run(stages, x)
             folded = copy.deepcopy(stages)
             for convolution, norm in _pairs(folded):
-                _join(convolution, norm)
+                _part(convolution, norm)  # of what learns, they are together already
+                _fuse(convolution, norm)
             if float((_run(folded, x) - wanted).abs().max()) > _SAME * float(wanted.abs().max()):
                 return None
             return partial(_run, folded) if precision == "fp32" else _in_bf16(stages, folded, x, wanted)
@@ -66,7 +69,14 @@ def _in_bf16(stages: list[Stage], folded: list[Stage], x: Tensor, wanted: Tensor
     return run if lost <= _AS_EXACT * lost_usually else None
 
 
+def _noise() -> Tensor:
+    """Pictures [n, 3, S, S] of noise, on which two ways of computing are compared."""
+    x = torch.randn(_LOOKED_AT, 3, _LOOKED_AT_PX, _LOOKED_AT_PX, generator=torch.Generator().manual_seed(0))
+    return x.contiguous(memory_format=torch.channels_last)
+
+
 def _run(stages: list[Stage], x: Tensor) -> Tensor:
+    """What the stages make of pictures, one after another."""
     for stage in stages:
         x = stage.run(x)
     return x
@@ -84,7 +94,7 @@ def _pairs(stages: list[Stage]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     return list(found.values())
 
 
-def _join(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+def _fuse(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     """Let the convolution scale and shift as the norm did; what else that does (timm: an activation) it still does."""
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None
@@ -104,3 +114,75 @@ class _Joined(nn.BatchNorm2d):
             if isinstance(more := getattr(self, name, None), nn.Module):
                 x = more(x)
         return x
+
+
+# -- while it learns ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def learning_quickly(model: ImageClassifier) -> Iterator[None]:
+    """Within: norms that keep their statistics are computed by the convolutions before them, where that is the same.
+
+    Weights and statistics stay where they are and have the same names. Norms that learn their statistics stay as well,
+    and all of them where another device computes.
+    """
+    pairs = _pairs(model.stages) if model.freeze_batchnorm and next(model.parameters()).device.type == "cpu" else []
+    was_training = {module: module.training for module in model.modules()}
+    x = _noise()
+    try:
+        with torch.no_grad():
+            wanted = _run(model.eval().stages, x) if pairs else x
+            for convolution, norm in pairs:
+                _join(convolution, norm)
+            got = _run(model.stages, x) if pairs else x
+        is_same = float((got - wanted).abs().max()) <= _SAME * float(wanted.abs().max())
+    except (RuntimeError, TypeError, ValueError):  # a size that it does not take
+        is_same = False
+    for module, mode in was_training.items():
+        module.training = mode
+    if not is_same:
+        for convolution, norm in pairs:
+            _part(convolution, norm)
+    try:
+        yield
+    finally:
+        for convolution, norm in pairs:
+            _part(convolution, norm)
+
+
+class _NormWithin(nn.Conv2d):
+    """A convolution that scales and shifts as the norm behind it does, with what both have learned so far."""
+
+    norm_within: tuple[nn.BatchNorm2d, type]  # and what that was: in a tuple, as it is no part of the convolution
+
+    def forward(self, x: Tensor) -> Tensor:
+        norm, _ = self.norm_within
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = torch.rsqrt(norm.running_var + norm.eps)
+        scale = scale if norm.weight is None else scale * norm.weight
+        weight, bias = self._parameters["weight"], self._parameters["bias"]
+        assert weight is not None
+        shift = scale * (-norm.running_mean if bias is None else bias - norm.running_mean)
+        shift = shift if norm.bias is None else shift + norm.bias
+        own: dict[str, Any] = self._parameters  # whatever else this kind of convolution does, it does with these
+        own["weight"], own["bias"] = weight * scale.view(-1, 1, 1, 1), shift
+        try:
+            return super().forward(x)
+        finally:
+            own["weight"], own["bias"] = weight, bias
+
+
+def _join(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    kind = type(convolution)
+    convolution.__class__ = type(f"{kind.__name__}WithNorm", (_NormWithin, kind), {})
+    convolution.norm_within = (norm, type(norm))  # type: ignore[assignment]
+    norm.__class__ = _Joined
+
+
+def _part(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Two modules again, where they were joined."""
+    if isinstance(convolution, _NormWithin):
+        norm.__class__ = convolution.norm_within[1]
+        del convolution.norm_within
+        convolution.__class__ = type(convolution).__bases__[1]

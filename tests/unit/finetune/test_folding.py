@@ -1,14 +1,16 @@
-"""The frozen part with its norms folded into convolutions: the same features, or none of it."""
+"""Norms within convolutions: the same features and the same gradients, or none of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from core.networks.folding import fold
+from core.networks.folding import fold, learning_quickly
 from core.networks.image import ImageClassifier, build_classifier
 from core.spec import ModelRef
 
@@ -63,8 +65,8 @@ def test_features_are_as_close_to_fp32_as_autocasts(name: str) -> None:
     assert (got - wanted).abs().mean() < 1.5 * (usual.float() - wanted).abs().mean()
 
 
-def test_a_norm_that_belongs_elsewhere_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modules stand in another order than they are run in."""
+def _crossed(monkeypatch: pytest.MonkeyPatch) -> ImageClassifier:
+    """A network whose norms stand in another order than they are run in."""
     model = _network("torchvision/resnet18")
     block = model.net.get_submodule("layer2.0")
     swapped = {"bn1": block.bn2, "bn2": block.bn1}
@@ -81,6 +83,11 @@ def test_a_norm_that_belongs_elsewhere_is_seen(monkeypatch: pytest.MonkeyPatch) 
     block.swapped = True
     block.bn1, block.bn2 = swapped["bn1"], swapped["bn2"]
     monkeypatch.setattr(type(block), "forward", run)
+    return model
+
+
+def test_a_norm_that_belongs_elsewhere_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _crossed(monkeypatch)
     assert fold(model, model.num_blocks, "bf16", CPU) is None
 
 
@@ -115,3 +122,93 @@ def test_features_are_computed_so(home: Any) -> None:
         assert prefix._folded is not None
     likeness = torch.nn.functional.cosine_similarity(kept["bf16"], kept["fp32"])
     assert likeness.min() > 0.99
+
+
+# -- while it learns ---------------------------------------------------------------------------------------
+
+
+def _gradients(model: ImageClassifier, x: Tensor) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    model.train()
+    model(x).log_softmax(1)[:, 0].mean().backward()
+    found = {name: tensor.grad.clone() for name, tensor in model.named_parameters() if tensor.grad is not None}
+    model.zero_grad()
+    return found
+
+
+def _frozen_norms(name: str) -> ImageClassifier:
+    model = _network(name)
+    model.freeze_batchnorm = True
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.affine:
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.1)
+    return model.double()  # in fp32 some gradients are little but noise
+
+
+@pytest.mark.parametrize(
+    ("name", "are_joined"),
+    [
+        ("bundled/efficientnet_lite0", True),
+        ("torchvision/resnet18", True),
+        ("torchvision/mnasnet0_5", True),
+        ("torchvision/densenet121", True),  # most of its norms stand before their convolutions
+        ("torchvision/squeezenet1_1", False),
+        ("torchvision/vit_b_16", False),
+    ],
+)
+def test_gradients_are_the_same_where_norms_are_within(name: str, are_joined: bool) -> None:
+    model = _frozen_norms(name)
+    names, kinds = list(model.state_dict()), [type(module) for module in model.modules()]
+    size = 224 if "vit" in name else 64
+    x = torch.randn(4, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    wanted = _gradients(model, x)
+    with _in_double(), learning_quickly(model):
+        assert ([type(module) for module in model.modules()] != kinds) == are_joined
+        assert list(model.state_dict()) == names
+        got = _gradients(model, x)
+    assert [type(module) for module in model.modules()] == kinds
+    assert wanted.keys() == got.keys()
+    largest = max(float(gradient.abs().max()) for gradient in wanted.values())
+    for key, gradient in wanted.items():
+        assert (got[key] - gradient).abs().max() <= 1e-9 * largest, key
+
+
+@contextmanager
+def _in_double() -> Iterator[None]:
+    """Noise of the network's own type."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_norms_that_learn_their_statistics_stay() -> None:
+    model = _network("torchvision/resnet18")
+    kinds = [type(module) for module in model.modules()]
+    assert not model.freeze_batchnorm
+    with learning_quickly(model):
+        assert [type(module) for module in model.modules()] == kinds
+
+
+def test_norm_behind_another_convolution_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _crossed(monkeypatch)
+    model.freeze_batchnorm = True
+    kinds = [type(module) for module in model.modules()]
+    with learning_quickly(model):
+        assert [type(module) for module in model.modules()] == kinds
+
+
+def test_features_are_as_anywhere_while_norms_are_within() -> None:
+    model = _network("bundled/efficientnet_lite0")
+    x = torch.randn(2, 3, 64, 64)
+    before = fold(model, model.num_blocks, "fp32", CPU)
+    with learning_quickly(model):
+        within = fold(model, model.num_blocks, "fp32", CPU)
+        classes = {type(module).__name__ for module in model.modules()}
+    assert any(name.endswith("WithNorm") for name in classes)
+    assert before is not None
+    assert within is not None
+    with torch.inference_mode():
+        assert torch.equal(before(x), within(x))
