@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch.utils._pytree import tree_map_only
 from core.inspection.blueprint import Blueprint, as_if_here
 from core.inspection.memory_trace import PROBE, Ledger, Trace
 from core.inspection.records import Baseline, Memory, Shown
+from core.networks.folding import norms_within
 from core.networks.image import ImageClassifier
 from core.networks.meta import fake_tensors
 from core.networks.tuning import Tunable, count_put_in, set_trainable
@@ -66,7 +68,7 @@ class _Passes:
     def learn(self) -> Trace:
         """One training step of the whole network; the optimizer's own memory left out."""
         self.model.train()
-        with Ledger(self.model) as ledger:
+        with self._as_it_learns(), Ledger(self.model) as ledger:
             self._step(ledger, lambda: self.model(self._batch()))
         return self._clean(ledger)
 
@@ -74,7 +76,7 @@ class _Passes:
         """One training step of the blocks from `cut` on, from what those below give."""
         self.model.train()
         between = self.between
-        with Ledger(self.model) as ledger:
+        with self._as_it_learns(), Ledger(self.model) as ledger:
             if between is not None:
                 h = torch.empty_strided(between.shape, between.stride(), dtype=between.dtype)
                 self._step(ledger, lambda: self.model.head(self.model.run(h, cut)))
@@ -90,6 +92,9 @@ class _Passes:
             logits = forward()
         ledger.turn = len(ledger.events)
         F.cross_entropy(logits.float(), y).backward()  # type: ignore[no-untyped-call]
+
+    def _as_it_learns(self) -> AbstractContextManager[None]:
+        return norms_within(self.model) if isinstance(self.model, ImageClassifier) else nullcontext()
 
     def _clean(self, ledger: Ledger) -> Trace:
         trace = ledger.trace()

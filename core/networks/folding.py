@@ -126,28 +126,41 @@ def learning_quickly(model: ImageClassifier) -> Iterator[None]:
     Weights and statistics stay where they are and have the same names. Norms that learn their statistics stay as well,
     and all of them where another device computes.
     """
-    pairs = _pairs(model.stages) if model.freeze_batchnorm and next(model.parameters()).device.type == "cpu" else []
-    was_training = {module: module.training for module in model.modules()}
-    x = _noise()
-    try:
-        with torch.no_grad():
-            wanted = _run(model.eval().stages, x) if pairs else x
-            for convolution, norm in pairs:
-                _join(convolution, norm)
-            got = _run(model.stages, x) if pairs else x
-        is_same = float((got - wanted).abs().max()) <= _SAME * float(wanted.abs().max())
-    except (RuntimeError, TypeError, ValueError):  # a size that it does not take
-        is_same = False
-    for module, mode in was_training.items():
-        module.training = mode
-    if not is_same:
-        for convolution, norm in pairs:
-            _part(convolution, norm)
+    keeps_statistics = model.freeze_batchnorm and next(model.parameters()).device.type == "cpu"
+    if not keeps_statistics or not _pairs(model.stages) or not _is_same_within(model):
+        yield
+        return
+    with norms_within(model):
+        yield
+
+
+@contextmanager
+def norms_within(model: ImageClassifier) -> Iterator[None]:
+    """Within: each norm is computed by the convolution that stands before it, whatever comes of it."""
+    pairs = _pairs(model.stages)
+    for convolution, norm in pairs:
+        _join(convolution, norm)
     try:
         yield
     finally:
         for convolution, norm in pairs:
             _part(convolution, norm)
+
+
+def _is_same_within(model: ImageClassifier) -> bool:
+    was_training = {module: module.training for module in model.modules()}
+    x = _noise()
+    try:
+        with torch.no_grad():
+            wanted = _run(model.eval().stages, x)
+            with norms_within(model):
+                got = _run(model.stages, x)
+        return float((got - wanted).abs().max()) <= _SAME * float(wanted.abs().max())
+    except (RuntimeError, TypeError, ValueError):  # a size that it does not take
+        return False
+    finally:
+        for module, mode in was_training.items():
+            module.training = mode
 
 
 class _NormWithin(nn.Conv2d):

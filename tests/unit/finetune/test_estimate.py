@@ -257,7 +257,7 @@ def test_memory_that_was_measured_counts_more_than_what_is_worked_out() -> None:
     past("a", asked(method="full", image_size=64), 10.0, summary={"peak_memory_mb": 3000.0, "image_size": 64})
     assert estimate_finetune(asked(method="full", image_size=64)).memory_mb == 3000
     twice = estimate_finetune(asked(method="full", image_size=64, batch_size=64)).memory_mb
-    assert twice == pytest.approx(3000 + 32 * 7.9, abs=20)
+    assert twice == pytest.approx(3000 + 32 * 5.24, abs=20)
 
 
 def test_most_alike_run_is_taken() -> None:
