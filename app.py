@@ -14,15 +14,14 @@ if get_script_run_ctx(suppress_warning=True) is None:  # not drawn by a server: 
     serve(__file__, sys.argv[1:])
     sys.exit()
 
-from core import ready
-from core.models import hubs
+from core import ready, settings
 from pages.ui import charts, live, parts, reach, state, words
 
 BRAND = Path(__file__).parent / "pages" / "ui" / "brand"
 parts.tell_everywhere()
 st.set_page_config(page_title="Graft", page_icon=str(BRAND / "mark.svg"), layout="wide")
 st.logo(str(BRAND / "logo.svg"), size="large", icon_image=str(BRAND / "mark.svg"))
-hubs.pass_to_libraries()
+settings.pass_to_libraries()
 parts.dress()
 charts.serve_plotly()
 

@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def race(data_id: str, out: Path, *, sentences: int, rounds: int) -> dict[str, A
     others = do_rounds(rounds, do)
     found = faster(times["pipeline"], times["graft"], others, rounds)
     table: dict[str, Any] = {
-        "machine": describe_machine().model_dump(mode="json"),
+        "machine": asdict(describe_machine()),
         "sentences": len(texts),
         "pipeline_batch": best,
         "pipeline_texts_per_s": speeds,

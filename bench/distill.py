@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def measure(data: str, teacher: str, out: Path, *, seeds: int, epochs: int) -> d
     of_teacher = trained.logits(trained.model, rows).argmax(1) == trained.data.targets[rows]
     gain = crossed_test(np.stack(right["taught"]), np.stack(right["alone"]))
     table = {
-        "machine": describe_machine().model_dump(mode="json"),
+        "machine": asdict(describe_machine()),
         "teacher": {
             "id": teacher,
             "accuracy": float(of_teacher.mean()),

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 from core.files import to_json
@@ -42,7 +43,7 @@ def measure(out: Path, *, rounds: int, seconds: float) -> dict[str, Rates]:
         }
         for way, turns in found.items()
     }
-    machine = describe_machine().model_dump(mode="json")
+    machine = asdict(describe_machine())
     out.write_text(to_json({"machine": machine, "rounds": found, "medians": table}) + "\n", encoding="utf-8")
     print(f"{'examples a second':32} {'':12} {'alone':>8} {'beside 1':>16} {'beside 2':>16}")
     for work in table[WAYS[0]]:

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def race(
         classes = _export(data, folder, train)
         job = {"folder": str(folder), "classes": classes, "batch": BATCH, "size": 224, "epochs": epochs}
         table: dict[str, Any] = {
-            "machine": describe_machine().model_dump(mode="json"),
+            "machine": asdict(describe_machine()),
             "train": train,
             "epochs": epochs,
         }

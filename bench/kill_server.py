@@ -21,7 +21,6 @@ import psutil
 
 from core import settings
 from core.errors import GraftError
-from core.models import hubs
 from core.runs import archive, kinds, manage, queue, strays, submit, worker
 from core.spec import parse_spec
 from core.store import Run
@@ -32,7 +31,7 @@ LIBRARIES = ("core.finetune.run", "core.compare.run", "core.optimize.run", "core
 
 def serve(order: dict[str, Any]) -> None:
     """Do as told, and poll until killed."""
-    hubs.pass_to_libraries()
+    settings.pass_to_libraries()
     if order["do"] == "submit":
         print(submit.submit(parse_spec(kinds.KINDS[order["kind"]].spec, order["spec"])).id, flush=True)
     elif order["do"] == "resume":

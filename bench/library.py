@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ _WATCH = """() => {
 
 def race(out: Path, *, chromium: str, rounds: int) -> dict[str, Any]:
     """Type words as people do and time the answer of each; print and save the table."""
-    table: dict[str, Any] = {"machine": describe_machine().model_dump(mode="json"), "models": len(list_models())}
+    table: dict[str, Any] = {"machine": asdict(describe_machine()), "models": len(list_models())}
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as home:
         os.environ["GRAFT_HOME"] = home
         with page_server(Path(home)) as (url, pid):

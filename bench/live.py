@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ _SETTLE_S = 15.0
 
 def race(out: Path, *, chromium: str, seconds: float) -> dict[str, Any]:
     """Measure both in one run, each on an otherwise idle page server; print and save the table."""
-    table: dict[str, Any] = {"machine": describe_machine().model_dump(mode="json")}
+    table: dict[str, Any] = {"machine": asdict(describe_machine())}
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as home:
         os.environ["GRAFT_HOME"] = home
         with page_server(Path(home)) as (url, _):

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict
 
@@ -24,10 +25,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.typing import Origin, Subprotocol
 
 from bench.live import ROOT, page_server
+from core import settings
 from core.files import to_json
 from core.finetune.spec import FinetuneSpec
 from core.hardware import describe_machine
-from core.models import hubs
 from core.store import MetricRow, open_store
 
 _LONG = "ft-long"
@@ -68,7 +69,7 @@ def measure(out: Path, *, runs: int, points: int, rounds: int) -> Table:
     """Make the store, print and save what it takes to look at it."""
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as home:
         os.environ |= {"GRAFT_HOME": home, "GRAFT_OFFLINE": "1", "GRAFT_WARM": "0"}
-        hubs.pass_to_libraries()
+        settings.pass_to_libraries()
         _fill(runs, points)
         seconds = {
             "core --help": _median(lambda: _command("--help"), rounds),
@@ -85,7 +86,7 @@ def measure(out: Path, *, runs: int, points: int, rounds: int) -> Table:
             ):
                 first, *again = asyncio.run(_look(url, page, query, rounds + 1))
                 seconds[name], seconds[f"{name}, again"] = first, statistics.median(again)
-    machine = describe_machine().model_dump(mode="json")
+    machine = asdict(describe_machine())
     table: Table = {"machine": machine, "runs": runs, "points": points, "seconds": seconds}
     out.write_text(to_json(table) + "\n", encoding="utf-8")
     print(f"{runs:,} runs, {points:,} points")

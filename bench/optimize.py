@@ -9,7 +9,7 @@ import importlib
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def race_all(images: str, texts: str, out: Path, *, only: list[str], compiled: b
                 f"{name:13} {contender:14} {row['latency_p50_ms']:8.2f} ms {row['throughput']:9.1f} /s  {beside}",
                 flush=True,
             )
-    table = {"machine": describe_machine().model_dump(mode="json"), "threads": usable_threads(), "networks": rows}
+    table = {"machine": asdict(describe_machine()), "threads": usable_threads(), "networks": rows}
     out.write_text(to_json(table) + "\n", encoding="utf-8")
     return table
 

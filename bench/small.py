@@ -134,7 +134,7 @@ def measure(
                 for draw in range(draws):
                     rows.append(_train(fresh, method, n, draw, Path(scratch)))
                     print(rows[-1], file=sys.stderr, flush=True)
-    table = {"machine": describe_machine().model_dump(mode="json"), "rows": [asdict(row) for row in rows]}
+    table = {"machine": asdict(describe_machine()), "rows": [asdict(row) for row in rows]}
     out.write_text(to_json(table) + "\n", encoding="utf-8")
     print(render(rows))
     return rows

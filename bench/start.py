@@ -9,16 +9,16 @@ import os
 import statistics
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict
 
 import psutil
 
 from bench.live import FLAGS, page_server
-from core import ready
+from core import ready, settings
 from core.files import to_json
 from core.hardware import describe_machine
-from core.models import hubs
 from core.store import ACTIVE, open_store
 
 _DRAWN = ".js-plotly-plot .scatterlayer .trace path"
@@ -41,7 +41,7 @@ def measure(out: Path, *, chromium: str, times: int) -> Table:
 
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as home, sync_playwright() as playwright:
         os.environ |= {"GRAFT_HOME": home, "GRAFT_OFFLINE": "1"}
-        hubs.pass_to_libraries()  # as the server does: what is ready is so under its settings
+        settings.pass_to_libraries()  # as the server does: what is ready is so under its settings
         with page_server(Path(home)) as (url, pid):
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
@@ -64,7 +64,7 @@ def measure(out: Path, *, chromium: str, times: int) -> Table:
             if record:  # a copy that still ends shares its memory with it
                 psutil.wait_procs(psutil.Process(record.pid).children(), timeout=60)
             table: Table = {
-                "machine": describe_machine().model_dump(mode="json"),
+                "machine": asdict(describe_machine()),
                 "seconds": seconds,
                 "server_mb": _pss_mb(pid),
                 "ready_mb": _pss_mb(record.pid) if record else 0.0,

@@ -81,17 +81,17 @@ def walk(out: Path, *, verbs: Sequence[str], kinds: Sequence[str], lines: bool) 
 def _load() -> None:
     """Everything that commands and workers load: it is there when they are forked."""
     os.environ["OMP_NUM_THREADS"] = "1"
-    import core.cli.app
     import core.data.report
     import core.finetune.run
     import core.optimize.run
     import core.predict.at_once
     import core.predict.run
     import core.runs.worker  # noqa: F401
+    from core.cli.app import VERBS
     from core.registry.formats import FORMATS, load
 
-    for row in FORMATS.values():
-        load(row.reader)
+    for function in (*(row.reader for row in FORMATS.values()), *(verb.does for verb in VERBS.values())):
+        load(function)
 
 
 def _asked(verbs: Sequence[str], kind: str, path: Path, place: Path) -> Iterator[list[str]]:

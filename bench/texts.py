@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def race(data: str, out: Path, *, steps: int, rounds: int, accuracy: bool) -> di
         others = do_rounds(rounds, do)
         epochs = [statistics.median(r["step_s"]) * r["batches"] for r in rows["usual"]]
         table: dict[str, Any] = {
-            "machine": describe_machine().model_dump(mode="json"),
+            "machine": asdict(describe_machine()),
             "sentences": SENTENCES,
             "usual_epoch_s": epochs,
             "graft": rows["graft"],

@@ -20,14 +20,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict
 
 
-class _Card(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Accelerator(_Card):
+@dataclass(frozen=True)
+class Accelerator:
     """A GPU; `precisions` are the formats it computes natively. Not usable: torch was installed without it."""
 
     device: str  # "cuda", "mps"
@@ -37,7 +33,8 @@ class Accelerator(_Card):
     usable: bool = True
 
 
-class Precision(_Card):
+@dataclass(frozen=True)
+class Precision:
     """A number format on a device: native, or emulated and slow."""
 
     device: str
@@ -45,7 +42,8 @@ class Precision(_Card):
     native: bool
 
 
-class MachineCard(_Card):
+@dataclass(frozen=True)
+class MachineCard:
     """One machine. `devices` are what a spec may ask for here."""
 
     host: str

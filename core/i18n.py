@@ -12,14 +12,12 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from babel import Locale
-from babel.dates import format_datetime
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+if TYPE_CHECKING:
+    from babel import Locale
 
 LOCALES = Path(__file__).parent / "locales"
 
@@ -102,8 +100,16 @@ class Translator:
 
     def __init__(self, language: Language, catalog: gettext.NullTranslations) -> None:
         self.language = language
-        self._locale = Locale.parse(language.id)  # by its name, each number would look it up anew: twenty times as long
         self.catalog = catalog
+
+    # Babel is imported where it first says something: many commands say no number, and it is a tenth of their start.
+
+    @cached_property
+    def _locale(self) -> Locale:
+        """Kept: by its name, each number would look it up anew, which takes twenty times as long."""
+        from babel import Locale
+
+        return Locale.parse(self.language.id)
 
     def __call__(self, text: str, /, **values: object) -> str:
         translated = self.catalog.gettext(text) if text else ""
@@ -119,6 +125,8 @@ class Translator:
 
     def number(self, value: float, digits: int | None = None) -> str:
         """A number with grouped thousands; `digits` significant digits if given."""
+        from babel.numbers import format_decimal
+
         if digits is not None and value:
             value = float(f"{value:.{digits}g}")
         return str(format_decimal(value, locale=self._locale))
@@ -129,6 +137,8 @@ class Translator:
         >>> translator("en").percent(0.756)
         '75.6%'
         """
+        from babel.numbers import format_percent
+
         pattern = "#,##0%" if decimals == 0 else "#,##0." + "0" * decimals + "%"
         return str(format_percent(fraction, format=pattern, locale=self._locale))
 
@@ -175,6 +185,8 @@ class Translator:
 
     def time(self, timestamp: float) -> str:
         """A moment, in this machine's time zone."""
+        from babel.dates import format_datetime
+
         moment = datetime.fromtimestamp(timestamp)
         return str(format_datetime(moment, self.language.moment, locale=self._locale))
 
@@ -214,6 +226,9 @@ def translator(language: str) -> Translator:
     source = LOCALES / language / "LC_MESSAGES" / "graft.po"
     if row is SOURCE or not source.exists():
         return Translator(row, gettext.NullTranslations())
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
     with source.open("rb") as file:
         messages = read_po(file, locale=language)
     compiled = io.BytesIO()

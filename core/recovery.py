@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from filelock import FileLock
 
 from core import schema
 from core.files import replacing, sha256, write_atomically
@@ -58,6 +57,8 @@ def recover(path: Path) -> None:
     """
     if not _is_in_question(path):
         return
+    from filelock import FileLock  # rarely needed, and not quick to import
+
     with FileLock(path.with_name(f".{path.name}.lock")):
         if not _is_in_question(path):  # another process was faster
             return

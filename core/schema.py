@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import sqlalchemy as sa
 
@@ -79,7 +80,7 @@ ARTIFACT = sa.Table(
 )
 
 
-# -- what can be written of a row --------------------------------------------------------------------------
+# -- what can be written and read of a row --------------------------------------------------------------------------
 
 
 class Phase(TypedDict):
@@ -124,6 +125,32 @@ class RunColumns(NewRun, total=False):
     """What can be written of a run that is there."""
 
     name: str
+
+
+class Metric(NamedTuple):
+    """One measurement; `id` grows with every write, so that a reader asks for what is newer."""
+
+    id: int
+    name: str
+    step: int
+    epoch: float | None
+    value: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    run: str
+    name: str
+    kind: str
+    path: str
+    bytes: int
+    sha256: str
+    created_at: float
+
+
+Point = tuple[int, float, float]  # step, epoch (the step where no epoch is known), value
+MetricRow = tuple[str, int, float | None, float, float]  # name, step, epoch, value, time
 
 
 # -- the file ----------------------------------------------------------------------------------------------

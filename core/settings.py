@@ -158,6 +158,19 @@ def is_offline() -> bool:
     return get("GRAFT_OFFLINE").lower() in {"1", "true", "yes"}
 
 
+def pass_to_libraries() -> None:
+    """Make the switches hold in the libraries too, which read the environment once, when they are imported.
+
+    Call it before the first of them is. With a mirror Xet is switched off: its servers have no mirror, so that
+    files would still come from elsewhere, or not at all. Nobody is told what is done here.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if is_offline():
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    if get("HF_ENDPOINT"):
+        os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+
+
 def is_hub_offline() -> bool:
     """Whether the switch of the Hugging Face libraries, `HF_HUB_OFFLINE`, forbids the network."""
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, Unpack, overload
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -27,7 +28,10 @@ from core.problems import ProblemRow
 from core.schema import ARTIFACT as _artifact
 from core.schema import METRIC as _metric
 from core.schema import RUN as _run
-from core.schema import NewRun, Phase, RunColumns, RunState
+from core.schema import Artifact as Artifact
+from core.schema import Metric as Metric
+from core.schema import MetricRow as MetricRow
+from core.schema import NewRun, Phase, Point, RunColumns, RunState
 from core.schema import Status as Status
 
 ACTIVE: tuple[Status, ...] = ("queued", "running")
@@ -81,31 +85,6 @@ class Run:
     def is_from_outside(self) -> bool:
         """Whether it came in an archive: none of its files is opened by a loader that can run code."""
         return IMPORTED in self.tags
-
-
-class Metric(NamedTuple):
-    """One measurement; `id` grows with every write, so `read_metrics(after=id)` finds what is new."""
-
-    id: int
-    name: str
-    step: int
-    epoch: float | None
-    value: float
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    run: str
-    name: str
-    kind: str
-    path: str
-    bytes: int
-    sha256: str
-    created_at: float
-
-
-MetricRow = tuple[str, int, float | None, float, float]  # name, step, epoch, value, time
 
 
 class Store:
@@ -294,14 +273,38 @@ class Store:
             with self._begin() as connection:
                 _put_metrics(connection, run_id, rows)
 
-    def read_metrics(self, run_id: str, *, after: int = 0, names: Iterable[str] | None = None) -> list[Metric]:
-        """Measurements written since the one whose `id` is `after`, in the order they were written."""
+    def read_metrics(self, run_id: str, *, names: Iterable[str] | None = None) -> list[Metric]:
+        """All measurements, in the order they were written."""
         columns = [_metric.c[name] for name in Metric._fields]
-        query = sa.select(*columns).where(_metric.c.run == run_id, _metric.c.id > after).order_by(_metric.c.id)
+        query = sa.select(*columns).where(_metric.c.run == run_id).order_by(_metric.c.id)
         if names is not None:
             query = query.where(_metric.c.name.in_(tuple(names)))
         with self._reading() as connection:
             return list(map(Metric._make, connection.execute(query)))
+
+    def read_points(
+        self, run_id: str, *, after: int = 0, names: Iterable[str] | None = None
+    ) -> tuple[int, dict[str, list[Point]]]:
+        """The `id` of the newest measurement, and by name those written since the one whose `id` is `after`, by step.
+
+        Much quicker than `read_metrics` where there are very many.
+        """
+        where = [_metric.c.run == run_id, *([_metric.c.id > after] if after else [])]
+        where += [] if names is None else [_metric.c.name.in_(tuple(names))]
+        newest = sa.select(sa.func.max(_metric.c.id)).where(*where)
+        counted = sa.select(_metric.c.name, sa.func.count()).where(*where).group_by(_metric.c.name)
+        epoch = sa.func.coalesce(_metric.c.epoch, _metric.c.step)
+        points = sa.select(_metric.c.step, epoch, _metric.c.value).where(*where)
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")  # all three see the same
+            last: int | None = connection.execute(newest).scalar_one()
+            if last is None:
+                return after, {}
+            counts = connection.execute(counted.order_by(_metric.c.name)).all()
+            found = connection.execute(points.order_by(_metric.c.name, _metric.c.step)).cursor
+            assert found is not None
+            rows = iter(found.fetchall())  # plain tuples: SQLAlchemy's rows take as long again
+            return last, {name: list(islice(rows, number)) for name, number in counts}
 
     def write_artifact(self, artifact: Artifact) -> None:
         """Add or replace an artifact of a run."""

@@ -34,27 +34,16 @@ class CurveBuffer:
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self._after = 0
-        self._points: dict[str, dict[int, tuple[float, float]]] = {}
+        self._points: dict[str, Floats] = {}  # [N, 3]: step, epoch and value, by step
         self._thinned: dict[str, Curve] = {}
         self._lock = threading.Lock()
 
     def refresh(self, store: Store) -> bool:
         """Read what was written since the last time. Returns whether there was anything."""
         with self._lock:
-            news = store.read_metrics(self.run_id, after=self._after)
-            last: dict[str, int] = {}  # the largest step of each name
-            unsorted = set()
-            for new, name, step, epoch, value, _ in news:
-                points = self._points.setdefault(name, {})
-                if step < last.setdefault(name, next(reversed(points), step)):
-                    unsorted.add(name)  # a resumed run goes back to its checkpoint
-                else:
-                    last[name] = step
-                points[step] = (step if epoch is None else epoch, value)
-                self._after = new
-            for name in unsorted:
-                self._points[name] = dict(sorted(self._points[name].items()))
-            for name in last:
+            self._after, news = store.read_points(self.run_id, after=self._after)
+            for name, points in news.items():
+                self._points[name] = _join(self._points.get(name, _NONE), np.array(points, dtype=np.float64))
                 self._thinned.pop(name, None)
             return bool(news)
 
@@ -62,21 +51,31 @@ class CurveBuffer:
         """A measurement, thinned to `MOST_POINTS`; empty when the run has none of this name."""
         with self._lock:
             if name not in self._thinned:
-                points = np.array(list(self._points.get(name, {}).values()), dtype=np.float64).reshape(-1, 2)
-                self._thinned[name] = Curve(name, *thin(points[:, 0], points[:, 1]))
+                self._thinned[name] = _curve(name, self._points.get(name, _NONE))
             return self._thinned[name]
+
+
+_NONE: Floats = np.zeros((0, 3))
+
+
+def _join(old: Floats, new: Floats) -> Floats:
+    """Both by step; a resumed run goes back to its checkpoint and measures the same steps again."""
+    if len(old) and new[0, 0] <= old[-1, 0]:
+        old = old[~np.isin(old[:, 0], new[:, 0])]
+        both = np.concatenate([old, new])
+        return both[both[:, 0].argsort()]
+    return np.concatenate([old, new])
+
+
+def _curve(name: str, points: Floats) -> Curve:
+    return Curve(name, *thin(points[:, 1], points[:, 2]))
 
 
 def read_curves(store: Store, run_id: str, names: Iterable[str]) -> dict[str, Curve]:
     """A few measurements of a run that has many, by name; empty where nothing was measured."""
-    points: dict[str, dict[int, tuple[float, float]]] = {name: {} for name in names}
-    for metric in store.read_metrics(run_id, names=points):
-        points[metric.name][metric.step] = (float(metric.step) if metric.epoch is None else metric.epoch, metric.value)
-    curves = {}
-    for name, steps in points.items():
-        rows = np.array([steps[step] for step in sorted(steps)], dtype=np.float64).reshape(-1, 2)
-        curves[name] = Curve(name, *thin(rows[:, 0], rows[:, 1]))
-    return curves
+    names = list(names)
+    _, points = store.read_points(run_id, names=names)
+    return {name: _curve(name, np.array(points[name]) if name in points else _NONE) for name in names}
 
 
 def thin(x: Floats, y: Floats, most: int = MOST_POINTS) -> tuple[Floats, Floats]:
@@ -89,9 +88,12 @@ def thin(x: Floats, y: Floats, most: int = MOST_POINTS) -> tuple[Floats, Floats]
     """
     if len(x) <= most:
         return x, y
-    stretches = np.array_split(np.arange(len(x)), most // 2 - 1)
-    kept = {0, len(x) - 1}
-    for rows in stretches:
-        kept |= {int(rows[y[rows].argmin()]), int(rows[y[rows].argmax()])}
-    order = np.array(sorted(kept))
+    stretches = most // 2 - 1
+    short, longer = divmod(len(x), stretches)
+    kept = [np.array([0, len(x) - 1])]
+    for first, number, length in ((0, longer, short + 1), (longer * (short + 1), stretches - longer, short)):
+        values = y[first : first + number * length].reshape(number, length)
+        starts = first + length * np.arange(number)
+        kept += [starts + values.argmin(1), starts + values.argmax(1)]
+    order = np.unique(np.concatenate(kept))
     return x[order], y[order]

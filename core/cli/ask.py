@@ -1,14 +1,16 @@
-"""The verb of the command line for tasks beside classes: `ask`."""
+"""`python -m core ask`: the tasks beside classes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import typer
 
+from core.cli.document import show
 from core.cli.meant import checked_output, meant_model
+from core.cli.options import JsonOption
 from core.errors import InputError
 from core.files import replacing
 from core.messages import explain
@@ -18,38 +20,31 @@ from core.predict.tasks.table import get_task
 from core.registry.task_rows import Task
 from core.registry.tasks import TASKS
 
-Show = Callable[[Any, bool, str], None]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
-
-def add_commands(app: typer.Typer, show: Show) -> None:
-    """Add the verb to the command line; `show` prints a value or its text."""
-
-    @app.command()
-    def ask(
-        task: Annotated[str, typer.Option(help="What to ask; without it, all tasks are listed.")] = "",
-        model: Annotated[str, typer.Option(help="hub/ORG/NAME, or path:/folder. Default: what is here.")] = "",
-        text: Annotated[str | None, typer.Option(help="A text; of a question, the text with the answer.")] = None,
-        question: Annotated[str | None, typer.Option(help="A question.")] = None,
-        labels: Annotated[str | None, typer.Option(help="Labels or texts of your own, separated by commas.")] = None,
-        image: Annotated[Path | None, typer.Option(help="A picture file.")] = None,
-        sound: Annotated[Path | None, typer.Option(help="A wav recording.")] = None,
-        option: Annotated[list[str] | None, typer.Option("--set", help="An option, as name=value.")] = None,
-        out: Annotated[Path | None, typer.Option(help="Write the drawn picture there, as png.")] = None,
-        json_: JsonOption = False,
-    ) -> None:
-        """Ask a model of the hub what it was made for: own labels, gaps, questions, translations, pictures, speech."""
-        if not task:
-            rows = [_row(card) for card in TASKS.values()]
-            show(rows, json_, "\n".join(_line(row) for row in rows))
-            return
-        row = get_task(task)
-        out = None if out is None else checked_output(out, reads=image)
-        given: dict[str, object] = {"--text": text, "--question": question, "--image": image, "--sound": sound}
-        given["--labels"] = None if labels is None else split_labels(labels)
-        model = meant_model(model, takes_folders=True) if model else default_model(row)
-        values, lines = _ask(row, model, given, option or [], out)
-        show(values, json_, "\n".join(lines))
+def ask(
+    task: Annotated[str, typer.Option(help="What to ask; without it, all tasks are listed.")] = "",
+    model: Annotated[str, typer.Option(help="hub/ORG/NAME, or path:/folder. Default: what is here.")] = "",
+    text: Annotated[str | None, typer.Option(help="A text; of a question, the text with the answer.")] = None,
+    question: Annotated[str | None, typer.Option(help="A question.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Labels or texts of your own, separated by commas.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture file.")] = None,
+    sound: Annotated[Path | None, typer.Option(help="A wav recording.")] = None,
+    option: Annotated[list[str] | None, typer.Option("--set", help="An option, as name=value.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the drawn picture there, as png.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Ask a model of the hub what it was made for: own labels, gaps, questions, translations, pictures, speech."""
+    if not task:
+        rows = [_row(card) for card in TASKS.values()]
+        show(rows, json_, "\n".join(_line(row) for row in rows))
+        return
+    row = get_task(task)
+    out = None if out is None else checked_output(out, reads=image)
+    given: dict[str, object] = {"--text": text, "--question": question, "--image": image, "--sound": sound}
+    given["--labels"] = None if labels is None else split_labels(labels)
+    model = meant_model(model, takes_folders=True) if model else default_model(row)
+    values, lines = _ask(row, model, given, option or [], out)
+    show(values, json_, "\n".join(lines))
 
 
 class _ModelRow(TypedDict):

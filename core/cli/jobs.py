@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from core.cli.meant import checked_output
-from core.cli.options import Asked, command
 from core.cli.progress import end_with, follow, wait
+from core.cli.spec_options import Asked, command
 from core.compare.spec import CompareSpec
 from core.data.token_lengths import MOST_READ, covering_length
 from core.errors import InputError

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
 import typer
 
 from core.cli import results as cli_results
+from core.cli.document import show
 from core.cli.meant import meant_model
+from core.cli.options import DetachOption, JsonOption
+from core.cli.progress import follow
 from core.errors import InputError
 from core.files import to_json
 from core.inspection.spec import InspectSpec
@@ -21,122 +23,101 @@ from core.models.spec import DownloadSpec
 from core.predict.spec import SENTIMENT
 from core.runs import submit
 from core.spec import Weights, parse_spec
-from core.store import Run
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]
-Follow = Callable[[Run, bool, bool], None]
-Show = Callable[[Any, bool, str], None]
 
 
-def add_commands(app: typer.Typer, follow: Follow, show: Show) -> None:
-    """Add the verbs to the command line; `follow` waits for a run's end, `show` prints a value or its text."""
-    _add_reading(app, show)
-    _add_runs(app, follow)
-    _add_keeping(app, show)
+def models(
+    query: Annotated[str, typer.Argument(help="Words of id, name, family, task, language.")] = "",
+    task: Annotated[str, typer.Option(help="Only models for this task, as fill-mask.")] = "",
+    group: Annotated[Literal["", "vision", "nlp", "multimodal"], typer.Option(help="Only this group.")] = "",
+    family: Annotated[list[str] | None, typer.Option(help="Only this family; may be given often.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="bundled, torchvision, timm, hub or run.")] = None,
+    commercial: Annotated[bool, typer.Option("--commercial", help="Only where the licence allows it.")] = False,
+    max_parameters_m: Annotated[float | None, typer.Option(help="Parameters at most, in millions.")] = None,
+    min_accuracy: Annotated[float | None, typer.Option(help="Accuracy on ImageNet at least, in %.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="Only those whose weights are here.")] = False,
+    limit: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
+    json_: JsonOption = False,
+) -> None:
+    """List the models: id, parameters, multiply-adds, published accuracy, size."""
+    cards = [*catalog.list_run_models(), *catalog.list_models()]
+    here = find_local(cards)
+    kinds: dict[str, Any] = {"task": task, "group": group, "families": family or (), "sources": source or ()}
+    limits: dict[str, Any] = {"max_parameters_m": max_parameters_m, "min_accuracy": min_accuracy}
+    matches = search_models(cards, here, text=query, commercial=commercial, only_local=local, **kinds, **limits)[:limit]
+    rows = [{**card.model_dump(mode="json"), "local": card.id in here} for card in matches]
+    show(rows, json_, "\n".join(line_of(card, card.id in here) for card in matches))
 
 
-def _add_reading(app: typer.Typer, show: Show) -> None:
-    @app.command()
-    def models(
-        query: Annotated[str, typer.Argument(help="Words of id, name, family, task, language.")] = "",
-        task: Annotated[str, typer.Option(help="Only models for this task, as fill-mask.")] = "",
-        group: Annotated[Literal["", "vision", "nlp", "multimodal"], typer.Option(help="Only this group.")] = "",
-        family: Annotated[list[str] | None, typer.Option(help="Only this family; may be given often.")] = None,
-        source: Annotated[list[str] | None, typer.Option(help="bundled, torchvision, timm, hub or run.")] = None,
-        commercial: Annotated[bool, typer.Option("--commercial", help="Only where the licence allows it.")] = False,
-        max_parameters_m: Annotated[float | None, typer.Option(help="Parameters at most, in millions.")] = None,
-        min_accuracy: Annotated[float | None, typer.Option(help="Accuracy on ImageNet at least, in %.")] = None,
-        local: Annotated[bool, typer.Option("--local", help="Only those whose weights are here.")] = False,
-        limit: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
-        json_: JsonOption = False,
-    ) -> None:
-        """List the models: id, parameters, multiply-adds, published accuracy, size."""
-        cards = [*catalog.list_run_models(), *catalog.list_models()]
-        here = find_local(cards)
-        kinds: dict[str, Any] = {"task": task, "group": group, "families": family or (), "sources": source or ()}
-        limits: dict[str, Any] = {"max_parameters_m": max_parameters_m, "min_accuracy": min_accuracy}
-        matches = search_models(cards, here, text=query, commercial=commercial, only_local=local, **kinds, **limits)[
-            :limit
-        ]
-        rows = [{**card.model_dump(mode="json"), "local": card.id in here} for card in matches]
-        show(rows, json_, "\n".join(line_of(card, card.id in here) for card in matches))
+def model(
+    model_id: Annotated[str, typer.Argument(metavar="ID")],
+    image_size: Annotated[int | None, typer.Option(help="The edge of the picture it is shown, in px.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show one model's card and what it is made of; `sentiment` is the one that comes along."""
+    model_id = meant_model(model_id)
+    if model_id == SENTIMENT:
+        from core.predict.sentiment.model import read_card
 
-    @app.command()
-    def model(
-        model_id: Annotated[str, typer.Argument(metavar="ID")],
-        image_size: Annotated[int | None, typer.Option(help="The edge of the picture it is shown, in px.")] = None,
-        json_: JsonOption = False,
-    ) -> None:
-        """Show one model's card and what it is made of; `sentiment` is the one that comes along."""
-        model_id = meant_model(model_id)
-        if model_id == SENTIMENT:
-            from core.predict.sentiment.model import read_card
+        show(read_card(), json_, to_json(read_card()))
+        return
+    card = catalog.get_model(model_id)
+    values = {**card.model_dump(mode="json"), "local": weight_files.is_local(card)}
+    spec = parse_spec(InspectSpec, {"model": {"id": model_id}, "image_size": image_size})
+    from core.inspection.run import take_apart
 
-            show(read_card(), json_, to_json(read_card()))
-            return
-        card = catalog.get_model(model_id)
-        values = {**card.model_dump(mode="json"), "local": weight_files.is_local(card)}
-        spec = parse_spec(InspectSpec, {"model": {"id": model_id}, "image_size": image_size})
-        from core.inspection.run import take_apart
-
-        report = take_apart(spec)
-        lines = [f"{name:14} {value}" for name, value in values.items() if value not in ("", {}, [], None)]
-        show({**values, **report}, json_, "\n".join([*lines, "", *cli_results.inspection_lines(report)]))
+    report = take_apart(spec)
+    lines = [f"{name:14} {value}" for name, value in values.items() if value not in ("", {}, [], None)]
+    show({**values, **report}, json_, "\n".join([*lines, "", *cli_results.inspection_lines(report)]))
 
 
-def _add_runs(app: typer.Typer, follow: Follow) -> None:
-    @app.command()
-    def measure(
-        model_id: Annotated[str, typer.Argument(metavar="ID")],
-        weights: Annotated[Weights, typer.Option(help="Published weights, or random ones: as fast.")] = "pretrained",
-        batch_size: Annotated[int, typer.Option(help="How many are answered at once, beside one.", min=2)] = 32,
-        json_: JsonOption = False,
-        detach: DetachOption = False,
-    ) -> None:
-        """Time a model on this machine: one at a time and in batches, block by block, and its memory."""
-        spec = parse_spec(
-            MeasureSpec, {"model": {"id": meant_model(model_id), "weights": weights}, "batch_size": batch_size}
-        )
-        follow(submit.submit(spec), json_, detach)
-
-    @app.command()
-    def download(
-        model_id: Annotated[str, typer.Argument(metavar="ID", help="Model id; `models` lists them.")],
-        json_: JsonOption = False,
-        detach: DetachOption = False,
-    ) -> None:
-        """Fetch a model's published weights, or go on where an earlier attempt ended."""
-        follow(submit.submit(parse_spec(DownloadSpec, {"model": meant_model(model_id)})), json_, detach)
+def measure(
+    model_id: Annotated[str, typer.Argument(metavar="ID")],
+    weights: Annotated[Weights, typer.Option(help="Published weights, or random ones: as fast.")] = "pretrained",
+    batch_size: Annotated[int, typer.Option(help="How many are answered at once, beside one.", min=2)] = 32,
+    json_: JsonOption = False,
+    detach: DetachOption = False,
+) -> None:
+    """Time a model on this machine: one at a time and in batches, block by block, and its memory."""
+    spec = parse_spec(
+        MeasureSpec, {"model": {"id": meant_model(model_id), "weights": weights}, "batch_size": batch_size}
+    )
+    follow(submit.submit(spec), json_, detach)
 
 
-def _add_keeping(app: typer.Typer, show: Show) -> None:
-    @app.command()
-    def weights(
-        delete: Annotated[str, typer.Option("--delete", metavar="ID", help="Delete this model's weights.")] = "",
-        import_: Annotated[Path | None, typer.Option("--import", help="Bring a file or a hub's folder.")] = None,
-        model: Annotated[str, typer.Option(help="The model that --import brings.")] = "",
-        json_: JsonOption = False,
-    ) -> None:
-        """List the weights in this machine's caches, delete some, or bring some from a file or folder."""
-        if import_ is not None:
-            _bring(meant_model(model) if model else "", import_, json_, show)
-        elif delete:
-            _delete(meant_model(delete), json_, show)
-        else:
-            _list(json_, show)
+def download(
+    model_id: Annotated[str, typer.Argument(metavar="ID", help="Model id; `models` lists them.")],
+    json_: JsonOption = False,
+    detach: DetachOption = False,
+) -> None:
+    """Fetch a model's published weights, or go on where an earlier attempt ended."""
+    follow(submit.submit(parse_spec(DownloadSpec, {"model": meant_model(model_id)})), json_, detach)
 
-    @app.command(name="run-import")
-    def run_import(
-        file: Annotated[Path, typer.Argument(help="The zip that `run ID export` wrote.")], json_: JsonOption = False
-    ) -> None:
-        """Take in a run that was exported elsewhere, after a look through everything in it."""
-        from core.runs.archive import import_run
 
-        run, problems = import_run(file)
-        notes = [{**problem.as_dict(), "sentence": explain(problem)} for problem in problems]
-        text = "\n".join([f"{run.id} {run.status}  {run.name}", *(f"  {note['sentence']}" for note in notes)])
-        show({"run": run.id, "name": run.name, "status": run.status, "notes": notes}, json_, text)
+def weights(
+    delete: Annotated[str, typer.Option("--delete", metavar="ID", help="Delete this model's weights.")] = "",
+    import_: Annotated[Path | None, typer.Option("--import", help="Bring a file or a hub's folder.")] = None,
+    model: Annotated[str, typer.Option(help="The model that --import brings.")] = "",
+    json_: JsonOption = False,
+) -> None:
+    """List the weights in this machine's caches, delete some, or bring some from a file or folder."""
+    if import_ is not None:
+        _bring(meant_model(model) if model else "", import_, json_)
+    elif delete:
+        _delete(meant_model(delete), json_)
+    else:
+        _list(json_)
+
+
+def run_import(
+    file: Annotated[Path, typer.Argument(help="The zip that `run ID export` wrote.")], json_: JsonOption = False
+) -> None:
+    """Take in a run that was exported elsewhere, after a look through everything in it."""
+    from core.runs.archive import import_run
+
+    run, problems = import_run(file)
+    notes = [{**problem.as_dict(), "sentence": explain(problem)} for problem in problems]
+    text = "\n".join([f"{run.id} {run.status}  {run.name}", *(f"  {note['sentence']}" for note in notes)])
+    show({"run": run.id, "name": run.name, "status": run.status, "notes": notes}, json_, text)
 
 
 class _WeightsRow(TypedDict):
@@ -148,7 +129,7 @@ class _WeightsRow(TypedDict):
     folder: str
 
 
-def _list(as_json: bool, show: Show) -> None:
+def _list(as_json: bool) -> None:
     from core.models.weight_cache import list_weights
 
     rows: list[_WeightsRow] = [
@@ -162,14 +143,14 @@ def _list(as_json: bool, show: Show) -> None:
     show(rows, as_json, "\n".join(lines) or "no weights in the caches of this machine")
 
 
-def _delete(model_id: str, as_json: bool, show: Show) -> None:
+def _delete(model_id: str, as_json: bool) -> None:
     from core.models.weight_cache import remove_weights
 
     freed = remove_weights(model_id)
     show({"model": model_id, "deleted": True, "bytes": freed}, as_json, f"{model_id} deleted, {freed / 1e6:.1f} MB")
 
 
-def _bring(model_id: str, path: Path, as_json: bool, show: Show) -> None:
+def _bring(model_id: str, path: Path, as_json: bool) -> None:
     from core.models.weight_cache import import_weights
 
     if not model_id:

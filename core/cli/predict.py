@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from core.cli.document import show
 from core.cli.meant import checked_output, meant_model
 from core.cli.options import DetachOption, JsonOption, TextColumn
 from core.cli.progress import end_with, follow, wait
-from core.cli.results import print_json
 from core.errors import PARTLY, InputError
 from core.files import replacing
 from core.paths import lies_there, meant_path
@@ -60,7 +60,7 @@ def predict(
     if out is not None:
         with replacing(out) as unfinished:
             unfinished.write_bytes(answers_csv(predictions.rows))
-    print_json(predictions.values, json_, "\n".join(predictions.lines))
+    show(predictions.values, json_, "\n".join(predictions.lines))
     say(predictions.problems)
     if any(problem.severity == "error" for problem in predictions.problems):
         raise typer.Exit(PARTLY)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from core.cli import results as cli_results
-from core.cli.results import print_json
+from core.cli.document import show
 from core.data.record import read_record
 from core.errors import PARTLY
 from core.messages import explain_phase
@@ -87,7 +87,7 @@ class _Progress:
 
 def follow(run: Run, as_json: bool, detach: bool) -> None:
     if detach:
-        print_json({"run": run.id, "status": run.status}, as_json, run.id)
+        show({"run": run.id, "status": run.status}, as_json, run.id)
         return
     end_with(wait(run, quiet=False), as_json)
 
@@ -110,7 +110,7 @@ def end_with(run: Run, as_json: bool, failed: Sequence[Problem] = (), **more: An
         text += f": {run.summary['rows']} {run.summary['kind']}: {counted}"
     text += "".join(f"\n  {finding['sentence']}" for finding in values.get("conclusions", []))
     text += "".join(f"\n{line}" for line in cli_results.lines(values))
-    print_json(values, as_json, text)
+    show(values, as_json, text)
     raise SystemExit(1 if failed else exit_status(run))
 
 

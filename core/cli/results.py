@@ -14,7 +14,6 @@ from core.messages import explain, explain_finding
 from core.problems import Problem
 from core.registry.methods import METHODS, MethodSettings
 from core.store import Run
-from core.unforeseen import print_document
 
 _SUMMARY = (
     "test", "val", "fit", "probe", "baseline", "train_seconds", "best_epoch", "epochs_done", "images_per_s", "engine",
@@ -22,13 +21,6 @@ _SUMMARY = (
     "kind", "rows", "column", "answered_by", "counts", "texts_per_s", "pictures_per_s", "problems",
     "bytes", "fetched_bytes", "folder", "repository", "revision",
 )  # fmt: skip
-
-
-def print_json(value: Any, as_json: bool, text: str) -> None:
-    if as_json:
-        print_document(value)
-    else:
-        print(text)
 
 
 def results(run: Run) -> dict[str, Any]:

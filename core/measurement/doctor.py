@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import NotRequired, TypedDict
 
@@ -73,7 +74,7 @@ def examine(*, calibrate: bool, tell: Callable[[str], None]) -> Examination:
     machine = describe_machine()
     home = settings.home()
     report: Examination = {
-        "machine": machine.model_dump(mode="json"),
+        "machine": asdict(machine),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "home": str(home),
         "free_disk_mb": round(free_disk_mb(home)),

@@ -6,7 +6,6 @@ the server of torchvision's files (`GRAFT_TORCH_MIRROR`).
 
 from __future__ import annotations
 
-import os
 import re
 from urllib.parse import urlsplit
 
@@ -49,19 +48,6 @@ def ways_to(url: str) -> list[Problem]:
     if proxy is None:
         return []
     return [Problem("download.by_proxy", values={"host": host_of(url), "variable": proxy[0], "proxy": proxy[1]})]
-
-
-def pass_to_libraries() -> None:
-    """Make the switches hold in the libraries too, which read the environment once, when they are imported.
-
-    Call it before the first of them is. With a mirror Xet is switched off: its servers have no mirror, so that
-    files would still come from elsewhere, or not at all. Nobody is told what is done here.
-    """
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    if settings.is_offline():
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    if settings.get("HF_ENDPOINT"):
-        os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 
 def repository_of(model_id: str) -> str:

@@ -26,7 +26,6 @@ from setproctitle import setproctitle
 from core import lifeline, ready, settings
 from core.files import to_json, write_atomically
 from core.hardware import best_device, this_host
-from core.models import hubs
 from core.ready import Asked, Ready, address_of, read_record, record_path, socket_path, state_of
 
 IDLE_S = 3600.0
@@ -35,7 +34,7 @@ IDLE_S = 3600.0
 def main() -> int:
     """Returns the exit status: 0 once loaded, also where the run that it worked on failed, which its record tells."""
     state = state_of(os.environ)
-    hubs.pass_to_libraries()
+    settings.pass_to_libraries()
     from core.runs import worker
     from core.runs.kinds import KINDS
 

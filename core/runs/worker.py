@@ -22,7 +22,6 @@ from core import settings
 from core.errors import GraftError, StoppedError, StoreError, log_error, problems_of
 from core.files import forget_unfinished, is_unfinished, sha256
 from core.hardware import this_host
-from core.models import hubs
 from core.problems import Problem
 from core.runs import export, kinds, queue
 from core.runs.kinds import Summary
@@ -152,7 +151,7 @@ def main() -> int:
         return 2
     faulthandler.enable()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    hubs.pass_to_libraries()
+    settings.pass_to_libraries()
     watch()
     try:
         code = work(sys.argv[1])

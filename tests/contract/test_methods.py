@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from core.charts.theme import LOOKS, look_of
-from core.cli.app import finetune
+from core.cli.jobs import finetune
 from core.compare.figure_words import family_word
 from core.compare.grid import families, family_cell, grid
 from core.compare.spec import CompareSpec
@@ -151,7 +151,7 @@ from core.runs.kinds import check_spec, command_line, name_for
 from core.compare.spec import CompareSpec
 from core.finetune.spec import FinetuneSpec
 from core.spec import parse_spec
-from core.cli.app import finetune
+from core.cli.jobs import finetune
 import inspect
 from typing import get_args
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.cli.app import main
+from core.cli.app import VERBS, command_of, main
 from core.cli.runs import list_runs
 from core.compare.spec import CompareSpec
 from core.finetune.spec import FinetuneSpec
@@ -59,6 +59,31 @@ def test_list_of_runs_marks_accuracies_with_what_is_to_be_known(capsys: pytest.C
     line, below = capsys.readouterr().out.splitlines()
     assert "90.0%⚠" in line
     assert below == f"  ⚠ {row['beside'][0]}"
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_is_there_and_says_what_its_row_says(name: str) -> None:
+    command = command_of(VERBS[name], name)
+    assert (command.name, command.help) == (name, VERBS[name].help)
+    assert any(parameter.name in ("json", "json_") for parameter in command.params)
+
+
+def test_a_command_loads_no_more_than_it_needs() -> None:
+    script = """
+import sys
+sys.argv = ["core", *{words!r}]
+import core.cli.app
+try:
+    core.cli.app.main()
+except SystemExit as end:
+    assert not end.code
+loaded = {others!r} & set(sys.modules)
+assert not loaded, loaded
+"""
+    needless = {"core.runs.kinds", "core.finetune.spec", "core.models.catalog", "numpy", "babel", "rich"}
+    for words, others in ((["runs"], needless), (["--help"], needless - {"rich"} | {"sqlalchemy"})):
+        code = script.format(words=words, others=others)
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def test_models_lists_every_published_entry_without_torch() -> None:

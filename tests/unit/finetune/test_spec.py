@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,7 +158,7 @@ def test_check_warns_when_random_weights_stay_frozen() -> None:
 
 
 def test_check_refuses_a_device_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = hardware.describe_machine().model_copy(update={"devices": ("cpu",)})
+    machine = replace(hardware.describe_machine(), devices=("cpu",))
     monkeypatch.setattr(hardware, "describe_machine", lambda: machine)
     assert _codes(_spec(device="cuda")) == {"spec.no_such_device": "error"}
 

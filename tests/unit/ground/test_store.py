@@ -18,8 +18,8 @@ def _add(store: Store, run_id: str, **columns: object) -> None:
     store.create_run(run_id, kind="import", name=run_id, spec={"data": {"id": "builtin/digits"}}, **columns)
 
 
-def _losses(store: Store, after: int = 0) -> list[tuple[int, float]]:
-    return [(m.step, m.value) for m in store.read_metrics("a", after=after, names=["train/loss"])]
+def _losses(store: Store) -> list[tuple[int, float]]:
+    return [(m.step, m.value) for m in store.read_metrics("a", names=["train/loss"])]
 
 
 def test_metrics_are_replaced_when_a_resumed_run_logs_them_again() -> None:
@@ -33,14 +33,16 @@ def test_metrics_are_replaced_when_a_resumed_run_logs_them_again() -> None:
 def test_reading_after_an_id_gives_what_is_new_and_what_was_replaced() -> None:
     store = open_store()
     _add(store, "a")
-    store.write_metrics("a", [("train/loss", step, None, float(step), 0.0) for step in range(3)])
-    last = store.read_metrics("a")[-1].id
-    assert store.read_metrics("a", after=last) == []
-    store.write_metrics("a", [("train/loss", 1, None, 9.0, 0.0), ("val/loss", 3, 1.0, 0.5, 0.0)])
-    news = store.read_metrics("a", after=last)
-    assert [(m.name, m.step, m.value) for m in news] == [("train/loss", 1, 9.0), ("val/loss", 3, 0.5)]
-    assert all(metric.id > last for metric in news)
-    assert _losses(store, after=last) == [(1, 9.0)]
+    assert store.read_points("a") == (0, {})
+    store.write_metrics("a", [("train/loss", step, None, float(step), 0.0) for step in (2, 0, 1)])
+    last, points = store.read_points("a")
+    assert points == {"train/loss": [(0, 0.0, 0.0), (1, 1.0, 1.0), (2, 2.0, 2.0)]}
+    assert store.read_points("a", after=last) == (last, {})
+    store.write_metrics("a", [("train/loss", 1, None, 9.0, 0.0), ("val/loss", 3, 1.5, 0.5, 0.0)])
+    newest, news = store.read_points("a", after=last)
+    assert news == {"train/loss": [(1, 1.0, 9.0)], "val/loss": [(3, 1.5, 0.5)]}
+    assert newest > last
+    assert store.read_points("a", names=["val/loss"]) == (newest, {"val/loss": news["val/loss"]})
 
 
 def test_an_id_is_never_used_twice_when_the_newest_rows_are_gone() -> None:

@@ -313,11 +313,11 @@ def test_switches_reach_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_XET", "HF_ENDPOINT"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-    hubs.pass_to_libraries()
+    settings.pass_to_libraries()
     assert os.environ["HF_HUB_OFFLINE"] == "1", "as GRAFT_OFFLINE says"
     assert "HF_HUB_DISABLE_XET" not in os.environ
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example/")
-    hubs.pass_to_libraries()
+    settings.pass_to_libraries()
     assert os.environ["HF_HUB_DISABLE_XET"] == "1"
     assert hubs.hub_endpoint() == "https://mirror.example"
 
