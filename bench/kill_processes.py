@@ -90,13 +90,16 @@ def end(pid: int) -> None:
 def processes() -> dict[int, str]:
     """Live processes whose home is this campaign's: its servers, workers, and whatever these started."""
     home, mine = str(settings.home().resolve()), os.getpid()
+    runs = [path.name for path in settings.folder("runs").iterdir()]
     found = {}
     for process in psutil.process_iter():
         try:
             if process.pid == mine or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             command = " ".join(process.cmdline())
-            if command == _MINE or str(Path(process.environ().get("GRAFT_HOME", "/")).resolve()) == home:
+            # What was forked and took a name of its own tells its environment no more.
+            is_of_run = "multiprocessing.forkserver" in command and any(run in command for run in runs)
+            if command == _MINE or is_of_run or str(Path(process.environ().get("GRAFT_HOME", "/")).resolve()) == home:
                 found[process.pid] = command
         except (psutil.Error, OSError):
             continue

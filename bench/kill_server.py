@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from core import settings
+from core import ready, settings
 from core.errors import GraftError
 from core.runs import archive, kinds, manage, queue, strays, submit, worker
 from core.spec import parse_spec
@@ -91,6 +91,7 @@ class _ForkingExecutor(queue.LocalExecutor):
             _redirect(log, log)
             os.environ |= {"GRAFT_HOME": str(settings.home().resolve()), strays.MARK: run.id}
             sys.argv[1:] = [run.id]
+            ready.is_copy = True
             code = worker.main()
         except BaseException:
             traceback.print_exc()

@@ -117,6 +117,28 @@ def keep_freed_memory() -> bool:
     return all(libc.mallopt(name, value) == 1 for name, value in settings)
 
 
+def unmap_file_pages() -> float:
+    """Give back the pages of libraries that were read while they were loaded; returns their MB (0: not Linux).
+
+    Most hold what the loader needed once. They stay in the kernel's cache, which may drop them, and are mapped again
+    where they are read. Only mappings are let go of which nothing was written: what was cannot be read again.
+    """
+    if sys.platform != "linux":
+        return 0.0
+    madvise = ctypes.CDLL(None, use_errno=True).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    freed_kb = 0
+    for mapping in re.findall(r"^[0-9a-f]+-[0-9a-f]+ r-.p .*/.*\n(?:[A-Z]\w+:.*\n)+", _read("/proc/self/smaps"), re.M):
+        sizes = {name: int(kb) for name, kb in re.findall(r"^(\w+): +(\d+) kB$", mapping, re.M)}
+        if sizes["Anonymous"] == sizes["Private_Dirty"] == sizes["Shared_Dirty"] == sizes["Swap"] == 0:
+            begin, end = (int(place, 16) for place in mapping.split(None, 1)[0].split("-"))
+            freed_kb += sizes["Rss"] if madvise(begin, end - begin, _MADV_DONTNEED) == 0 else 0
+    return freed_kb * 1024 / 1e6
+
+
+_MADV_DONTNEED = 4  # mman.h
+
+
 def best_device() -> str:
     """The device that "auto" means here."""
     _, accelerators = _fixed_facts()

@@ -11,18 +11,21 @@ from core.cli import results as cli_results
 from core.cli.document import show
 from core.cli.meant import meant_model
 from core.cli.options import DetachOption, JsonOption
-from core.cli.progress import follow
+from core.cli.progress import end_with, follow, wait
 from core.errors import InputError
 from core.files import to_json
+from core.inspection.records import InspectionReport
 from core.inspection.spec import InspectSpec
 from core.measurement.spec import MeasureSpec
 from core.messages import explain
 from core.models import catalog, weight_files
+from core.models.card import ModelCard
 from core.models.search import find_local, line_of, search_models
 from core.models.spec import DownloadSpec
 from core.predict.spec import SENTIMENT
-from core.runs import submit
+from core.runs import manage, submit
 from core.spec import Weights, parse_spec
+from core.store import read_report
 
 
 def models(
@@ -62,12 +65,24 @@ def model(
         return
     card = catalog.get_model(model_id)
     values = {**card.model_dump(mode="json"), "local": weight_files.is_local(card)}
-    spec = parse_spec(InspectSpec, {"model": {"id": model_id}, "image_size": image_size})
-    from core.inspection.run import take_apart
-
-    report = take_apart(spec)
+    report = _inspected(parse_spec(InspectSpec, {"model": {"id": model_id}, "image_size": image_size}), card, json_)
     lines = [f"{name:14} {value}" for name, value in values.items() if value not in ("", {}, [], None)]
     show({**values, **report}, json_, "\n".join([*lines, "", *cli_results.inspection_lines(report)]))
+
+
+def _inspected(spec: InspectSpec, card: ModelCard, quiet: bool) -> InspectionReport:
+    """What an inspection found, as the model's page shows it: of the run that is there, else of a new one."""
+    problems = catalog.check_image_size(card, spec.image_size) if spec.image_size and card.preprocessing else []
+    if problems:
+        raise InputError(problems)
+    run = manage.latest_inspection(spec)
+    if run is None or not (run.is_active or run.status == "done"):
+        run = submit.submit(spec)
+    run = wait(run, quiet=quiet)
+    report = read_report(run.id, InspectionReport) if run.status == "done" else None
+    if report is None:
+        end_with(run, quiet)
+    return report
 
 
 def measure(

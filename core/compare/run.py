@@ -11,25 +11,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import multiprocessing
 import os
 import shutil
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from multiprocessing import forkserver
+from collections.abc import Mapping
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext, SpawnProcess
+from multiprocessing.context import ForkServerProcess, SpawnProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
 import psutil
 
 from core import lifeline, settings
+from core.compare import cell_server
+from core.compare.cell_server import Context, without_main
 from core.compare.compared_data import check_done, load_compared
 from core.compare.estimate import cell_work, lanes_for
 from core.compare.findings import find
@@ -54,8 +51,6 @@ from core.registry.methods import METHODS
 FIND_EVERY_S = 10.0
 _LOOK_EVERY_S = 0.3
 
-_Context = ForkServerContext | SpawnContext
-
 
 def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool) -> CompareSummary:
     """Train and test every cell of the grid into `folder`; returns the summary of the run.
@@ -64,7 +59,7 @@ def compare(spec: CompareSpec, folder: Path, reporter: Reporter, *, resume: bool
     (what is done is kept), `DataError` when there are fewer examples than a size asks for, and `RunError` at the
     end when cells failed, after all others were done.
     """
-    clock, context = PhaseClock(reporter), _context()
+    clock, context = PhaseClock(reporter), cell_server.context()
     known = _Known(_read_done(grid(spec), folder) if resume else {})
     if not resume:
         shutil.rmtree(folder / "artifacts" / "cells", ignore_errors=True)
@@ -188,7 +183,7 @@ def began_in_0_1(folder: Path, done: Mapping[str, CellResult]) -> bool:
 # -- training ----------------------------------------------------------------------------------------------
 
 
-def _train_all(plan: _Plan, known: _Known, clock: PhaseClock, context: _Context) -> None:
+def _train_all(plan: _Plan, known: _Known, clock: PhaseClock, context: Context) -> None:
     """Keep the lanes full until nothing is left to train. Raises `StoppedError` when that is asked for."""
     stop = context.Event()
     waiting = [cell for cell in plan.cells if cell.id not in known.results]
@@ -210,7 +205,7 @@ def _train_all(plan: _Plan, known: _Known, clock: PhaseClock, context: _Context)
             _report(plan, known, clock, at_work)
 
 
-def _start(plan: _Plan, cell: Cell, context: _Context, stop: Event) -> _Lane:
+def _start(plan: _Plan, cell: Cell, context: Context, stop: Event) -> _Lane:
     job = CellJob(
         spec=plan.spec.model_dump(mode="json"),
         cell=cell,
@@ -222,7 +217,7 @@ def _start(plan: _Plan, cell: Cell, context: _Context, stop: Event) -> _Lane:
     )
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_begin, args=(job, sender, stop), name=cell.id)
-    with _without_main():
+    with without_main():
         process.start()
     sender.close()
     return _Lane(cell, process, receiver)
@@ -362,38 +357,3 @@ def _summary(plan: _Plan, known: _Known, seconds: float, clock: PhaseClock) -> C
         "phases": clock.seconds,
         "problems": problems_of(plan.data, known.clean),
     }
-
-
-# -- processes ---------------------------------------------------------------------------------------------
-
-
-def _context() -> _Context:
-    """How processes are begun: forked from a server that imports everything meanwhile, where that is to be had."""
-    kinds = multiprocessing.get_all_start_methods()
-    if "forkserver" not in kinds:
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    try:
-        _begin_server(context)
-    except OSError as error:  # its socket lies in the system's temporary folder, which may be full
-        print(f"no server to fork from ({error}): each training imports its libraries anew", file=sys.stderr)
-        return multiprocessing.get_context("spawn")
-    return context
-
-
-def _begin_server(context: ForkServerContext) -> None:
-    settings.mark_children()
-    context.set_forkserver_preload(["core.compare.forked", "core.compare.cell", "core.finetune.loop"])
-    with _without_main():
-        forkserver.ensure_running()
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Begin a process that does not first run this one's script again, whatever that is: a cell needs none of it."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

@@ -25,7 +25,7 @@ from setproctitle import setproctitle
 
 from core import lifeline, ready, settings
 from core.files import to_json, write_atomically
-from core.hardware import best_device, this_host
+from core.hardware import best_device, this_host, unmap_file_pages
 from core.ready import Asked, Ready, address_of, read_record, record_path, socket_path, state_of
 
 IDLE_S = 3600.0
@@ -42,6 +42,7 @@ def main() -> int:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # no collection walks it, in none of its copies: its memory stays shared
+    unmap_file_pages()
     client = _wait_for_work(state)
     if client is None:
         return 0

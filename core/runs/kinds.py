@@ -58,6 +58,7 @@ class Kind:
     handler: Handler
     libraries: tuple[str, ...]  # modules that bring what the handler loads; a process that is kept ready has them
     estimate: Callable[[Any, Store], EstimateReport] | None = None  # what it will cost; None: nobody asks
+    begin: Callable[[], None] | None = None  # before all else, in a copy of the ready process: it has no threads yet
     is_training: bool = False  # takes long: the side bar, the tab and Home tell of it
 
 
@@ -103,6 +104,12 @@ def _compare(spec: CompareSpec, folder: Path, reporter: Reporter, resume: bool) 
     from core.compare.run import compare
 
     return compare(spec, folder, reporter, resume=resume)
+
+
+def _begin_compare() -> None:
+    from core.compare.cell_server import begin_as_copy
+
+    begin_as_copy()
 
 
 def _import(spec: ImportSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
@@ -188,7 +195,8 @@ KINDS = build_table(
             device=_asked_device,
             words=lambda spec: ["compare", *core_spec.spec_options(spec)],
             handler=_compare,
-            libraries=("core.compare.run",),
+            libraries=("core.compare.run", "core.compare.cell"),
+            begin=_begin_compare,
             estimate=estimate_compare,
             is_training=True,
         ),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from core import settings
+from core import ready, settings
 from core.errors import GraftError, StoppedError, StoreError, log_error, problems_of
 from core.files import forget_unfinished, is_unfinished, sha256
 from core.hardware import this_host
@@ -152,8 +152,10 @@ def main() -> int:
     faulthandler.enable()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     settings.pass_to_libraries()
-    watch()
     try:
+        if ready.is_copy:
+            _begin(sys.argv[1])
+        watch()
         code = work(sys.argv[1])
     except Exception as error:
         log_error(error)
@@ -165,6 +167,16 @@ def main() -> int:
         print("the next run was not started:", file=sys.stderr)
         log_error(error)
     return code
+
+
+def _begin(run_id: str) -> None:
+    """What a kind of run has to fork before there are threads; where that fails it is started from nothing later."""
+    begin = kinds.KINDS[open_store().get_run(run_id).kind].begin
+    try:
+        if begin is not None:
+            begin()
+    except OSError as error:
+        print(f"nothing was forked: {error}", file=sys.stderr)
 
 
 def _give_up(run_id: str, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -21,7 +22,7 @@ from core.finetune.spec import FinetuneSpec
 from core.optimize.spec import OptimizeSpec
 from core.runs.kinds import command_line
 from core.spec import Spec
-from core.store import open_store
+from core.store import Run, open_store
 from tests.fixtures.comparisons import make_comparison
 from tests.fixtures.optimizations import make_optimization
 from tests.fixtures.ready import lend_ready_process
@@ -163,6 +164,33 @@ def test_all_that_is_wrong_is_told_at_once_with_status_2(tmp_path: Path) -> None
     assert all(problem["sentence"].endswith(".") for problem in told["error"])
     assert {p["code"] for p in _core("model", "torchvision/nothing", expect=2)["error"]} == {"model.unknown"}
     assert {p["code"] for p in _core("run", "ft-nothing", expect=2)["error"]} == {"run.unknown"}
+
+
+def test_a_model_is_shown_with_what_its_inspection_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Spec] = []
+    tuning = {"classes": 10, "blocks": 0, "rank": 8}
+    totals = {"parameters": 7, "gmacs": 0.5, "layers": [], "blocks": [], "tuning": tuning, "memory": {}}
+
+    def submit(spec: Spec) -> Run:
+        asked.append(spec)
+        row: dict[str, Any] = {"kind": "inspect", "name": "", "spec": spec.model_dump(mode="json"), "status": "done"}
+        version = importlib.metadata.version("torch")
+        open_store().create_run("in-1", **row, summary={"versions": {"torch": version}})
+        folder = open_store().get_run("in-1").folder / "artifacts"
+        folder.mkdir(parents=True)
+        (folder / "report.json").write_text(json.dumps({"id": "a", **totals}), encoding="utf-8")
+        return open_store().get_run("in-1")
+
+    monkeypatch.setattr("core.runs.submit.submit", submit)
+    for _ in range(2):
+        found = _core("model", "torchvision/squeezenet1_1.imagenet1k_v1")
+        assert (found["parameters"], found["gmacs"], found["local"]) == (7, 0.5, False)
+    assert len(asked) == 1, "the second asks for nothing that is there"
+    wrong = _core("model", "torchvision/vit_b_16.imagenet1k_v1", "--image-size", "100", expect=2)
+    assert {problem["code"] for problem in wrong["error"]} == {"model.size_not_a_multiple"}
+    open_store().update_run("in-1", status="failed", error=[{"code": "run.out_of_memory", "values": {}}])
+    monkeypatch.setattr("core.runs.submit.submit", lambda _spec: open_store().get_run("in-1"))
+    assert _core("model", "torchvision/squeezenet1_1.imagenet1k_v1", expect=1)["status"] == "failed"
 
 
 def test_data_report_names_classes_and_problems(tmp_path: Path) -> None:

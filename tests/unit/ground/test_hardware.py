@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from core import hardware
 from core.hardware import Accelerator, best_device, describe_machine, free_disk_mb, memory_mb, usable_threads
+from tests.fixtures.processes import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -220,3 +223,23 @@ def test_others_count_only_while_they_have_been_at_work_for_long(monkeypatch: py
     for minute, told in ((0.0, 0.0), (0.4, 0.4), (9.0, 3.0)):
         monkeypatch.setattr(hardware.psutil, "getloadavg", lambda minute=minute: (minute, 0.0, 0.0))
         assert hardware.others_at_work() == told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which pages were written")
+def test_pages_that_are_given_back_are_read_again_and_what_was_written_stays() -> None:
+    script = """
+import numpy as np
+from scipy import linalg
+from core.hardware import resident_mb, unmap_file_pages
+
+def work():
+    matrix = np.random.default_rng(0).random((50, 50))
+    return float(linalg.svdvals(matrix).sum())
+
+before, held = work(), resident_mb()
+freed = unmap_file_pages()
+assert freed > 5, freed
+assert resident_mb() < held - freed / 2
+assert work() == before
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
