@@ -41,7 +41,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("GRAFT_ACCESS_KEY", "", N_("Key that every visitor types in, 16 letters or more."), True),
         Setting("GRAFT_LOGINS", "", N_("Addresses or @domains that may log in by Streamlit's login, with commas.")),
         Setting("GRAFT_SLOTS", "1", N_("Runs at once per device.")),
-        Setting("GRAFT_WARM", "1", N_("0: keep no process ready that has the libraries loaded (some 900 MB).")),
+        Setting("GRAFT_WARM", "1", N_("0: keep no process ready that has the libraries loaded (some 550 MB).")),
         Setting("GRAFT_TORCH_MIRROR", "", N_("Address that stands for https://download.pytorch.org.")),
         Setting("HF_ENDPOINT", "", N_("Address that stands for https://huggingface.co.")),
         Setting("HF_HUB_DISABLE_XET", "", N_("1: never use Xet, which has no mirrors. Set by HF_ENDPOINT by itself.")),
