@@ -15,6 +15,7 @@ MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_TABLES = 500_000_000, 2_000_000, 500, 50
 # What its cells may take there: a small file may unfold to any size.
 MAX_HELD_BYTES = 300_000_000
 _PLACE_BYTES = 8  # of a cell in its column, whatever it holds
+_SHORT_CHARS, _MOST_SHORT = 24, 10_000  # of a cell that is held once, and how many such there are
 _MOST_LISTED = 10_000  # values and characters of a cell with several
 # What spreadsheets write into a cell that they could not compute, in English, German, French and Spanish.
 _ERRORS = frozenset(
@@ -63,10 +64,10 @@ class Held:
     def __init__(self, file: str) -> None:
         self._file, self._bytes, self._rows = file, 0, 0
 
-    def add(self, cells: Collection[object], *more: object) -> None:
-        """One row more, of these cells, with what else is kept of it."""
+    def add(self, cells: Collection[object], *more: object, shared: int = 0) -> None:
+        """One row more, of these cells and so many that others hold, with what else is kept of it."""
         self.add_blank()
-        self.take(sum(map(getsizeof, (*cells, *more))) + _PLACE_BYTES * (len(cells) + len(more)))
+        self.take(sum(map(getsizeof, (*cells, *more))) + _PLACE_BYTES * (len(cells) + len(more) + shared))
 
     def add_blank(self) -> None:
         """A row that holds nothing: it takes time all the same."""
@@ -87,23 +88,45 @@ class Held:
             raise DataError("data.table_unfolds", name=self._file, limit=MAX_HELD_BYTES // 1_000_000)
 
 
+class Short:
+    """Short cells that many rows have, as classes are: each is held once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def share(self, row: list[Any]) -> list[Any]:
+        """Put those that came before into a row instead of its own; returns the others."""
+        new = []
+        for place, cell in enumerate(row):
+            if type(cell) is not str or len(cell) > _SHORT_CHARS:
+                new.append(cell)
+            elif (same := self._known.get(cell)) is not None:
+                row[place] = same
+            else:
+                new.append(cell)
+                if len(self._known) < _MOST_SHORT:
+                    self._known[cell] = cell
+        return new
+
+
 class Columns:
     """Columns that grow row by row, where each row names its own: what a row does not name is empty."""
 
     def __init__(self, file: str) -> None:
         self.table: Table = {}
         self.rows = 0
-        self.file, self._held = file, Held(file)
+        self.file, self._held, self._short = file, Held(file), Short()
 
     def add(self, row: Mapping[str, object]) -> None:
         """One row more. Raises `DataError` for more columns, rows or content than any table of texts has."""
         for name in row:
             if name not in self.table:
                 self._begin(name)
-        self._held.add(row.values())
-        self._held.take(_PLACE_BYTES * (len(self.table) - len(row)))
-        for name, column in self.table.items():
-            column.append(row.get(name))
+        cells = [row.get(name) for name in self.table]
+        new = self._short.share(cells)
+        self._held.add(new, shared=len(cells) - len(new))
+        for column, cell in zip(self.table.values(), cells, strict=True):
+            column.append(cell)
         self.rows += 1
 
     def _begin(self, name: str) -> None:

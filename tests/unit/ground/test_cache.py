@@ -140,6 +140,9 @@ class _Full:
         self.room -= kept
         return int(self.file.write(content[:kept]))
 
+    def readinto(self, content: memoryview) -> int:
+        return int(self.file.readinto(content))
+
 
 def test_write_keeps_whole_rows_when_a_call_writes_only_a_part() -> None:
     store, rows = _store(), np.arange(4)
