@@ -1,7 +1,7 @@
 """`python -m bench large`: what a row costs among 1,000, and among a hundred or a thousand times as many.
 
 Each size is trained on by a process of its own (`python -m bench.large ASKED`, one JSON object), in a home of its own:
-the head to its end, all layers for some steps. It tells seconds by part, the peak of its memory by part, and what it
+the head to its end (of a million rows: for some steps), all layers for some steps. It tells seconds by part, the peak of its memory by part, and what it
 left in the cache. The least size stands for the model's own memory: what others take above it, the rows take.
 """
 
@@ -26,6 +26,8 @@ from core.progress import SilentReporter
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 200  # of a training of all layers: then it is stopped
+# Of more rows than this every training is stopped so, and tested on so many before: they would take an hour.
+_WHOLE, _TESTED = 100_000, 10_000
 PICTURE_MODEL, TEXT_MODEL = "bundled/efficientnet_lite0", "hub/bench/one-layer"
 _LOOK_EVERY_S = 0.02
 _READ_S, _CHECKS_S, _DECODING_S = "reading", "checks", "decoding"
@@ -201,7 +203,8 @@ def _plant_text_model() -> None:
 def _train(asked: Asked) -> Row:
     keep_freed_memory()
     is_text = asked["kind"] not in PICTURES
-    watch = _Watch(None if asked["method"] == "head" else STEPS)
+    is_whole = asked["rows"] <= _WHOLE
+    watch = _Watch(None if asked["method"] == "head" and is_whole else STEPS)
     from core.cache import cache_sizes
     from core.errors import GraftError, StoppedError
     from core.finetune.estimate import estimate_finetune
@@ -219,6 +222,7 @@ def _train(asked: Asked) -> Row:
             "epochs": 1,
         }
         | ({} if is_text else {"image_size": EDGE})
+        | ({} if is_whole else {"test_size": _TESTED})
     )
     _note_import(asked, spec.data.id)
     told = estimate_finetune(spec, timed=False)

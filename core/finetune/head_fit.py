@@ -93,7 +93,7 @@ class Problem:
         x = self.features.to(digits)
         self.mean, self.variance = x.mean(0), x.var(0, unbiased=False)
         self.scale = spread_scale(self.variance)
-        self.inputs = (x - self.mean) * self.scale
+        self.inputs = (x - self.mean).mul_(self.scale)
         self.row_weights = self.row_weights.to(digits)
         if spans_few(*x.shape):
             left, sizes, right = torch.linalg.svd(self.inputs, full_matrices=False)
