@@ -23,8 +23,9 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from core import settings
-from core.errors import StoppedError
+from core.errors import RunError, StoppedError
 from core.files import disk_bytes
+from core.i18n import translator
 
 KINDS = ("pixels", "features", "facts", "onnx")
 # A folder that was opened so recently may be at work in another process: it is not trimmed.
@@ -140,6 +141,15 @@ class RowStore:
         for start, stop in _runs(rows):
             self._marks.seek(int(rows[start]))
             _write_all(self._marks, memoryview(mark * (stop - start)))
+
+
+def check_room(num_bytes: int) -> None:
+    """Refuse to begin what the disk of the caches cannot hold. Raises `RunError`."""
+    folder = settings.folder("cache")
+    free = shutil.disk_usage(folder).free
+    if num_bytes > free:
+        size = translator("en").size
+        raise RunError("run.disk_short", need=size(num_bytes), free=size(free), folder=str(folder))
 
 
 def _sums_of(rows: NDArray[Any]) -> NDArray[np.uint64]:

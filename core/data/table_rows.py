@@ -63,11 +63,30 @@ class Held:
 
     def __init__(self, file: str) -> None:
         self._file, self._bytes, self._rows = file, 0, 0
+        self._short: dict[str, str] = {}
 
-    def add(self, cells: Collection[object], *more: object, shared: int = 0) -> None:
-        """One row more, of these cells and so many that others hold, with what else is kept of it."""
+    def add(self, cells: Collection[object], *more: object) -> None:
+        """One row more, of these cells, with what else is kept of it."""
         self.add_blank()
-        self.take(sum(map(getsizeof, (*cells, *more))) + _PLACE_BYTES * (len(cells) + len(more) + shared))
+        self.take(sum(map(getsizeof, (*cells, *more))) + _PLACE_BYTES * (len(cells) + len(more)))
+
+    def hold(self, row: list[Any], *, is_kept: bool = False) -> list[Any]:
+        """One row more; returns its cells as they are to be held, `is_kept`: together, too.
+
+        Short ones that came before, as classes do, are those: each is held once, however many rows have it.
+        """
+        held, num_bytes = row[:], 0  # of a line that was split the list itself keeps room for a dozen cells
+        for place, cell in enumerate(row):
+            if type(cell) is str and len(cell) <= _SHORT_CHARS:
+                if (same := self._short.get(cell)) is not None:
+                    held[place] = same
+                    continue
+                if len(self._short) < _MOST_SHORT:
+                    self._short[cell] = cell
+            num_bytes += getsizeof(cell)
+        self.add_blank()
+        self.take(num_bytes + _PLACE_BYTES * len(row) + (getsizeof(held) + _PLACE_BYTES if is_kept else 0))
+        return held
 
     def add_blank(self) -> None:
         """A row that holds nothing: it takes time all the same."""
@@ -88,43 +107,20 @@ class Held:
             raise DataError("data.table_unfolds", name=self._file, limit=MAX_HELD_BYTES // 1_000_000)
 
 
-class Short:
-    """Short cells that many rows have, as classes are: each is held once."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def share(self, row: list[Any]) -> list[Any]:
-        """Put those that came before into a row instead of its own; returns the others."""
-        new = []
-        for place, cell in enumerate(row):
-            if type(cell) is not str or len(cell) > _SHORT_CHARS:
-                new.append(cell)
-            elif (same := self._known.get(cell)) is not None:
-                row[place] = same
-            else:
-                new.append(cell)
-                if len(self._known) < _MOST_SHORT:
-                    self._known[cell] = cell
-        return new
-
-
 class Columns:
     """Columns that grow row by row, where each row names its own: what a row does not name is empty."""
 
     def __init__(self, file: str) -> None:
         self.table: Table = {}
         self.rows = 0
-        self.file, self._held, self._short = file, Held(file), Short()
+        self.file, self._held = file, Held(file)
 
     def add(self, row: Mapping[str, object]) -> None:
         """One row more. Raises `DataError` for more columns, rows or content than any table of texts has."""
         for name in row:
             if name not in self.table:
                 self._begin(name)
-        cells = [row.get(name) for name in self.table]
-        new = self._short.share(cells)
-        self._held.add(new, shared=len(cells) - len(new))
+        cells = self._held.hold([row.get(name) for name in self.table])
         for column, cell in zip(self.table.values(), cells, strict=True):
             column.append(cell)
         self.rows += 1

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from core.data.table_names import is_known_name
-from core.data.table_rows import Held, Short
+from core.data.table_rows import Held
 
 # Stands between no cells at all: a table of one column.
 ONE_COLUMN = "\x1f"
@@ -184,7 +184,6 @@ class _Parser:
         self._spaced = re.compile(rf'(?:^|{sign}|[\r\n]) +"|" +(?:{sign}|[\r\n]|$)')
         self._closers, self._odd, self._broken = _Finder(), _Finder(), _Finder()
         self._known: dict[int, set[str]] | None = None
-        self._short = Short()
         quoted = rf'(?:^|{sign}|[\r\n])"(?:[^"\r\n]++|"")*+"(?:{sign}|[\r\n]|\Z)'
         self._uses_quotes = '"' in text and bool(re.search(quoted, text))
         self.rows = Rows([], layout)
@@ -198,10 +197,7 @@ class _Parser:
             if len(row) > self._layout.width:
                 self.rows.lines[len(self.rows.cells)] = line
                 held.take(len(line))
-            row = row[:]  # of a line that was split the list keeps room for a dozen cells
-            new = self._short.share(row)
-            held.add(new, row, shared=len(row) - len(new))
-            self.rows.cells.append(row)
+            self.rows.cells.append(held.hold(row, is_kept=True))
         return self.rows
 
     def _records(self) -> Iterator[tuple[Row, str]]:
