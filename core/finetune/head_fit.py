@@ -19,13 +19,11 @@ from scipy.optimize import OptimizeResult, minimize
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from core.finetune.passes import MANY_FEATURES, spans_few
+from core.finetune.passes import MANY_FEATURES, MAX_FEATURES, spans_few
 
 MAX_PASSES = 300
 # As `nn.BatchNorm1d` adds it to the variance.
 EPSILON = 1e-5
-# Features in all (rows by width) that are held in memory at once.
-MAX_FEATURES = 32_000_000
 # Multiplications of one pass (rows by width by classes) beyond which a fit takes minutes, and steps over small batches
 # are as good.
 TOO_DEAR = 3_000_000_000
