@@ -109,9 +109,7 @@ def _lines(row: Row, least: Row) -> Iterator[str]:
     if row["error"]:
         yield f"    refused: {row['error']}"
     each = {part: 1e6 * seconds / row["rows"] for part, seconds in row["seconds"].items() if seconds >= 0.05}
-    yield (
-        "    µs a row: " + ", ".join(f"{part} {micro:,.1f}" for part, micro in each.items()) + f"; {row['steps']} steps"
-    )
+    yield f"    µs a row: {', '.join(f'{part} {micro:,.1f}' for part, micro in each.items())}; {row['steps']} steps"
     yield "    MB by part: " + ", ".join(f"{part} {mb:.0f}" for part, mb in row["peaks"].items())
 
 

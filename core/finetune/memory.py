@@ -38,9 +38,9 @@ _ADAPTERS_IN_BF16 = 0.5  # measured, MiniLM-L6 with LoRA: 2,713 MB of a batch of
 # What a copy of a process that was kept ready shares with it and never touches (measured on digits, EfficientNet-Lite0
 # at 64 px: head 800 MB instead of 1,060 to 1,090, all layers 1,010 instead of 1,340).
 _SHARED_MB = 300.0
-# What grows with the rows (measured, `python -m bench large`): of a fitted head each number of its features beyond those
-# that are counted above, with the copies of a fit; of a text its words and tokens; of a text that the simple rival
-# learns, at most so many, its counted words; of a picture what is known of it.
+# What grows with the rows (measured, `python -m bench large`): of a fitted head each number of its features beyond
+# those that are counted above, with the copies of a fit; of a text its words and tokens; of a text that the simple
+# rival learns, at most so many, its counted words; of a picture what is known of it.
 _FIT_BYTES, _FEW_NUMBERS = 18, 2_000_000
 _TEXT_BYTES, _RIVAL_BYTES, _RIVAL_ROWS = 450, 2_000, 50_000
 _PICTURE_BYTES = 300
@@ -113,10 +113,8 @@ def memory_of_mb(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int, sto
 
 def rows_mb(spec: FinetuneSpec, card: ModelCard, rows: int) -> float:
     """MB of so many training rows, beside what is kept on the disk."""
-    if card.is_text:
-        held = rows * _TEXT_BYTES + min(rows, _RIVAL_ROWS) * _RIVAL_BYTES
-    else:
-        held = rows * _PICTURE_BYTES
+    of_text = rows * _TEXT_BYTES + min(rows, _RIVAL_ROWS) * _RIVAL_BYTES
+    held = of_text if card.is_text else rows * _PICTURE_BYTES
     width = card.reading.hidden if card.is_text else _WIDTH_OF_PICTURES
     numbers = width * (rows if is_fitted(spec) else min(rows, MAX_START_ROWS))
     if numbers > MAX_FEATURES:  # learned in steps, from a head that fits some
