@@ -42,7 +42,7 @@ _SHARED_MB = 300.0
 # those that are counted above, with the copies of a fit; of a text its words and tokens; of a text that the simple
 # rival learns, at most so many, its counted words; of a picture what is known of it.
 _FIT_BYTES, _FEW_NUMBERS = 18, 2_000_000
-_TEXT_BYTES, _RIVAL_BYTES, _RIVAL_ROWS = 450, 2_000, 50_000
+_TEXT_BYTES, _RIVAL_BYTES, _RIVAL_ROWS = 900, 2_000, 50_000
 _PICTURE_BYTES = 300
 _WIDTH_OF_PICTURES = 1280  # features of EfficientNet-Lite0 and MobileNetV2
 _RUNS = 5  # as many like runs are looked at; the middle one counts

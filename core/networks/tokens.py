@@ -109,7 +109,9 @@ def measure_lengths(texts: Sequence[str], tokenizer: Any) -> list[int]:
 
 def _encode(tokenizer: Any, texts: list[str], max_length: int) -> Iterator[tuple[list[int], bool]]:
     """The tokens of each text, at most `max_length`, and whether it has more than these."""
-    found = tokenizer(texts, truncation=True, max_length=max_length)
+    found = tokenizer(
+        texts, truncation=True, max_length=max_length, return_attention_mask=False, return_token_type_ids=False
+    )
     if found.encodings is not None:
         for encoding in found.encodings:
             yield encoding.ids, bool(encoding.overflowing)
