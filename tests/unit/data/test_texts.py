@@ -170,6 +170,7 @@ def test_texts_make_room_in_the_caches_as_pictures_do(tmp_path: Path, monkeypatc
     """Who trains on texts alone would else keep the features of all of them for ever."""
     monkeypatch.setenv("GRAFT_CACHE_GB", "0")
     old = cache_folder("features", "old")
+    (old / "data.bin").write_bytes(b"x" * 10_000)
     os.utime(old / "used", (0, 0))
     load_texts(_write(tmp_path / "a.csv", ROWS), seed=0)
     assert not old.exists()
