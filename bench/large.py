@@ -22,7 +22,7 @@ from typing import Any, TypedDict
 
 from bench.large_rows import CLASSES, EDGE, PICTURES, make_rows
 from core.files import to_json
-from core.hardware import describe_machine, keep_freed_memory
+from core.hardware import describe_machine, keep_freed_memory, turns
 from core.progress import SilentReporter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,7 @@ class Row(TypedDict):
     rows: int
     method: str
     error: str | None  # what refused it
-    seconds: dict[str, float]  # by part
+    seconds: dict[str, float]  # by part, as long as they take without others at work
     peak_mb: float
     own_mb: float  # of the peak without pages of files
     peaks: dict[str, float]  # by part, the same
@@ -124,7 +124,7 @@ class _Watch(SilentReporter):
         self.seconds: dict[str, float] = {}
         self.peaks: dict[str, float] = {}
         self.peak_mb = self.own_mb = 0.0
-        self._since = time.perf_counter()
+        self._since, self._turns = time.perf_counter(), turns()
         threading.Thread(target=self._look, daemon=True).start()
 
     def _look(self) -> None:
@@ -141,9 +141,10 @@ class _Watch(SilentReporter):
 
     def begin(self, part: str) -> str:
         """From now on it is this part; returns what it was."""
-        now, before = time.perf_counter(), self.part
-        self.seconds[before] = self.seconds.get(before, 0.0) + now - self._since
-        self._since, self.part = now, part
+        now, then, before = time.perf_counter(), turns(), self.part
+        seconds = then.alone(now - self._since, self._turns)
+        self.seconds[before] = self.seconds.get(before, 0.0) + seconds
+        self._since, self._turns, self.part = now, then, part
         return before
 
     @contextmanager
