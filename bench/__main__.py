@@ -193,6 +193,28 @@ def many(
 
 
 @app.command()
+def large(
+    out: Annotated[Path, _OUT] = RESULTS / "large.json",
+    pictures: Annotated[str, typer.Option(help="Numbers of pictures, separated by commas.")] = "1000,10000,100000",
+    texts: Annotated[str, typer.Option(help="Numbers of texts.")] = "1000,10000,100000,1000000",
+    kinds: Annotated[str, typer.Option(help="Pictures: images (parquet), folder; texts: csv, jsonl, parquet.")] = (
+        "images,csv"
+    ),
+    methods: Annotated[str, typer.Option(help=f"{', '.join(METHODS)}.")] = "head,full",
+    folder: Annotated[Path | None, typer.Option(help="Where made rows are kept, for another time. Empty: nowhere.")] = (
+        None
+    ),
+) -> None:
+    """Many rows: seconds of a row by part, memory above the model's own, and disk, from 1,000 rows to 1,000,000."""
+    from bench.large import measure
+
+    sizes = {
+        name: [int(n) for n in asked.split(",") if n] for name, asked in (("pictures", pictures), ("texts", texts))
+    }
+    measure(out, **sizes, kinds=kinds.split(","), methods=methods.split(","), folder=folder)
+
+
+@app.command()
 def library(
     out: Annotated[Path, _OUT] = RESULTS / "library.json",
     chromium: Annotated[str, typer.Option(help="The browser.")] = "/usr/bin/chromium",

@@ -23,8 +23,9 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from core import settings
-from core.errors import StoppedError
+from core.errors import RunError, StoppedError
 from core.files import disk_bytes
+from core.i18n import translator
 
 KINDS = ("pixels", "features", "facts", "onnx")
 # A folder that was opened so recently may be at work in another process: it is not trimmed.
@@ -68,6 +69,9 @@ def with_lock(key: str, should_stop: Callable[[], bool] = lambda: False) -> Iter
 class RowStore:
     """Rows of one shape and type in a sparse file, written in any order, by several processes if need be.
 
+    They are read, not mapped: pages of a mapped file count as the process's memory as long as there is room, and of
+    many rows they would be all that is seen of it.
+
     A row counts once its mark is set, and the mark is set after the row and its sum: a killed writer leaves at worst a
     row that is computed again. Two writers of one row write the same bytes. A row that is not as it was written any
     more is found when it is first asked for, said, and computed again.
@@ -85,7 +89,6 @@ class RowStore:
             self._marks = _open(folder / "present.bin", num_rows)
         self._present = np.memmap(self._marks, dtype=np.uint8, mode="r", shape=(num_rows,))
         weakref.finalize(self, _close, self._data, self._sums, self._marks)
-        self._rows: NDArray[Any] = np.memmap(self._data, dtype=self.dtype, mode="r", shape=(num_rows, *shape))
         self._kept_sums = np.memmap(self._sums, dtype=np.uint64, mode="r", shape=(num_rows,))
         self._is_checked = np.zeros(num_rows, dtype=bool)
 
@@ -102,7 +105,7 @@ class RowStore:
         step = max(1, _AT_ONCE_BYTES // max(1, self.row_bytes))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            wrong = part[_sums_of(self._rows[part]) != self._kept_sums[part]]
+            wrong = part[_sums_of(self.read(part)) != self._kept_sums[part]]
             self._is_checked[part] = True
             if not len(wrong):
                 continue
@@ -112,7 +115,13 @@ class RowStore:
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """A copy of rows [n, *shape] that are there."""
-        return np.asarray(self._rows[rows])
+        found: NDArray[Any] = np.empty((len(rows), *self.shape), dtype=self.dtype)
+        content = memoryview(found.reshape(-1).view(np.uint8).data)
+        with self._lock:
+            for start, stop in _runs(rows):
+                self._data.seek(int(rows[start]) * self.row_bytes)
+                _read_all(self._data, content[start * self.row_bytes : stop * self.row_bytes])
+        return found
 
     def write(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
         """Keep rows. Raises OSError on a full disk, with nothing marked."""
@@ -132,6 +141,15 @@ class RowStore:
         for start, stop in _runs(rows):
             self._marks.seek(int(rows[start]))
             _write_all(self._marks, memoryview(mark * (stop - start)))
+
+
+def check_room(num_bytes: int) -> None:
+    """Refuse to begin what the disk of the caches cannot hold. Raises `RunError`."""
+    folder = settings.folder("cache")
+    free = shutil.disk_usage(folder).free
+    if num_bytes > free:
+        size = translator("en").size
+        raise RunError("run.disk_short", need=size(num_bytes), free=size(free), folder=str(folder))
 
 
 def _sums_of(rows: NDArray[Any]) -> NDArray[np.uint64]:
@@ -158,6 +176,15 @@ def _write_all(file: Any, content: memoryview) -> None:
         if not written:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file.name))
         content = content[written:]
+
+
+def _read_all(file: Any, content: memoryview) -> None:
+    """Fill to the last byte: of some gigabytes one call gives a part. Raises OSError where the file ends before."""
+    while len(content):
+        read = file.readinto(content)
+        if not read:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(file.name))
+        content = content[read:]
 
 
 def _runs(rows: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +26,18 @@ def alike_texts(texts: Sequence[str]) -> Ints:
     >>> alike_texts(["Good", "bad", "GOOD"]).tolist()
     [0, 1, 0]
     """
-    first: dict[str, int] = {}
-    plain = (text if text.isascii() else unicodedata.normalize("NFC", text) for text in texts)
-    return np.array([first.setdefault(text.casefold(), row) for row, text in enumerate(plain)], dtype=np.int64)
+    # A sum of each stands for it: were the texts themselves looked up, a million of them would be held twice.
+    sums = bytearray()
+    for text in texts:
+        plain = text if text.isascii() else unicodedata.normalize("NFC", text)
+        sums += hashlib.blake2b(plain.casefold().encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    halves = np.frombuffer(sums, dtype=np.uint64).reshape(-1, 2)
+    order = np.lexsort((halves[:, 0], halves[:, 1]))  # stable: of equal ones the first comes first
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = (halves[order[1:]] != halves[order[:-1]]).any(axis=1)
+    alike = np.empty(len(order), dtype=np.int64)
+    alike[order] = order[is_first][np.cumsum(is_first) - 1]
+    return alike
 
 
 def leaked_rows(alike: Ints, split: Split) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from core.cache import RowStore, cache_folder, trim_cache, with_lock
+from core.cache import RowStore, cache_folder, check_room, trim_cache, with_lock
 from core.data.checks import (
     check_collection,
     nothing_to_tell_apart,
@@ -82,7 +82,9 @@ class Pixels:
         if not len(missing):
             return missing
         with with_lock(f"pixels-{self.key}", reporter.should_stop):
-            return self.decode(np.unique(self._store.missing(rows)), reporter)
+            missing = np.unique(self._store.missing(rows))
+            check_room(len(missing) * self._store.row_bytes)
+            return self.decode(missing, reporter)
 
     def decode(self, rows: Ints, reporter: Reporter | None) -> Ints:
         """Decode and keep rows; returns those that cannot be read. These are not kept: nobody mistakes them."""

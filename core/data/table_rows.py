@@ -15,6 +15,7 @@ MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_TABLES = 500_000_000, 2_000_000, 500, 50
 # What its cells may take there: a small file may unfold to any size.
 MAX_HELD_BYTES = 300_000_000
 _PLACE_BYTES = 8  # of a cell in its column, whatever it holds
+_SHORT_CHARS, _MOST_SHORT = 24, 10_000  # of a cell that is held once, and how many such there are
 _MOST_LISTED = 10_000  # values and characters of a cell with several
 # What spreadsheets write into a cell that they could not compute, in English, German, French and Spanish.
 _ERRORS = frozenset(
@@ -62,11 +63,30 @@ class Held:
 
     def __init__(self, file: str) -> None:
         self._file, self._bytes, self._rows = file, 0, 0
+        self._short: dict[str, str] = {}
 
     def add(self, cells: Collection[object], *more: object) -> None:
         """One row more, of these cells, with what else is kept of it."""
         self.add_blank()
         self.take(sum(map(getsizeof, (*cells, *more))) + _PLACE_BYTES * (len(cells) + len(more)))
+
+    def hold(self, row: list[Any], *, is_kept: bool = False) -> list[Any]:
+        """One row more; returns its cells as they are to be held, `is_kept`: together, too.
+
+        Short ones that came before, as classes do, are those: each is held once, however many rows have it.
+        """
+        held, num_bytes = row[:], 0  # of a line that was split the list itself keeps room for a dozen cells
+        for place, cell in enumerate(row):
+            if type(cell) is str and len(cell) <= _SHORT_CHARS:
+                if (same := self._short.get(cell)) is not None:
+                    held[place] = same
+                    continue
+                if len(self._short) < _MOST_SHORT:
+                    self._short[cell] = cell
+            num_bytes += getsizeof(cell)
+        self.add_blank()
+        self.take(num_bytes + _PLACE_BYTES * len(row) + (getsizeof(held) + _PLACE_BYTES if is_kept else 0))
+        return held
 
     def add_blank(self) -> None:
         """A row that holds nothing: it takes time all the same."""
@@ -100,10 +120,9 @@ class Columns:
         for name in row:
             if name not in self.table:
                 self._begin(name)
-        self._held.add(row.values())
-        self._held.take(_PLACE_BYTES * (len(self.table) - len(row)))
-        for name, column in self.table.items():
-            column.append(row.get(name))
+        cells = self._held.hold([row.get(name) for name in self.table])
+        for column, cell in zip(self.table.values(), cells, strict=True):
+            column.append(cell)
         self.rows += 1
 
     def _begin(self, name: str) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import trim_cache
 from core.data.checks import check_collection, nothing_to_tell_apart, split_problems, too_few_for
 from core.data.collection import Ints
 from core.data.copies import alike_texts, copied_rows, copy_problems, leaked_rows
@@ -56,6 +57,7 @@ def load_texts(
 
     Raises `DataError` with everything that blocks, all at once.
     """
+    trim_cache()
     collection = open_collection(ref)
     texts = texts_of(collection)
     alike = alike_texts(texts)

@@ -10,8 +10,9 @@ from core import settings
 from core.data.collection import is_allowed
 from core.data.spec import ImportSpec
 from core.errors import GraftError
+from core.finetune.disk import check_disk
 from core.finetune.early_stopping import check_patience
-from core.finetune.estimate import known_rows
+from core.finetune.estimate import known_rows, trainable
 from core.finetune.spec import FinetuneSpec
 from core.hardware import best_device, describe_machine
 from core.models import catalog, weight_files
@@ -26,7 +27,7 @@ FEW_STEPS = 30
 
 
 def check_finetune(spec: FinetuneSpec) -> list[Problem]:
-    return check_data(spec.data) + check_model(spec) + check_precision(spec) + _check_sizes(spec)
+    return check_data(spec.data) + check_model(spec) + check_precision(spec) + _check_sizes(spec) + _check_room(spec)
 
 
 def check_import(spec: ImportSpec) -> list[Problem]:
@@ -109,6 +110,12 @@ def _check_steps(spec: FinetuneSpec) -> list[Problem]:
         return []
     values = {"steps": steps, "batch_size": spec.batch_size, "rows": known[0]}
     return [Problem("spec.few_steps", "warning", "batch_size", values)]
+
+
+def _check_room(spec: FinetuneSpec) -> list[Problem]:
+    """A warning where data that was looked into may be too much for the disk."""
+    card, rows = trainable(spec.model.id), known_rows(spec, open_store())
+    return check_disk(spec, card, rows) if card is not None and rows is not None else []
 
 
 # What tells how to learn in steps.

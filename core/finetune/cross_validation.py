@@ -155,7 +155,7 @@ class _Together:
         self._folds = [torch.from_numpy(fold) for fold in data.folds]
         n, width, k = len(data.targets), data.features.shape[1], len(data.folds)
         scale = spread_scale(data.features.var(0, unbiased=False))
-        self._inputs = ((data.features - data.features.mean(0)) * scale).float()
+        self._inputs = (data.features - data.features.mean(0)).mul_(scale).float()
         self._means, self._ratios = torch.empty(2, width, k, 1)
         self._row_weights = torch.zeros(n, k, 1)
         for place, rest in enumerate(map(data.rest, data.folds)):

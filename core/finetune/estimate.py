@@ -11,6 +11,7 @@ from core import settings
 from core.data.splits import train_and_validation
 from core.data.token_lengths import MOST_READ, covering_length
 from core.errors import GraftError
+from core.finetune.disk import disk_of_mb
 from core.finetune.memory import memory_of_mb
 from core.finetune.pace import Pace, Past, around_s, fits_s, pace_of, past_runs
 from core.finetune.passes import USUAL_TOKENS, Passes, Rows, count_passes, gmacs_of, is_fitted
@@ -66,21 +67,18 @@ def estimate_finetune(spec: FinetuneSpec, store: Store | None = None, *, timed: 
     store, card = store or open_store(), trainable(spec.model.id)
     if card is None:
         return EstimateReport(time_s=None, reason="estimate.unknown", memory_mb=0, disk_mb=0, download_mb=0)
-    size = 0 if card.is_text else spec.image_size or card.vision.image_size
     known = known_rows(spec, store)
     rows = known or assumed_rows(spec)
     time_s, reason, from_run = _time(spec, card, rows, store) if timed else (None, None, None)
-    train, pictures = rows[0], sum(rows)
-    disk_mb = pictures * size * size * 3 / 1e6 + _feature_mb(spec, card, pictures, size) + 3 * _learned_mb(spec, card)
     needs_download = spec.model.weights == "pretrained" and not weight_files.is_local(card)
     return EstimateReport(
         time_s=time_s,
         reason=reason,
-        memory_mb=round(memory_of_mb(spec, card, shown_at_most(spec, card), train, store), -1),
-        disk_mb=round(disk_mb + card.size_mb, 1),
+        memory_mb=round(memory_of_mb(spec, card, shown_at_most(spec, card), rows[0], store), -1),
+        disk_mb=round(disk_of_mb(spec, card, rows) + card.size_mb, 1),
         download_mb=card.size_mb if needs_download else 0.0,
         from_run=from_run,
-        rows=train if known else None,
+        rows=rows[0] if known else None,
     )
 
 
@@ -247,26 +245,3 @@ def _splits(totals: dict[str, int]) -> tuple[int, int, int]:
 def assumed_rows(spec: FinetuneSpec) -> tuple[int, int, int]:
     train = spec.train_size or _DEFAULT_ROWS
     return train, max(50, min(1000, train // 5)), spec.test_size or _DEFAULT_ROWS
-
-
-# -- disk -----------------------------------------------------------------------------------
-
-
-def _learned_share(spec: FinetuneSpec) -> float:
-    return METHODS[spec.method].costs.learned.at(spec.last_blocks)
-
-
-def _learned_mb(spec: FinetuneSpec, card: ModelCard) -> float:
-    """The tensors that learn with their two Adam moments, as a checkpoint holds them."""
-    return 3 * 4 * card.parameters * _learned_share(spec) / 1e6
-
-
-def _feature_mb(spec: FinetuneSpec, card: ModelCard, pictures: int, size: int) -> float:
-    """Kept outputs of the frozen part, two bytes a number."""
-    kept = METHODS[spec.method].kept
-    if kept is None or spec.augment != "none":
-        return 0.0
-    if card.is_text:
-        states = USUAL_TOKENS if kept.states is None else kept.states
-        return pictures * card.reading.hidden * states * 2 / 1e6
-    return pictures * kept.of_picture(size) * 2 / 1e6

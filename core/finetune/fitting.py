@@ -46,13 +46,20 @@ _SHOWN_PASSES, _SHOWN_EVERY = 20, 5
 FIT_UNITS = len(SHARES) + len(STRENGTHS) + 2
 
 
-def read_features(learner: Learner, rows: Ints, clock: PhaseClock, batch_size: int, engine: ComputeChoice) -> Tensor:
+def read_features(
+    learner: Learner,
+    rows: Ints,
+    clock: PhaseClock,
+    batch_size: int,
+    engine: ComputeChoice,
+    into: Tensor | None = None,
+) -> Tensor:
     """What the head standardises [n, F], on the CPU, of rows in order. Raises `StoppedError` between batches."""
 
     def standardised(part: Ints) -> Tensor:
         return head_inputs(learner.model.head, learner.features(part))
 
-    return read_rows(learner, rows, clock, batch_size, engine, standardised)
+    return read_rows(learner, rows, clock, batch_size, engine, standardised, into)
 
 
 def can_be_fitted(learner: Learner, rows: int) -> bool:
@@ -73,15 +80,9 @@ class _Known:
     features: Tensor
     targets: Tensor
 
-    def __add__(self, other: _Known) -> _Known:
-        """These rows and those of `other` that are not among them."""
-        new = ~np.isin(other.rows, self.rows)
-        place = torch.from_numpy(np.flatnonzero(new))
-        return _Known(
-            np.concatenate([self.rows, other.rows[new]]),
-            torch.cat([self.features, other.features[place]]),
-            torch.cat([self.targets, other.targets[place]]),
-        )
+    def first(self, n: int) -> _Known:
+        """The first of them; nothing is copied."""
+        return _Known(self.rows[:n], self.features[:n], self.targets[:n])
 
 
 class HeadFit:
@@ -135,12 +136,12 @@ class HeadFit:
 
     def train(self, *, resume: bool) -> None:
         """Fit to the end, or until the user stops (`StoppedError`)."""
-        train, validation = self._gather()
+        every, validation = self._gather()
+        train = every.first(len(self.learner.data.train))
         self.clock.phase("fit")
-        every = train + validation if self.spec.train_size is None else train
         strength, told = self.choose(every)
         best = self._fit_and_tell(train, validation, strength)
-        if every is not train:
+        if len(every.rows) > len(train.rows):
             fitted = fit_head(
                 every.features, every.targets, self.classes, strength,
                 class_weights=self.class_weights, after_pass=self._look,
@@ -170,29 +171,44 @@ class HeadFit:
     # -- the features ----------------------------------------------------------------------------------------
     def read(self, rows: Ints) -> _Known:
         """The features of rows."""
-        features = read_features(self.learner, rows, self.clock, self.spec.batch_size, self.engine)
-        return _Known(rows, features, torch.from_numpy(self.learner.data.targets[rows]))
+        return _Known(rows, self._read(rows), torch.from_numpy(self.learner.data.targets[rows]))
+
+    def _read(self, rows: Ints, into: Tensor | None = None) -> Tensor:
+        return read_features(self.learner, rows, self.clock, self.spec.batch_size, self.engine, into)
 
     def _gather(self) -> tuple[_Known, _Known]:
-        """Features of the training and the validation rows; on the way first heads are tried on what is there."""
+        """Features of the rows that are learned from, those of the training first, and of the validation rows.
+
+        On the way first heads are tried on what is there. All stand in one table from the start: of many rows it is
+        large, and would be there twice while it grows.
+        """
         data = self.learner.data
         self.clock.phase("features")
         began, n = time.perf_counter(), len(data.train)
-        validation, train = self.read(data.validation), None
+        validation = self.read(data.validation)
+        # Where all were asked for, the validation rows are learned from too.
+        more = np.zeros(0, dtype=np.int64)
+        if self.spec.train_size is None:
+            more = np.flatnonzero(~np.isin(data.validation, data.train))
+        rows = np.concatenate([data.train, data.validation[more]])
+        table = torch.empty(len(rows), validation.features.shape[1])
+        table[n:] = validation.features[torch.from_numpy(more)]
+        every = _Known(rows, table, torch.from_numpy(data.targets[rows]))
+        known = 0
         for share in (*SHARES, 1.0):
-            upto, known = max(1, round(share * n)), 0 if train is None else len(train.rows)
-            if train is None or upto > known:
-                new = self.read(data.train[known:upto])
-                train = new if train is None else train + new
-            self.images_per_s = (len(train.rows) + len(validation.rows)) / (time.perf_counter() - began)
+            upto = max(1, round(share * n))
+            if upto > known:
+                self._read(data.train[known:upto], table[known:upto])
+                known = upto
+            self.images_per_s = (known + len(validation.rows)) / (time.perf_counter() - began)
             if share < 1.0 and upto > self.classes:
+                train = every.first(known)
                 fitted = fit_head(
                     train.features, train.targets, self.classes, _FIRST_STRENGTH, class_weights=self.class_weights
                 )
                 self._tell(share, fitted.head, train, validation)
             self._count()
-        assert train is not None
-        return train, validation
+        return every, validation
 
     def _tell(self, epoch: float, head: LinearHead, train: _Known, validation: _Known) -> tuple[float, float]:
         """Report how a head does; returns its accuracy and loss on the validation rows."""

@@ -19,13 +19,11 @@ from scipy.optimize import OptimizeResult, minimize
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from core.finetune.passes import MANY_FEATURES, spans_few
+from core.finetune.passes import MANY_FEATURES, MAX_FEATURES, spans_few
 
 MAX_PASSES = 300
 # As `nn.BatchNorm1d` adds it to the variance.
 EPSILON = 1e-5
-# Features in all (rows by width) that are held in memory at once.
-MAX_FEATURES = 32_000_000
 # Multiplications of one pass (rows by width by classes) beyond which a fit takes minutes, and steps over small batches
 # are as good.
 TOO_DEAR = 3_000_000_000
@@ -93,7 +91,7 @@ class Problem:
         x = self.features.to(digits)
         self.mean, self.variance = x.mean(0), x.var(0, unbiased=False)
         self.scale = spread_scale(self.variance)
-        self.inputs = (x - self.mean) * self.scale
+        self.inputs = (x - self.mean).mul_(self.scale)
         self.row_weights = self.row_weights.to(digits)
         if spans_few(*x.shape):
             left, sizes, right = torch.linalg.svd(self.inputs, full_matrices=False)

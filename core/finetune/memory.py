@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from core import ready, settings
 from core.data.token_lengths import ENOUGH_TOKENS
 from core.errors import GraftError
-from core.finetune.passes import LEAST_AT_ONCE, is_fitted
+from core.finetune.passes import LEAST_AT_ONCE, MAX_FEATURES, MAX_START_ROWS, is_fitted
 from core.finetune.spec import FinetuneSpec
 from core.hardware import best_device, describe_machine, this_host
 from core.registry.methods import METHODS
@@ -38,6 +38,13 @@ _ADAPTERS_IN_BF16 = 0.5  # measured, MiniLM-L6 with LoRA: 2,713 MB of a batch of
 # What a copy of a process that was kept ready shares with it and never touches (measured on digits, EfficientNet-Lite0
 # at 64 px: head 800 MB instead of 1,060 to 1,090, all layers 1,010 instead of 1,340).
 _SHARED_MB = 300.0
+# What grows with the rows (measured, `python -m bench large`): of a fitted head each number of its features beyond
+# those that are counted above, with the copies of a fit; of a text its words and tokens; of a text that the simple
+# rival learns, at most so many, its counted words; of a picture what is known of it.
+_FIT_BYTES, _FEW_NUMBERS = 18, 2_000_000
+_TEXT_BYTES, _RIVAL_BYTES, _RIVAL_ROWS = 900, 2_000, 50_000
+_PICTURE_BYTES = 300
+_WIDTH_OF_PICTURES = 1280  # features of EfficientNet-Lite0 and MobileNetV2
 _RUNS = 5  # as many like runs are looked at; the middle one counts
 
 
@@ -82,21 +89,37 @@ def memory_of_mb(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int, sto
 
     Without `store` it is told from constants alone, the same whenever it is asked.
     """
-    need, batch = need_of(spec, card, shown, store), _at_once(spec, card, shown, rows)
+    need, batch, of_rows = (
+        need_of(spec, card, shown, store),
+        _at_once(spec, card, shown, rows),
+        rows_mb(spec, card, rows),
+    )
     like = []
     for run in _like_runs(spec, store) if store else []:
         other = parse_spec(FinetuneSpec, run.spec)
         facts = run.summary
         seen = facts.get("max_length") if card.is_text else facts.get("image_size")
         of_it = need_of(other, card, int(seen or shown), store)
-        its_batch = _at_once(other, card, int(seen or shown), int((facts.get("data") or {}).get("train") or rows))
+        its_rows = int((facts.get("data") or {}).get("train") or rows)
+        its_batch = _at_once(other, card, int(seen or shown), its_rows)
         peak = float(facts["peak_memory_mb"]) + (_SHARED_MB if facts.get("was_ready") else 0)
-        like.append(peak + need.of(batch) - of_it.of(its_batch))
+        like.append(peak + need.of(batch) - of_it.of(its_batch) + of_rows - rows_mb(other, card, its_rows))
     shared = _SHARED_MB if store and ready.is_there() else 0.0
     if like:
         return max(statistics.median(like), libraries_mb(fits=is_fitted(spec))) - shared
     usual = _WITHOUT_TRAINER_MB if is_fitted(spec) else _LIBRARIES_MB
-    return (libraries_mb(fits=is_fitted(spec)) if store else usual) + _AROUND_MB + need.of(batch) - shared
+    return (libraries_mb(fits=is_fitted(spec)) if store else usual) + _AROUND_MB + need.of(batch) + of_rows - shared
+
+
+def rows_mb(spec: FinetuneSpec, card: ModelCard, rows: int) -> float:
+    """MB of so many training rows, beside what is kept on the disk."""
+    of_text = rows * _TEXT_BYTES + min(rows, _RIVAL_ROWS) * _RIVAL_BYTES
+    held = of_text if card.is_text else rows * _PICTURE_BYTES
+    width = card.reading.hidden if card.is_text else _WIDTH_OF_PICTURES
+    numbers = width * (rows if is_fitted(spec) else min(rows, MAX_START_ROWS))
+    if numbers > MAX_FEATURES:  # learned in steps, from a head that fits some
+        numbers = width * MAX_START_ROWS
+    return (held + _FIT_BYTES * max(0, numbers - _FEW_NUMBERS)) / 1e6
 
 
 def _at_once(spec: FinetuneSpec, card: ModelCard, shown: int, rows: int) -> int:

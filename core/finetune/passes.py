@@ -31,6 +31,8 @@ FOLDS = 5
 # Multiplications of one pass (rows by width by classes) beyond which fewer folds are trained; and features in all (rows
 # by width) beyond which fewer are, and are held in fewer digits.
 _DEAR, MANY_FEATURES = 100_000_000, 8_000_000
+# Features in all that a fit holds in memory at once: of more, a head learns in steps.
+MAX_FEATURES = 32_000_000
 # What a pass of a fit costs however few the numbers are, in multiplications: measured on 400 to 1,437 digits.
 _FIT_STEP = 2_700_000
 # What a fold of the cross-validation costs, the fits that follow being one: by itself, or solved with the others.

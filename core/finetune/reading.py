@@ -29,17 +29,22 @@ def read_rows(
     batch_size: int,
     engine: ComputeChoice,
     read: Callable[[NDArray[np.int64]], Tensor],
+    into: Tensor | None = None,
 ) -> Tensor:
-    """What `read` gives of rows [n, …], in order, on the CPU as float32. Raises `StoppedError` between batches."""
+    """What `read` gives of rows [n, …], in order, on the CPU as float32. Raises `StoppedError` between batches.
+
+    It is put where it stays as it comes (`into`, where that is given): parts that wait among what batches leave behind
+    would keep the memory of these, of many rows gigabytes.
+    """
     learner.eval()
-    batches = learner.batches(rows, batch_size)
-    parts = []
     with torch.inference_mode(), autocast(engine, learner.device):
-        for places in batches:
+        for places in learner.batches(rows, batch_size):
             clock.raise_if_stopped()
-            parts.append(read(rows[places]).float().cpu())
+            part = read(rows[places]).float().cpu()
+            if into is None:
+                with torch.inference_mode(False):
+                    into = torch.empty(len(rows), *part.shape[1:])
+            into[torch.from_numpy(places)] = part
             clock.work("predict", len(places))
-    found = torch.cat(parts)
-    ordered = torch.empty_like(found)
-    ordered[torch.from_numpy(np.concatenate(batches))] = found
-    return ordered
+    assert into is not None
+    return into

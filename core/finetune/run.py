@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.cache import check_room
 from core.data.record import keep_record
 from core.evaluate import clean_scores, report_classification, write_predictions
 from core.files import replacing, to_json, write_atomically
@@ -33,6 +34,7 @@ from core.finetune.autotune import (
     time_training,
 )
 from core.finetune.checkpoints import Checkpoints
+from core.finetune.disk import MOST_KEPT_BYTES
 from core.finetune.fitting import FIT_UNITS, HeadFit, can_be_fitted
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.learner import seed_everything
@@ -53,9 +55,6 @@ from core.registry.methods import METHODS
 
 if TYPE_CHECKING:
     from core.finetune.loop import Loop
-
-# Cached block activations may take this much disk; above it they are computed anew in each epoch.
-CUT_CACHE_LIMIT_BYTES = 6_000_000_000
 
 
 def finetune(spec: FinetuneSpec, folder: Path, reporter: Reporter, *, resume: bool) -> FinetuneSummary:
@@ -216,11 +215,13 @@ class Finetuning:
         self.rows_kept = len(rows) + (len(test) if exact else 0)
         self.tests_ahead = exact.missing(test) if exact else len(test)
         prefix.rows_expected = prefix.missing(rows) + (self.tests_ahead if exact is prefix else 0)
-        if prefix.rows_expected * prefix.row_bytes > CUT_CACHE_LIMIT_BYTES:
+        if prefix.rows_expected * prefix.row_bytes > MOST_KEPT_BYTES:
             self.clock.log(
                 f"The frozen part's output would take {prefix.rows_expected * prefix.row_bytes} bytes: not kept"
             )
             self.learner.forgo_prefix()
+            return
+        check_room(prefix.rows_expected * prefix.row_bytes)
 
     def _expect(self, loop: Loop | HeadFit) -> None:
         """Tell the clock how much work lies ahead, in passes of one picture through the whole network."""

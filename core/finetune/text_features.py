@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from core.cache import RowStore, cache_folder
 from core.finetune.autotune import ComputeChoice, Timing, autocast
 from core.networks.text import TextClassifier, TokenBatch
 from core.networks.tokens import Ints, Tokens
 from core.progress import PhaseClock
+
+_ROWS_AT_ONCE = 10_000  # texts whose tokens are looked for together
 
 
 class FrozenEncoder:
@@ -71,9 +72,13 @@ class FrozenEncoder:
         return FrozenEncoder(self.model, self.cut, self.tokens, engine, self._content, self.device, self.clock)
 
     def _missing(self, rows: Ints) -> Ints:
-        if not len(rows):
-            return rows
-        # Of a text that a killed writer began, or whose rows were damaged, only some tokens may be there.
+        if self._is_pooled:
+            return self._store.missing(rows)
+        parts = np.split(rows, range(_ROWS_AT_ONCE, len(rows), _ROWS_AT_ONCE))
+        return np.concatenate([rows[:0], *(self._incomplete(part) for part in parts if len(part))])
+
+    def _incomplete(self, rows: Ints) -> Ints:
+        """Of a text that a killed writer began, or whose rows were damaged, only some tokens may be there."""
         owners = np.repeat(np.arange(len(rows)), self._starts[rows + 1] - self._starts[rows])
         places = self._places(rows)
         incomplete = owners[np.isin(places, self._store.missing(places))]
@@ -94,9 +99,10 @@ class FrozenEncoder:
         return batch.with_hidden(hidden.to(self.device))
 
     def _places(self, rows: Ints) -> Ints:
-        places: NDArray[np.int64] = np.concatenate(
-            [np.arange(self._starts[row], self._starts[row + 1]) for row in rows.tolist()]
-        )
+        """Where the tokens of rows lie, one text behind the other."""
+        sizes = self._starts[rows + 1] - self._starts[rows]
+        before = np.cumsum(sizes) - sizes
+        places: Ints = np.arange(int(sizes.sum())) + np.repeat(self._starts[rows] - before, sizes)
         return places
 
     def _compute(self, rows: Ints) -> None:

@@ -58,6 +58,11 @@ RUNS_SENTENCES: dict[str, str] = {
     "spec.batch_larger_than_data": N_(
         "A batch of {batch_size} is more than the {train_size} training examples: every epoch is a single step."
     ),
+    "spec.disk_short": N_(
+        "This training may write {need}, and {free} are free at {folder}: it ends before it begins if they do not "
+        "suffice. Make room there (Settings shows the caches, Runs deletes runs), or take fewer examples or smaller "
+        "pictures."
+    ),
     "spec.few_steps": N_(
         "Batches of {batch_size} make only {steps} steps of {rows} examples: the network hardly learns. "
         "Take smaller batches or more epochs."
@@ -97,6 +102,10 @@ RUNS_SENTENCES: dict[str, str] = {
     ),
     "run.disk_full": N_(
         "The disk is full{path}. Make room (Settings shows the caches, Runs deletes runs), then resume the run."
+    ),
+    "run.disk_short": N_(
+        "What is to be kept takes {need}, and {free} are free at {folder}. Make room there (Settings shows the caches, "
+        "Runs deletes runs), or take fewer examples or smaller pictures."
     ),
     "run.disk_broken": N_(
         "A disk could not be read or written ({detail}): it fails, was pulled out, or is a network drive that is gone. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,10 @@ class Tokens:
 
     def __init__(self, texts: list[str], rows: Ints, tokenizer: Any, max_length: int, clock: PhaseClock | None) -> None:
         self.max_length, self.pad = max_length, int(tokenizer.pad_token_id or 0)
-        self._ids: dict[int, NDArray[np.int32]] = {}
+        # The ids of all rows one behind the other, and where each row's begin: of many short texts an array for each
+        # would take ten times as much.
+        parts: list[NDArray[np.int32]] = []
+        self._starts = np.zeros(len(texts), dtype=np.int64)
         self.lengths = np.zeros(len(texts), dtype=np.int64)
         self.num_cut = self.num_unknown = self.num_tokens = 0
         unknown = tokenizer.unk_token_id
@@ -38,33 +42,37 @@ class Tokens:
             if clock is not None:
                 clock.raise_if_stopped()
             part = rows[start : start + _CHUNK].tolist()
-            encoded = _encode(tokenizer, [texts[row] for row in part], max_length)
-            for row, (ids, is_cut) in zip(part, encoded, strict=True):
-                kept = np.asarray(ids or [self.pad], dtype=np.int32)
-                self._ids[row], self.lengths[row] = kept, len(kept)
-                self.num_cut += is_cut
-                self.num_tokens += len(kept)
-                self.num_unknown += 0 if unknown is None else int((kept == unknown).sum())
+            encoded = list(_encode(tokenizer, [texts[row] for row in part], max_length))
+            kept = [ids or [self.pad] for ids, _ in encoded]
+            lengths = np.fromiter(map(len, kept), dtype=np.int64, count=len(kept))
+            flat = np.fromiter(chain.from_iterable(kept), dtype=np.int32, count=int(lengths.sum()))
+            self._starts[part] = self.num_tokens + np.cumsum(lengths) - lengths
+            self.lengths[part] = lengths
+            parts.append(flat)
+            self.num_cut += sum(is_cut for _, is_cut in encoded)
+            self.num_tokens += len(flat)
+            self.num_unknown += 0 if unknown is None else int((flat == unknown).sum())
+        self._ids = np.concatenate([np.zeros(0, dtype=np.int32), *parts])
 
     def __call__(self, rows: Ints, device: torch.device | None = None) -> TokenBatch:
         """Rows as one batch, padded to the longest of them; on a GPU to a multiple of eight."""
         pad_to = 1 if device is None or device.type == "cpu" else _PAD_TO
         width = min(self.max_length, -(-int(self.lengths[rows].max()) // pad_to) * pad_to)
         ids = np.full((len(rows), width), self.pad, dtype=np.int64)
-        for place, row in enumerate(rows.tolist()):
-            ids[place, : self.lengths[row]] = self._ids[row]
-        mask = (np.arange(width) < self.lengths[rows][:, None]).astype(np.int64)
+        is_there = np.arange(width) < self.lengths[rows][:, None]
+        ids[is_there] = self._ids[(self._starts[rows][:, None] + np.arange(width))[is_there]]
+        mask = is_there.astype(np.int64)
         return TokenBatch(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
 
     @property
     def used(self) -> Ints:
         """The ids that occur, padding among them, each once."""
-        return np.unique(np.concatenate([np.array([self.pad], dtype=np.int32), *self._ids.values()])).astype(np.int64)
+        return np.union1d(self._ids, np.array([self.pad], dtype=np.int32)).astype(np.int64)
 
     @property
     def share_cut(self) -> float:
         """The share of texts that are longer than `max_length`."""
-        return self.num_cut / max(1, len(self._ids))
+        return self.num_cut / max(1, int((self.lengths > 0).sum()))
 
     @property
     def share_unknown(self) -> float:
@@ -101,7 +109,9 @@ def measure_lengths(texts: Sequence[str], tokenizer: Any) -> list[int]:
 
 def _encode(tokenizer: Any, texts: list[str], max_length: int) -> Iterator[tuple[list[int], bool]]:
     """The tokens of each text, at most `max_length`, and whether it has more than these."""
-    found = tokenizer(texts, truncation=True, max_length=max_length)
+    found = tokenizer(
+        texts, truncation=True, max_length=max_length, return_attention_mask=False, return_token_type_ids=False
+    )
     if found.encodings is not None:
         for encoding in found.encodings:
             yield encoding.ids, bool(encoding.overflowing)

@@ -144,8 +144,8 @@ METHODS = build_table(
                 activations=0.2,
             ),
             only_head=True,
-            # Pictures: 1280 features, those of Lite0 and MobileNetV2; of a text the mean state, in fp32.
-            kept=Kept(picture=1280.0, states=2),
+            # Pictures: 1280 features, those of Lite0 and MobileNetV2; of a text the mean state; both in fp32.
+            kept=Kept(picture=2560.0, states=2),
         ),
         Method(
             id="last",

@@ -44,7 +44,8 @@ class ParquetItems:
 
         ordered = np.sort(rows)
         for path, group, first, n in self._places:
-            waiting = deque(ordered[(ordered >= first) & (ordered < first + n)].tolist())
+            begin, end = np.searchsorted(ordered, [first, first + n])
+            waiting = deque(ordered[begin:end].tolist())
             place = first
             try:
                 for part in read_large(path, group, self._column) if waiting else ():

@@ -197,8 +197,7 @@ class _Parser:
             if len(row) > self._layout.width:
                 self.rows.lines[len(self.rows.cells)] = line
                 held.take(len(line))
-            held.add(row, row)
-            self.rows.cells.append(row)
+            self.rows.cells.append(held.hold(row, is_kept=True))
         return self.rows
 
     def _records(self) -> Iterator[tuple[Row, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.cache import cache_folder
 from core.data.report import describe_data
 from core.data.text_cleaning import clean_texts
 from core.data.texts import load_texts
@@ -162,3 +164,13 @@ def test_table_whose_columns_have_to_be_named_is_kept(home: Path) -> None:
     (problem,) = caught.value.problems
     assert problem.code == "data.no_label_column"
     assert problem.values["columns"] == "thoughts, remark"
+
+
+def test_texts_make_room_in_the_caches_as_pictures_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who trains on texts alone would else keep the features of all of them for ever."""
+    monkeypatch.setenv("GRAFT_CACHE_GB", "0")
+    old = cache_folder("features", "old")
+    (old / "data.bin").write_bytes(b"x" * 10_000)
+    os.utime(old / "used", (0, 0))
+    load_texts(_write(tmp_path / "a.csv", ROWS), seed=0)
+    assert not old.exists()

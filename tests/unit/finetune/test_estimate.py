@@ -238,6 +238,19 @@ def test_memory_is_told_within_a_fifth(values: dict[str, Any], came: float) -> N
     assert estimate_finetune(asked(**values)).memory_mb == pytest.approx(came, rel=0.2)
 
 
+def test_memory_grows_with_the_rows_as_it_was_measured() -> None:
+    """`python -m bench large`: MB above 1,000 rows, of a head on 100,000 and on a million texts of 100 characters."""
+    texts, pictures = get_model(MINILM), get_model(LITE0)
+    head = asked(model={"id": MINILM})
+    few = memory.rows_mb(head, texts, 640)
+    assert memory.rows_mb(head, texts, 79_000) - few == pytest.approx(630, rel=0.2)
+    assert memory.rows_mb(head, texts, 799_000) - few == pytest.approx(740, rel=0.2), "too many to be fitted at once"
+    assert memory.rows_mb(asked(), pictures, 79_000) < memory.rows_mb(asked(), pictures, 24_000), "fitted at once"
+    past("a", head, 10.0, summary={"peak_memory_mb": 1200.0, "max_length": 64, "data": {"train": 640}})
+    told = memory.memory_of_mb(head, texts, 64, 79_000, open_store())
+    assert told == pytest.approx(1200 + 630, rel=0.1), "beside what a like run of few rows took"
+
+
 def test_memory_grows_with_the_length_of_texts() -> None:
     text = {"model": {"id": MINILM}, "data": {"id": "upload/texts"}, "method": "full", "train_size": 2000}
     told = [estimate_finetune(asked(**text, max_length=length)).memory_mb for length in (64, 128, 256, 512)]

@@ -217,7 +217,7 @@ def test_cached_features_give_what_uncached_ones_do(
         assert again["engine"]["computed_rows"] == 0
         assert warm.rows == cold.rows
         with monkeypatch.context() as patch:
-            patch.setattr("core.finetune.run.CUT_CACHE_LIMIT_BYTES", -1)
+            patch.setattr("core.finetune.run.MOST_KEPT_BYTES", -1)
             plain = finetune(spec, tmp_path / f"plain-{method}", without, resume=False)
         assert plain["engine"]["prefix"] == "none"
         if method == "head":  # without kept features it learns in steps, from the head that fits the same features

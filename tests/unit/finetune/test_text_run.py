@@ -92,7 +92,7 @@ def test_kept_states_give_the_same_training_as_computing_anew(
     assert one["engine"]["computed_rows"] == 160
     assert two["engine"]["computed_rows"] == 0
     assert first.rows == again.rows
-    monkeypatch.setattr("core.finetune.run.CUT_CACHE_LIMIT_BYTES", -1)
+    monkeypatch.setattr("core.finetune.run.MOST_KEPT_BYTES", -1)
     monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "elsewhere"))
     finetune(spec, tmp_path / "three", without, resume=False)
     # Without kept features the head learns in steps, from the one that fits the same features.

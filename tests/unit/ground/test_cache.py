@@ -140,6 +140,9 @@ class _Full:
         self.room -= kept
         return int(self.file.write(content[:kept]))
 
+    def readinto(self, content: memoryview) -> int:
+        return int(self.file.readinto(content))
+
 
 def test_write_keeps_whole_rows_when_a_call_writes_only_a_part() -> None:
     store, rows = _store(), np.arange(4)
@@ -271,3 +274,20 @@ def test_sizes_count_what_is_on_the_disk_and_clear_frees_one_kind() -> None:
     assert cache_sizes()["pixels"] == sizes["pixels"]
     clear_cache()
     assert not any(cache_sizes().values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process maps is told by Linux")
+def test_rows_that_were_read_are_no_memory_of_the_process() -> None:
+    """Else a training on many pictures would seem to need as much memory as they take on the disk."""
+
+    def mapped() -> int:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssFile"))
+
+    store = RowStore(cache_folder("pixels", "many"), 2000, (10_000,), np.uint8)
+    for start in range(0, 2000, 500):
+        store.write(np.arange(start, start + 500), np.ones((500, 10_000), dtype=np.uint8))
+    before = mapped()
+    for row in range(2000):
+        assert store.read(np.array([row]))[0, -1] == 1
+    assert mapped() - before < 4_000_000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from core.data.collection import Collection
 from core.data.open import open_collection
+from core.data.readers.table import read_table
 from core.data.text_collection import texts_of
 from core.errors import DataError
 from core.predict.text_files import read_questions
@@ -136,3 +138,19 @@ def test_encodings_that_cannot_be_told_are_refused(tmp_path: Path, encoding: str
     with pytest.raises(DataError) as refused:
         _open(tmp_path / "a.csv", text.encode(encoding))
     assert refused.value.code == "data.encoding_unknown"
+
+
+def test_rows_take_little_beside_their_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million texts of a hundred characters are within what a table may take: classes are held once."""
+    rows = [(f"{'word ' * 19}{number:05}", f"class{number % 3}") for number in range(5000)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": a, "label": b}) + "\n" for a, b in rows))
+    monkeypatch.setattr("core.data.table_rows.MAX_HELD_BYTES", 5000 * 260)
+    for name in ("a.csv", "a.jsonl"):
+        table, problems = read_table(tmp_path / name)
+        assert list(zip(table["text"], table["label"], strict=True)) == rows
+        assert not problems
+        assert table["label"][0] is table["label"][3]
+    monkeypatch.setattr("core.data.table_rows.MAX_HELD_BYTES", 5000 * 150)
+    with pytest.raises(DataError, match="unfolds"):
+        read_table(tmp_path / "a.csv")
