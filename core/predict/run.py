@@ -1,6 +1,7 @@
 """Answer every text of a table, or every picture of a folder or zip, part by part.
 
-What is answered is kept, so that a stopped run goes on from there.
+What is answered is kept, so that a stopped run goes on from there. Torch is loaded when the file was read: pictures are
+decoded meanwhile.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import starmap
+from itertools import chain, starmap
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from core.errors import DataError, InputError, StoppedError
 from core.files import from_sealed_json, replacing, to_json, to_sealed_json, write_atomically
@@ -23,17 +24,20 @@ from core.messages import explain
 from core.models.catalog import get_model
 from core.predict.answer_tables import TOP, picture_row
 from core.predict.answers import AnsweredRow, AnswersSummary, Ranking, not_answered
-from core.predict.load import load_predictor
-from core.predict.picture_files import Album, open_album
-from core.predict.pictures import Predictor
+from core.predict.picture_files import Seen, Squares, open_album
 from core.predict.spec import SENTIMENT, PredictSpec
 from core.predict.text_files import Questions, read_questions
 from core.problems import Problem, told
 from core.progress import Reporter
 
+if TYPE_CHECKING:
+    from core.predict.pictures import Predictor
+    from core.predict.sentiment.model import Sentiment
+    from core.predict.texts import TextPredictor
+
 # Texts of one part: enough to sort them by length, little enough to show progress and lose little.
 PART = 1000
-# Pictures of one part, and of one call: large ones are decoded one after another.
+# Pictures of one part, which are decoded together, and of one call.
 PICTURES_PART, PICTURES_AT_ONCE = 64, 16
 SHOWN = 500
 
@@ -72,9 +76,7 @@ def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
     for problem in questions.problems:
         reporter.log(f"{problem.code} {dict(problem.values)}")
     reporter.phase("model")
-    predictor = load_predictor(spec.model)
-    if isinstance(predictor, Predictor):
-        raise InputError("model.not_for_texts", id=spec.model)
+    predictor = _load_reader(spec.model)
     labels, texts = list(predictor.labels), questions.texts
 
     def answer(first: int, stop: int) -> list[TextPart]:
@@ -102,6 +104,16 @@ def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
         "texts_per_s": rate,
         "problems": [problem.as_dict() for problem in [*questions.problems, *not_answered(reasons, len(texts))]],
     }
+
+
+def _load_reader(model_id: str) -> TextPredictor | Sentiment:
+    from core.predict.load import load_predictor
+    from core.predict.pictures import Predictor
+
+    predictor = load_predictor(model_id)
+    if isinstance(predictor, Predictor):
+        raise InputError("model.not_for_texts", id=model_id)
+    return predictor
 
 
 def _answer_parts(
@@ -174,14 +186,17 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
     for problem in album.problems:
         reporter.log(f"{problem.code} {dict(problem.values)}")
     reporter.phase("model")
-    predictor = load_predictor(spec.model)
-    if not isinstance(predictor, Predictor):
-        raise InputError("model.not_for_pictures", id=spec.model)
     parts = folder / "checkpoint"
-    rate, seconds = _answer_parts(
-        lambda first, stop: _look(album, predictor, first, stop),
-        len(album), PICTURES_PART, parts, reporter, asked=_digest(album.stamps), resume=resume,
-    )  # fmt: skip
+    with Squares(album, get_model(spec.model).vision) as squares:
+        if not resume:
+            squares.begin()
+        predictor = _load_seer(spec.model)
+        squares.be_shown_as(predictor.seen)
+        predictor.hasten()
+        rate, seconds = _answer_parts(
+            lambda first, stop: _look(squares.take(first, stop), predictor),
+            len(album), PICTURES_PART, parts, reporter, asked=_digest(album.stamps), resume=resume,
+        )  # fmt: skip
     reporter.phase("save")
     counts, problems = _write_pictures(parts, folder / "artifacts")
     shutil.rmtree(parts)
@@ -198,18 +213,22 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
     }
 
 
-def _look(album: Album, predictor: Predictor, first: int, stop: int) -> list[PicturePart]:
+def _load_seer(model_id: str) -> Predictor:
+    from core.predict.load import load_predictor
+    from core.predict.pictures import Predictor
+
+    predictor = load_predictor(model_id)
+    if not isinstance(predictor, Predictor):
+        raise InputError("model.not_for_pictures", id=model_id)
+    return predictor
+
+
+def _look(pictures: Sequence[Seen], predictor: Predictor) -> list[PicturePart]:
     """The likeliest classes of some pictures; no classes for what cannot be read."""
-    parts: list[PicturePart] = []
-    for start in range(first, min(stop, len(album)), PICTURES_AT_ONCE):
-        seen = [
-            (name, None if picture is None else predictor.see(picture), [problem.code for problem in odd])
-            for name, picture, odd in album.read(start, min(start + PICTURES_AT_ONCE, stop))
-        ]
-        squares = [square for _, square, _ in seen if square is not None]
-        answers = iter(predictor.answer_seen(squares) if squares else [])
-        parts += [PicturePart(name, [] if square is None else next(answers)[:TOP], odd) for name, square, odd in seen]
-    return parts
+    squares = [one.square for one in pictures if one.square is not None]
+    groups = [squares[start : start + PICTURES_AT_ONCE] for start in range(0, len(squares), PICTURES_AT_ONCE)]
+    answers = chain.from_iterable(predictor.answer_seen(group, TOP) for group in groups)
+    return [PicturePart(name, [] if square is None else next(answers), odd) for name, square, odd in pictures]
 
 
 def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[Problem]]:

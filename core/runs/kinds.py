@@ -231,7 +231,7 @@ KINDS = build_table(
             device=lambda _spec: "cpu",
             words=runs_command_line.words_of_predict,
             handler=_predict,
-            libraries=("core.predict.run",),
+            libraries=("core.predict.run", "core.predict.load"),
         ),
         Kind(
             id="inspect",
