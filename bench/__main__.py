@@ -116,6 +116,21 @@ def predict(
 
 
 @app.command()
+def answers(
+    images: Annotated[str, typer.Option(help="Small pictures that photos are made of, in hub layout (CIFAR-10).")],
+    texts: Annotated[str, typer.Option(help="Sentences to answer, in hub layout (SST-2).")],
+    out: Annotated[Path, _OUT] = RESULTS / "answers.json",
+    photos: Annotated[int, typer.Option(help="Photos of 500 × 375; 0: none.")] = 1000,
+    sentences: Annotated[int, typer.Option(help="Sentences; 0: none.")] = 10_000,
+    rounds: Annotated[int, typer.Option(help="Rounds.")] = 3,
+) -> None:
+    """Answering a folder of photos and a table of sentences: the command line, and decode plus the best runtime."""
+    from bench.jobs import race
+
+    race(images, texts, out, photos=photos, sentences=sentences, rounds=rounds)
+
+
+@app.command()
 def optimize(
     images: Annotated[str, typer.Option(help="Pictures in hub layout to calibrate on (CIFAR-10).")],
     texts: Annotated[str, typer.Option(help="Labelled sentences in hub layout (SST-2).")],

@@ -1,4 +1,4 @@
-"""The answering race: one network by eager torch, torch.compile, plain ONNX Runtime, OpenVINO and Graft's int8.
+"""The answering race: one network by eager torch, torch.compile, plain ONNX Runtime, and the files of Graft's passes.
 
 Each contender takes turns with eager torch, each in a process of its own (`core.measurement.timing`).
 """
@@ -30,11 +30,11 @@ from core.spec import ModelRef
 
 @dataclass(frozen=True)
 class RacedNetwork:
-    """A network of the race: where it comes from, and the pass that Graft would take for it."""
+    """A network of the race: where it comes from, and the passes that Graft would take for it, where they are there."""
 
     model: str
     weights: str
-    best: str
+    passes: tuple[str, ...]
     is_text: bool = False
 
     def build(self) -> Network:
@@ -47,11 +47,13 @@ class RacedNetwork:
         return build_classifier(ref, None, seed=0).eval()
 
 
+_OF_PICTURES = ("static_int8", "openvino", "openvino_int8")
+_OF_TEXTS = ("dynamic_int8", "static_int8", "openvino", "openvino_int8")
 NETWORKS = {
-    "lite0": RacedNetwork("bundled/efficientnet_lite0", "pretrained", "static_int8"),
-    "resnet18": RacedNetwork("torchvision/resnet18", "random", "static_int8"),
-    "mobilenet_v2": RacedNetwork("torchvision/mobilenet_v2", "random", "static_int8"),
-    "minilm": RacedNetwork("bundled/minilm-l6", "pretrained", "dynamic_int8", is_text=True),
+    "lite0": RacedNetwork("bundled/efficientnet_lite0", "pretrained", _OF_PICTURES),
+    "resnet18": RacedNetwork("torchvision/resnet18", "random", _OF_PICTURES),
+    "mobilenet_v2": RacedNetwork("torchvision/mobilenet_v2", "random", _OF_PICTURES),
+    "minilm": RacedNetwork("bundled/minilm-l6", "pretrained", _OF_TEXTS, is_text=True),
 }
 
 
@@ -85,7 +87,7 @@ def _told(ratio: list[float]) -> str:
 
 def _trained(network: RacedNetwork, data: str, clock: PhaseClock) -> TrainedModel:
     kind = TrainedTextModel if network.is_text else TrainedImageModel
-    asked = {"model": {"id": network.model}, "data": {"id": data}, "passes": [network.best], "search": False}
+    asked = {"model": {"id": network.model}, "data": {"id": data}, "passes": list(network.passes), "search": False}
     trained = kind(OptimizeSpec.model_validate(asked), get_model(network.model), clock)
     trained.fresh = network.build  # type: ignore[method-assign]
     trained.load()
@@ -124,13 +126,14 @@ def _race(name: str, network: RacedNetwork, data: str, *, compiled: bool) -> dic
 def _made(
     network: RacedNetwork, trained: TrainedModel, folder: Path, plain: Path, clock: PhaseClock
 ) -> dict[str, tuple[str, str]]:
-    """Files by Graft's passes: the one it would recommend, and OpenVINO where it is installed."""
-    passes = [network.best, *([] if missing_packages("openvino") else ["openvino"])]
+    """Files by Graft's passes, those whose packages are installed."""
     found = {}
-    for name in passes:
+    for name in network.passes:
+        if missing_packages(name):
+            continue
         target = folder / name
         target.mkdir()
         run: Callable[[PassContext], FileResult] = importlib.import_module(f"core.optimize.passes.{name}").run
         made = run(PassContext(trained.spec, trained, trained.model, target, clock, lambda: plain))
-        found["graft " + name if name == network.best else name] = (PASSES[name].format, str(made.path))
+        found[f"graft {name}"] = (PASSES[name].format, str(made.path))
     return found

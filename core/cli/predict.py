@@ -20,6 +20,7 @@ from core.predict.spec import SENTIMENT, PredictSpec
 from core.registry.formats import asked_suffixes
 from core.runs import submit
 from core.spec import parse_spec
+from core.store import open_store
 from core.unforeseen import say
 
 _SEES = "bundled/efficientnet_lite0"
@@ -34,6 +35,10 @@ def predict(
     file: Annotated[Path | None, typer.Option(help="A table of texts, or a folder or zip of pictures.")] = None,
     out: Annotated[Path | None, typer.Option(help="The csv to write: what was asked, with its answers.")] = None,
     text_column: TextColumn = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(help="OPTIMIZE-RUN/VARIANT, which answers a file or folder instead of the model."),
+    ] = None,
     top: Annotated[int, typer.Option(help="How many answers for each picture or text.", min=1)] = 5,
     json_: JsonOption = False,
     detach: DetachOption = False,
@@ -43,15 +48,17 @@ def predict(
     file = None if file is None else meant_path(file)
     if file is None and not paths and not text:
         raise InputError("predict.nothing")
-    model_id = meant_model(model_id) if model_id else _SEES if paths else SENTIMENT
+    model_id = meant_model(model_id or _made_of(variant) or (_SEES if paths else SENTIMENT))
     many = [path for path in paths if _holds_many(path)]
     if many and (len(paths) > 1 or file is not None):
         raise InputError("predict.one_folder", path=str(many[0]))
     out = None if out is None else checked_output(out, reads=file or (paths[0] if len(paths) == 1 else None))
     if many or file is not None:
-        asked = {"model": model_id, "file": str(file or many[0]), "text_column": text_column}
+        asked = {"model": model_id, "file": str(file or many[0]), "text_column": text_column, "variant": variant}
         _answer_file(asked, out, json_, detach)
         return
+    if variant is not None:
+        raise InputError("predict.variant_of_file")
     if paths and text:
         raise InputError("predict.both")
     from core.predict.at_once import ask_pictures, ask_texts
@@ -64,6 +71,14 @@ def predict(
     say(predictions.problems)
     if any(problem.severity == "error" for problem in predictions.problems):
         raise typer.Exit(PARTLY)
+
+
+def _made_of(variant: str | None) -> str:
+    """The model that a variant was made of; empty where none is named. Raises `NotFoundError` for an unknown run."""
+    if variant is None:
+        return ""
+    run = open_store().get_run(variant.partition("/")[0])
+    return str(run.spec["model"]["id"]) if run.kind == "optimize" else ""
 
 
 def _holds_many(path: Path) -> bool:

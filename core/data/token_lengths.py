@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 # The encoder that comes as a package: what a newcomer without a network will train.
 MODEL = "MiniLM-L6"
@@ -26,6 +27,7 @@ MOST_READ = 512
 # Texts that are answered together on a processor: from some five hundred tokens on each takes equally long (75 µs for
 # MiniLM-L6 in bf16 on two cores), and more texts only have to be padded to the longest of them.
 ENOUGH_TOKENS = 2048
+_MOST_PADDING = 256  # tokens in a batch of texts that are answered: a batch more costs as much
 _STEP = 8  # matrix units like multiples of it
 
 
@@ -37,6 +39,24 @@ def covering_length(lengths: Sequence[int], longest: int) -> int:
     """
     wanted = int(np.quantile(np.asarray(lengths), COVERED, method="inverted_cdf")) if len(lengths) else 0
     return min(longest, MOST_READ, max(2 * _STEP, -(-wanted // _STEP) * _STEP))
+
+
+def split_by_length(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Places of texts from short to long, in batches of about one length: of so many tokens as keep a processor busy.
+
+    >>> [list(places) for places in split_by_length(np.array([9, 2000, 7, 8, 300, 250]))]
+    [[2, 3, 0], [5, 4], [1]]
+    """
+    order = np.argsort(lengths, kind="stable")
+    cuts: list[int] = []
+    first = 0
+    sizes = lengths[order].tolist()
+    for place, width in enumerate(sizes):
+        is_full = (place + 1 - first) * width > ENOUGH_TOKENS
+        if place > first and (is_full or (place - first) * (width - sizes[first]) > _MOST_PADDING):
+            cuts.append(place)
+            first = place
+    return np.split(order, cuts)
 
 
 @lru_cache(maxsize=1)

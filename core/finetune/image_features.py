@@ -69,7 +69,7 @@ class FrozenPrefix:
         # A head's input is small and kept exactly; block activations are many and kept in half the bytes.
         self._is_exact = probe.ndim == 2
         numpy_type = np.dtype(np.float32) if self._is_exact else np.dtype(np.uint16)
-        precision = engine.prefix_precision + ("|folded" if self._folded else "")
+        precision = engine.prefix_precision + ("|fused" if self._folded else "")
         # Where a later version of Graft cuts a network into other stages, these are other features.
         network += "|" + ",".join(stage.name for stage in model.stages[:cut])
         facts = f"{network}|{cut}|{batcher.size}|{batcher.preprocessing.model_dump_json()}|{precision}|{pixels.key}"

@@ -20,13 +20,14 @@ from torch import Tensor, nn
 
 from core.data.images import ImageData
 from core.data.texts import TextData
+from core.data.token_lengths import split_by_length
 from core.finetune.autotune import ComputeChoice
 from core.finetune.image_features import FrozenPrefix
 from core.finetune.text_features import FrozenEncoder
 from core.networks import folding, text_learning
 from core.networks.image import ImageClassifier
 from core.networks.text import TextClassifier
-from core.networks.tokens import LengthGrouped, Tokens, split_by_length
+from core.networks.tokens import LengthGrouped, Tokens
 from core.networks.transforms import Augment, Batcher
 
 

@@ -33,6 +33,8 @@ PREDICT_SENTENCES: dict[str, str] = {
         "{path} is no folder or zip of pictures, which is what {model} answers. For a table of texts, choose a model "
         "for texts."
     ),
+    "predict.other_variant": N_("{variant} was made of {own}: choose that model, or another variant."),
+    "predict.variant_of_file": N_("A variant answers a file or folder: give one with --file or --image."),
     "predict.no_places": N_("{id} has no layer that still tells places apart: where it looked cannot be shown."),
     "predict.both": N_("Pictures and texts are answered by different models: ask about one of them at a time."),
     "predict.one_folder": N_("{path} is a folder or zip: give it alone, without other pictures beside it."),

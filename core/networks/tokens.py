@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.data.token_lengths import ENOUGH_TOKENS, MOST_READ, SAMPLE
+from core.data.token_lengths import MOST_READ, SAMPLE
 from core.networks.text import TokenBatch
 from core.progress import PhaseClock
 
@@ -18,7 +18,6 @@ Ints = NDArray[np.int64]
 # Batches on a GPU are padded to a multiple of this, as its matrix units like it. A processor gains nothing by it: of
 # short texts a quarter of its work would be padding.
 _PAD_TO = 8
-_MOST_PADDING = 256  # tokens in a batch of texts that are answered: a batch more costs as much
 _CHUNK = 1000
 # Whatever the language, so many letters are more tokens than are ever read where nothing is said.
 _LOOKED_AT_CHARS = 40 * MOST_READ
@@ -78,24 +77,6 @@ class Tokens:
     def share_unknown(self) -> float:
         """The share of tokens that the model does not know."""
         return self.num_unknown / max(1, self.num_tokens)
-
-
-def split_by_length(lengths: Ints) -> list[Ints]:
-    """Places of texts from short to long, in batches of about one length: of so many tokens as keep a processor busy.
-
-    >>> [list(places) for places in split_by_length(np.array([9, 2000, 7, 8, 300, 250]))]
-    [[2, 3, 0], [5, 4], [1]]
-    """
-    order = np.argsort(lengths, kind="stable")
-    cuts: list[int] = []
-    first = 0
-    sizes = lengths[order].tolist()
-    for place, width in enumerate(sizes):
-        is_full = (place + 1 - first) * width > ENOUGH_TOKENS
-        if place > first and (is_full or (place - first) * (width - sizes[first]) > _MOST_PADDING):
-            cuts.append(place)
-            first = place
-    return np.split(order, cuts)
 
 
 def measure_lengths(texts: Sequence[str], tokenizer: Any) -> list[int]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 from functools import lru_cache
 
-from core.errors import GraftError
+from core.errors import GraftError, NotFoundError
 from core.finetune.checks import check_data
 from core.hardware import describe_machine
 from core.models import catalog, weight_files
 from core.models.card import ModelCard
+from core.optimize.rows import OptimizeReport, VariantRow
 from core.optimize.spec import OptimizeSpec
 from core.problems import Problem
 from core.registry.passes import PASSES
+from core.store import Run, open_store
 
 
 @lru_cache(maxsize=32)
@@ -81,3 +84,31 @@ def _check_variants(spec: OptimizeSpec) -> list[Problem]:
     for problem in (problem for problems_of_one in against.values() for problem in problems_of_one):
         problems.append(dataclasses.replace(problem, severity="warning") if is_left else problem)
     return problems
+
+
+def find_offered(run_id: str, name: str) -> tuple[Run, OptimizeReport, VariantRow]:
+    """A variant that an optimization offers, with its run. Raises `NotFoundError` with the names of those that are."""
+    run = open_store().get_run(run_id)
+    try:
+        kept = json.loads((run.folder / "artifacts" / "report.json").read_text(encoding="utf-8"))
+        report = OptimizeReport.from_dict(kept) if run.kind == "optimize" else OptimizeReport()
+    except OSError:  # nothing was measured yet
+        report = OptimizeReport()
+    row = report.row(name)
+    if row is None or not row.offered or row.file is None or row.format is None:
+        known = ", ".join(one.name for one in report.variants if one.offered)
+        raise NotFoundError("optimize.no_variant", name=name, known=known or "–")
+    return run, report, row
+
+
+def check_chosen(model_id: str, variant: str) -> list[Problem]:
+    """What speaks against letting a variant (RUN/NAME) answer for a model. Never raises."""
+    run_id, _, name = variant.partition("/")
+    try:
+        run, _report, _row = find_offered(run_id, name)
+    except GraftError as error:
+        return [dataclasses.replace(problem, field="variant") for problem in error.problems]
+    made_of = str(run.spec["model"]["id"])
+    if made_of == model_id:
+        return []
+    return [Problem("predict.other_variant", field="variant", values={"variant": variant, "own": made_of})]

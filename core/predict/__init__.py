@@ -3,5 +3,5 @@
 Begin with `load` (a model id becomes something that answers), then `texts`, `pictures`, `sentiment`; `tasks` holds what
 models of the hub do beside classifying. `run` answers a file as a run.
 
-Torch: at_once, load, pictures, run, saliency, texts.
+Torch: at_once, load, pictures, saliency, texts.
 """

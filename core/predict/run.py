@@ -1,6 +1,7 @@
 """Answer every text of a table, or every picture of a folder or zip, part by part.
 
-What is answered is kept, so that a stopped run goes on from there.
+What is answered is kept, so that a stopped run goes on from there. Torch is loaded when the file was read: pictures are
+decoded meanwhile.
 """
 
 from __future__ import annotations
@@ -12,20 +13,22 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import starmap
+from itertools import chain, starmap
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import DataError, InputError, StoppedError
 from core.files import from_sealed_json, replacing, to_json, to_sealed_json, write_atomically
 from core.markdown import plain_cell
 from core.messages import explain
+from core.models.card import Preprocessing
 from core.models.catalog import get_model
 from core.predict.answer_tables import TOP, picture_row
-from core.predict.answers import AnsweredRow, AnswersSummary, Ranking, not_answered
-from core.predict.load import load_predictor
-from core.predict.picture_files import Album, open_album
-from core.predict.pictures import Predictor
+from core.predict.answers import AnsweredRow, AnswersSummary, Ranking, TextAnswer, not_answered
+from core.predict.picture_files import Seen, Squares, open_album
 from core.predict.spec import SENTIMENT, PredictSpec
 from core.predict.text_files import Questions, read_questions
 from core.problems import Problem, told
@@ -33,7 +36,7 @@ from core.progress import Reporter
 
 # Texts of one part: enough to sort them by length, little enough to show progress and lose little.
 PART = 1000
-# Pictures of one part, and of one call: large ones are decoded one after another.
+# Pictures of one part, which are decoded together, and of one call.
 PICTURES_PART, PICTURES_AT_ONCE = 64, 16
 SHOWN = 500
 
@@ -55,7 +58,33 @@ class PicturePart(NamedTuple):
     odd: Sequence[str] = ()  # codes of what is odd about it
 
 
-def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
+class Sees(Protocol):
+    """What answers pictures."""
+
+    @property
+    def seen(self) -> Preprocessing:
+        """How a picture becomes the square that it is shown."""
+
+    def answer_seen(self, squares: Sequence[NDArray[np.uint8]], top: int) -> list[list[tuple[str, float]]]:
+        """For each square so many labels with their probabilities, the likeliest first."""
+
+
+class Reads(Protocol):
+    """What answers texts."""
+
+    labels: list[str]
+
+    def answer(self, texts: Sequence[str]) -> list[TextAnswer]:
+        """A class for each text."""
+
+
+# The file that a person chose instead of the model, opened; it both sees and reads, as its name promises.
+OpenVariant = Callable[[], Any]
+
+
+def answer_file(
+    spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool, open_variant: OpenVariant | None = None
+) -> AnswersSummary:
     """Write `artifacts/answers.csv`: the table with the answer, its probabilities and what answered.
 
     For a model that sees pictures: a row for each, with its likeliest classes. Returns the summary. Raises
@@ -63,18 +92,18 @@ def answer_file(spec: PredictSpec, folder: Path, reporter: Reporter, resume: boo
     """
     reporter.phase("data")
     if spec.model != SENTIMENT and not get_model(spec.model).is_text:
-        return _answer_album(spec, folder, reporter, resume)
-    return _answer_table(spec, folder, reporter, resume)
+        return _answer_album(spec, folder, reporter, resume, open_variant or (lambda: _load_seer(spec.model)))
+    return _answer_table(spec, folder, reporter, resume, open_variant or (lambda: _load_reader(spec.model)))
 
 
-def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
+def _answer_table(
+    spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool, load: Callable[[], Reads]
+) -> AnswersSummary:
     questions = read_questions(Path(spec.file), spec.text_column)
     for problem in questions.problems:
         reporter.log(f"{problem.code} {dict(problem.values)}")
     reporter.phase("model")
-    predictor = load_predictor(spec.model)
-    if isinstance(predictor, Predictor):
-        raise InputError("model.not_for_texts", id=spec.model)
+    predictor = load()
     labels, texts = list(predictor.labels), questions.texts
 
     def answer(first: int, stop: int) -> list[TextPart]:
@@ -102,6 +131,16 @@ def _answer_table(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
         "texts_per_s": rate,
         "problems": [problem.as_dict() for problem in [*questions.problems, *not_answered(reasons, len(texts))]],
     }
+
+
+def _load_reader(model_id: str) -> Reads:
+    from core.predict.load import load_predictor
+    from core.predict.pictures import Predictor
+
+    predictor = load_predictor(model_id)
+    if isinstance(predictor, Predictor):
+        raise InputError("model.not_for_texts", id=model_id)
+    return predictor
 
 
 def _answer_parts(
@@ -169,19 +208,23 @@ def _digest(pieces: Iterable[str]) -> str:
 # -- pictures ----------------------------------------------------------------------------------------------
 
 
-def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) -> AnswersSummary:
+def _answer_album(
+    spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool, load: Callable[[], Sees]
+) -> AnswersSummary:
     album = open_album(Path(spec.file))
     for problem in album.problems:
         reporter.log(f"{problem.code} {dict(problem.values)}")
     reporter.phase("model")
-    predictor = load_predictor(spec.model)
-    if not isinstance(predictor, Predictor):
-        raise InputError("model.not_for_pictures", id=spec.model)
     parts = folder / "checkpoint"
-    rate, seconds = _answer_parts(
-        lambda first, stop: _look(album, predictor, first, stop),
-        len(album), PICTURES_PART, parts, reporter, asked=_digest(album.stamps), resume=resume,
-    )  # fmt: skip
+    with Squares(album, get_model(spec.model).vision) as squares:
+        if not resume:
+            squares.begin()
+        predictor = load()
+        squares.be_shown_as(predictor.seen)
+        rate, seconds = _answer_parts(
+            lambda first, stop: _look(squares.take(first, stop), predictor),
+            len(album), PICTURES_PART, parts, reporter, asked=_digest(album.stamps), resume=resume,
+        )  # fmt: skip
     reporter.phase("save")
     counts, problems = _write_pictures(parts, folder / "artifacts")
     shutil.rmtree(parts)
@@ -190,7 +233,7 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
     return {
         "kind": "pictures",
         "rows": len(album),
-        "answered_by": [spec.model],
+        "answered_by": [spec.variant or spec.model],
         "counts": counts,
         "seconds": seconds,
         "pictures_per_s": rate,
@@ -198,18 +241,23 @@ def _answer_album(spec: PredictSpec, folder: Path, reporter: Reporter, resume: b
     }
 
 
-def _look(album: Album, predictor: Predictor, first: int, stop: int) -> list[PicturePart]:
+def _load_seer(model_id: str) -> Sees:
+    from core.predict.load import load_predictor
+    from core.predict.pictures import Predictor
+
+    predictor = load_predictor(model_id)
+    if not isinstance(predictor, Predictor):
+        raise InputError("model.not_for_pictures", id=model_id)
+    predictor.hasten()
+    return predictor
+
+
+def _look(pictures: Sequence[Seen], predictor: Sees) -> list[PicturePart]:
     """The likeliest classes of some pictures; no classes for what cannot be read."""
-    parts: list[PicturePart] = []
-    for start in range(first, min(stop, len(album)), PICTURES_AT_ONCE):
-        seen = [
-            (name, None if picture is None else predictor.see(picture), [problem.code for problem in odd])
-            for name, picture, odd in album.read(start, min(start + PICTURES_AT_ONCE, stop))
-        ]
-        squares = [square for _, square, _ in seen if square is not None]
-        answers = iter(predictor.answer_seen(squares) if squares else [])
-        parts += [PicturePart(name, [] if square is None else next(answers)[:TOP], odd) for name, square, odd in seen]
-    return parts
+    squares = [one.square for one in pictures if one.square is not None]
+    groups = [squares[start : start + PICTURES_AT_ONCE] for start in range(0, len(squares), PICTURES_AT_ONCE)]
+    answers = chain.from_iterable(predictor.answer_seen(group, TOP) for group in groups)
+    return [PicturePart(name, [] if square is None else next(answers), odd) for name, square, odd in pictures]
 
 
 def _write_pictures(parts: Path, folder: Path) -> tuple[dict[str, int], list[Problem]]:

@@ -11,6 +11,7 @@ from core.spec import LONGEST_COLUMN, Spec, knob
 
 # The id of the sentiment model that comes with Graft: it answers, and is not trained further.
 SENTIMENT = "sentiment"
+VARIANT = r"^[\w-]+/[\w+]+$"  # of an optimization: the run's id and the variant's name
 
 
 class PredictSpec(Spec):
@@ -26,4 +27,9 @@ class PredictSpec(Spec):
         None,
         label=N_("Column with the texts"),
         help=N_("The column of the texts, where it is not the one found."),
+    )
+    variant: Annotated[str, StringConstraints(max_length=200, pattern=VARIANT)] | None = knob(
+        None,
+        label=N_("Variant"),
+        help=N_("What Optimize made of the model, as OPTIMIZE-RUN/VARIANT: its file answers, in its own runtime."),
     )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data.text_cleaning import clean_texts
+from core.data.token_lengths import split_by_length
 from core.networks.text import TextClassifier
-from core.networks.tokens import Tokens, split_by_length
+from core.networks.tokens import Tokens
 from core.predict.answers import Piece, TextAnswer, split_pieces
 
 

@@ -15,7 +15,8 @@ def words_of_import(spec: ImportSpec) -> list[str]:
 
 def words_of_predict(spec: PredictSpec) -> list[str]:
     column = ["--text-column", spec.text_column] if spec.text_column else []
-    return ["predict", "--model", spec.model, "--file", spec.file, *column, "--out", "answers.csv"]
+    variant = ["--variant", spec.variant] if spec.variant else []
+    return ["predict", "--model", spec.model, *variant, "--file", spec.file, *column, "--out", "answers.csv"]
 
 
 def words_of_inspect(spec: InspectSpec) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,19 @@ def _predict(spec: PredictSpec, folder: Path, reporter: Reporter, resume: bool) 
     reporter.phase("libraries")
     from core.predict.run import answer_file
 
-    return answer_file(spec, folder, reporter, resume)
+    return answer_file(spec, folder, reporter, resume, partial(_open_variant, spec.variant) if spec.variant else None)
+
+
+def _open_variant(variant: str) -> object:
+    from core.optimize.try_variant import load_variant
+
+    run_id, _, name = variant.partition("/")
+    return load_variant(run_id, name)
+
+
+def _check_predict(spec: PredictSpec) -> list[Problem]:
+    chosen = optimize_checks.check_chosen(spec.model, spec.variant) if spec.variant else []
+    return predict_checks.check_predict(spec) + chosen
 
 
 def _optimize(spec: OptimizeSpec, folder: Path, reporter: Reporter, resume: bool) -> Summary:
@@ -234,12 +247,12 @@ KINDS = build_table(
             prefix="pr",
             word=N_("Prediction"),
             view="predict",
-            checks=predict_checks.check_predict,
+            checks=_check_predict,
             name=runs_names.name_predict,
             device=lambda _spec: "cpu",
             words=runs_command_line.words_of_predict,
             handler=_predict,
-            libraries=("core.predict.run",),
+            libraries=("core.predict.run", "core.predict.load"),
         ),
         Kind(
             id="inspect",

@@ -34,7 +34,8 @@ def name_import(spec: ImportSpec) -> str:
 
 def name_predict(spec: PredictSpec) -> str:
     model = model_name(ModelRef(id=spec.model)) if "/" in spec.model else spec.model
-    return f"{model} · {data_name(spec.file)}"
+    variant = [spec.variant.partition("/")[2]] if spec.variant else []
+    return " · ".join([model, *variant, data_name(spec.file)])
 
 
 def name_optimize(spec: OptimizeSpec) -> str:

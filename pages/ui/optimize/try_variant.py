@@ -13,6 +13,9 @@ from core.i18n import Translator
 from core.markdown import as_text
 from core.optimize.figures import variant_word
 from core.optimize.rows import OptimizeReport
+from core.predict.spec import PredictSpec
+from core.runs import kinds
+from core.spec import parse_spec
 from core.store import Run
 from pages.ui import parts, state
 from pages.ui.cached import answers as cached_answers
@@ -42,6 +45,9 @@ def ask(run: Run, report: OptimizeReport) -> None:
         )
     with right:
         given = _text(run, _) if is_text else _picture(run, _)
+    asked = {"model": run.spec["model"]["id"], "variant": f"{run.id}/{name}", "file": "FILE-OR-FOLDER"}
+    st.caption(_("To answer a whole table, folder or zip with it:"))
+    st.code(kinds.command_line(parse_spec(PredictSpec, asked)), language=None, wrap_lines=True)
     if given is None:
         st.caption(_("Both answer it side by side, with the time each takes."))
         return

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from core.errors import PARTLY, GraftError
 from core.predict import at_once
+from tests.fixtures.optimizations import make_optimization
 from tests.fixtures.pictures import exif_of
 from tests.fixtures.tiny import colour_classifier, predictor_of
 
@@ -99,3 +100,14 @@ def test_what_cannot_be_asked_is_told_before_a_model_is_loaded(pictures: list[st
     ):
         with pytest.raises(GraftError, match=sentence):
             CliRunner().invoke(app, ["predict", *words], catch_exceptions=False)
+
+
+def test_variant_answers_files_alone(tmp_path: Path) -> None:
+    made = make_optimization("done")
+    words = ["predict", "--text", "good", "--variant", f"{made.id}/static_int8"]
+    with pytest.raises(GraftError) as told:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert [problem.code for problem in told.value.problems] == ["predict.variant_of_file"]
+    with pytest.raises(GraftError) as told:
+        CliRunner().invoke(app, [*words[:3], "--variant", "op-gone/static_int8"], catch_exceptions=False)
+    assert [problem.code for problem in told.value.problems] == ["run.unknown"]

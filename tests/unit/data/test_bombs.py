@@ -30,7 +30,8 @@ from core.data.showing import MOST_MEMORY, memory_for, open_header, read_picture
 from core.data.token_lengths import measure_tokens
 from core.errors import DataError
 from core.messages import explain
-from core.predict.picture_files import open_album
+from core.models.catalog import get_model
+from core.predict.picture_files import Squares, open_album
 from core.predict.text_files import read_questions
 from core.problems import Problem
 from core.progress import SilentReporter
@@ -164,7 +165,8 @@ def test_bombs_among_pictures_are_left_out_and_named(tmp_path: Path) -> None:
         assert [problem.values["n"] for problem in found.problems if problem.code == "data.too_large"] == [1]
         assert len(found.preview) == 8
     album = open_album(zipped)
-    assert [name for name, image, _ in album.read(0, len(album)) if image is None] == ["a/bomb.png"]
+    with Squares(album, get_model("bundled/efficientnet_lite0").vision) as squares:
+        assert [name for name, square, _ in squares.take(0, len(album)) if square is None] == ["a/bomb.png"]
 
 
 def test_few_large_pictures_are_shown_as_a_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.networks.folding import fold, learning_quickly
+from core.networks.fused import FusedConv2d
 from core.networks.image import ImageClassifier, build_classifier
 from core.spec import ModelRef
 
@@ -212,3 +214,46 @@ def test_features_are_as_anywhere_while_norms_are_within() -> None:
     assert within is not None
     with torch.inference_mode():
         assert torch.equal(before(x), within(x))
+
+
+@pytest.mark.parametrize("size", [64, 65, 71])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bundled/efficientnet_lite0",  # pads as TensorFlow does; activations within the norms
+        "torchvision/mobilenet_v2",  # activations behind the norms
+        "timm/efficientnet_b0",  # swish
+        "torchvision/mobilenet_v3_small",  # hard swish
+    ],
+)
+def test_convolutions_do_what_follows_them(name: str, size: int) -> None:
+    """Whether or not the padding is one longer on one side, as it is for even sizes."""
+    model = _network(name)
+    folded = fold(model, model.num_blocks, "fp32", CPU)
+    assert isinstance(folded, partial)
+    parts = [part for stage in folded.args[0] for module in stage.modules for part in module.modules()]
+    fused = [part for part in parts if isinstance(part, FusedConv2d)]
+    assert {part.following[0] for part in fused} > {"none"}, "some do nothing more, others an activation"
+    x = torch.randn(3, 3, size, size + 6)
+    with torch.inference_mode():
+        wanted = model.run(x, 0)
+        assert (folded(x) - wanted).abs().max() < 1e-4 * wanted.abs().max()
+
+
+def test_where_torch_lacks_the_operation_norms_are_folded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _network("bundled/efficientnet_lite0")
+    monkeypatch.setattr("core.networks.folding.can_fuse", lambda: False)
+    folded = fold(model, model.num_blocks, "fp32", CPU)
+    assert isinstance(folded, partial)
+    parts = [part for stage in folded.args[0] for module in stage.modules for part in module.modules()]
+    assert not any(isinstance(part, FusedConv2d) for part in parts)
+
+
+def test_an_activation_that_is_not_what_it_seems_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What differs is not taken: then the norms alone are folded."""
+    model = _network("bundled/efficientnet_lite0")
+    monkeypatch.setattr("core.networks.folding.then", lambda _activation: ("hardtanh", [0.0, 0.5]))
+    folded = fold(model, model.num_blocks, "fp32", CPU)
+    assert isinstance(folded, partial)
+    parts = [part for stage in folded.args[0] for module in stage.modules for part in module.modules()]
+    assert not any(isinstance(part, FusedConv2d) for part in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,14 @@ from PIL import Image
 
 from core.errors import NotFoundError
 from core.optimize.try_variant import load_variant
-from core.store import Run
+from core.predict.spec import PredictSpec
+from core.runs import kinds, manage, submit
+from core.runs.worker import work
+from core.spec import parse_spec
+from core.store import Run, open_store
 from tests.fixtures.optimizations import BROKEN, make_optimization
 
+LITE0 = "bundled/efficientnet_lite0"
 PICTURES = {
     "task": "image-classification",
     "labels": ["dark", "bright"],
@@ -45,7 +51,8 @@ def _folder(run: Run, name: str = "static_int8") -> Path:
     return run.folder / "artifacts" / "variants" / name
 
 
-def test_pictures_are_normalised_and_answered() -> None:
+def _of_pictures() -> Run:
+    """Its variant tells bright pictures from dark ones."""
     run = make_optimization("done")
     pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [None, 3, 32, 32])
     nodes = [
@@ -58,12 +65,53 @@ def test_pictures_are_normalised_and_answered() -> None:
         helper.make_tensor("weights", TensorProto.FLOAT, [1, 2], [-0.5, 0.5]),
     ]
     _save(_folder(run), nodes, [pixels], weights, PICTURES)
-    variant = load_variant(run.id, "static_int8")
+    return run
+
+
+def test_pictures_are_normalised_and_answered() -> None:
+    variant = load_variant(_of_pictures().id, "static_int8")
     white, black = (Image.new("RGB", (40, 50), colour) for colour in ("white", "black"))
     bright, dark = variant.predict([white, black])
     # White is (1 - 0.5) / 0.25 = 2: logits of -1 and 1.
     assert bright[0] == ("bright", pytest.approx(1 / (1 + np.exp(-2)), abs=1e-3))
     assert dark[0][0] == "dark"
+
+
+def test_variant_answers_a_folder_as_a_run(tmp_path: Path) -> None:
+    """Each as it is answered alone, without the model that it was made of."""
+    made = _of_pictures()
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    greys = {f"{grey:03}.png": Image.new("RGB", (40, 50), (grey, grey, grey)) for grey in range(0, 250, 10)}
+    for name, picture in greys.items():
+        picture.save(folder / name)
+    asked = {"model": LITE0, "file": str(folder), "variant": f"{made.id}/static_int8"}
+    run = submit.new_run(parse_spec(PredictSpec, asked))
+    assert "--variant" in kinds.command_line(manage.spec_of(run))
+    open_store().update_run(run.id, status="running")
+    assert work(run.id) == 0, manage.read_log(run.id)
+    assert open_store().get_run(run.id).summary["answered_by"] == [f"{made.id}/static_int8"]
+    with (run.folder / "artifacts" / "answers.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    alone = load_variant(made.id, "static_int8").predict(list(greys.values()))
+    assert [row["label"] for row in rows] == [shares[0][0] for shares in alone]
+    assert [float(row["confidence"]) for row in rows] == [pytest.approx(shares[0][1], abs=1e-4) for shares in alone]
+    assert {row["label"] for row in rows} == {"dark", "bright"}
+
+
+def test_what_speaks_against_a_variant_is_told_before_the_start(tmp_path: Path) -> None:
+    made = _of_pictures()
+    (tmp_path / "a.csv").write_text("text\ngood\n", encoding="utf-8")
+
+    def codes(model: str, variant: str) -> list[str]:
+        spec = parse_spec(PredictSpec, {"model": model, "file": str(tmp_path / "a.csv"), "variant": variant})
+        return [problem.code for problem in kinds.check_spec(spec) if problem.field == "variant"]
+
+    assert codes(LITE0, f"{made.id}/static_int8") == []
+    assert codes(LITE0, f"{made.id}/never") == ["optimize.no_variant"]
+    assert codes(LITE0, f"{made.id}/{BROKEN}") == ["optimize.no_variant"]
+    assert codes(LITE0, "op-gone/static_int8") == ["run.unknown"]
+    assert codes("sentiment", f"{made.id}/static_int8") == ["predict.other_variant"]
 
 
 def test_texts_are_cleaned_cut_padded_and_answered() -> None:
@@ -98,7 +146,8 @@ def test_texts_are_cleaned_cut_padded_and_answered() -> None:
     good, bad, empty, cut = variant.answer(["<b>good</b> day", "bad", "", "good good good good bad bad bad bad bad"])
     assert (good.label, bad.label, cut.label) == ("positive", "negative", "positive")
     assert good.confidence == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-3)
-    assert set(empty.probabilities) == {"negative", "positive"}
+    assert (empty.label, empty.reason) == ("", "predict.nothing_to_read")
+    assert set(bad.probabilities) == {"negative", "positive"}
     assert variant.answer([]) == []
 
 

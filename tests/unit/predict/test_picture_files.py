@@ -16,9 +16,12 @@ from PIL import Image
 
 from core import settings
 from core.errors import DataError, StoppedError
+from core.models.catalog import get_model
 from core.predict import run as predict_run
 from core.predict.answer_tables import answers_csv, picture_row
-from core.predict.picture_files import open_album
+from core.predict.load import load_predictor
+from core.predict.picture_files import Squares, open_album
+from core.predict.pictures import Predictor
 from core.predict.run import answer_file
 from core.predict.spec import PredictSpec
 from core.predict.text_files import store_questions
@@ -72,12 +75,12 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     predictor, calls = predictor_of(colour_classifier()), list[int]()
     answer = predictor.answer_seen
 
-    def counting(squares: Any) -> Any:
+    def counting(squares: Any, top: int) -> Any:
         calls.append(len(squares))
-        return answer(squares)
+        return answer(squares, top)
 
     monkeypatch.setattr(predictor, "answer_seen", counting)
-    monkeypatch.setattr(predict_run, "load_predictor", lambda _id: predictor)
+    monkeypatch.setattr("core.predict.load.load_predictor", lambda _id: predictor)
     return calls
 
 
@@ -151,6 +154,47 @@ def test_stopped_run_goes_on_where_it_was(
     answer_file(spec, tmp_path, SilentReporter(), True)
     assert answers == [3, 1, 3, 1, 2], "what was answered is not asked again"
     assert [row["label"] for row in _rows(tmp_path)] == ["green", "red"] * 5
+
+
+def test_squares_are_those_of_one_after_another(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many were decoded ahead, in whatever order they are taken."""
+    found, seen = open_album(album), get_model(LITE0).vision
+    with Squares(found, seen) as plain:
+        wanted = [plain.take(row, row + 1)[0] for row in range(len(found))]
+    for n in (1, 3, len(found)):
+        monkeypatch.setattr(Squares, "AHEAD_BYTES", n * 3 * seen.image_size**2)
+        with Squares(found, seen) as squares:
+            squares.begin()
+            got = squares.take(2, 9) + squares.take(0, 2)
+        for one, other in zip(got, wanted[2:] + wanted[:2], strict=True):
+            assert (one.name, one.odd) == (other.name, other.odd)
+            np.testing.assert_array_equal(one.square, other.square)
+    with Squares(found, seen) as squares:
+        squares.begin()
+        squares.be_shown_as(seen.at(32))
+        assert {one.square.shape for one in squares.take(0, 9) if one.square is not None} == {(32, 32, 3)}
+
+
+def test_no_more_is_decoded_ahead_than_memory_is_meant_for(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("core.predict.picture_files.fit_image", lambda *_: opened.append("") or np.zeros((1, 1, 3)))
+    monkeypatch.setattr(Squares, "AHEAD_BYTES", 2 * 3 * 224**2)
+    with Squares(open_album(album), get_model(LITE0).vision) as squares:
+        squares.begin()
+        squares._ahead.shutdown()
+        assert len(opened) == 2
+
+
+def test_hastened_predictor_answers_the_same() -> None:
+    predictor = load_predictor(LITE0)
+    assert isinstance(predictor, Predictor)
+    squares = list(np.random.default_rng(0).integers(0, 255, (4, 224, 224, 3), dtype=np.uint8))
+    before = predictor.answer_seen(squares)
+    predictor.hasten()
+    for one, other in zip(predictor.answer_seen(squares, 5), before, strict=True):
+        assert [label for label, _ in one] == [label for label, _ in other[:5]]
+        assert [share for _, share in one] == pytest.approx([share for _, share in other[:5]], abs=1e-5)
+        assert len(other) == len(predictor.labels)
 
 
 def test_hostile_zip_is_refused_with_its_reason(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_stopped_run_goes_on_where_it_was(tmp_path: Path, home: Path, monkeypatc
         monkeypatch.setattr(predictor, "answer", lambda texts: asked.append(len(texts)) or answer(texts))
         return predictor
 
-    monkeypatch.setattr(predict_run, "load_predictor", counting)
+    monkeypatch.setattr(predict_load, "load_predictor", counting)
     answer_file(spec, tmp_path, Listener(), True)
     assert asked == [10, 10, 5], "what was answered is not asked again"
     assert [row["answer"] for row in _rows(tmp_path)] == ["positive" if i % 3 else "negative" for i in range(45)]
