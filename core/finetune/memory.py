@@ -79,8 +79,8 @@ _COUNTED = {
 # MB that a step of the whole network keeps of an example for each billion of multiply-adds: counted, ResNet-18 and
 # MiniLM-L6; EfficientNet-Lite0 and its like keep 165.
 _EACH_OF_PICTURES, _EACH_OF_TEXTS = 10.5, 36.0
-# Norms that learn their statistics, from random weights on, are no part of the convolutions before them: what is kept of
-# a picture is so much more (counted, ResNet-18 and EfficientNet-Lite0).
+# Norms that learn their statistics, from random weights on, are no part of the convolutions before them: so much more
+# is kept of a picture (counted, ResNet-18 and EfficientNet-Lite0).
 _WITH_OWN_NORMS = 1.45
 
 
