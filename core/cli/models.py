@@ -44,9 +44,9 @@ def models(
     """List the models: id, parameters, multiply-adds, published accuracy, size."""
     cards = [*catalog.list_run_models(), *catalog.list_models()]
     here = find_local(cards)
-    kinds: dict[str, Any] = {"task": task, "group": group, "families": family or (), "sources": source or ()}
-    limits: dict[str, Any] = {"max_parameters_m": max_parameters_m, "min_accuracy": min_accuracy}
-    matches = search_models(cards, here, text=query, commercial=commercial, only_local=local, **kinds, **limits)[:limit]
+    asked: dict[str, Any] = {"task": task, "group": group, "families": family or (), "sources": source or ()}
+    asked |= {"max_parameters_m": max_parameters_m, "min_accuracy": min_accuracy}
+    matches = search_models(cards, here, text=query, commercial=commercial, only_local=local, **asked)[:limit]
     rows = [{**card.model_dump(mode="json"), "local": card.id in here} for card in matches]
     show(rows, json_, "\n".join(line_of(card, card.id in here) for card in matches))
 
