@@ -67,7 +67,7 @@ def race(images: str, texts: str, out: Path, *, photos: int, sentences: int, rou
                 speeds = ", ".join(f"{who} {speed:.0f}/s" for who, speed in row["per_s"].items())
                 same = f"{row['labels_that_differ']} labels differ, confidences by {row['largest_difference']:.1e}"
                 print(f"{n} {kind}: {told} ({speeds}; by hand: {row['by_hand']}); {same}", flush=True)
-    table: dict[str, Any] = {"machine": describe_machine().model_dump(mode="json"), "jobs": found}
+    table: dict[str, Any] = {"machine": asdict(describe_machine()), "jobs": found}
     out.write_text(to_json(table) + "\n", encoding="utf-8")
     return table
 

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -77,7 +78,7 @@ def measure(
                     rows.append(row)
                     least = least or row
                     print("\n".join(_lines(row, least)), flush=True)
-    table = {"machine": describe_machine().model_dump(mode="json"), "rows": rows}
+    table = {"machine": asdict(describe_machine()), "rows": rows}
     out.write_text(to_json(table) + "\n", encoding="utf-8")
     return rows
 
