@@ -175,8 +175,14 @@ def fair(
     out: Annotated[Path, _OUT] = RESULTS / "fair.json",
     rounds: Annotated[int, typer.Option(help="Rounds.", min=1)] = 3,
     seconds: Annotated[float, typer.Option(help="Seconds of each measurement.")] = 4.0,
+    runs: Annotated[bool, typer.Option("--runs", help="Whole runs of the command line instead of steps.")] = False,
 ) -> None:
     """Beside others: how fast networks are computed alone, and beside one and two busy processes."""
+    if runs:
+        from bench.fair_runs import measure as measure_runs
+
+        measure_runs(out.with_stem("fair-runs"), rounds=rounds)
+        return
     from bench.fair import measure
 
     measure(out, rounds=rounds, seconds=seconds)
