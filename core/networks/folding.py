@@ -222,7 +222,7 @@ class _NormWithin(nn.Conv2d):
         assert weight is not None
         shift = scale * (-norm.running_mean if bias is None else bias - norm.running_mean)
         shift = shift if norm.bias is None else shift + norm.bias
-        own: dict[str, Any] = self._parameters  # whatever else this kind of convolution does, it does with these
+        own: Any = self._parameters  # whatever else this kind of convolution does, it does with these
         own["weight"], own["bias"] = weight * scale.view(-1, 1, 1, 1), shift
         try:
             return super().forward(x)
