@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from core.finetune.learner import ImageLearner
 from core.networks.folding import fold, learning_quickly
 from core.networks.fused import FusedConv2d
 from core.networks.image import ImageClassifier, build_classifier
@@ -184,6 +186,15 @@ def _in_double() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(("recipe", "are_joined"), [(2, False), (3, False), (4, True)])
+def test_run_that_began_with_norms_of_their_own_goes_on_so(recipe: int, are_joined: bool) -> None:
+    model = _frozen_norms("torchvision/resnet18").float()
+    kinds = [type(module) for module in model.modules()]
+    learner: Any = SimpleNamespace(model=model)
+    with ImageLearner.learning(learner, recipe):
+        assert ([type(module) for module in model.modules()] != kinds) == are_joined
 
 
 def test_norms_that_learn_their_statistics_stay() -> None:

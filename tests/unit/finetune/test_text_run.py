@@ -225,7 +225,7 @@ def test_run_that_began_with_all_embeddings_goes_on_so(home: Path, reviews: Path
     """What its optimizer remembers is of all of them."""
     spec, second = _spec(reviews, plant("bert", home), method="full"), Listener()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.finetune.learner.TextLearner.learning", lambda _: nullcontext())
+        patch.setattr("core.finetune.learner.TextLearner.learning", lambda _, recipe: nullcontext())
         with pytest.raises(StoppedError):
             finetune(spec, tmp_path / "run", Listener(stop_after=9, since="train"), resume=False)
     (tmp_path / "run" / "checkpoint" / "began.json").write_text('{"recipe": 2}')

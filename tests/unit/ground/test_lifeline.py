@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from core import lifeline
-from core.compare import run as compare_run
+from core.compare import cell_server
 from core.data import reading
 from tests.fixtures.processes import ROOT, wait_until
 
@@ -85,7 +85,7 @@ def test_server_that_trainings_are_forked_from_ends_with_the_comparison_while_it
     pid = _child_of_killed(_FORKING, tmp_path / "loading", PYTHONPATH=str(tmp_path))
     wait_until(lambda: _is_gone(pid))
     monkeypatch.setattr(forkserver, "ensure_running", lambda: None)
-    compare_run._context()
+    cell_server.context()
     assert forkserver._forkserver._preload_modules[0] == "core.compare.forked"  # type: ignore[attr-defined]
 
 
