@@ -69,9 +69,8 @@ def has_fast_bf16(device: torch.device) -> bool:
     """Whether bf16 runs on instructions of its own here."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return False
+    # Not what oneDNN says: it computes in bf16 wherever there is AVX-512, and emulates it where that has no bf16.
+    return device.type == "cpu" and describe_machine().is_native("bf16")
 
 
 def default_engine(precision: str, device: torch.device, *, is_text: bool = False) -> ComputeChoice:
@@ -142,6 +141,7 @@ def engine_key(model: str, weights: str, cut: int, size: int, batch: int, device
     """What the choice depends on, this machine included."""
     machine = describe_machine()
     accelerator = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    accelerator += "|bf16" if has_fast_bf16(device) else "|no bf16"
     return (
         f"{machine.processor}|{os.cpu_count()}|{accelerator}|{model}|{weights}|{cut}|{size}|{batch}|{torch.__version__}"
     )

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from core import hardware
 from core.data.images import load_images
 from core.errors import DataError, RunError, StoppedError
 from core.finetune import autotune, image_features, loop
@@ -41,6 +42,25 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Finetun
 def has_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor that computes frozen parts in bf16 by default, whatever this one does."""
     monkeypatch.setattr(autotune, "has_fast_bf16", lambda device: True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"), [({"avx512f", "avx512_vnni"}, "fp32"), ({"avx512f", "avx512_bf16"}, "bf16")]
+)
+@pytest.mark.parametrize("is_text", [False, True])
+def test_bf16_is_taken_where_the_processor_has_it_and_not_where_it_is_emulated(
+    flags: set[str], precision: str, is_text: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """oneDNN says yes wherever there is AVX-512."""
+    keys = []
+    for known in (flags, {"avx2"}):
+        monkeypatch.setattr(hardware, "_cpu_flags", lambda known=known: frozenset(known))
+        keys.append(autotune.engine_key(LITE0, "pretrained", 1, 64, 32, torch.device("cpu")))
+        if known is flags:
+            engine = autotune.default_engine("auto", torch.device("cpu"), is_text=is_text)
+            assert engine.prefix_precision == precision
+            assert engine.precision == (precision if is_text else "fp32")
+    assert (keys[0] != keys[1]) == (precision == "bf16"), "a choice of before is not taken for one of now"
 
 
 def test_head_learns_colours_and_leaves_everything_a_reader_needs(pictures: Path, tmp_path: Path) -> None:
