@@ -44,7 +44,7 @@ from tests.fixtures.homes import unpack_old_home
 
 APP = Path(__file__).parents[2] / "app.py"
 MADE_IN = "/tmp/old/graft"
-AS_EVER = {"max_grad_norm": 1.0}
+AS_EVER = {"max_grad_norm": 1.0, "variant": None}
 VIEWS = {
     "finetune": "finetune", "compare": "compare", "import": "data", "predict": "predict", "optimize": "optimize",
     "inspect": "models", "measure": "models", "download": "models",
