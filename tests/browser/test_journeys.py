@@ -77,7 +77,7 @@ def test_newcomer_trains_on_digits_leaves_comes_back_and_tries_a_picture(open_pa
     assert open_store().get_run(run_id).status == "done"
     assert not server.imports_torch(), "the pages need no torch until somebody asks the model"
     again.set_viewport_size({"width": 390, "height": 900})
-    assert again.get_by_test_id("stMetric").count() == 4
+    expect(again.get_by_test_id("stMetric")).to_have_count(4)
     assert again.evaluate(CUT) == []
     again.locator(f".st-key-try_{run_id}_pictures input[type=file]").set_input_files(
         {"name": "seven.png", "mimeType": "image/png", "buffer": _picture((20, 20, 20), 1)}

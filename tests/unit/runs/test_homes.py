@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from core import settings
-from core.compare import run as compare_run
+from core.compare import cell_server
 from core.data.open import open_collection
 from core.errors import RunError, StoreError
 from core.hardware import this_host
@@ -119,7 +119,7 @@ def test_comparison_does_without_a_server_to_fork_from(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(forkserver, "ensure_running", refuse)
-    assert compare_run._context().get_start_method() == "spawn"
+    assert cell_server.context().get_start_method() == "spawn"
     assert "imports its libraries anew" in capsys.readouterr().err
 
 
