@@ -128,8 +128,9 @@ def read_cells(path: Path) -> tuple[Table, list[Problem]]:
 
 def read_cells_of_text(path: Path) -> tuple[Table, list[Problem]]:
     """As `read_cells` for what spreadsheets save as text, with tabs; any other text is one of a text a line."""
-    text, problems = decode_text(path.read_bytes(), path.name)
-    if is_fasttext(text) or is_tabbed_table(text) or is_web_page(text[:4096].encode(errors="replace")):
+    raw = path.read_bytes()
+    text, problems = decode_text(raw, path.name)
+    if is_fasttext(text) or is_tabbed_table(text) or is_web_page(raw[:4096]):
         return read_cells(path)
     return read_lines(text, path.name), problems
 
