@@ -45,12 +45,19 @@ def ask(run: Run, report: OptimizeReport) -> None:
         )
     with right:
         given = _text(run, _) if is_text else _picture(run, _)
-    asked = {"model": run.spec["model"]["id"], "variant": f"{run.id}/{name}", "file": "FILE-OR-FOLDER"}
-    st.caption(_("To answer a whole table, folder or zip with it:"))
-    st.code(kinds.command_line(parse_spec(PredictSpec, asked)), language=None, wrap_lines=True)
     if given is None:
         st.caption(_("Both answer it side by side, with the time each takes."))
-        return
+    else:
+        _show_both(run, name, variant_word(rows[name], _), given)
+    asked = {"model": run.spec["model"]["id"], "variant": f"{run.id}/{name}", "file": "FILE-OR-FOLDER"}
+    many = _("A whole table, folder or zip, on the command line")
+    with st.expander(many, key=f"try_command_{run.id}", icon=":material/terminal:"):
+        st.code(kinds.command_line(parse_spec(PredictSpec, asked)), language=None, wrap_lines=True)
+
+
+def _show_both(run: Run, name: str, word: str, given: Any) -> None:
+    """What the original and the variant of this name answer, side by side."""
+    _ = state.words()
     with parts.guarded():
         with st.spinner(_("Asking both; the first time takes some seconds")):
             original = _answer(cached_answers.predictor(run.spec["model"]["id"]), given)
@@ -59,7 +66,7 @@ def ask(run: Run, report: OptimizeReport) -> None:
         with one:
             _show(_("Original"), original, f"try_original_{run.id}", _)
         with two:
-            _show(variant_word(rows[name], _), variant, f"try_answer_{run.id}", _)
+            _show(word, variant, f"try_answer_{run.id}", _)
         st.caption(_("One answer each, while the page works too: the times in the table were measured with care."))
 
 
